@@ -1,0 +1,250 @@
+"""The five rooms in a row: corruption, encoder, bottleneck, decoder, reconstruction loss."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.errors import ZooError, suggest
+from zoo.images import check_images, to_unit
+from zoo.inference import apply_in_batches, forget_compiled
+
+
+class Encoder(keras.Model):
+    """Images (N, *input_shape), uint8 0..255 or floats 0..1, to features (N, D). Deterministic.
+
+    In a functional model declare `keras.Input(shape, dtype="uint8")` for uint8 images: Keras casts to the declared type
+    without scaling.
+    """
+
+    def __init__(self, backbone, bottleneck, **kwargs):
+        super().__init__(**kwargs)
+        self.backbone = backbone
+        self.bottleneck = bottleneck
+
+    def build(self, input_shape):
+        self.bottleneck.build(self.backbone(keras.KerasTensor(input_shape)).shape)
+        self.built = True
+
+    def call(self, x):
+        return self.bottleneck.features(self.backbone(to_unit(x, self.compute_dtype)))
+
+    @property
+    def feature_layers(self):
+        """Names of the depths that `at` can take features from, first to last; `"code"` is the encoder's own output."""
+        return [*self.backbone.stage_names, "code"]
+
+    def at(self, layer="code", pool=None):
+        """A `keras.Model` from images to the features (N, D) of one depth.
+
+        Args:
+            layer: one of `feature_layers`.
+            pool: for feature maps: `"flatten"` (the default), `"mean"` over the image, or an int `k`, the mean over a
+                k x k grid of regions.
+        """
+        if layer is None or (layer == "code" and pool is None):
+            return self
+        if layer not in self.feature_layers:
+            known = self.feature_layers
+            raise ZooError(f"there is no feature layer {layer!r}.{suggest(layer, known)} There are {', '.join(known)}.")
+        if pool not in (None, "flatten", "mean") and not (isinstance(pool, int) and pool > 0):
+            raise ZooError(f"got pool={pool!r}, expected 'flatten', 'mean' or a positive number of regions a side.")
+        return FeatureExtractor(self, layer, pool)
+
+
+class FeatureExtractor(keras.Model):
+    """An encoder cut at one depth; shares its weights."""
+
+    def __init__(self, encoder, layer, pool, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.layer = layer
+        self.pool = pool
+        self.built = True
+
+    def call(self, x):
+        x = to_unit(x, self.compute_dtype)
+        if self.layer == "code":
+            h = self.encoder.bottleneck.code(self.encoder.backbone(x))
+        else:
+            h = self.encoder.backbone.until(x, self.layer)
+        return pool_features(h, self.pool)
+
+
+def pool_features(h, pool):
+    """Feature maps (N, H, W, C) to vectors (N, D): flattened, averaged over the image, or over a k x k grid of regions."""
+    if len(h.shape) == 2:
+        return h
+    if pool == "mean":
+        return ops.mean(h, axis=(1, 2))
+    if isinstance(pool, int):
+        height, width = h.shape[1:3]
+        if pool > min(height, width):
+            raise ZooError(f"got pool={pool}, expected at most {min(height, width)}: the feature map is {height} x {width}.")
+        rows = [ops.mean(h[:, i * height // pool : -(-(i + 1) * height // pool)], axis=1) for i in range(pool)]
+        cells = [ops.mean(r[:, j * width // pool : -(-(j + 1) * width // pool)], axis=1) for r in rows for j in range(pool)]
+        return ops.concatenate(cells, axis=-1)
+    return ops.reshape(h, (-1, int(np.prod(h.shape[1:]))))
+
+
+class Decoder(keras.Model):
+    """Codes (N, ...) to images (N, *input_shape), float32 0..1."""
+
+    def __init__(self, backbone, reconstruction_loss, **kwargs):
+        super().__init__(**kwargs)
+        self.backbone = backbone
+        self.reconstruction_loss = reconstruction_loss
+
+    def build(self, code_shape):
+        self.backbone(keras.KerasTensor(code_shape))
+        self.built = True
+
+    def call(self, z):
+        return self.reconstruction_loss.to_image(ops.cast(self.backbone(z), "float32"))
+
+
+class Autoencoder(keras.Model):
+    """An encoder, a bottleneck that owns the variant's idea, a decoder, and the loss that compares what went in and came out.
+
+    Trains by plain `fit(images)` (the target is the input) or `fit(damaged, clean)`; images are uint8 0..255 or floats 0..1.
+    `history` has `loss`, `reconstruction`, and every term of the loss layers under its name.
+
+    Args:
+        encoder: an `Encoder`.
+        decoder: a `Decoder`, whose `reconstruction_loss` is the reconstruction loss.
+        corruption: a layer active in training only, or None.
+        config: the mapping from which `zoo.registry.build` makes this model again.
+    """
+
+    def __init__(self, encoder, decoder, corruption=None, config=None, **kwargs):
+        super().__init__(**kwargs)
+        self.corruption = corruption
+        self.encoder = encoder
+        self.decoder = decoder
+        # Keras wraps mappings that it finds on attributes; a plain one is what callers compare and write as JSON.
+        object.__setattr__(self, "config", dict(config or {}))
+        object.__setattr__(self, "_trackers", {})
+
+    def build(self, input_shape):
+        # The encoder is built already: its bottleneck settles what the decoder was made to read.
+        self.decoder.build((None, *self.bottleneck.code_shape))
+        self.built = True
+
+    # -- what it is
+
+    @property
+    def bottleneck(self):
+        return self.encoder.bottleneck
+
+    @property
+    def reconstruction_loss(self):
+        """One of `zoo.losses`: what the decoder's outputs mean, and how they are compared with the image."""
+        return self.decoder.reconstruction_loss
+
+    @property
+    def data_shape(self):
+        """Shape of one input, without the batch axis."""
+        return tuple(self.config["input_shape"])
+
+    def loss_layers(self):
+        """The layers that charge a price, in the order of the forward pass."""
+        from zoo.layers.loss_layer import LossLayer
+
+        return [layer for layer in self._flatten_layers() if isinstance(layer, LossLayer)]
+
+    # -- training
+
+    def call(self, x, training=None):
+        x = to_unit(x, self.compute_dtype)
+        if self.corruption is not None:
+            x = self.corruption(x, training=training)
+        return self.decoder.backbone(self.bottleneck(self.encoder.backbone(x)))
+
+    def compile(self, optimizer="adam", loss=None, **kwargs):
+        """As `keras.Model.compile`; `loss` is one of `zoo.losses` or its name, by default the model's own."""
+        from zoo import losses
+
+        if loss is not None:
+            loss = losses.get(loss)
+            if loss.parameters(1) != self.reconstruction_loss.parameters(1):
+                raise ZooError(
+                    f"got the loss {loss.name!r}, which needs {loss.parameters(1)} decoder outputs a pixel, where this decoder "
+                    f"has {self.reconstruction_loss.parameters(1)}; give it to zoo.create(..., loss=...) instead."
+                )
+            self.decoder.reconstruction_loss = loss
+            for model in (self, self.decoder):
+                forget_compiled(model)
+        super().compile(optimizer=optimizer, loss=self.reconstruction_loss, **kwargs)
+        names = ["reconstruction", *(name for layer in self.loss_layers() for name in layer.loss_names)]
+        if any(getattr(layer, "kernel_regularizer", None) for layer in self._flatten_layers()):
+            names.append("weight_decay")
+        object.__setattr__(self, "_trackers", {name: keras.metrics.Mean(name=name) for name in names})
+
+    @property
+    def metrics(self):
+        return [*super().metrics, *self._trackers.values()]
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        y = self._target(x, y)
+        layers = self.loss_layers()
+        terms = {name: value for layer in layers for name, value in layer.terms().items()}
+        total = super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        charged = sum(ops.cast(value, "float32") for value in self.losses) if self.losses else 0.0
+        terms["reconstruction"] = ops.cast(total, "float32") - charged
+        if "weight_decay" in self._trackers:
+            terms["weight_decay"] = charged - sum(terms[name] for layer in layers for name in layer.loss_names)
+        for name, tracker in self._trackers.items():
+            tracker.update_state(terms[name])
+        return total
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        if self._compile_metrics is not None:
+            y = self._target(x, y)
+            y_pred = self.reconstruction_loss.to_image(ops.cast(y_pred, "float32"))
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def _target(self, x, y):
+        y = x if y is None else y
+        if tuple(y.shape[1:]) != self.data_shape:
+            raise ZooError(
+                f"got targets of shape {tuple(y.shape)}, expected images (N, {', '.join(map(str, self.data_shape))}); "
+                "call fit(images) alone, or fit(damaged, clean)."
+            )
+        return to_unit(y, "float32")
+
+    # -- use
+
+    def encode(self, x, batch_size=256):
+        """Features (N, D), float32 numpy, of images (N, *input_shape), uint8 0..255 or floats 0..1. Deterministic."""
+        return apply_in_batches(self.encoder, self.encoder.call, check_images(x, self.data_shape), batch_size)
+
+    def decode(self, z, batch_size=256):
+        """Images (N, *input_shape), float32 0..1, of codes (N, ...)."""
+        z = np.asarray(z, dtype="float32")
+        shape = tuple(self.bottleneck.code_shape)
+        if z.shape[1:] != shape or len(z) == 0:
+            raise ZooError(f"got codes of shape {z.shape}, expected (N, {', '.join(map(str, shape))}) with N >= 1.")
+        return apply_in_batches(self.decoder, self.decoder.call, z, batch_size)
+
+    def reconstruct(self, x, batch_size=256):
+        """What the model makes of images (N, *input_shape), uint8 or floats 0..1: float32 0..1, same shape. Deterministic."""
+        return apply_in_batches(self, self._reconstruct, check_images(x, self.data_shape), batch_size)
+
+    def _reconstruct(self, x):
+        return self.decoder(self._code(x))
+
+    def _code(self, x):
+        return self.bottleneck.code(self.encoder.backbone(to_unit(x, self.compute_dtype)))
+
+    def sample(self, n, seed=0, batch_size=256):
+        """`n` images, float32 0..1, from the variant's own prior: the mean of p(x|z) for z drawn with `seed`."""
+        if n < 1:
+            raise ZooError(f"got n={n} samples, expected at least 1.")
+        return self.decode(self.bottleneck.sample_prior(n, seed), batch_size)
+
+    def anomaly_score(self, x, batch_size=256):
+        """Scores (N,), higher is stranger: the reconstruction loss of every image, from the deterministic code."""
+        return apply_in_batches(self, self._anomaly_score, check_images(x, self.data_shape), batch_size)
+
+    def _anomaly_score(self, x):
+        parameters = ops.cast(self.decoder.backbone(self._code(x)), "float32")
+        return self.reconstruction_loss.call(to_unit(x, "float32"), parameters)

@@ -1,0 +1,32 @@
+"""Encoders and their mirrored decoders. They know shapes and nothing of losses.
+
+`build(name, input_shape, ...)` gives a `Pair`: the encoder's `Backbone`, and `decoder(code_shape, outputs)`, which makes the
+mirrored one once the bottleneck has settled what it reads.
+"""
+
+import importlib
+import inspect
+
+from zoo.errors import ZooError
+
+NAMES = ("mlp", "conv", "resnet")
+_FIXED = ("input_shape",)
+
+
+def _builder(name):
+    return getattr(importlib.import_module(f"zoo.backbones.{name}"), name)
+
+
+def options(name):
+    """Names of the options that a backbone takes besides `input_shape`."""
+    return [p for p in inspect.signature(_builder(name)).parameters if p not in _FIXED]
+
+
+def build(name, input_shape, **options):
+    """The `Pair` of a backbone for inputs of `input_shape`, (height, width, channels) or, for `mlp`, (features,)."""
+    shape = tuple(input_shape)
+    if not all(isinstance(n, int) and n > 0 for n in shape) or len(shape) not in (1, 3):
+        raise ZooError(f"got input_shape={input_shape!r}, expected (height, width, channels) or (features,), positive integers.")
+    if len(shape) == 1 and name != "mlp":
+        raise ZooError(f"got input_shape={shape} for the backbone {name!r}, which reads images; flat vectors need 'mlp'.")
+    return _builder(name)(shape, **options)

@@ -1,0 +1,59 @@
+"""A chain of named stages: what every encoder and decoder of the zoo is."""
+
+import keras
+
+
+class Backbone(keras.layers.Layer):
+    """Runs its stages in order.
+
+    Args:
+        stages: layers.
+        names: a name for each of those whose output can serve as features, None for the others; by default all None.
+    """
+
+    def __init__(self, stages, names=None, **kwargs):
+        super().__init__(**kwargs)
+        self.stages = list(stages)
+        self._names = tuple(names or [None] * len(stages))
+
+    @property
+    def stage_names(self):
+        """Names of the depths that `until` can stop at, first to last."""
+        return [name for name in self._names if name]
+
+    def build(self, input_shape):
+        x = keras.KerasTensor(input_shape)
+        for stage in self.stages:
+            x = stage(x)
+        self.built = True
+
+    def call(self, x):
+        for stage in self.stages:
+            x = stage(x)
+        return x
+
+    def until(self, x, name):
+        """The output of the stage called `name`."""
+        for stage in self.stages[: self._names.index(name) + 1]:
+            x = stage(x)
+        return x
+
+
+class Pair:
+    """An encoder and the recipe of its mirror image.
+
+    Args:
+        encoder: a `Backbone`.
+        decoder: function (code_shape, outputs) -> `Backbone` from codes (N, *code_shape) to (N, *input_shape[:-1], outputs).
+        linear_path: whether a linear map of all pixels is to run beside both.
+    """
+
+    def __init__(self, encoder, decoder, linear_path=False):
+        self.encoder = encoder
+        self.decoder = decoder
+        self.linear_path = linear_path
+
+
+def regularizer(weight_decay):
+    """The L2 penalty of `weight_decay`, or None for 0."""
+    return keras.regularizers.L2(weight_decay) if weight_decay else None

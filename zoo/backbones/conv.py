@@ -1,0 +1,76 @@
+"""Plain convolutions that halve the image at every stage."""
+
+import numpy as np
+from keras import layers
+
+from zoo.backbones.backbone import Backbone, Pair, regularizer
+from zoo.backbones.resize import Crop, halved
+from zoo.errors import ZooError
+
+
+def conv(
+    input_shape,
+    filters=(32, 64, 128),
+    kernel_size=3,
+    convs_per_stage=1,
+    first_stride=2,
+    activation="relu",
+    batch_norm=False,
+    dropout=0.0,
+    weight_decay=0.0,
+):
+    """Stages of convolutions, each of which begins by halving height and width; the decoder doubles them back.
+
+    Works for any image size: odd sizes are rounded up on the way in and cropped on the way out.
+
+    Args:
+        input_shape: (height, width, channels).
+        filters: feature maps of every stage.
+        kernel_size: side of every kernel, in pixels.
+        convs_per_stage: convolutions a stage, the first with the stride.
+        first_stride: stride of the first stage; 1 keeps the full resolution there.
+        activation: after every convolution but the last.
+        batch_norm: normalize before the activation (Ioffe & Szegedy 2015).
+        dropout: share of whole feature maps dropped in training, at the end of every stage.
+        weight_decay: L2 penalty on the kernels, added to the loss.
+    """
+    if not filters:
+        raise ZooError("got filters=(), expected the number of feature maps of at least one stage.")
+    if first_stride not in (1, 2):
+        raise ZooError(f"got first_stride={first_stride}, expected 1 or 2.")
+    strides = [first_stride] + [2] * (len(filters) - 1)
+    common = dict(padding="same", kernel_regularizer=regularizer(weight_decay))
+
+    def convolution(kind, count, stride):
+        layer = kind(count, kernel_size, strides=stride, use_bias=not batch_norm, **common)
+        return [layer, *([layers.BatchNormalization()] if batch_norm else []), layers.Activation(activation)]
+
+    sizes, stages, names = [tuple(input_shape[:2])], [], []
+    for i, (count, stride) in enumerate(zip(filters, strides)):
+        stages += convolution(layers.Conv2D, count, stride)
+        for _ in range(convs_per_stage - 1):
+            stages += convolution(layers.Conv2D, count, 1)
+        names += [None] * (len(stages) - len(names) - 1) + [f"stage{i + 1}"]
+        if dropout:
+            stages.append(layers.SpatialDropout2D(dropout))
+            names.append(None)
+        sizes.append(halved(sizes[-1]) if stride == 2 else sizes[-1])
+
+    def decoder(code_shape, outputs):
+        bottom = (*sizes[-1], filters[-1])
+        stages = []
+        if len(code_shape) == 1:
+            dense = layers.Dense(int(np.prod(bottom)), activation=activation, kernel_regularizer=regularizer(weight_decay))
+            stages += [dense, layers.Reshape(bottom)]
+        for i in reversed(range(len(filters))):
+            count = filters[i - 1] if i else filters[0]
+            for _ in range(convs_per_stage - 1):
+                stages += convolution(layers.Conv2D, filters[i], 1)
+            stages += convolution(layers.Conv2DTranspose, count, strides[i])
+            stages.append(Crop(sizes[i]))
+            if dropout:
+                stages.append(layers.SpatialDropout2D(dropout))
+        stages.append(layers.Conv2D(outputs, kernel_size, **common))
+        return Backbone(stages)
+
+    return Pair(Backbone(stages, names), decoder)

@@ -1,0 +1,19 @@
+"""Image sizes on the way down and back up."""
+
+import keras
+
+
+def halved(size):
+    """(height, width) after a convolution of stride 2 with "same" padding."""
+    return tuple(-(-n // 2) for n in size)
+
+
+class Crop(keras.layers.Layer):
+    """Cuts what doubling an odd size has added, at the bottom and the right: (N, >=H, >=W, C) -> (N, H, W, C)."""
+
+    def __init__(self, size, **kwargs):
+        super().__init__(**kwargs)
+        self.size = tuple(size)
+
+    def call(self, x):
+        return x if tuple(x.shape[1:3]) == self.size else x[:, : self.size[0], : self.size[1]]

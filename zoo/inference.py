@@ -1,0 +1,60 @@
+"""One way to run a model over many inputs: in batches, compiled once, without a retrace on the last one."""
+
+import keras
+import numpy as np
+
+
+def apply_in_batches(model, function, x, batch_size):
+    """`function(batch)`, built from the layers of `model`, over an array (N, ...); returns a float32 numpy array (N, ...).
+
+    The last batch is padded, so that the compiled function sees one shape only.
+    """
+    batch_size = min(batch_size, len(x))
+    compiled = _compiled(model, function)
+    out = []
+    for start in range(0, len(x), batch_size):
+        batch = x[start : start + batch_size]
+        count = len(batch)
+        if count < batch_size:
+            batch = np.concatenate([batch, np.repeat(batch[-1:], batch_size - count, axis=0)])
+        out.append(np.asarray(keras.ops.convert_to_numpy(compiled(batch)), dtype=np.float32)[:count])
+    return np.concatenate(out)
+
+
+def _compiled(model, function):
+    """`function`, compiled by the backend and kept on the model for the next call."""
+    cache = model.__dict__.setdefault("_zoo_compiled", {})
+    key = function.__name__
+    if key not in cache:
+        cache[key] = _compile(model, function)
+    return cache[key]
+
+
+def forget_compiled(model):
+    """Drop what was compiled for `model`: for when its graph, not only its weights, has changed."""
+    model.__dict__.pop("_zoo_compiled", None)
+
+
+def _compile(model, function):
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, reduce_retracing=True)
+    if backend == "jax":
+        import jax
+
+        # jit would bake the variables' values in as constants: they go in as an argument, so that training shows.
+        @jax.jit
+        def run(values, batch):
+            with keras.StatelessScope(state_mapping=zip(model.variables, values)):
+                return function(batch)
+
+        return lambda batch: run([v.value for v in model.variables], batch)
+    import torch
+
+    def run_torch(batch):
+        with torch.no_grad():
+            return function(keras.ops.convert_to_tensor(batch))
+
+    return run_torch

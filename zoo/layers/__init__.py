@@ -1,0 +1,1 @@
+"""Corruption layers and loss layers, one idea a file."""

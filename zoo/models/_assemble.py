@@ -1,0 +1,56 @@
+"""What every variant's `build` ends with: the rooms put in a row, built, and compiled."""
+
+import inspect
+
+import keras
+
+from zoo import backbones, losses
+from zoo.autoencoder import Autoencoder, Decoder, Encoder
+from zoo.backbones.linear_path import LinearPathDecoder, LinearPathEncoder
+
+
+def assemble(backbone, input_shape, bottleneck, loss, backbone_options, config, corruption=None, model=Autoencoder):
+    """An `Autoencoder` of these rooms with fresh weights, compiled with Adam at 1e-3.
+
+    Args:
+        backbone: its name.
+        input_shape: of one input.
+        bottleneck: a `Bottleneck`.
+        loss: name of the reconstruction loss.
+        backbone_options: mapping of the backbone's options.
+        config: mapping from which `zoo.registry.build` makes this model again, see `configuration`.
+        corruption: a layer active in training only, or None.
+        model: the class to build.
+    """
+    loss = losses.get(loss)
+    input_shape = tuple(input_shape)
+    pair = backbones.build(backbone, input_shape, **backbone_options)
+    encoder = LinearPathEncoder(pair.encoder) if pair.linear_path else pair.encoder
+    encoder_room = Encoder(encoder, bottleneck, name="encoder")
+    encoder_room.build((None, *input_shape))
+    decoder = pair.decoder(bottleneck.code_shape, loss.parameters(input_shape[-1]))
+    if pair.linear_path:
+        decoder = LinearPathDecoder(decoder, input_shape, loss.shift)
+    decoder_room = Decoder(decoder, loss, name="decoder")
+    built = model(encoder_room, decoder_room, corruption=corruption, config=config, name=f"{config['variant']}_{backbone}")
+    built.build((None, *input_shape))
+    built.compile(keras.optimizers.Adam(1e-3))
+    return built
+
+
+def configuration(build, values):
+    """The JSON-able mapping of a variant's `build` and the arguments it was called with, `locals()` at its start."""
+    signature = inspect.signature(build)
+    named = {name: values[name] for name in signature.parameters if name in values and name != "backbone_options"}
+    options = values.get("backbone_options", {})
+    config = {"variant": build.__module__.rpartition(".")[2], **named, **options}
+    return {key: _plain(value) for key, value in config.items()}
+
+
+def _plain(value):
+    return [_plain(v) for v in value] if isinstance(value, (tuple, list)) else value
+
+
+def shallow(backbone, options):
+    """The options of a backbone, an `mlp` without hidden layers unless they say otherwise."""
+    return {"hidden": (), **options} if backbone == "mlp" else options

@@ -1,0 +1,62 @@
+"""Contractive autoencoder: features that move little when the input does (Rifai et al. 2011, ICML, "Contractive auto-encoders").
+
+loss(x, x̂) + λ E ||∂f(x)/∂x||²_F
+"""
+
+from zoo.autoencoder import Autoencoder
+from zoo.errors import ZooError
+from zoo.images import to_unit
+from zoo.layers.contraction import ContractiveCode, ContractiveSigmoidCode, squared_jacobian_norm
+from zoo.models._assemble import assemble, configuration, shallow
+from keras import ops
+
+BACKBONES = ("mlp", "conv", "resnet")
+
+
+class StochasticContractiveAutoencoder(Autoencoder):
+    """Charges an unbiased estimate of the penalty, whatever the encoder's depth: gradients inside the forward pass."""
+
+    def call(self, x, training=None):
+        x = to_unit(x, self.compute_dtype)
+        code, norm = squared_jacobian_norm(self._encode, x, self.bottleneck.seed_generator)
+        self.bottleneck.charge(self.bottleneck.weight * ops.mean(norm))
+        return self.decoder.backbone(code)
+
+    def _encode(self, x):
+        return self.bottleneck.code(self.encoder.backbone(x))
+
+
+def build(
+    backbone="mlp",
+    input_shape=(28, 28, 1),
+    latent_dim=1000,
+    weight=0.1,
+    penalty="exact",
+    loss="bernoulli",
+    **backbone_options,
+):
+    """A sigmoid code of `latent_dim` units with a small derivative.
+
+    Args:
+        backbone: "mlp", "conv" or "resnet".
+        input_shape: (height, width, channels), or (features,) for "mlp".
+        latent_dim: units of the code.
+        weight: λ, in units of the reconstruction loss.
+        penalty: "exact", in closed form, for the code alone on "mlp"; "stochastic", unbiased, for any encoder.
+        loss: name of the reconstruction loss, see `zoo.losses`.
+        **backbone_options: see `zoo.backbones`.
+
+    Raises:
+        ZooError: when the exact penalty is asked of an encoder with hidden layers, for which it does not hold.
+    """
+    config = configuration(build, locals())
+    options = shallow(backbone, backbone_options)
+    if penalty not in ("exact", "stochastic"):
+        raise ZooError(f"got penalty={penalty!r}, expected 'exact' or 'stochastic'.")
+    if penalty == "stochastic":
+        code, model = ContractiveCode(latent_dim, weight), StochasticContractiveAutoencoder
+    elif backbone == "mlp" and not tuple(options["hidden"]):
+        code, model = ContractiveSigmoidCode(latent_dim, weight), Autoencoder
+    else:
+        raise ZooError("the exact contractive penalty holds for one layer only; use penalty='stochastic' for a deeper encoder.")
+    return assemble(backbone, input_shape, code, loss, options, config, model=model)

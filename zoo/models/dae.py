@@ -1,0 +1,38 @@
+"""Denoising autoencoder: from a damaged input back to the clean one (Vincent et al. 2008, ICML; 2010, JMLR 11).
+
+min E loss(x, g(f(x̃))), x̃ ~ q(x̃|x)
+"""
+
+from zoo.layers.code import DenseCode
+from zoo.layers.corruption import corruption
+from zoo.models._assemble import assemble, configuration, shallow
+
+BACKBONES = ("mlp", "conv", "resnet")
+
+
+def build(
+    backbone="mlp",
+    input_shape=(28, 28, 1),
+    latent_dim=1000,
+    noise="masking",
+    level=0.3,
+    code_activation="sigmoid",
+    loss="mse",
+    **backbone_options,
+):
+    """A code of `latent_dim` units, trained to undo noise.
+
+    Args:
+        backbone: "mlp", "conv" or "resnet".
+        input_shape: (height, width, channels), or (features,) for "mlp".
+        latent_dim: units of the code.
+        noise: "gaussian", "masking" or "salt_and_pepper".
+        level: standard deviation of the Gaussian noise in 0..1 units; share of the pixels for the others.
+        code_activation: of the code.
+        loss: name of the reconstruction loss, see `zoo.losses`.
+        **backbone_options: see `zoo.backbones`.
+    """
+    config = configuration(build, locals())
+    code = DenseCode(latent_dim, code_activation)
+    options = shallow(backbone, backbone_options)
+    return assemble(backbone, input_shape, code, loss, options, config, corruption=corruption(noise, level))

@@ -1,0 +1,31 @@
+"""Winner-take-all autoencoder: winners over the batch, or over the image (Makhzani & Frey 2015, arXiv:1409.2752).
+
+On "mlp": every hidden unit keeps the `rate` share of the batch that excites it most (lifetime sparsity). On "conv": every
+feature map keeps its one largest activation (spatial sparsity), and with `rate` < 1 that only on the images where it is
+largest; a single linear deconvolution reads them.
+"""
+
+from zoo.layers.winner_take_all import LifetimeWinnerTakeAll, SpatialWinnerTakeAll
+from zoo.models._assemble import assemble, configuration, shallow
+
+BACKBONES = ("mlp", "conv")
+
+
+def build(backbone="mlp", input_shape=(28, 28, 1), latent_dim=1000, rate=0.05, pool=5, loss="mse", **backbone_options):
+    """A code of which the winners alone are decoded.
+
+    Args:
+        backbone: "mlp" or "conv".
+        input_shape: (height, width, channels), or (features,) for "mlp".
+        latent_dim: units of the code on "mlp"; on "conv" the code is the last stage's feature maps.
+        rate: share of the batch that a unit or a map wins, in (0, 1].
+        pool: side of the windows over which a map's activations are pooled into features, in pixels, on "conv".
+        loss: name of the reconstruction loss, see `zoo.losses`.
+        **backbone_options: see `zoo.backbones`.
+    """
+    config = configuration(build, locals())
+    if backbone == "mlp":
+        bottleneck = LifetimeWinnerTakeAll(latent_dim, rate)
+    else:
+        bottleneck = SpatialWinnerTakeAll(pool, rate)
+    return assemble(backbone, input_shape, bottleneck, loss, shallow(backbone, backbone_options), config)
