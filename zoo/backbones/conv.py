@@ -13,13 +13,13 @@ def conv(
     filters=(32, 64, 128),
     kernel_size=3,
     convs_per_stage=1,
-    first_stride=2,
+    strides=None,
     activation="relu",
     batch_norm=False,
     dropout=0.0,
     weight_decay=0.0,
 ):
-    """Stages of convolutions, each of which begins by halving height and width; the decoder doubles them back.
+    """Stages of convolutions, each of which begins by shrinking height and width; the decoder brings them back.
 
     Works for any image size: odd sizes are rounded up on the way in and cropped on the way out.
 
@@ -28,7 +28,7 @@ def conv(
         filters: feature maps of every stage.
         kernel_size: side of every kernel, in pixels.
         convs_per_stage: convolutions a stage, the first with the stride.
-        first_stride: stride of the first stage; 1 keeps the full resolution there.
+        strides: stride of every stage, 1 or 2; None halves at each.
         activation: after every convolution but the last.
         batch_norm: normalize before the activation (Ioffe & Szegedy 2015).
         dropout: share of whole feature maps dropped in training, at the end of every stage.
@@ -36,9 +36,9 @@ def conv(
     """
     if not filters:
         raise ZooError("got filters=(), expected the number of feature maps of at least one stage.")
-    if first_stride not in (1, 2):
-        raise ZooError(f"got first_stride={first_stride}, expected 1 or 2.")
-    strides = [first_stride] + [2] * (len(filters) - 1)
+    strides = tuple(strides or [2] * len(filters))
+    if len(strides) != len(filters) or not set(strides) <= {1, 2}:
+        raise ZooError(f"got strides={strides}, expected 1 or 2 for each of the {len(filters)} stages.")
     common = dict(padding="same", kernel_regularizer=regularizer(weight_decay))
 
     def convolution(kind, count, stride):

@@ -9,7 +9,7 @@ from zoo.autoencoder import Autoencoder, Decoder, Encoder
 from zoo.backbones.linear_path import LinearPathDecoder, LinearPathEncoder
 
 
-def assemble(backbone, input_shape, bottleneck, loss, backbone_options, config, corruption=None, model=Autoencoder):
+def assemble(backbone, input_shape, bottleneck, loss, backbone_options, config, corruption=None, decoder=None, model=Autoencoder):
     """An `Autoencoder` of these rooms with fresh weights, compiled with Adam at 1e-3.
 
     Args:
@@ -20,6 +20,7 @@ def assemble(backbone, input_shape, bottleneck, loss, backbone_options, config, 
         backbone_options: mapping of the backbone's options.
         config: mapping from which `zoo.registry.build` makes this model again, see `configuration`.
         corruption: a layer active in training only, or None.
+        decoder: function (code_shape, outputs) -> `Backbone`, in place of the encoder's mirror image, or None.
         model: the class to build.
     """
     loss = losses.get(loss)
@@ -28,7 +29,7 @@ def assemble(backbone, input_shape, bottleneck, loss, backbone_options, config, 
     encoder = LinearPathEncoder(pair.encoder) if pair.linear_path else pair.encoder
     encoder_room = Encoder(encoder, bottleneck, name="encoder")
     encoder_room.build((None, *input_shape))
-    decoder = pair.decoder(bottleneck.code_shape, loss.parameters(input_shape[-1]))
+    decoder = (decoder or pair.decoder)(bottleneck.code_shape, loss.parameters(input_shape[-1]))
     if pair.linear_path:
         decoder = LinearPathDecoder(decoder, input_shape, loss.shift)
     decoder_room = Decoder(decoder, loss, name="decoder")

@@ -5,13 +5,19 @@ feature map keeps its one largest activation (spatial sparsity), and with `rate`
 largest; a single linear deconvolution reads them.
 """
 
+from keras import layers
+
+from zoo.backbones.backbone import Backbone
+from zoo.backbones.resize import Crop
 from zoo.layers.winner_take_all import LifetimeWinnerTakeAll, SpatialWinnerTakeAll
 from zoo.models._assemble import assemble, configuration, shallow
 
 BACKBONES = ("mlp", "conv")
 
 
-def build(backbone="mlp", input_shape=(28, 28, 1), latent_dim=1000, rate=0.05, pool=5, loss="mse", **backbone_options):
+def build(
+    backbone="mlp", input_shape=(28, 28, 1), latent_dim=1000, rate=0.05, pool=5, atom=11, loss="mse", **backbone_options
+):
     """A code of which the winners alone are decoded.
 
     Args:
@@ -20,12 +26,23 @@ def build(backbone="mlp", input_shape=(28, 28, 1), latent_dim=1000, rate=0.05, p
         latent_dim: units of the code on "mlp"; on "conv" the code is the last stage's feature maps.
         rate: share of the batch that a unit or a map wins, in (0, 1].
         pool: side of the windows over which a map's activations are pooled into features, in pixels, on "conv".
+        atom: side of the patch that a winner paints, in pixels, on "conv".
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
     if backbone == "mlp":
-        bottleneck = LifetimeWinnerTakeAll(latent_dim, rate)
-    else:
-        bottleneck = SpatialWinnerTakeAll(pool, rate)
-    return assemble(backbone, input_shape, bottleneck, loss, shallow(backbone, backbone_options), config)
+        code = LifetimeWinnerTakeAll(latent_dim, rate)
+        return assemble(backbone, input_shape, code, loss, shallow(backbone, backbone_options), config)
+    code = SpatialWinnerTakeAll(pool, rate)
+    return assemble(backbone, input_shape, code, loss, backbone_options, config, decoder=_atoms(tuple(input_shape), atom))
+
+
+def _atoms(input_shape, side):
+    """The maker of a decoder of one linear deconvolution: every winner paints its map's atom."""
+
+    def decoder(code_shape, outputs):
+        stride = -(-input_shape[0] // code_shape[0])
+        return Backbone([layers.Conv2DTranspose(outputs, side, strides=stride, padding="same"), Crop(input_shape[:2])])
+
+    return decoder

@@ -1,0 +1,24 @@
+"""Convolutional undercomplete autoencoder on MNIST, 16 latents."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="ae_conv.mnist",
+    model=dict(
+        variant="ae",
+        backbone="conv",
+        input_shape=(28, 28, 1),
+        latent_dim=16,
+        filters=(32, 64, 128),
+        activation="gelu",
+    ),
+    dataset="mnist",
+    epochs=30,
+    batch_size=128,
+    learning_rate=2e-3,
+    warmup_epochs=1,
+    metrics=("mse", "psnr", "ssim", "pca_mse"),
+)
+
+if __name__ == "__main__":
+    run(RECIPE)

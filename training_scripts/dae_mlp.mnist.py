@@ -1,0 +1,24 @@
+"""Denoising autoencoder on MNIST, 2000 units, half of the pixels masked."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="dae_mlp.mnist",
+    model=dict(
+        variant="dae",
+        input_shape=(28, 28, 1),
+        latent_dim=2000,
+        noise="masking",
+        level=0.5,
+        code_activation="sigmoid",
+        loss="bernoulli",
+    ),
+    dataset="mnist",
+    epochs=30,
+    batch_size=256,
+    learning_rate=1e-3,
+    metrics=("linear_error", "mse"),
+)
+
+if __name__ == "__main__":
+    run(RECIPE)

@@ -1,0 +1,28 @@
+"""Convolutional winner-take-all autoencoder on MNIST: one winner a feature map, one linear deconvolution."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="wta_conv.mnist",
+    model=dict(
+        variant="wta",
+        backbone="conv",
+        input_shape=(28, 28, 1),
+        filters=(32, 128),
+        kernel_size=5,
+        strides=(1, 2),
+        rate=0.2,
+        pool=3,
+        atom=11,
+    ),
+    dataset="mnist",
+    epochs=12,
+    batch_size=100,
+    learning_rate=1e-3,
+    warmup_epochs=0.5,
+    metrics=("linear_error",),
+    anchor=("linear_error", 0.0048, "stacked convolutional winner-take-all, Makhzani & Frey 2015"),
+)
+
+if __name__ == "__main__":
+    run(RECIPE)

@@ -1,0 +1,89 @@
+"""Images in memory to batches for training. Batch number k is a function of the seed and k alone, so that a run can go on
+from any step as if it had never stopped."""
+
+import numpy as np
+
+from zoo.errors import ZooError, suggest
+
+
+def training_batches(images, batch_size, seed, first_step, steps, transforms=()):
+    """A `tf.data.Dataset` of `steps` batches (batch_size, ...), from batch number `first_step` on.
+
+    Every epoch is a new permutation; a batch may end one epoch and begin the next, so that all have one shape.
+
+    Args:
+        images: array (N, ...), N >= batch_size.
+        batch_size: images a batch.
+        seed: of the order and of the transforms.
+        first_step: number of the first batch.
+        steps: number of batches.
+        transforms: names of random transforms, see `TRANSFORMS`, applied in order.
+    """
+    import tensorflow as tf
+
+    if len(images) < batch_size:
+        raise ZooError(f"got {len(images)} images, expected at least one batch of {batch_size}; lower the batch size.")
+    for name in transforms:
+        if name not in TRANSFORMS:
+            raise ZooError(f"got transform {name!r}, expected one of {', '.join(TRANSFORMS)}.{suggest(name, TRANSFORMS)}")
+    functions = [TRANSFORMS[name] for name in transforms]
+    with tf.device("CPU:0"):
+        source = tf.constant(images)
+    count = len(images)
+
+    def batch(step):
+        place = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+        epoch, within = place // count, place % count
+        keys = tf.stack([tf.fill([batch_size], tf.cast(seed, tf.int64)), epoch, tf.ones_like(epoch)], axis=1)
+        # The public wrapper takes one seed for all; here each image goes by the permutation of its own epoch.
+        index = tf.raw_ops.RandomIndexShuffle(index=within, seed=keys, max_index=tf.cast(count - 1, tf.int64), rounds=4)
+        x = tf.gather(source, index)
+        for i, function in enumerate(functions):
+            x = function(x, tf.stack([tf.cast(seed + i, tf.int64), step]))
+        return tf.ensure_shape(x, (batch_size, *images.shape[1:]))
+
+    options = tf.data.Options()
+    options.deterministic = True
+    options.autotune.enabled = False
+    dataset = tf.data.Dataset.range(first_step, first_step + steps).map(batch, num_parallel_calls=2)
+    return dataset.prefetch(8).with_options(options)
+
+
+def fixed_batches(images, batch_size):
+    """A `tf.data.Dataset` over the first whole batches of `images`, in order: for validation."""
+    import tensorflow as tf
+
+    batch_size = min(batch_size, len(images))
+    usable = len(images) // batch_size * batch_size
+    return tf.data.Dataset.from_tensor_slices(images[:usable]).batch(batch_size, drop_remainder=True).cache()
+
+
+def _unit(x):
+    import tensorflow as tf
+
+    return tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else tf.cast(x, tf.float32)
+
+
+def _binarize(x, seed):
+    """Draw every pixel from a Bernoulli of its value, anew each time it is seen: dynamic binarization."""
+    import tensorflow as tf
+
+    return tf.cast(tf.random.stateless_uniform(tf.shape(x), seed) < _unit(x), tf.float32)
+
+
+def _flip(x, seed):
+    """Mirror each image left to right with a chance of one half."""
+    import tensorflow as tf
+
+    chosen = tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), seed) < 0.5
+    return tf.where(chosen, x[:, :, ::-1], x)
+
+
+TRANSFORMS = {"binarize": _binarize, "flip": _flip}
+
+
+def hold_out(images, count):
+    """Split off the last `count` images: (the others, those)."""
+    if not 0 <= count < len(images):
+        raise ZooError(f"got {count} images to hold out of {len(images)}, expected fewer than there are.")
+    return (images[: len(images) - count], images[len(images) - count :]) if count else (images, np.empty((0,)))

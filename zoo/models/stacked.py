@@ -1,0 +1,35 @@
+"""Stacked autoencoder: pretrained layer by layer, then fine-tuned as one (Hinton & Salakhutdinov 2006; Vincent et al. 2010).
+
+The network is the deep undercomplete autoencoder 784-1000-500-250-30 of the 2006 paper; what makes it stacked is where its
+weights begin, see `zoo.training.layerwise` (in a recipe: start="layerwise").
+"""
+
+from zoo.layers.code import DenseCode
+from zoo.models._assemble import assemble, configuration
+
+BACKBONES = ("mlp",)
+
+
+def build(
+    backbone="mlp",
+    input_shape=(28, 28, 1),
+    latent_dim=30,
+    hidden=(1000, 500, 250),
+    code_activation=None,
+    loss="mse",
+    **backbone_options,
+):
+    """A deep stack of dense layers and its mirror image.
+
+    Args:
+        backbone: "mlp".
+        input_shape: (height, width, channels) or (features,).
+        latent_dim: size of the code.
+        hidden: units of the layers before the code.
+        code_activation: of the code; None is linear.
+        loss: name of the reconstruction loss, see `zoo.losses`.
+        **backbone_options: see `zoo.backbones`.
+    """
+    config = configuration(build, locals())
+    code = DenseCode(latent_dim, code_activation)
+    return assemble(backbone, input_shape, code, loss, {"hidden": tuple(hidden), **backbone_options}, config)

@@ -1,0 +1,158 @@
+"""What happens beside `fit`: a checkpoint that a killed run goes on from, early stopping, a stop on NaN, a log."""
+
+import csv
+import io
+import json
+import math
+import os
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from zoo.errors import ZooError
+
+
+def write_atomically(path, data):
+    """Write bytes to `path` so that it holds either all of them or what it held before."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """After every epoch writes all that the rest of the run depends on to one file, and the history as CSV beside it.
+
+    The state is the variables of the model (those of its random generators among them: Keras's own backup leaves them out)
+    and of the optimizer, the epoch, the history, and the early stopping's memory.
+
+    Args:
+        folder: of the run.
+        recipe: JSON-able mapping; a checkpoint of another recipe is refused.
+        stopping: an `EarlyStopping`, or None.
+    """
+
+    def __init__(self, folder, recipe, stopping=None):
+        super().__init__()
+        self.path = Path(folder) / "checkpoint.npz"
+        self.log_path = Path(folder) / "history.csv"
+        self.recipe = recipe
+        self.stopping = stopping
+        self.epoch = 0
+        self.rows = []
+        self.seconds = 0.0
+
+    def restore(self, model):
+        """Put the state of the checkpoint, where there is one, into `model` and this; returns the epochs that are done."""
+        if not self.path.exists():
+            return 0
+        with np.load(self.path, allow_pickle=False) as file:
+            state = json.loads(file["state"].tobytes())
+            if state["recipe"] != self.recipe:
+                keys = [k for k in self.recipe if state["recipe"].get(k) != self.recipe[k]]
+                raise ZooError(
+                    f"{self.path} belongs to a run with other values of {', '.join(keys)}; "
+                    "give the same, another --run-dir, or --restart to begin anew."
+                )
+            variables = _state_variables(model)
+            for i, variable in enumerate(variables):
+                variable.assign(file[f"variable{i}"])
+            if self.stopping is not None:
+                self.stopping.restore(state["stopping"], [file[f"best{i}"] for i in range(state["best"])])
+        self.epoch, self.rows, self.seconds = state["epoch"], state["rows"], state["seconds"]
+        return self.epoch
+
+    @property
+    def stopped(self):
+        """Whether early stopping had ended the run."""
+        return self.stopping is not None and self.stopping.done
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._began = time.time()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epoch = epoch + 1
+        self.seconds += time.time() - self._began
+        self.rows.append({"epoch": self.epoch, **{k: float(v) for k, v in (logs or {}).items()}})
+        best = self.stopping.best_weights or [] if self.stopping else []
+        state = {
+            "recipe": self.recipe,
+            "epoch": self.epoch,
+            "rows": self.rows,
+            "seconds": self.seconds,
+            "stopping": self.stopping.memory() if self.stopping else None,
+            "best": len(best),
+        }
+        arrays = {f"variable{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_state_variables(self.model))}
+        arrays |= {f"best{i}": value for i, value in enumerate(best)}
+        arrays["state"] = np.frombuffer(json.dumps(state).encode(), dtype=np.uint8)
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        write_atomically(self.path, buffer.getbuffer())
+        self._write_log()
+
+    def _write_log(self):
+        # Written whole: a row that a killed run had appended after its last checkpoint would come twice.
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(self.rows[0]), extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomically(self.log_path, text.getvalue().encode())
+
+
+def _state_variables(model):
+    metrics = {id(v) for metric in model.metrics for v in metric.variables}
+    own = [v for v in model.variables if id(v) not in metrics]
+    own_ids = {id(v) for v in own}
+    return own + [v for v in model.optimizer.variables if id(v) not in own_ids]
+
+
+class EarlyStopping(keras.callbacks.Callback):
+    """Stops after `patience` epochs without a better validation loss and brings the best weights back.
+
+    Keras's own forgets what it has seen when a run is taken up again; this one's memory goes into the checkpoint.
+    """
+
+    def __init__(self, patience):
+        super().__init__()
+        self.patience = patience
+        self.best, self.wait, self.best_weights, self.done = math.inf, 0, None, False
+
+    def memory(self):
+        return {"best": self.best, "wait": self.wait, "done": self.done}
+
+    def restore(self, memory, weights):
+        self.best, self.wait, self.done = memory["best"], memory["wait"], memory["done"]
+        self.best_weights = weights or None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs["val_loss"] < self.best:
+            self.best, self.wait = logs["val_loss"], 0
+            self.best_weights = self.model.get_weights()
+        else:
+            self.wait += 1
+            self.done = self.wait >= self.patience
+            self.model.stop_training = self.done
+
+    def bring_back_best(self):
+        """Set the model's weights to the best seen."""
+        if self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Ends training with a message that says where, in which term, and what helps."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        bad = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
+        if bad:
+            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+            raise ZooError(
+                f"the training diverged: {', '.join(bad)} became NaN or infinite by step {int(self.model.optimizer.iterations)} "
+                f"at a learning rate of {rate:.2g}; lower the learning rate, clip the gradients (clip_norm), or train in float32."
+            )

@@ -1,0 +1,100 @@
+"""Cards and README's table: text rendered from the manifest, never edited by hand.
+
+`python -m zoo.training.card` renders every card in `weights/cards/` and the table in `README.md` again.
+"""
+
+from pathlib import Path
+
+from zoo import manifest
+from zoo.training.callbacks import write_atomically
+
+_BEGIN, _END = "<!-- weights: begin -->", "<!-- weights: end -->"
+
+
+def write_card(name, entry, folder):
+    """Write the card of a weight set to `folder/NAME.md`; its pictures lie beside it."""
+    write_atomically(Path(folder) / f"{name}.md", card(name, entry, folder).encode())
+
+
+def card(name, entry, folder):
+    """The card of a manifest entry, as Markdown."""
+    run, recipe, dataset = entry["run"], entry["recipe"], entry["dataset"]
+    anchor = entry.get("anchor") or {}
+    lines = [
+        f"# {name}",
+        "",
+        entry["paper"],
+        "",
+        "```python",
+        f'model = zoo.load("{name}")',
+        "features = model.encode(images)  # uint8 0..255 or floats 0..1, " + shape(entry["config"]["input_shape"]),
+        "```",
+        "",
+        "| metric | value | split | images | tolerance | how |",
+        "|---|---|---|---|---|---|",
+    ]
+    for metric, result in entry["metrics"].items():
+        lines.append(
+            f"| {metric} | {number(result['value'])} | {result.get('split', 'test')} | {result.get('n', '')} "
+            f"| ±{number(result['tolerance'])} | {result.get('protocol', '')} |"
+        )
+    lines += ["", f"Each was written here by the run that trained the weights; `zoo evaluate {name} --check` measures them again."]
+    if anchor:
+        lines += ["", f"To hold it against: {anchor['metric']} {number(anchor['value'])}, {anchor['source']}."]
+    lines += [
+        "",
+        "| | |",
+        "|---|---|",
+        f"| trained on | {dataset['name']} {dataset['version']}, {dataset['split']} split, {dataset['n']} images |",
+        f"| model | {', '.join(f'{k}={v}' for k, v in entry['config'].items())} |",
+        f"| parameters | {run['parameters']:,} |",
+        f"| training | {run['epochs']} epochs, {run['seconds'] / 60:.1f} minutes, seed {run['seed']}, {run['precision']}, "
+        f"XLA {'on' if run['jit'] else 'off'} |",
+        f"| on | {run['device']}; {run['backend']} backend; {', '.join(f'{k} {v}' for k, v in run['versions'].items())} |",
+        f"| recipe | `{recipe['path']}`, sha256 of its fields {recipe['sha256'][:16]} |",
+        f"| file | {entry['file']}, {entry['bytes']:,} bytes, revision {entry['revision']} |",
+        f"| licence | weights {entry['licence']['weights']}; data {entry['licence']['data']} |",
+    ]
+    for picture, text in ((f"{name}.png", "Test images and what the model makes of them"), (f"{name}.samples.png", "Samples")):
+        if (Path(folder) / picture).exists():
+            lines += ["", f"![{text}]({picture})", "", f"{text}."]
+    return "\n".join(lines) + "\n"
+
+
+def table(entries):
+    """README's table of weight sets, as Markdown."""
+    lines = ["| weights | size | measured on the test split | to hold it against |", "|---|---|---|---|"]
+    for name, entry in sorted(entries.items()):
+        measured = ", ".join(f"{metric} {number(result['value'])}" for metric, result in entry["metrics"].items())
+        anchor = entry.get("anchor") or {}
+        against = f"{anchor['metric']} {number(anchor['value'])}: {anchor['source']}" if anchor else ""
+        size = entry["bytes"] / 1e6
+        lines.append(f"| [`{name}`](weights/cards/{name}.md) | {size:.1f} MB | {measured} | {against} |")
+    return "\n".join(lines)
+
+
+def render(root):
+    """Render all cards and README's table under the checkout `root` from its manifest."""
+    root = Path(root)
+    entries = manifest.read(root / "weights")
+    for name, entry in entries.items():
+        write_card(name, entry, root / "weights" / "cards")
+    readme = root / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    head, _, rest = text.partition(_BEGIN)
+    _, _, tail = rest.partition(_END)
+    write_atomically(readme, f"{head}{_BEGIN}\n{table(entries)}\n{_END}{tail}".encode())
+
+
+def shape(values):
+    """(28, 28, 1) as it is written in text."""
+    return f"(N, {', '.join(map(str, values))})"
+
+
+def number(value):
+    """A measured value to four significant digits."""
+    return f"{value:.4g}"
+
+
+if __name__ == "__main__":
+    render(Path(__file__).parents[2])

@@ -1,0 +1,107 @@
+"""The one training loop: a recipe's data into plain `fit`, resumed where it was killed, then published."""
+
+import os
+import shutil
+from pathlib import Path
+
+import keras
+
+from zoo import registry
+from zoo.data import sources
+from zoo.data.pipeline import fixed_batches, hold_out, training_batches
+from zoo.errors import ZooError
+from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
+from zoo.training.optimizers import optimizer
+from zoo.training.pca import start_from_pca
+
+# Steps that one call from Python runs: enough that a small net is not bound by the calls.
+_STEPS_A_CALL = 32
+
+
+def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, tensorboard=False):
+    """Train `recipe` to its end, measure it and publish it; returns the manifest entry.
+
+    Args:
+        recipe: a `Recipe`.
+        data_dir: where TFDS data lies.
+        output_dir: where the weight file, the manifest entry and the card go.
+        run_dir: checkpoint and logs; a run found there goes on.
+        restart: begin anew.
+        tensorboard: write TensorBoard logs to `run_dir`.
+    """
+    from zoo.training.publish import publish
+
+    folder = Path(run_dir or Path("runs") / recipe.name)
+    if restart:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    data = sources.load(recipe.dataset, split="train", data_dir=data_dir)
+    model, checkpoint = fit(recipe, data.images, folder, tensorboard)
+    return publish(recipe, model, checkpoint.seconds, checkpoint.epoch, data, data_dir, output_dir)
+
+
+def fit(recipe, images, folder, tensorboard=False):
+    """The trained model of a `Recipe` on images (N, ...), and its last `Checkpoint`, which knows the epochs and seconds."""
+    folder = Path(folder)
+    model = fresh_model(recipe)
+    images, held_out = hold_out(images, recipe.validation)
+    if recipe.patience is not None and not len(held_out):
+        raise ZooError("got a patience without validation images; set validation to the number to hold out.")
+    steps = len(images) // recipe.batch_size
+    if not steps:
+        raise ZooError(f"got {len(images)} training images, expected at least one batch of {recipe.batch_size}.")
+    stopping = EarlyStopping(recipe.patience) if recipe.patience is not None else None
+    checkpoint = Checkpoint(folder, recipe.decides(), stopping)
+    prepare(recipe, model, steps)
+    done = checkpoint.restore(model)
+    if not done:
+        begin(recipe, model, images, folder)
+    callbacks = [StopOnNaN(), *([stopping] if stopping else []), checkpoint]
+    if tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", update_freq="epoch"))
+    if not checkpoint.stopped:
+        # With no epochs left this only ends what fit ends: the moving average becomes the weights.
+        model.fit(
+            training_batches(images, recipe.batch_size, recipe.seed, done * steps, (recipe.epochs - done) * steps, recipe.transforms),
+            epochs=recipe.epochs,
+            initial_epoch=done,
+            steps_per_epoch=steps,
+            validation_data=fixed_batches(held_out, recipe.batch_size) if len(held_out) else None,
+            callbacks=callbacks,
+            verbose=1 if os.isatty(1) else 2,
+        )
+    if stopping:
+        stopping.set_model(model)
+        stopping.bring_back_best()
+    return model, checkpoint
+
+
+def fresh_model(recipe):
+    """A fresh model of `recipe`: the seed is set right before, because initial weights depend on the order of all draws."""
+    keras.config.set_dtype_policy(recipe.precision)
+    try:
+        keras.utils.set_random_seed(recipe.seed)
+        return registry.create(**recipe.model)
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def prepare(recipe, model, steps):
+    """Compile with the recipe's optimizer. On other backends than TensorFlow a call is one step: there, more gain nothing."""
+    together = 1
+    if keras.backend.backend() == "tensorflow":
+        together = max(n for n in range(1, min(_STEPS_A_CALL, steps) + 1) if steps % n == 0)
+    model.compile(optimizer(recipe, steps), steps_per_execution=together)
+    model.optimizer.build(model.trainable_variables)
+
+
+def begin(recipe, model, images, folder):
+    """Give the weights the start that the recipe names."""
+    if recipe.start == "pca":
+        start_from_pca(model, images)
+    elif recipe.start == "layerwise":
+        from zoo.training.layerwise import pretrain
+
+        pretrain(model, images, recipe, folder)
+    elif recipe.start != "random":
+        raise ZooError(f"got start={recipe.start!r}, expected 'random', 'pca' or 'layerwise'.")

@@ -1,0 +1,43 @@
+"""Principal components, and a model with a linear path that begins there."""
+
+import numpy as np
+
+from zoo.autoencoder import Autoencoder
+from zoo.backbones.linear_path import LinearPathDecoder
+from zoo.errors import ZooError
+
+
+def principal_components(x, count):
+    """Mean (D,), components (count, D) and standard deviations (count,) along them, largest first, of rows x (N, D)."""
+    x = np.asarray(x, dtype=np.float32)
+    mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
+    covariance = np.zeros((x.shape[1], x.shape[1]))
+    for start in range(0, len(x), 10_000):
+        centred = x[start : start + 10_000] - mean
+        covariance += centred.T @ centred
+    values, vectors = np.linalg.eigh(covariance / len(x))
+    order = np.argsort(values)[::-1][:count]
+    return mean, np.ascontiguousarray(vectors[:, order].T, dtype=np.float32), np.sqrt(np.maximum(values[order], 0)).astype(np.float32)
+
+
+def start_from_pca(model: Autoencoder, images):
+    """Set the linear path of `model` to PCA of `images`, codes scaled to unit variance; the network beside it starts silent.
+
+    Raises:
+        ZooError: when the model has no linear path.
+    """
+    decoder = model.decoder.backbone
+    if not isinstance(decoder, LinearPathDecoder):
+        raise ZooError(f"{model.name} has no linear path to start from PCA; build it with linear_path=True.")
+    bottleneck = model.bottleneck
+    dense = bottleneck.mean if hasattr(bottleneck, "mean") else bottleneck.dense
+    pixels = np.asarray(images).reshape(len(images), -1)
+    pixels = pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else pixels
+    count = dense.units
+    mean, components, deviations = principal_components(pixels, count)
+    kernel = np.zeros(dense.kernel.shape, np.float32)
+    kernel[-pixels.shape[1] :] = components.T / deviations
+    dense.kernel.assign(kernel)
+    dense.bias.assign(-(components @ mean) / deviations)
+    decoder.linear.kernel.assign(components * deviations[:, None])
+    decoder.linear.bias.assign(mean)

@@ -1,0 +1,130 @@
+"""From a trained model to a weight set: file, measurements, manifest entry, card, pictures."""
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import zoo
+from zoo import manifest, registry, weights
+from zoo.data import sources
+from zoo.evaluation.measure import measure
+from zoo.evaluation.pictures import samples_grid, side_by_side
+from zoo.training.card import write_card
+
+_GOLDEN = {"seed": 0, "n": 4, "tolerance": 1e-3}
+
+# What is known of the data sets that recipes use by name: TFDS keeps no machine-readable licence of these two.
+_DATA_LICENCES = {"mnist": "CC BY-SA 3.0", "cifar10": "none stated by its authors; published for research use"}
+
+
+def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None):
+    """Write the weight file, measure what was written, then the manifest entry, the card and its pictures.
+
+    Args:
+        recipe: the `Recipe` that was run.
+        model: trained by it.
+        seconds: of training.
+        epochs: trained, fewer than the recipe's where it stopped early.
+        data: the `Data` trained on.
+        data_dir: where TFDS data lies.
+        output_dir: a weights folder; by default the zoo's own.
+
+    Returns:
+        The manifest entry.
+    """
+    folder = Path(output_dir) if output_dir else manifest.weights_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier = manifest.read(folder).get(recipe.name)
+    jit = bool(model.jit_compile)
+    # Measured is what a user will load: a float32 model with the weights as they are on disk.
+    written = weights.publish(model, recipe.name, folder, half=recipe.half)
+    loaded = registry.build(model.config)
+    weights.load_arrays(loaded, folder / written["file"])
+    metrics = measure(loaded, recipe.metrics, recipe.dataset, data_dir=data_dir)
+    for result in metrics.values():
+        result["command"] = f"zoo evaluate {recipe.name} --check"
+    entry = {
+        **written,
+        "config": model.config,
+        "embedded": recipe.embedded,
+        "dataset": {"name": data.name, "version": data.version, "split": "train", "n": len(data.images)},
+        "licence": {"weights": "Apache-2.0", "data": _DATA_LICENCES.get(data.name, "that of the data's owner")},
+        "paper": registry.variants()[model.config["variant"]],
+        "metrics": metrics,
+        "anchor": dict(zip(("metric", "value", "source"), recipe.anchor)),
+        "recipe": {"path": f"training_scripts/{recipe.name}.py", "sha256": recipe.sha256(), **recipe.decides()},
+        "run": {
+            "backend": keras.backend.backend(),
+            "device": device(),
+            "jit": jit,
+            "precision": recipe.precision,
+            "seed": recipe.seed,
+            "seconds": round(seconds),
+            "epochs": epochs,
+            "parameters": model.count_params(),
+            "versions": versions(),
+        },
+        "golden": golden(loaded),
+    }
+    manifest.write_entry(recipe.name, entry, folder)
+    if earlier and earlier["file"] != entry["file"]:
+        (folder / earlier["file"]).unlink(missing_ok=True)
+    test = sources.load(recipe.dataset, split="test", data_dir=data_dir)
+    pictures = folder / "cards"
+    pictures.mkdir(exist_ok=True)
+    side_by_side(loaded, test.images[:16], pictures / f"{recipe.name}.png")
+    if has_prior(loaded):
+        samples_grid(loaded, pictures / f"{recipe.name}.samples.png", 64, seed=0)
+    write_card(recipe.name, manifest.read(folder)[recipe.name], pictures)
+    return entry
+
+
+def golden(model):
+    """An input that anyone can make again and the features it must give."""
+    from zoo.weights import golden_input
+
+    entry = {"golden": _GOLDEN, "config": model.config}
+    features = model.encode(golden_input(entry))
+    # A few dozen numbers show a drift as well as all of them.
+    return {**_GOLDEN, "features": np.round(features[:, :16].astype(float), 6).tolist()}
+
+
+def has_prior(model):
+    """Whether the variant can be sampled from."""
+    try:
+        model.bottleneck.sample_prior(1, 0)
+    except zoo.ZooError:
+        return False
+    return True
+
+
+def device():
+    """The device that the backend computes on, in words."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        accelerators = tf.config.list_physical_devices("GPU")
+        names = [tf.config.experimental.get_device_details(a).get("device_name", "GPU") for a in accelerators]
+    elif keras.backend.backend() == "jax":
+        import jax
+
+        names = [d.device_kind for d in jax.devices() if d.platform != "cpu"]
+    else:
+        import torch
+
+        names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return ", ".join(names) or f"CPU, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"
+
+
+def versions():
+    """Versions of what the numbers depend on."""
+    backend = keras.backend.backend()
+    return {
+        "python": platform.python_version(),
+        "zoo": zoo.__version__,
+        **{name: version(name) for name in ("keras", backend, "numpy")},
+    }

@@ -1,0 +1,142 @@
+"""A recipe: everything that decides what a weight set becomes, as data. And `run`, which every training script ends with."""
+
+import argparse
+import dataclasses
+import hashlib
+import importlib.util
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.errors import ZooError, suggest
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train on what, and how.
+
+    Args:
+        name: of the weight set, `<variant>_<backbone>.<dataset>`.
+        model: the arguments of `zoo.create`.
+        dataset: a TFDS name, a .npy or .npz file, or a folder of images.
+        epochs: passes over the training split.
+        batch_size: images a step.
+        metrics: what to measure on the test split, see `zoo.evaluation`.
+        anchor: (metric, value, source): a published or measured number to hold the set against.
+        learning_rate: of the first step after the warm-up.
+        optimizer: "adam", "adamw" or "sgd" (with Nesterov momentum .9).
+        schedule: "cosine", down to zero at the end, or "constant".
+        warmup_epochs: over which the learning rate rises from zero.
+        weight_decay: decoupled, for "adamw".
+        clip_norm: largest global norm of the gradient, or None.
+        ema: decay of the moving average of the weights that is kept in the end, or None for the last weights.
+        transforms: random transforms of the training images, see `zoo.data.pipeline`.
+        start: how the weights begin: "random"; "pca", the linear path at PCA's solution; "layerwise", greedy pretraining.
+        start_epochs: epochs of every layer's pretraining, for "layerwise".
+        validation: images held out of the end of the training split.
+        patience: epochs without a better validation loss until training stops and the best weights come back, or None.
+        precision: "float32" or "mixed_bfloat16".
+        seed: of everything random.
+        half: store the weights in half precision.
+        embedded: ship the weights inside the wheel.
+    """
+
+    name: str
+    model: dict
+    dataset: str
+    epochs: int
+    batch_size: int
+    metrics: tuple
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    schedule: str = "cosine"
+    warmup_epochs: float = 0.0
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    ema: float | None = None
+    transforms: tuple = ()
+    start: str = "random"
+    start_epochs: int = 0
+    validation: int = 0
+    patience: int | None = None
+    precision: str = "float32"
+    seed: int = 0
+    half: bool = True
+    embedded: bool = True
+    anchor: tuple = ()
+
+    def as_json(self):
+        """JSON-able mapping of every field."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    def decides(self):
+        """JSON-able mapping of what the trained weights depend on: every field but those that say what is done with them."""
+        return {k: v for k, v in self.as_json().items() if k not in ("metrics", "anchor", "embedded", "half")}
+
+    def sha256(self):
+        """Hash of `decides`: the same for two recipes that train the same weights."""
+        return hashlib.sha256(json.dumps(self.decides(), sort_keys=True).encode()).hexdigest()
+
+
+def scripts_dir():
+    """The folder of training scripts: the checkout's, else the copy inside the installed package."""
+    checkout = Path(__file__).parents[2] / "training_scripts"
+    return checkout if checkout.is_dir() else Path(__file__).parents[1] / "_training_scripts"
+
+
+def recipes():
+    """Mapping of weight set name to its script."""
+    return {path.stem: path for path in sorted(scripts_dir().glob("*.py"))}
+
+
+def load_recipe(name):
+    """The `Recipe` of a weight set, from its script; `ZooError` with the nearest names when there is none."""
+    known = recipes()
+    if name not in known:
+        raise ZooError(f"there is no recipe {name!r}.{suggest(name, known)} The recipes are {', '.join(known)}.")
+    spec = importlib.util.spec_from_file_location("zoo_recipe", known[name])
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.RECIPE
+
+
+def parser(prog):
+    """The flags of a training script and of `zoo train`."""
+    flags = argparse.ArgumentParser(prog=prog, description="Train a weight set from its recipe.")
+    flags.add_argument("--epochs", type=int)
+    flags.add_argument("--batch-size", type=int)
+    flags.add_argument("--learning-rate", type=float)
+    flags.add_argument("--seed", type=int)
+    flags.add_argument("--precision", choices=("float32", "mixed_bfloat16"))
+    flags.add_argument("--data", dest="dataset", help="train on this instead: a TFDS name, .npy, .npz or folder of images")
+    flags.add_argument("--data-dir", help="where TFDS data lies or goes")
+    flags.add_argument("--output-dir", help="where the weight file, manifest entry and card go (default: the zoo's weights/)")
+    flags.add_argument("--run-dir", help="checkpoint and logs; a run found there goes on (default: runs/NAME)")
+    flags.add_argument("--restart", action="store_true", help="begin anew where --run-dir holds an earlier run")
+    flags.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs to the run directory")
+    return flags
+
+
+def run(recipe, argv=None, prog=None):
+    """Train, evaluate and publish `recipe`, changed by command-line flags; what a training script ends with.
+
+    Prints one clear line and exits with code 2 on bad input.
+    """
+    arguments = vars(parser(prog).parse_args(argv))
+    changed = {f.name: arguments.pop(f.name) for f in dataclasses.fields(Recipe) if f.name in arguments}
+    changed = {key: value for key, value in changed.items() if value is not None}
+    from zoo.training.fit import train
+
+    try:
+        return train(dataclasses.replace(recipe, **changed), **arguments)
+    except ZooError as error:
+        print(f"{recipe.name}: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def main(name, argv):
+    """`zoo train NAME ...`, and `zoo train --all ...`, which runs every recipe in turn."""
+    for chosen in recipes() if name == "--all" else [name]:
+        run(load_recipe(chosen), argv, prog=f"zoo train {chosen}")
+    return 0
