@@ -5,7 +5,7 @@ from zoo.training import Recipe, run
 RECIPE = Recipe(
     name="sparse_mlp.mnist",
     model=dict(
-        variant="sparse", input_shape=(28, 28, 1), latent_dim=2000, penalty="kl", weight=0.1, target=0.05, loss="bernoulli"
+        variant="sparse", input_shape=(28, 28, 1), latent_dim=2000, penalty="kl", weight=0.5, target=0.02, loss="bernoulli"
     ),
     dataset="mnist",
     epochs=30,

@@ -43,9 +43,9 @@ class Pair:
     """An encoder and the recipe of its mirror image.
 
     Args:
-        encoder: a `Backbone`.
+        encoder: a `Backbone`, or a `LinearPathEncoder`.
         decoder: function (code_shape, outputs) -> `Backbone` from codes (N, *code_shape) to (N, *input_shape[:-1], outputs).
-        linear_path: whether a linear map of all pixels is to run beside both.
+        linear_path: whether `decoder` makes a network from images to outputs, to stand behind a linear map of the code.
     """
 
     def __init__(self, encoder, decoder, linear_path=False):

@@ -1,4 +1,5 @@
-"""A linear map of all pixels beside a network: what the network then has to learn is only what PCA cannot do."""
+"""A linear autoencoder with a network on either side that improves its images: what the networks have to learn is only what
+PCA cannot do, and they begin by changing nothing."""
 
 import keras
 import numpy as np
@@ -8,7 +9,7 @@ from zoo.layers.code import flatten
 
 
 class LinearPathEncoder(keras.layers.Layer):
-    """(N, H, W, C) -> (N, D): the features of a network and, after them, the pixels, for the bottleneck to read both."""
+    """(N, H, W, C) -> (N, H W C): the image x + net(x), flattened, for the bottleneck to read with one linear map."""
 
     def __init__(self, net, **kwargs):
         super().__init__(**kwargs)
@@ -20,21 +21,23 @@ class LinearPathEncoder(keras.layers.Layer):
 
     @property
     def stage_names(self):
+        """Names of the depths that `until` can stop at."""
         return self.net.stage_names
 
     def until(self, x, name):
+        """The output of the network's stage called `name`."""
         return self.net.until(x, name)
 
     def call(self, x):
-        return ops.concatenate([flatten(self.net(x)), flatten(x)], axis=-1)
+        return flatten(x + self.net(x))
 
 
 class LinearPathDecoder(keras.layers.Layer):
-    """Codes (N, D) to the outputs of a network, shifted by a linear image of the code.
+    """Codes (N, D) to a linear image y and on to the outputs net(y), shifted by y.
 
     Args:
-        net: from codes to outputs (N, H, W, parameters a pixel).
-        image_shape: (H, W, C) of the linear image.
+        net: from images (N, H, W, C) to outputs (N, H, W, parameters a pixel).
+        image_shape: (H, W, C).
         shift: function (outputs, image) -> outputs, of the reconstruction loss, which knows what its outputs mean.
     """
 
@@ -46,9 +49,10 @@ class LinearPathDecoder(keras.layers.Layer):
         self.shift = shift
 
     def build(self, code_shape):
-        self.net.build(code_shape)
         self.linear.build(code_shape)
+        self.net.build((None, *self.image_shape))
         self.built = True
 
     def call(self, z):
-        return self.shift(self.net(z), ops.reshape(self.linear(z), (-1, *self.image_shape)))
+        image = ops.reshape(self.linear(z), (-1, *self.image_shape))
+        return self.shift(self.net(image), image)

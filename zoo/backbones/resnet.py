@@ -5,7 +5,8 @@ import numpy as np
 from keras import layers, ops
 
 from zoo.backbones.backbone import Backbone, Pair, regularizer
-from zoo.backbones.resize import Crop, halved
+from zoo.backbones.linear_path import LinearPathEncoder
+from zoo.backbones.resize import Crop
 from zoo.errors import ZooError
 
 
@@ -15,7 +16,6 @@ def resnet(
     blocks=2,
     activation="silu",
     first_stride=2,
-    top_units=0,
     linear_path=False,
     dropout=0.0,
     weight_decay=0.0,
@@ -31,9 +31,9 @@ def resnet(
         blocks: residual blocks a stage.
         activation: inside the blocks.
         first_stride: stride of the first stage; 4 reads patches of 4 x 4 pixels, which is cheap.
-        top_units: units of a dense layer between the maps and the code, on either side; 0 for none.
-        linear_path: let a linear map of all pixels run beside the network on either side. It starts where
-            `zoo.training.pca.start_from_pca` puts it, so that the model is never behind PCA.
+        linear_path: make the code a linear map of the image, and put a network from image to image on either side of it
+            instead (down through all stages and up again, added to the image). `zoo.training.pca` starts the map at PCA, so
+            that the model is never behind it.
         dropout: share of whole feature maps dropped in training, in every block.
         weight_decay: L2 penalty on the kernels, added to the loss.
     """
@@ -42,55 +42,52 @@ def resnet(
     if first_stride not in (1, 2, 4, 8):
         raise ZooError(f"got first_stride={first_stride}, expected 1, 2, 4 or 8.")
     strides = [first_stride] + [2] * (len(filters) - 1)
+    sizes = [tuple(input_shape[:2])]
+    for stride in strides:
+        sizes.append(tuple(-(-n // stride) for n in sizes[-1]))
     decay = regularizer(weight_decay)
 
     def residual_blocks(count):
         return [ResidualBlock(count, activation, dropout, weight_decay) for _ in range(blocks)]
 
-    sizes, stages, names = [tuple(input_shape[:2])], [], []
-    for i, (count, stride) in enumerate(zip(filters, strides)):
-        kernel = max(3, stride)
-        stages.append(layers.Conv2D(count, kernel, strides=stride, padding="same", kernel_regularizer=decay))
-        stages += residual_blocks(count)
-        names += [None] * (len(stages) - len(names) - 1) + [f"stage{i + 1}"]
-        size = sizes[-1]
-        for _ in range(int(np.log2(stride))):
-            size = halved(size)
-        sizes.append(size)
-    stages.append(layers.Activation(activation))
-    names.append(None)
-    if top_units:
-        stages += [layers.Flatten(), layers.Dense(top_units, activation=activation, kernel_regularizer=decay)]
-        names += [None, "top"]
-    encoder = Backbone(stages, names)
+    def down():
+        stages, names = [], []
+        for i, (count, stride) in enumerate(zip(filters, strides)):
+            stages.append(layers.Conv2D(count, max(3, stride), strides=stride, padding="same", kernel_regularizer=decay))
+            stages += residual_blocks(count)
+            names += [None] * blocks + [f"stage{i + 1}"]
+        return stages + [layers.Activation(activation)], names + [None]
+
+    def up(outputs, last_kernel="glorot_uniform"):
+        stages = []
+        for i in reversed(range(len(filters))):
+            stages += [*residual_blocks(filters[i]), layers.Activation(activation)]
+            transposed = layers.Conv2DTranspose(
+                filters[i - 1] if i else outputs,
+                2 * strides[i] if strides[i] > 1 else 3,
+                strides=strides[i],
+                padding="same",
+                kernel_initializer="glorot_uniform" if i else last_kernel,
+                kernel_regularizer=decay,
+            )
+            stages += [transposed, Crop(sizes[i])]
+        return stages
 
     def decoder(code_shape, outputs):
         bottom = (*sizes[-1], filters[-1])
-        stages = []
+        start = []
         if len(code_shape) == 1:
-            if top_units:
-                stages.append(layers.Dense(top_units, activation=activation, kernel_regularizer=decay))
-            stages += [layers.Dense(int(np.prod(bottom)), kernel_regularizer=decay), layers.Reshape(bottom)]
-        for i in reversed(range(len(filters))):
-            stages += residual_blocks(filters[i])
-            stages.append(layers.Activation(activation))
-            count = filters[i - 1] if i else outputs
-            # The last layer starts at zero, so that a linear path beside it starts alone.
-            start = "zeros" if linear_path and i == 0 else "glorot_uniform"
-            stages.append(
-                layers.Conv2DTranspose(
-                    count,
-                    max(3, 2 * strides[i] if strides[i] > 1 else 3),
-                    strides=strides[i],
-                    padding="same",
-                    kernel_initializer=start,
-                    kernel_regularizer=decay,
-                )
-            )
-            stages.append(Crop(sizes[i]))
-        return Backbone(stages)
+            start = [layers.Dense(int(np.prod(bottom)), kernel_regularizer=decay), layers.Reshape(bottom)]
+        return Backbone(start + up(outputs))
 
-    return Pair(encoder, decoder, linear_path)
+    stages, names = down()
+    if not linear_path:
+        return Pair(Backbone(stages, names), decoder)
+
+    # Its last layer starts at zero, so that the linear map starts alone.
+    back = up(input_shape[-1], "zeros")
+    encoder = LinearPathEncoder(Backbone(stages + back, names + [None] * len(back)))
+    return Pair(encoder, lambda code_shape, outputs: Backbone(down()[0] + up(outputs, "zeros")), linear_path=True)
 
 
 class ResidualBlock(layers.Layer):

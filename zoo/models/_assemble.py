@@ -6,7 +6,7 @@ import keras
 
 from zoo import backbones, losses
 from zoo.autoencoder import Autoencoder, Decoder, Encoder
-from zoo.backbones.linear_path import LinearPathDecoder, LinearPathEncoder
+from zoo.backbones.linear_path import LinearPathDecoder
 
 
 def assemble(backbone, input_shape, bottleneck, loss, backbone_options, config, corruption=None, decoder=None, model=Autoencoder):
@@ -26,8 +26,7 @@ def assemble(backbone, input_shape, bottleneck, loss, backbone_options, config, 
     loss = losses.get(loss)
     input_shape = tuple(input_shape)
     pair = backbones.build(backbone, input_shape, **backbone_options)
-    encoder = LinearPathEncoder(pair.encoder) if pair.linear_path else pair.encoder
-    encoder_room = Encoder(encoder, bottleneck, name="encoder")
+    encoder_room = Encoder(pair.encoder, bottleneck, name="encoder")
     encoder_room.build((None, *input_shape))
     decoder = (decoder or pair.decoder)(bottleneck.code_shape, loss.parameters(input_shape[-1]))
     if pair.linear_path:

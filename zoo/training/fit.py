@@ -12,7 +12,7 @@ from zoo.data.pipeline import fixed_batches, hold_out, training_batches
 from zoo.errors import ZooError
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
 from zoo.training.optimizers import optimizer
-from zoo.training.pca import start_from_pca
+from zoo.training.pca import linear_path, start_from_pca
 
 # Steps that one call from Python runs: enough that a small net is not bound by the calls.
 _STEPS_A_CALL = 32
@@ -91,6 +91,11 @@ def prepare(recipe, model, steps):
     together = 1
     if keras.backend.backend() == "tensorflow":
         together = max(n for n in range(1, min(_STEPS_A_CALL, steps) + 1) if steps % n == 0)
+    if recipe.start == "pca":
+        # Kept there: steps of the size that a network needs would throw the linear map off in the first hundred, and most
+        # of the training would go into finding it again.
+        for layer in linear_path(model):
+            layer.trainable = False
     model.compile(optimizer(recipe, steps), steps_per_execution=together)
     model.optimizer.build(model.trainable_variables)
 

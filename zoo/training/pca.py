@@ -21,23 +21,25 @@ def principal_components(x, count):
 
 
 def start_from_pca(model: Autoencoder, images):
-    """Set the linear path of `model` to PCA of `images`, codes scaled to unit variance; the network beside it starts silent.
+    """Set the linear path of `model` to PCA of `images`, codes scaled to unit variance; the networks beside it start silent.
 
     Raises:
         ZooError: when the model has no linear path.
     """
+    into, out = linear_path(model)
+    pixels = np.asarray(images).reshape(len(images), -1)
+    pixels = pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else pixels
+    mean, components, deviations = principal_components(pixels, into.units)
+    into.kernel.assign(components.T / deviations)
+    into.bias.assign(-(components @ mean) / deviations)
+    out.kernel.assign(components * deviations[:, None])
+    out.bias.assign(mean)
+
+
+def linear_path(model):
+    """The dense layers of the linear path of `model`: from pixels to the code (a posterior's mean), and back."""
     decoder = model.decoder.backbone
     if not isinstance(decoder, LinearPathDecoder):
         raise ZooError(f"{model.name} has no linear path to start from PCA; build it with linear_path=True.")
     bottleneck = model.bottleneck
-    dense = bottleneck.mean if hasattr(bottleneck, "mean") else bottleneck.dense
-    pixels = np.asarray(images).reshape(len(images), -1)
-    pixels = pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else pixels
-    count = dense.units
-    mean, components, deviations = principal_components(pixels, count)
-    kernel = np.zeros(dense.kernel.shape, np.float32)
-    kernel[-pixels.shape[1] :] = components.T / deviations
-    dense.kernel.assign(kernel)
-    dense.bias.assign(-(components @ mean) / deviations)
-    decoder.linear.kernel.assign(components * deviations[:, None])
-    decoder.linear.bias.assign(mean)
+    return (bottleneck.mean if hasattr(bottleneck, "mean") else bottleneck.dense), decoder.linear

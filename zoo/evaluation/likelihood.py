@@ -1,0 +1,122 @@
+"""The likelihood of images under a variational model, by importance sampling."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.data.transforms import binarize
+from zoo.errors import ZooError
+from zoo.images import check_images, to_unit
+from zoo.inference import _compile
+
+# Numbers that the decoder gives out in one call, about: what keeps the working set at some tens of megabytes.
+_NUMBERS_A_CALL = 4_000_000
+
+
+def log_likelihood(model, images, k=5000, seed=0):
+    """log p(x) in nats, (N,) float64, estimated from below by `k` importance samples an image.
+
+    log 1/k Σ_i p(x|z_i) p(z_i) / q(z_i|x), z_i ~ q(z|x): Burda, Grosse & Salakhutdinov 2016, "Importance weighted
+    autoencoders", arXiv:1509.00519, equation 8. With k = 1 its mean is the evidence lower bound.
+
+    Args:
+        model: an `Autoencoder` with a likelihood ("bernoulli", "gaussian" with a fixed sigma, "logistic_mixture") and a
+            bottleneck that gives importance samples.
+        images: (N, *input_shape), uint8 or floats 0..1. Under "bernoulli", whose density is of zeros and ones, other images
+            are binarized once by their pixels' values, see `zoo.data.transforms.binarize`.
+        k: samples an image.
+        seed: of the samples and the binarization.
+
+    Raises:
+        ZooError: for a model that has no such likelihood.
+    """
+    return _reduce(model, images, k, seed)[0] - math.log(k)
+
+
+def elbo(model, images, k=1, seed=0):
+    """The evidence lower bound E_q [log p(x|z) + log p(z) - log q(z|x)] in nats, (N,) float64, by `k` samples an image.
+
+    Arguments and errors are those of `log_likelihood`.
+    """
+    return _reduce(model, images, k, seed)[1] / k
+
+
+def bits_per_dim(nats, shape):
+    """-log₂ of a probability of 256-level pixels, a pixel and channel, from `nats` an image of `shape`."""
+    return nats / (math.prod(shape) * math.log(2))
+
+
+def _reduce(model, images, k, seed):
+    """Log of the sum, and sum, of the log weights of `k` samples: (2, N) float64."""
+    _check(model, k)
+    images = _as_modelled(model, check_images(images, model.data_shape), seed)
+    at_once = max(1, _NUMBERS_A_CALL // (math.prod(model.data_shape[:-1]) * _outputs(model)))
+    block = min(len(images), max(1, at_once // k))
+    counts = [min(k, at_once)] * (k // min(k, at_once))
+    counts += [k - sum(counts)] if k > sum(counts) else []
+    weigh = {count: _compile(model, _weigher(model, count)) for count in set(counts)}
+    seeds = keras.random.SeedGenerator(seed)
+    found = []
+    for start in range(0, len(images), block):
+        x = images[start : start + block]
+        padded = np.concatenate([x, np.repeat(x[-1:], block - len(x), axis=0)])
+        log_sum, total = np.full(block, -np.inf), np.zeros(block)
+        for count in counts:
+            part = np.asarray(ops.convert_to_numpy(weigh[count]((padded, seeds.next()))), np.float64)
+            log_sum, total = np.logaddexp(log_sum, part[0]), total + part[1]
+        found.append(np.stack([log_sum, total])[:, : len(x)])
+    return np.concatenate(found, axis=1)
+
+
+def _weigher(model, count):
+    def weigh(inputs):
+        images, seed = inputs
+        h = model.encoder.backbone(to_unit(images, model.compute_dtype))
+        z, log_ratio = model.bottleneck.importance_samples(h, count, _Drawn(seed))
+        outputs = model.decoder.backbone(ops.reshape(z, (-1, *z.shape[2:])))
+        x = ops.repeat(to_unit(images, "float32"), count, axis=0)
+        loss = model.reconstruction_loss.call(x, ops.cast(outputs, "float32"))
+        log_weight = log_ratio - ops.reshape(loss, (-1, count))
+        return ops.stack([ops.logsumexp(log_weight, axis=1), ops.sum(log_weight, axis=1)])
+
+    return weigh
+
+
+class _Drawn(keras.random.SeedGenerator):
+    """A seed that was drawn before: compiled functions take it as an argument, so that no call repeats another's noise."""
+
+    def __init__(self, seed):
+        self._seed = seed
+
+    def next(self, ordered=True):
+        return self._seed
+
+
+def _outputs(model):
+    return model.reconstruction_loss.parameters(model.data_shape[-1])
+
+
+def _check(model, k):
+    if k < 1:
+        raise ZooError(f"got k={k} importance samples, expected at least 1.")
+    loss = model.reconstruction_loss
+    if not loss.is_likelihood:
+        raise ZooError(
+            f"the reconstruction loss {loss.name!r} is no likelihood, expected 'bernoulli', 'gaussian' or 'logistic_mixture'."
+        )
+    if getattr(loss, "sigma", 1.0) is None:
+        raise ZooError("the gaussian loss fits its sigma to each batch, which is no density; measure with a fixed sigma.")
+    if not hasattr(model.bottleneck, "importance_samples"):
+        raise ZooError(
+            f"{type(model.bottleneck).__name__} has no posterior to draw from; measure a variational model, such as vae."
+        )
+
+
+def _as_modelled(model, images, seed):
+    if model.reconstruction_loss.name != "bernoulli":
+        return images
+    if images.dtype != np.uint8 and np.all((images == 0) | (images == 1)):
+        return images
+    return binarize(images, seed)

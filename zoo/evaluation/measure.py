@@ -1,0 +1,238 @@
+"""Metrics by name: what a recipe asks for, a card states and `zoo evaluate --check` repeats."""
+
+import inspect
+
+import numpy as np
+
+from zoo.data import sources
+from zoo.errors import ZooError, suggest
+from zoo.evaluation import likelihood, probes
+from zoo.evaluation.pca import pca_mse
+from zoo.evaluation.reconstruction import reconstruction_metrics
+
+
+def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print):
+    """Measure `model` on the test split of `dataset`.
+
+    Args:
+        model: an `Autoencoder`.
+        metrics: names, or mappings such as `{"metric": "nll", "k": 5000, "n": 1000}` with the parameters of a metric; see
+            `names`, and the functions of this file for what each takes. `layer="best"` has a probe look for its depth.
+        dataset: a TFDS name, a .npy or .npz file, or a folder of images.
+        data_dir: where TFDS data lies.
+        seed: of every random choice.
+        progress: called with a line of text as each metric is done; None for silence.
+
+    Returns:
+        A mapping of metric name to a JSON-able mapping: `value` (6 significant digits), `split`, `n` (test images),
+        `protocol` (in words), `parameters` and `seed` (what `repeat` needs), `tolerance` (absolute; how far another machine's
+        value may lie), and whatever else the metric has to say.
+
+    Raises:
+        ZooError: on an unknown metric or parameter, and where a metric does not apply to the model or the data.
+    """
+    wanted = [_resolve(metric) for metric in metrics]
+    for name, _ in wanted:
+        if sum(name == other for other, _ in wanted) > 1:
+            raise ZooError(f"got the metric {name!r} twice, expected each at most once: a card has one value under a name.")
+    subject = _Subject(model, dataset, data_dir, seed, progress or (lambda line: None))
+    results = {}
+    for name, given in wanted:
+        measured = _METRICS[name](subject, **given)
+        value = _rounded(measured["value"])
+        measured["parameters"] = {**_defaults(name), **given, **measured.get("parameters", {})}
+        measured["tolerance"] = _rounded(measured["tolerance"])
+        results[name] = {**measured, "value": value, "split": "test", "seed": seed}
+        subject.progress(f"{name} {value:.6g}")
+    return results
+
+
+def repeat(model, recorded, dataset, data_dir=None, progress=print):
+    """Measure again, exactly as it was done, what an earlier `measure` returned."""
+    seeds = {result.get("seed", 0) for result in recorded.values()}
+    results = {}
+    for seed in sorted(seeds):
+        metrics = [
+            {"metric": name, **result.get("parameters", {})} for name, result in recorded.items() if result.get("seed", 0) == seed
+        ]
+        results |= measure(model, metrics, dataset, data_dir, seed, progress)
+    return {name: results[name] for name in recorded}
+
+
+def names():
+    """Names of all metrics."""
+    return list(_METRICS)
+
+
+class _Subject:
+    """A model and its data, with what several metrics share computed once."""
+
+    def __init__(self, model, dataset, data_dir, seed, progress):
+        self.model, self.dataset, self.data_dir, self.seed, self.progress = model, dataset, data_dir, seed, progress
+        self._known = {}
+
+    def once(self, key, compute):
+        if key not in self._known:
+            self._known[key] = compute()
+        return self._known[key]
+
+    def data(self, split):
+        return self.once(("data", split), lambda: sources.load(self.dataset, split=split, data_dir=self.data_dir))
+
+    def test_images(self, n=None):
+        images = self.data("test").images
+        if n is not None and not 1 <= n <= len(images):
+            raise ZooError(f"got n={n}, expected between 1 and the {len(images)} images of the test split of {self.dataset}.")
+        return images[:n]
+
+    def labels(self, split):
+        labels = self.data(split).labels
+        if labels is None:
+            raise ZooError(f"{self.dataset} has no labels in its {split} split; probes need them. Measure mse, psnr or ssim.")
+        return np.asarray(labels)
+
+    def features(self, split, layer, pool):
+        images = self.data(split).images
+        return self.once(("features", split, layer, pool), lambda: probes.probe_features(self.model, images, layer, pool))
+
+    def probe_inputs(self, layer, pool):
+        labels = self.labels("train"), self.labels("test")
+        return self.features("train", layer, pool), labels[0], self.features("test", layer, pool), labels[1]
+
+    def reconstruction(self):
+        return self.once("reconstruction", lambda: reconstruction_metrics(self.model, self.test_images()))
+
+
+def _reconstruction(name, words, tolerance):
+    def metric(subject):
+        metrics = subject.reconstruction()
+        if name not in metrics:
+            raise ZooError(f"{name} does not apply to inputs of shape {subject.model.data_shape}; measure mse instead.")
+        value = metrics[name]
+        return {"value": value, "n": len(subject.test_images()), "protocol": words, "tolerance": tolerance(value)}
+
+    return metric
+
+
+def _pca_mse(subject):
+    """That of principal components of the training split, as many as the code has numbers: the bar for an autoencoder."""
+    count = int(np.prod(subject.model.bottleneck.code_shape))
+    value = subject.once("pca", lambda: pca_mse(subject.data("train").images, subject.test_images(), count))
+    protocol = f"mse of {count} principal components of the training split, as many as the code has numbers"
+    return {"value": value, "n": len(subject.test_images()), "protocol": protocol, "tolerance": 0.002 * value}
+
+
+def _linear(share):
+    def metric(subject, *, layer="code", pool=None):
+        if layer == "best":
+            layer, pool = subject.once("best layer", lambda: _best_layer(subject))
+        key = ("linear", layer, pool)
+        probe = subject.once(key, lambda: probes.linear_probe(*subject.probe_inputs(layer, pool), seed=subject.seed))
+        at = "the code" if (layer, pool) == ("code", None) else f"{layer}, pool {pool or 'flatten'}"
+        return {
+            "value": probe[share],
+            "n": len(subject.test_images()),
+            "protocol": f"softmax regression on standardized features ({at}), L2 decay chosen on a tenth of the training split, "
+            "fitted again on all of it",
+            "weight_decay": probe["weight_decay"],
+            "features": probe["features"],
+            "parameters": {"layer": layer, "pool": pool},
+            "tolerance": _share_tolerance(len(subject.test_images())),
+        }
+
+    return metric
+
+
+def _best_layer(subject):
+    train = subject.data("train").images, subject.labels("train")
+    return probes.best_feature_layer(subject.model, *train, seed=subject.seed, progress=subject.progress)
+
+
+def _knn(share):
+    def metric(subject, *, k=20, layer="code", pool=None):
+        probe = subject.once(("knn", k, layer, pool), lambda: probes.knn_probe(*subject.probe_inputs(layer, pool), k=k))
+        return {
+            "value": probe[share],
+            "n": len(subject.test_images()),
+            "protocol": f"{k} nearest training features by cosine similarity, votes weighted by it",
+            "tolerance": _share_tolerance(len(subject.test_images())),
+        }
+
+    return metric
+
+
+def _share_tolerance(n):
+    # Another machine's rounding moves an image or two across the boundary; a tenth of a percent is far more than that.
+    return max(1e-3, 2 / n)
+
+
+def _nll(subject, *, k=5000, n=None):
+    values = -likelihood.log_likelihood(subject.model, subject.test_images(n), k=k, seed=subject.seed)
+    words = f"-log p(x) in nats by {k} importance samples (Burda et al. 2016)" + _binarized(subject)
+    return {**_mean(values), "protocol": words, "tolerance": 0.05}
+
+
+def _elbo(subject, *, k=1, n=None):
+    values = likelihood.elbo(subject.model, subject.test_images(n), k=k, seed=subject.seed)
+    words = f"evidence lower bound in nats, {k} sample{'s' * (k > 1)} an image" + _binarized(subject)
+    return {**_mean(values), "protocol": words, "tolerance": 0.25}
+
+
+def _bits_per_dim(subject, *, k=1, n=None):
+    if subject.model.reconstruction_loss.name != "logistic_mixture":
+        raise ZooError(
+            f"bits_per_dim needs a likelihood of the 256 levels of a pixel, got {subject.model.reconstruction_loss.name!r}; "
+            "build the model with loss='logistic_mixture'."
+        )
+    values = -likelihood.log_likelihood(subject.model, subject.test_images(n), k=k, seed=subject.seed)
+    words = "evidence lower bound" if k == 1 else f"-log p(x) by {k} importance samples"
+    bits = likelihood.bits_per_dim(values, subject.model.data_shape)
+    return {**_mean(bits), "protocol": f"{words}, in bits a pixel and channel", "tolerance": 0.005}
+
+
+def _binarized(subject):
+    return f", pixels binarized once with seed {subject.seed}" if subject.model.reconstruction_loss.name == "bernoulli" else ""
+
+
+def _mean(values):
+    error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+    return {"value": float(values.mean()), "n": len(values), "standard_error": error and _rounded(error)}
+
+
+_METRICS = {
+    "mse": _reconstruction("mse", "squared error, mean over pixels in 0..1", lambda value: 0.005 * value),
+    "sse": _reconstruction("sse", "squared error summed over an image, pixels in 0..1", lambda value: 0.005 * value),
+    "psnr": _reconstruction("psnr", "in dB, peak 1, mean over images", lambda value: 0.05),
+    "ssim": _reconstruction("ssim", "Gaussian window 11 x 11, deviation 1.5, mean over images", lambda value: 0.002),
+    "pca_mse": _pca_mse,
+    "linear_accuracy": _linear("accuracy"),
+    "linear_error": _linear("error"),
+    "knn_accuracy": _knn("accuracy"),
+    "knn_error": _knn("error"),
+    "nll": _nll,
+    "elbo": _elbo,
+    "bits_per_dim": _bits_per_dim,
+}
+
+
+def _resolve(metric):
+    """A name or a mapping -> name, parameters given; both known."""
+    given = {"metric": metric} if isinstance(metric, str) else dict(metric)
+    name = given.pop("metric", None)
+    if name not in _METRICS:
+        raise ZooError(f"there is no metric {name!r}.{suggest(name, _METRICS)} There are {', '.join(_METRICS)}.")
+    known = _defaults(name)
+    for parameter in given:
+        if parameter not in known:
+            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            raise ZooError(f"the metric {name!r} has no parameter {parameter!r}; {takes}.{suggest(parameter, known)}")
+    return name, given
+
+
+def _defaults(name):
+    parameters = inspect.signature(_METRICS[name]).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def _rounded(value):
+    return float(f"{value:.6g}")

@@ -1,0 +1,83 @@
+"""How near reconstructions come to their images: squared error, PSNR and structural similarity."""
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.images import is_image_shape
+
+_BLOCK = 512
+_WINDOW = 11
+# An exact reconstruction has an infinite ratio; this is far below what 8 bits can show.
+_SMALLEST_MSE = 1e-10
+
+
+def reconstruction_metrics(model, images):
+    """Mean errors of `model.reconstruct(images)`, clipped to 0..1, pixels in 0..1.
+
+    Args:
+        model: an `Autoencoder`.
+        images: (N, *input_shape), uint8 or floats 0..1.
+
+    Returns:
+        A mapping of floats, summed in float64: `mse`, over all pixels; `sse`, the squared error summed over an image, mean
+        over images; `psnr`, in dB with a peak of 1, mean over images; and, where a side has at least 11 pixels, `ssim`,
+        mean over images.
+    """
+    with_ssim = is_image_shape(model.data_shape) and min(model.data_shape[:2]) >= _WINDOW
+    sse, similarity = [], []
+    for start in range(0, len(images), _BLOCK):
+        block = images[start : start + _BLOCK]
+        x, made = unit(block), model.reconstruct(block).astype(np.float64)
+        sse.append(np.square(x - made).reshape(len(x), -1).sum(axis=1))
+        if with_ssim:
+            similarity.append(ssim(x, made))
+    sse = np.concatenate(sse)
+    mse = sse / np.prod(model.data_shape)
+    metrics = {
+        "mse": float(mse.mean()),
+        "sse": float(sse.mean()),
+        "psnr": float(np.mean(-10 * np.log10(np.maximum(mse, _SMALLEST_MSE)))),
+    }
+    if similarity:
+        metrics["ssim"] = float(np.concatenate(similarity).mean())
+    return metrics
+
+
+def unit(images):
+    """Images as float64 0..1: uint8 is divided by 255."""
+    return images / 255.0 if images.dtype == np.uint8 else images.astype(np.float64)
+
+
+def ssim(x, y):
+    """Structural similarity (N,) of images (N, H, W, C) in 0..1, the mean over the places of the window and the channels.
+
+    Wang, Bovik, Sheikh & Simoncelli 2004, "Image quality assessment: from error visibility to structural similarity": a
+    Gaussian window of 11 x 11 pixels and deviation 1.5, K₁ = 0.01, K₂ = 0.03, without the places where the window overhangs.
+    An image with a side under 11 has no such place and is a `ZooError`.
+    """
+    if min(x.shape[1:3]) < _WINDOW:
+        raise ZooError(f"got images of {x.shape[1]} x {x.shape[2]}, expected sides of at least 11 for ssim; use mse or psnr.")
+    x, y = (np.moveaxis(np.asarray(images, np.float64), -1, 1) for images in (x, y))
+    rows, columns = _window(x.shape[2]), _window(x.shape[3]).T
+
+    def blur(images):
+        return rows @ images @ columns
+
+    mean_x, mean_y = blur(x), blur(y)
+    variance_x, variance_y = blur(x * x) - mean_x**2, blur(y * y) - mean_y**2
+    covariance = blur(x * y) - mean_x * mean_y
+    c1, c2 = 0.01**2, 0.03**2
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
+    return np.mean(luminance * structure, axis=(1, 2, 3))
+
+
+def _window(side):
+    """The Gaussian window along one axis as a matrix (places, side), so that blurring is two matrix products."""
+    taps = np.exp(-((np.arange(_WINDOW) - _WINDOW // 2) ** 2) / (2 * 1.5**2))
+    taps /= taps.sum()
+    places = side - _WINDOW + 1
+    matrix = np.zeros((places, side))
+    for i in range(places):
+        matrix[i, i : i + _WINDOW] = taps
+    return matrix
