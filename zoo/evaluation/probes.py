@@ -42,6 +42,8 @@ def linear_probe(train_x, train_y, test_x, test_y, seed=0):
     """
     _check(train_x, train_y, test_x, test_y)
     fit = _Search(train_x, train_y, seed)
+    if not fit.alive.any():
+        raise ZooError("got features that are constant over the training set; nothing can be read from them.")
     w = fit.refit()
     accuracy = float(np.mean(fit.labels[predict(fit.standardize(test_x), w)] == test_y))
     return {
@@ -63,8 +65,6 @@ class _Search:
         order = np.random.default_rng(seed).permutation(len(x))
         self.mean, self.deviation = _moments(x)
         self.alive = self.deviation > 1e-6 * max(float(self.deviation.max()), 1e-30)
-        if not self.alive.any():
-            raise ZooError("got features that are constant over the training set; nothing can be read from them.")
         self.x, self.y = self.standardize(x, order), y[order]
         count = max(1, len(x) - int(_HELD_OUT * len(x)))
         regression = SoftmaxRegression(self.x[:count], self.y[:count], len(self.labels))

@@ -1,0 +1,121 @@
+"""Probes: as good as scikit-learn's, and true to their stated protocol."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
+import zoo
+from zoo.evaluation.probes import best_feature_layer, candidates, knn_probe, linear_probe, probe_features
+from zoo.evaluation.softmax_regression import SoftmaxRegression, predict
+
+
+@pytest.fixture(scope="module")
+def digits():
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(x))
+    x, y = x[order].astype("float32"), y[order]
+    return x[:1200], y[:1200], x[1200:], y[1200:]
+
+
+def standardized(digits):
+    train_x, train_y, test_x, test_y = digits
+    mean, deviation = train_x.mean(0), train_x.std(0)
+    alive = deviation > 0
+    return (train_x - mean)[:, alive] / deviation[alive], train_y, (test_x - mean)[:, alive] / deviation[alive], test_y
+
+
+def test_linear_probe_matches_logistic_regression(digits):
+    train_x, train_y, test_x, test_y = standardized(digits)
+    result = linear_probe(*digits)
+    theirs = LogisticRegression(C=1 / (result["weight_decay"] * len(train_x)), max_iter=2000).fit(train_x, train_y)
+    assert result["accuracy"] == pytest.approx(theirs.score(test_x, test_y), abs=0.01)
+    assert result["accuracy"] > 0.94
+    assert result["error"] == pytest.approx(1 - result["accuracy"])
+    assert result["features"] == train_x.shape[1] < digits[0].shape[1]
+
+
+@pytest.mark.parametrize("weight_decay", [1e-1, 1e-3])
+def test_softmax_regression_finds_the_minimum(digits, weight_decay):
+    train_x, train_y, test_x, _ = standardized(digits)
+    regression = SoftmaxRegression(train_x, train_y, 10)
+    w = regression.fit(weight_decay, tolerance=1e-6)
+    theirs = LogisticRegression(C=1 / (weight_decay * len(train_x)), max_iter=5000, tol=1e-8).fit(train_x, train_y)
+    best = np.concatenate([theirs.coef_.T, theirs.intercept_[None]])
+    assert regression._objective(w, weight_decay)[0] == pytest.approx(regression._objective(best, weight_decay)[0], rel=1e-4)
+    assert np.mean(predict(test_x, w) == theirs.predict(test_x)) > 0.99
+
+
+def test_softmax_regression_needs_few_steps_on_correlated_features():
+    rng = np.random.default_rng(0)
+    scales = np.logspace(0, -3, 30)
+    mixed = rng.standard_normal((1000, 30)) * scales @ np.linalg.qr(rng.standard_normal((30, 30)))[0]
+    labels = (mixed @ rng.standard_normal(30) > 0).astype(int)
+    regression = SoftmaxRegression(mixed.astype("float32"), labels, 2)
+    few, many = (regression._objective(regression.fit(1e-4, tolerance=0, iterations=n), 1e-4)[0] for n in (25, 500))
+    assert few == pytest.approx(many, rel=1e-2)
+
+
+def test_linear_probe_is_indifferent_to_scale_and_label_names(digits):
+    train_x, train_y, test_x, test_y = digits
+    result = linear_probe(train_x, train_y, test_x, test_y)
+    moved = linear_probe(train_x * 100 + 7, train_y * 3 - 5, test_x * 100 + 7, test_y * 3 - 5)
+    assert moved["accuracy"] == pytest.approx(result["accuracy"], abs=0.005)
+
+
+def test_linear_probe_does_not_touch_what_it_is_given(digits):
+    before = [array.copy() for array in digits]
+    linear_probe(*digits)
+    assert all(np.array_equal(a, b) for a, b in zip(before, digits))
+
+
+def test_weight_decay_is_never_chosen_on_the_test_set(digits):
+    train_x, train_y, test_x, test_y = digits
+    result = linear_probe(train_x, train_y, test_x, test_y)
+    shuffled = linear_probe(train_x, train_y, test_x, np.random.default_rng(0).permutation(test_y))
+    assert shuffled["weight_decay"] == result["weight_decay"]
+    assert shuffled["accuracy"] < 0.3
+
+
+def test_probe_refuses_what_it_cannot_read(digits):
+    train_x, train_y, test_x, test_y = digits
+    with pytest.raises(zoo.ZooError, match="one class only"):
+        linear_probe(train_x, np.zeros_like(train_y), test_x, test_y)
+    with pytest.raises(zoo.ZooError, match="constant"):
+        linear_probe(np.ones_like(train_x), train_y, test_x, test_y)
+    with pytest.raises(zoo.ZooError, match="same number"):
+        linear_probe(train_x, train_y, test_x[:, :5], test_y)
+    with pytest.raises(zoo.ZooError, match="labels of shape"):
+        linear_probe(train_x, train_y[:-1], test_x, test_y)
+
+
+def test_knn_probe_matches_scikit_learn(digits):
+    train_x, train_y, test_x, test_y = digits
+    theirs = KNeighborsClassifier(20, metric="cosine", weights=lambda distance: 1 - distance).fit(train_x, train_y)
+    assert knn_probe(*digits, k=20, block=100)["accuracy"] == pytest.approx(theirs.score(test_x, test_y), abs=1e-9)
+
+
+def test_knn_probe_of_a_set_on_itself_is_perfect(digits):
+    assert knn_probe(*digits[:2], *digits[:2], k=1)["error"] == 0
+    with pytest.raises(zoo.ZooError, match="k=0"):
+        knn_probe(*digits, k=0)
+
+
+def test_candidates_keep_the_finest_pool_that_fits():
+    model = zoo.create("ae", "conv", input_shape=(32, 32, 3), filters=(40, 8), strides=(1, 2), latent_dim=4)
+    images = np.zeros((2, 32, 32, 3), "uint8")
+    assert candidates(model, images) == [("stage1", 8), ("stage2", None), ("code", None)]
+    assert probe_features(model, images, "stage1", 8).shape == (2, 8 * 8 * 40)
+
+
+def test_best_feature_layer_finds_the_informative_depth():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 400)
+    images = rng.integers(0, 60, (400, 12, 12, 1)).astype("uint8")
+    images[labels == 1, :6] += 120
+    model = zoo.create("ae", "conv", input_shape=(12, 12, 1), filters=(4,), latent_dim=2)
+    model.bottleneck.dense.kernel.assign(np.zeros(model.bottleneck.dense.kernel.shape))
+    # The code is constant now: only the stage before it knows anything.
+    model.bottleneck.dense.bias.assign([0.0, 0.0])
+    assert best_feature_layer(model, images, labels) == ("stage1", None)
