@@ -10,6 +10,7 @@ RECIPE = Recipe(
         input_shape=(28, 28, 1),
         latent_dim=16,
         filters=(32, 64, 128),
+        kernel_size=5,
         activation="gelu",
     ),
     dataset="mnist",

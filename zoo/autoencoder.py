@@ -5,15 +5,16 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError, suggest
-from zoo.images import check_images, to_unit
+from zoo.images import assert_unit, check_images, to_unit
 from zoo.inference import apply_in_batches, forget_compiled
+from zoo.layers.code import pool_features
 
 
 class Encoder(keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to features (N, D). Deterministic.
 
     In a functional model declare `keras.Input(shape, dtype="uint8")` for uint8 images: Keras casts to the declared type
-    without scaling.
+    without scaling. On TensorFlow, floats beyond 0..1 stop the graph with a message that says so.
     """
 
     def __init__(self, backbone, bottleneck, **kwargs):
@@ -26,6 +27,7 @@ class Encoder(keras.Model):
         self.built = True
 
     def call(self, x):
+        assert_unit(x)
         return self.bottleneck.features(self.backbone(to_unit(x, self.compute_dtype)))
 
     @property
@@ -62,28 +64,13 @@ class FeatureExtractor(keras.Model):
         self.built = True
 
     def call(self, x):
+        assert_unit(x)
         x = to_unit(x, self.compute_dtype)
         if self.layer == "code":
             h = self.encoder.bottleneck.code(self.encoder.backbone(x))
         else:
             h = self.encoder.backbone.until(x, self.layer)
         return pool_features(h, self.pool)
-
-
-def pool_features(h, pool):
-    """Feature maps (N, H, W, C) to vectors (N, D): flattened, averaged over the image, or over a k x k grid of regions."""
-    if len(h.shape) == 2:
-        return h
-    if pool == "mean":
-        return ops.mean(h, axis=(1, 2))
-    if isinstance(pool, int):
-        height, width = h.shape[1:3]
-        if pool > min(height, width):
-            raise ZooError(f"got pool={pool}, expected at most {min(height, width)}: the feature map is {height} x {width}.")
-        rows = [ops.mean(h[:, i * height // pool : -(-(i + 1) * height // pool)], axis=1) for i in range(pool)]
-        cells = [ops.mean(r[:, j * width // pool : -(-(j + 1) * width // pool)], axis=1) for r in rows for j in range(pool)]
-        return ops.concatenate(cells, axis=-1)
-    return ops.reshape(h, (-1, int(np.prod(h.shape[1:]))))
 
 
 class Decoder(keras.Model):
@@ -171,6 +158,8 @@ class Autoencoder(keras.Model):
                     f"has {self.reconstruction_loss.parameters(1)}; give it to zoo.create(..., loss=...) instead."
                 )
             self.decoder.reconstruction_loss = loss
+            if "loss" in self.config:
+                self.config["loss"] = loss.name
             for model in (self, self.decoder):
                 forget_compiled(model)
         super().compile(optimizer=optimizer, loss=self.reconstruction_loss, **kwargs)
@@ -185,15 +174,19 @@ class Autoencoder(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         y = self._target(x, y)
-        layers = self.loss_layers()
-        terms = {name: value for layer in layers for name, value in layer.terms().items()}
         total = super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
-        charged = sum(ops.cast(value, "float32") for value in self.losses) if self.losses else 0.0
-        terms["reconstruction"] = ops.cast(total, "float32") - charged
-        if "weight_decay" in self._trackers:
-            terms["weight_decay"] = charged - sum(terms[name] for layer in layers for name in layer.loss_names)
+        # The model's own list, first what the layers charged, in their order, then the weights' penalties: on JAX a layer's
+        # own list is empty by now, and in the dry run with which Keras builds, this one is, too.
+        values = [ops.cast(value, "float32") for value in self.losses]
+        names = [name for layer in self.loss_layers() for name in layer.loss_names]
+        if len(values) < len(names):
+            return total
+        terms = dict(zip(names, values))
+        terms["reconstruction"] = ops.cast(total, "float32") - sum(values)
+        terms["weight_decay"] = sum(values[len(names) :])
         for name, tracker in self._trackers.items():
-            tracker.update_state(terms[name])
+            # Weighted like Keras's own mean of the loss, for the last batch of an epoch may be smaller.
+            tracker.update_state(terms[name], sample_weight=ops.shape(y)[0])
         return total
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):

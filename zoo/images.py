@@ -48,6 +48,23 @@ def check_images(x, input_shape):
     return x.astype(np.float32, copy=False)
 
 
+def assert_unit(x):
+    """Stop the graph when a tensor of float images (N, H, W, C) goes beyond 1, as uint8 images cast by Keras do.
+
+    On TensorFlow only, where a graph can; XLA leaves the check out.
+    """
+    if keras.backend.backend() != "tensorflow" or len(x.shape) != 4 or keras.backend.standardize_dtype(x.dtype) == "uint8":
+        return
+    import tensorflow as tf
+
+    tf.debugging.assert_less_equal(
+        tf.reduce_max(x),
+        tf.cast(1 + _SLACK, x.dtype),
+        message="got float images beyond 1, expected floats 0..1 or uint8; divide by 255, or declare "
+        "keras.Input(shape, dtype='uint8') and feed uint8 images.",
+    )
+
+
 def to_unit(x, dtype):
     """Scale a tensor of images to 0..1 in float `dtype`: uint8 is divided by 255, floats are taken as they are."""
     kind = keras.backend.standardize_dtype(x.dtype)

@@ -1,5 +1,7 @@
 """One way to run a model over many inputs: in batches, compiled once, without a retrace on the last one."""
 
+import functools
+
 import keras
 import numpy as np
 
@@ -33,6 +35,7 @@ def _compiled(model, function):
 def forget_compiled(model):
     """Drop what was compiled for `model`: for when its graph, not only its weights, has changed."""
     model.__dict__.pop("_zoo_compiled", None)
+    model.predict_function = None
 
 
 def _compile(model, function):
@@ -40,7 +43,8 @@ def _compile(model, function):
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, reduce_retracing=True)
+        # A partial for each, as TensorFlow counts traces by code object: models of one class would look like one that retraces.
+        return tf.function(functools.partial(function), reduce_retracing=True, autograph=False)
     if backend == "jax":
         import jax
 

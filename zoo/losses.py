@@ -190,6 +190,8 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
 
     is_likelihood = True
     _MIN_LOG_SCALE = -7.0
+    # Beyond this the mass of a bin is lost in float32, and its logarithm with it.
+    _MAX_LOG_SCALE = 30.0
 
     def __init__(self, mixtures=5, name="logistic_mixture", **kwargs):
         super().__init__(name, **kwargs)
@@ -207,7 +209,7 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
         shape = (ops.shape(outputs)[0], *outputs.shape[1:3])
         logits, means, scales, rest = ops.split(outputs, [k, k + k * channels, k + 2 * k * channels], axis=-1)
         means = ops.reshape(means, (*shape, k, channels))
-        scales = ops.maximum(ops.reshape(scales, (*shape, k, channels)), self._MIN_LOG_SCALE)
+        scales = ops.clip(ops.reshape(scales, (*shape, k, channels)), self._MIN_LOG_SCALE, self._MAX_LOG_SCALE)
         rest = ops.tanh(ops.reshape(rest, (*shape, k, 3))) if channels == 3 else None
         return logits, means, scales, rest
 

@@ -63,14 +63,15 @@ def conv(
             dense = layers.Dense(int(np.prod(bottom)), activation=activation, kernel_regularizer=regularizer(weight_decay))
             stages += [dense, layers.Reshape(bottom)]
         for i in reversed(range(len(filters))):
-            count = filters[i - 1] if i else filters[0]
             for _ in range(convs_per_stage - 1):
                 stages += convolution(layers.Conv2D, filters[i], 1)
-            stages += convolution(layers.Conv2DTranspose, count, strides[i])
+            if i:
+                stages += convolution(layers.Conv2DTranspose, filters[i - 1], strides[i])
+            else:
+                stages.append(layers.Conv2DTranspose(outputs, kernel_size, strides=strides[0], **common))
             stages.append(Crop(sizes[i]))
-            if dropout:
+            if dropout and i:
                 stages.append(layers.SpatialDropout2D(dropout))
-        stages.append(layers.Conv2D(outputs, kernel_size, **common))
         return Backbone(stages)
 
     return Pair(Backbone(stages, names), decoder)

@@ -79,6 +79,16 @@ class _Subject:
     def data(self, split):
         return self.once(("data", split), lambda: sources.load(self.dataset, split=split, data_dir=self.data_dir))
 
+    def train(self):
+        """The training split; one that is the test split again would make every figure that needs it a false one."""
+        train, test = self.data("train"), self.data("test")
+        if train is test or self.once("one split", lambda: np.array_equal(train.images, test.images)):
+            raise ZooError(
+                f"{self.dataset} has one split only, expected training and test images of their own for a probe or pca_mse; give "
+                "an .npz file with x_train, y_train, x_test and y_test, or a TFDS name."
+            )
+        return train
+
     def test_images(self, n=None):
         images = self.data("test").images
         if n is not None and not 1 <= n <= len(images):
@@ -86,7 +96,7 @@ class _Subject:
         return images[:n]
 
     def labels(self, split):
-        labels = self.data(split).labels
+        labels = (self.train() if split == "train" else self.data("test")).labels
         if labels is None:
             raise ZooError(f"{self.dataset} has no labels in its {split} split; probes need them. Measure mse, psnr or ssim.")
         return np.asarray(labels)
@@ -117,7 +127,7 @@ def _reconstruction(name, words, tolerance):
 def _pca_mse(subject):
     """That of principal components of the training split, as many as the code has numbers: the bar for an autoencoder."""
     count = int(np.prod(subject.model.bottleneck.code_shape))
-    value = subject.once("pca", lambda: pca_mse(subject.data("train").images, subject.test_images(), count))
+    value = subject.once("pca", lambda: pca_mse(subject.train().images, subject.test_images(), count))
     protocol = f"mse of {count} principal components of the training split, as many as the code has numbers"
     return {"value": value, "n": len(subject.test_images()), "protocol": protocol, "tolerance": 0.002 * value}
 
@@ -144,7 +154,7 @@ def _linear(share):
 
 
 def _best_layer(subject):
-    train = subject.data("train").images, subject.labels("train")
+    train = subject.train().images, subject.labels("train")
     return probes.best_feature_layer(subject.model, *train, seed=subject.seed, progress=subject.progress)
 
 
@@ -166,7 +176,7 @@ def _share_tolerance(n):
     return max(1e-3, 2 / n)
 
 
-def _nll(subject, *, k=5000, n=None):
+def _nll(subject, *, k=5000, n=1000):
     values = -likelihood.log_likelihood(subject.model, subject.test_images(n), k=k, seed=subject.seed)
     words = f"-log p(x) in nats by {k} importance samples (Burda et al. 2016)" + _binarized(subject)
     return {**_mean(values), "protocol": words, "tolerance": 0.05}

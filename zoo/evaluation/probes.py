@@ -4,6 +4,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.evaluation.softmax_regression import SoftmaxRegression, predict
+from zoo.images import check_images
 from zoo.inference import apply_in_batches
 
 # Strong to weak: every fit starts where the one before ended, and little decay is the slow end.
@@ -16,7 +17,7 @@ _GRIDS = (8, 4, 2, 1)
 def probe_features(model, images, layer=None, pool=None, batch_size=256):
     """Features (N, D), float32, of images (N, *input_shape) at a depth of `model.encoder`: see `Encoder.at`."""
     extractor = model.encoder.at(layer or "code", pool)
-    return apply_in_batches(extractor, extractor.call, images, batch_size)
+    return apply_in_batches(extractor, extractor.call, check_images(images, model.data_shape), batch_size)
 
 
 def linear_probe(train_x, train_y, test_x, test_y, seed=0):

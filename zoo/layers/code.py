@@ -54,6 +54,49 @@ class DenseCode(Bottleneck):
         return self.dense(flatten(h))
 
 
+class MapCode(Bottleneck):
+    """The encoder's last feature maps (N, H, W, C) as they are: a fully convolutional code, as large as they are.
+
+    The features are the means of every map over a grid of `grid` x `grid` regions, flattened.
+    """
+
+    def __init__(self, grid=4, **kwargs):
+        super().__init__(**kwargs)
+        self.grid = grid
+
+    def build(self, input_shape):
+        if len(input_shape) != 4:
+            raise ZooError(f"a code of feature maps needs an encoder that ends in maps, got {tuple(input_shape)}; give a latent_dim.")
+        self.code_shape = tuple(input_shape[1:])
+        self.grid = min(self.grid, *input_shape[1:3])
+        self.built = True
+
+    def call(self, h):
+        return h
+
+    def code(self, h):
+        return h
+
+    def features(self, h):
+        return pool_features(h, self.grid)
+
+
+def pool_features(h, pool):
+    """Feature maps (N, H, W, C) to vectors (N, D): flattened, averaged over the image, or over a k x k grid of regions."""
+    if len(h.shape) == 2:
+        return h
+    if pool == "mean":
+        return ops.mean(h, axis=(1, 2))
+    if isinstance(pool, int):
+        height, width = h.shape[1:3]
+        if pool > min(height, width):
+            raise ZooError(f"got pool={pool}, expected at most {min(height, width)}: the feature map is {height} x {width}.")
+        rows = [ops.mean(h[:, i * height // pool : -(-(i + 1) * height // pool)], axis=1) for i in range(pool)]
+        cells = [ops.mean(r[:, j * width // pool : -(-(j + 1) * width // pool)], axis=1) for r in rows for j in range(pool)]
+        return ops.concatenate(cells, axis=-1)
+    return flatten(h)
+
+
 def flatten(h):
     """(N, ...) -> (N, D)."""
     return h if len(h.shape) == 2 else ops.reshape(h, (-1, int(np.prod(h.shape[1:]))))

@@ -16,7 +16,3 @@ class LossLayer(keras.layers.Layer):
     def charge(self, value):
         """Add a scalar term to the loss, in float32 whatever the layer computes in: sums of many terms overflow half."""
         self.add_loss(ops.cast(value, "float32"))
-
-    def terms(self):
-        """Mapping of term name to the scalar charged by the last call."""
-        return dict(zip(self.loss_names, self.losses))

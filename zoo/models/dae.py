@@ -3,7 +3,7 @@
 min E loss(x, g(f(x̃))), x̃ ~ q(x̃|x)
 """
 
-from zoo.layers.code import DenseCode
+from zoo.layers.code import DenseCode, MapCode
 from zoo.layers.corruption import corruption
 from zoo.models._assemble import assemble, configuration, shallow
 
@@ -25,14 +25,14 @@ def build(
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
-        latent_dim: units of the code.
+        latent_dim: units of the code; None takes the encoder's feature maps as they are, fully convolutional.
         noise: "gaussian", "masking" or "salt_and_pepper".
         level: standard deviation of the Gaussian noise in 0..1 units; share of the pixels for the others.
-        code_activation: of the code.
+        code_activation: of a code of units.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
-    code = DenseCode(latent_dim, code_activation)
+    code = MapCode() if latent_dim is None else DenseCode(latent_dim, code_activation)
     options = shallow(backbone, backbone_options)
     return assemble(backbone, input_shape, code, loss, options, config, corruption=corruption(noise, level))

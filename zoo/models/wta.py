@@ -42,7 +42,9 @@ def _atoms(input_shape, side):
     """The maker of a decoder of one linear deconvolution: every winner paints its map's atom."""
 
     def decoder(code_shape, outputs):
-        stride = -(-input_shape[0] // code_shape[0])
+        stride = 1
+        while any(stride * inner < outer for inner, outer in zip(code_shape[:2], input_shape)):
+            stride *= 2
         return Backbone([layers.Conv2DTranspose(outputs, side, strides=stride, padding="same"), Crop(input_shape[:2])])
 
     return decoder

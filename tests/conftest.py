@@ -1,0 +1,48 @@
+"""What the tests share: small images, a way to real ones, and gradients."""
+
+import os
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """All of scikit-learn's handwritten digits: uint8 images (1797, 8, 8, 1) and their labels (1797,)."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    images = np.round(data.images[..., None] * (255 / 16)).astype(np.uint8)
+    images.setflags(write=False)
+    return images, data.target.astype(np.int64)
+
+
+@pytest.fixture(scope="session")
+def images(digits):
+    """40 digits, uint8 (40, 8, 8, 1)."""
+    return digits[0][:40]
+
+
+@pytest.fixture(scope="session")
+def tfds_data_dir():
+    """The folder of prepared TFDS data sets, from TFDS_DATA_DIR or beside the repository; tests that need it skip without."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "tensorflow_datasets"
+    found = Path(os.environ.get("TFDS_DATA_DIR", beside))
+    if not found.is_dir():
+        pytest.skip("no prepared TFDS data sets here")
+    return found
+
+
+@pytest.fixture
+def policy():
+    """A function that sets the global dtype policy until the test ends."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy(before)

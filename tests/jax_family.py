@@ -1,0 +1,69 @@
+"""Run with KERAS_BACKEND=jax: puts models through their paces and prints what was found as one line of JSON.
+
+Arguments: names of models. For each: what `tests/test_jax.py` asserts.
+"""
+
+import json
+import sys
+import traceback
+
+import keras
+import numpy as np
+from keras import ops
+from tiny import tiny
+
+from zoo import registry
+from zoo.layers.contraction import squared_jacobian_norm
+
+
+def examine(name, images):
+    keras.utils.set_random_seed(0)
+    model = tiny(name, **({"warmup_steps": 10} if name.startswith("beta_vae") else {}))
+    history = model.fit(images, batch_size=16, verbose=0).history
+    features = model.encode(images, batch_size=16)
+    reconstructions = model.reconstruct(images)
+    again = registry.build(json.loads(json.dumps(model.config)))
+    again.set_weights(model.get_weights())
+    return {
+        "history": {key: value[0] for key, value in history.items()},
+        "terms": [term for layer in model.loss_layers() for term in layer.loss_names],
+        "features": list(features.shape),
+        "finite": bool(np.isfinite(features).all() and np.isfinite(reconstructions).all()),
+        "floats_differ": float(np.abs(model.encode(images / 255) - features).max()),
+        "repeat_differs": float(np.abs(model.encode(images, batch_size=16) - features).max()),
+        "reconstructions": list(reconstructions.shape),
+        "range": [float(reconstructions.min()), float(reconstructions.max())],
+        "decoded": list(model.decode(np.zeros((3, *model.bottleneck.code_shape))).shape),
+        "same_config": again.config == model.config,
+        "rebuilt_differs": float(np.abs(again.encode(images, batch_size=16) - features).max()),
+    }
+
+
+def jacobian():
+    """A two-layer encoder's estimated squared Jacobian norm, its standard error, and the norm by finite differences."""
+    keras.utils.set_random_seed(0)
+    encoder = tiny("contractive_mlp", input_shape=(5,), hidden=(7,), activation="tanh").encoder
+    row = np.random.default_rng(0).normal(size=5).astype(np.float32)
+    _, norm = squared_jacobian_norm(encoder, ops.convert_to_tensor(np.tile(row, (4000, 1))), keras.random.SeedGenerator(7))
+    norm = ops.convert_to_numpy(norm)
+    step, expected = 1e-3, 0.0
+    for e in np.eye(5, dtype=np.float32) * step:
+        difference = ops.convert_to_numpy(encoder((row + e)[None])) - ops.convert_to_numpy(encoder((row - e)[None]))
+        expected += float(((difference / (2 * step)) ** 2).sum())
+    return {"mean": float(norm.mean()), "error": float(norm.std() / np.sqrt(len(norm))), "expected": expected}
+
+
+def main(names):
+    assert keras.backend.backend() == "jax"
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), dtype=np.uint8)
+    found = {}
+    for key, function in {**{name: lambda name=name: examine(name, images) for name in names}, "jacobian": jacobian}.items():
+        try:
+            found[key] = function()
+        except Exception:
+            found[key] = {"failed": traceback.format_exc()}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

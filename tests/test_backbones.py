@@ -1,0 +1,135 @@
+"""Encoders and their mirrors: shapes, depths, regularization."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from tiny import tiny
+
+from zoo import backbones
+from zoo.errors import ZooError
+
+SMALL = {"mlp": {"hidden": (6, 5)}, "conv": {"filters": (4, 6)}, "resnet": {"filters": (4, 6), "blocks": 1}}
+OPTIONS = [
+    ("mlp", {"hidden": ()}),
+    ("mlp", {}),
+    ("conv", {}),
+    ("conv", {"strides": (1, 2), "convs_per_stage": 2, "kernel_size": 5, "batch_norm": True}),
+    ("conv", {"filters": (4,), "strides": (1,)}),
+    ("resnet", {}),
+    ("resnet", {"first_stride": 1}),
+    ("resnet", {"first_stride": 4, "blocks": 2}),
+    ("resnet", {"linear_path": True}),
+]
+
+
+@pytest.mark.parametrize("shape", [(9, 7, 3), (1, 1, 1), (28, 28, 1), (64, 48, 3), (256, 256, 1)], ids=str)
+@pytest.mark.parametrize("name, options", OPTIONS, ids=lambda v: v if isinstance(v, str) else "-".join(v) or "plain")
+def test_the_decoder_gives_back_the_shape(name, options, shape):
+    pair = backbones.build(name, shape, **{**SMALL[name], **options})
+    h = pair.encoder(keras.KerasTensor((None, *shape)))
+    outputs = shape[-1] + 2
+    if pair.linear_path:
+        # Such a decoder improves an image, and stands behind a linear map of the code.
+        assert h.shape == (None, np.prod(shape))
+        assert pair.decoder(shape, outputs)(keras.KerasTensor((None, *shape))).shape == (None, *shape[:2], outputs)
+        return
+    for code_shape in {h.shape[1:], (5,)}:
+        decoded = pair.decoder(code_shape, outputs)(keras.KerasTensor((None, *code_shape)))
+        assert decoded.shape == (None, *shape[:2], outputs)
+
+
+def test_flat_vectors():
+    pair = backbones.build("mlp", (11,), hidden=(6,))
+    assert pair.encoder(keras.KerasTensor((None, 11))).shape == (None, 6)
+    assert pair.decoder((3,), 11)(keras.KerasTensor((None, 3))).shape == (None, 11)
+
+
+@pytest.mark.parametrize("name", backbones.NAMES)
+def test_every_depth_can_be_read(name):
+    x = np.random.default_rng(0).random((2, 8, 8, 1), dtype=np.float32)
+    encoder = backbones.build(name, (8, 8, 1), **SMALL[name]).encoder
+    encoder(x)
+    expected = ["hidden1", "hidden2"] if name == "mlp" else ["stage1", "stage2"]
+    assert encoder.stage_names == expected
+    shapes = [encoder.until(x, stage).shape[1:] for stage in expected]
+    assert shapes == ([(6,), (5,)] if name == "mlp" else [(4, 4, 4), (2, 2, 6)])
+
+
+def test_the_mirror_has_the_layers_in_reverse():
+    pair = backbones.build("mlp", (8, 8, 1), hidden=(6, 5))
+    decoder = pair.decoder((3,), 1)
+    decoder.build((None, 3))
+    units = [layer.units for layer in decoder.stages if isinstance(layer, keras.layers.Dense)]
+    assert units == [5, 6, 64]
+
+
+@pytest.mark.parametrize("name", backbones.NAMES)
+def test_dropout_acts_in_training_alone(name):
+    keras.utils.set_random_seed(0)
+    model = tiny(f"ae_{name}", dropout=0.5)
+    for layer in model._flatten_layers():
+        if hasattr(layer, "scale") and hasattr(layer, "conv1"):
+            layer.scale.assign(1.0)
+    x = np.random.default_rng(0).random((4, 8, 8, 1), dtype=np.float32)
+    np.testing.assert_array_equal(model(x, training=False), model(x, training=False))
+    for room in (model.encoder.backbone, model.decoder.backbone):
+        assert any(isinstance(layer, (keras.layers.Dropout, keras.layers.SpatialDropout2D)) for layer in room._flatten_layers())
+    assert np.abs(ops.convert_to_numpy(model(x, training=True) - model(x, training=True))).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", backbones.NAMES)
+def test_weight_decay_is_the_squared_norm_of_the_kernels(name, images):
+    model = tiny(f"ae_{name}", weight_decay=0.01)
+    model.compile(keras.optimizers.SGD(0.0))
+    kernels = [
+        v
+        for room in (model.encoder.backbone, model.decoder.backbone)
+        for v in room.trainable_variables
+        if v.name == "kernel"
+    ]
+    expected = 0.01 * sum(float(ops.sum(ops.square(v))) for v in kernels)
+    history = model.fit(images, batch_size=20, verbose=0).history
+    assert history["weight_decay"][0] == pytest.approx(expected, rel=1e-4)
+    assert history["loss"][0] == pytest.approx(history["reconstruction"][0] + expected, rel=1e-4)
+
+
+def test_a_residual_net_starts_without_its_blocks():
+    x = np.random.default_rng(0).random((2, 8, 8, 1), dtype=np.float32)
+    encoder = backbones.build("resnet", (8, 8, 1), filters=(4,), blocks=2, activation="relu").encoder
+    outputs = encoder(x)
+    blocks = [layer for layer in encoder.stages if hasattr(layer, "scale")]
+    assert len(blocks) == 2
+    np.testing.assert_array_equal(outputs, keras.activations.relu(encoder.stages[0](x)))
+    blocks[0].scale.assign(0.5)
+    assert np.any(ops.convert_to_numpy(encoder(x)) != ops.convert_to_numpy(outputs))
+
+
+def test_a_linear_path_starts_linear():
+    model = tiny("ae_resnet", linear_path=True, latent_dim=6)
+    a, b = np.random.default_rng(0).random((2, 3, 8, 8, 1), dtype=np.float32)
+    outputs = [ops.convert_to_numpy(model(x, training=False)) for x in (a, b, (a + b) / 2)]
+    np.testing.assert_allclose(outputs[2], (outputs[0] + outputs[1]) / 2, atol=1e-5)
+    assert np.abs(outputs[0] - outputs[1]).max() > 1e-2
+
+
+@pytest.mark.parametrize("loss", ["bce", "logistic_mixture"])
+def test_a_linear_path_ends_in_any_loss(loss, images):
+    model = tiny("ae_resnet", linear_path=True, latent_dim=6, loss=loss)
+    assert np.isfinite(model.fit(images, verbose=0).history["loss"]).all()
+    assert model.reconstruct(images[:3]).shape == (3, 8, 8, 1)
+
+
+@pytest.mark.parametrize(
+    "name, options, message",
+    [
+        ("conv", {"filters": ()}, "filters="),
+        ("conv", {"filters": (4,), "strides": (3,)}, r"strides=\(3,\), expected 1 or 2"),
+        ("conv", {"filters": (4,), "strides": (2, 2)}, "each of the 1 stages"),
+        ("resnet", {"filters": ()}, "filters="),
+        ("resnet", {"first_stride": 3}, "first_stride=3, expected 1, 2, 4 or 8"),
+    ],
+)
+def test_impossible_options_are_refused(name, options, message):
+    with pytest.raises(ZooError, match=message):
+        backbones.build(name, (8, 8, 1), **options)

@@ -1,0 +1,71 @@
+"""The same models on JAX, in one process of its own: every variant, every backbone."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zoo
+
+pytest.importorskip("jax")
+
+TESTS = Path(__file__).parent
+
+
+def one_of_each():
+    """Every variant on its first backbone; every backbone with a VAE; the winners over the image, which have their own layer."""
+    first = {}
+    for name in sorted(zoo.list_models(), key=lambda name: not name.endswith("_mlp")):
+        first.setdefault(name.rpartition("_")[0], name)
+    return sorted({*first.values(), *zoo.list_models("vae_*"), "wta_conv"})
+
+
+NAMES = one_of_each()
+
+
+@pytest.fixture(scope="module")
+def found():
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, str(TESTS / "jax_family.py"), *NAMES], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_on_jax(found, name):
+    result = found[name]
+    assert "failed" not in result, result["failed"]
+    history, terms = result["history"], result["terms"]
+    assert set(history) == {"loss", "reconstruction", *terms}
+    assert np.isfinite(list(history.values())).all()
+    assert history["loss"] == pytest.approx(history["reconstruction"] + sum(history[t] for t in terms), rel=1e-4)
+    assert result["features"][0] == 40 and len(result["features"]) == 2
+    assert result["finite"]
+    assert result["floats_differ"] < 1e-5
+    assert result["repeat_differs"] == 0
+    assert result["reconstructions"] == [40, 8, 8, 1]
+    assert 0 <= result["range"][0] < result["range"][1] <= 1
+    assert result["decoded"] == [3, 8, 8, 1]
+    assert result["same_config"]
+    assert result["rebuilt_differs"] < 1e-6
+
+
+def test_terms_are_the_same_as_elsewhere(found):
+    charging = {name: result["terms"] for name, result in found.items() if result.get("terms")}
+    assert charging["vae_mlp"] == charging["beta_vae_mlp"] == ["kl"]
+    assert charging["sparse_mlp"] == ["sparsity"]
+    assert charging["contractive_mlp"] == ["contraction"]
+
+
+def test_the_contractive_estimate_is_unbiased(found):
+    assert "failed" not in found["jacobian"], found["jacobian"]["failed"]
+    mean, error, expected = (found["jacobian"][key] for key in ("mean", "error", "expected"))
+    assert error < 0.05 * expected
+    assert abs(mean - expected) < 4 * error + 1e-3 * expected

@@ -1,0 +1,199 @@
+"""The family test: what must be true of every model that the registry lists, and of each variant alone."""
+
+import functools
+import importlib
+import json
+import types
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from tiny import tiny
+
+import zoo
+from zoo import registry
+from zoo.errors import ZooError
+from zoo.layers import code, contraction, gaussian, k_sparse, sparsity, winner_take_all
+from zoo.models.contractive import StochasticContractiveAutoencoder
+from zoo.weights import load_arrays, save_arrays
+
+NAMES = zoo.list_models()
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def fitted(request, images):
+    """A tiny model after one compiled epoch, with its history. Tests read it and change nothing."""
+    keras.utils.set_random_seed(0)
+    model = tiny(request.param)
+    # 40 images: the last batch is smaller.
+    history = model.fit(images, batch_size=16, verbose=0).history
+    return types.SimpleNamespace(name=request.param, model=model, history=history)
+
+
+def test_history_has_every_term_and_the_loss_is_their_sum(fitted):
+    terms = [name for layer in fitted.model.loss_layers() for name in layer.loss_names]
+    assert set(fitted.history) == {"loss", "reconstruction", *terms}
+    values = {name: value[0] for name, value in fitted.history.items()}
+    assert np.isfinite(list(values.values())).all()
+    assert values["loss"] == pytest.approx(values["reconstruction"] + sum(values[t] for t in terms), rel=1e-4)
+    assert values["reconstruction"] > 0
+
+
+def test_uint8_and_floats_give_the_same_features(fitted, images):
+    features = fitted.model.encode(images)
+    assert features.dtype == np.float32 and features.ndim == 2 and len(features) == len(images)
+    assert np.isfinite(features).all() and features.std(axis=0).max() > 0
+    np.testing.assert_allclose(fitted.model.encode(images / 255), features, rtol=1e-5, atol=1e-6)
+
+
+def test_encoding_is_deterministic_and_a_matter_of_the_image_alone(fitted, images):
+    features = fitted.model.encode(images, batch_size=16)
+    np.testing.assert_array_equal(fitted.model.encode(images, batch_size=16), features)
+    np.testing.assert_allclose(fitted.model.encode(images[5:12], batch_size=3), features[5:12], rtol=1e-4, atol=1e-5)
+
+
+def test_reconstructions_are_images(fitted, images):
+    result = fitted.model.reconstruct(images)
+    assert result.dtype == np.float32 and result.shape == images.shape
+    assert 0 <= result.min() < result.max() <= 1
+
+
+def test_config_and_arrays_make_the_same_model_again(fitted, images, tmp_path):
+    config = json.loads(json.dumps(fitted.model.config))
+    again = registry.build(config)
+    assert again.config == fitted.model.config == config
+    assert [type(a) for a in again._flatten_layers()] == [type(b) for b in fitted.model._flatten_layers()]
+    save_arrays(fitted.model, tmp_path / "a.safetensors")
+    load_arrays(again, tmp_path / "a.safetensors")
+    np.testing.assert_array_equal(again.encode(images), fitted.model.encode(images))
+    np.testing.assert_array_equal(again.reconstruct(images), fitted.model.reconstruct(images))
+
+
+def one_eager_step(model, x):
+    model.compile(keras.optimizers.Adam(1e-3), run_eagerly=True)
+    before = [ops.convert_to_numpy(v) for v in model.trainable_variables]
+    history = model.fit(x, batch_size=len(x), verbose=0).history
+    assert np.isfinite([value[0] for value in history.values()]).all()
+    changed = [np.any(ops.convert_to_numpy(v) != b) for v, b in zip(model.trainable_variables, before)]
+    assert sum(changed) >= len(changed) / 2, "one step of Adam moves most weights"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_sizes(name):
+    x = np.random.default_rng(0).integers(0, 256, (5, 9, 7, 3), dtype=np.uint8)
+    model = tiny(name, input_shape=(9, 7, 3))
+    one_eager_step(model, x)
+    assert model.reconstruct(x[:1]).shape == (1, 9, 7, 3)
+    assert model.encode(x).ndim == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_trains_in_bfloat16(name, images, policy):
+    policy("mixed_bfloat16")
+    model = tiny(name)
+    one_eager_step(model, images[:6])
+    assert {v.dtype for v in model.trainable_variables} == {"float32"}
+    assert model(images[:2]).dtype == "bfloat16"
+    for result in (model.encode(images[:6]), model.reconstruct(images[:6])):
+        assert result.dtype == np.float32 and np.isfinite(result).all()
+
+
+# -- each its own idea
+
+_exact_contraction = functools.partial(tiny, "contractive_mlp", penalty="exact", hidden=())
+IDEAS = {
+    "ae": lambda m: type(m.bottleneck) is code.DenseCode and m.corruption is None and m.bottleneck.loss_names == (),
+    "beta_vae": lambda m: type(m.bottleneck) is gaussian.GaussianCode and m.bottleneck.beta == 4.0,
+    "contractive": lambda m: type(m) is StochasticContractiveAutoencoder
+    and type(m.bottleneck) is contraction.ContractiveCode
+    and type(_exact_contraction().bottleneck) is contraction.ContractiveSigmoidCode,
+    "dae": lambda m: type(m.bottleneck) is code.DenseCode and m.corruption.level == 0.3,
+    "ksparse": lambda m: type(m.bottleneck) is k_sparse.KSparseCode,
+    "linear": lambda m: type(m.bottleneck) is code.DenseCode and m.encoder.feature_layers == ["code"],
+    "sparse": lambda m: type(m.bottleneck) is sparsity.KLSparseCode
+    and type(tiny("sparse_mlp", penalty="l1").bottleneck) is sparsity.L1Code,
+    "stacked": lambda m: type(m.bottleneck) is code.DenseCode
+    and len(zoo.create("stacked", input_shape=(4, 4, 1)).encoder.feature_layers) == 4,
+    "vae": lambda m: type(m.bottleneck) is gaussian.GaussianCode and (m.bottleneck.beta, m.bottleneck.free_bits) == (1, 0),
+    "wta": lambda m: type(m.bottleneck)
+    is (winner_take_all.SpatialWinnerTakeAll if "conv" in m.name else winner_take_all.LifetimeWinnerTakeAll),
+}
+
+
+def test_the_name_builds_the_variant_and_no_other(fitted):
+    variant, _, backbone = fitted.name.rpartition("_")
+    model = fitted.model
+    assert (model.name, model.config["variant"], model.config["backbone"]) == (fitted.name, variant, backbone)
+    kinds = {"mlp": keras.layers.Dense, "conv": keras.layers.Conv2D, "resnet": keras.layers.Conv2D}
+    assert variant == "linear" or any(isinstance(layer, kinds[backbone]) for layer in model.encoder.backbone._flatten_layers())
+    assert any(hasattr(layer, "conv2") for layer in model.encoder.backbone._flatten_layers()) == (backbone == "resnet")
+    if variant in IDEAS:
+        assert IDEAS[variant](model)
+    else:
+        # A newer variant: at the least, its own file names the bottleneck that was built.
+        module = importlib.import_module(f"zoo.models.{variant}")
+        assert type(model.bottleneck) in vars(module).values()
+
+
+def test_sampling_is_for_those_with_a_prior(fitted):
+    if isinstance(fitted.model.bottleneck, gaussian.GaussianCode):
+        samples = fitted.model.sample(5, seed=3)
+        assert samples.shape == (5, 8, 8, 1) and 0 <= samples.min() < samples.max() <= 1
+        np.testing.assert_array_equal(fitted.model.sample(5, seed=3), samples)
+        assert np.any(fitted.model.sample(5, seed=4) != samples)
+    elif type(fitted.model.bottleneck).sample_prior is code.Bottleneck.sample_prior:
+        with pytest.raises(ZooError, match="no prior to sample from"):
+            fitted.model.sample(5)
+
+
+def test_linear_autoencoder_spans_the_principal_subspace():
+    rng = np.random.default_rng(0)
+    spread = np.array([3.0, 2.0, 1.5] + [0.2] * 9)
+    rotation = np.linalg.qr(rng.normal(size=(12, 12)))[0]
+    x = (rng.normal(size=(600, 12)) * spread @ rotation + 5 * rng.normal(size=12)).astype(np.float32)
+    keras.utils.set_random_seed(0)
+    model = zoo.create("linear", input_shape=(12,), latent_dim=3)
+    decay = keras.optimizers.schedules.CosineDecay(0.03, 600)
+    model.compile(keras.optimizers.Adam(decay), steps_per_execution=6)
+    model.fit(x, batch_size=100, epochs=100, verbose=0)
+
+    centred = x - x.mean(axis=0)
+    _, values, components = np.linalg.svd(centred, full_matrices=False)
+    best = (values[3:] ** 2).sum() / x.size
+    error = ((model.reconstruct(x) - x) ** 2).mean()
+    assert best * (1 - 1e-3) <= error <= 1.01 * best
+    origin, *units = model.decode(np.vstack([np.zeros(3), np.eye(3)]))
+    basis = np.linalg.qr((np.array(units) - origin).T)[0]
+    cosines = np.linalg.svd(components[:3] @ basis, compute_uv=False)
+    assert np.degrees(np.arccos(np.clip(cosines.min(), 0, 1))) < 3, "largest principal angle"
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (9, 9, 1), (16, 5, 1)], ids=str)
+def test_a_spatial_winner_paints_where_it_won(shape):
+    """A code position decodes to the patch of pixels that it was computed from."""
+    model = tiny("wta_conv", input_shape=shape, filters=(4, 4), atom=3)
+    height, width, maps = model.bottleneck.code_shape
+    empty = ops.convert_to_numpy(model.decoder.backbone(np.zeros((1, height, width, maps), np.float32)))
+    for row in range(height):
+        z = np.zeros((1, height, width, maps), np.float32)
+        z[0, row, 0] = 1
+        painted = np.abs(ops.convert_to_numpy(model.decoder.backbone(z)) - empty)[0].sum(axis=(1, 2))
+        touched = np.flatnonzero(painted)
+        # Two strides of 2: position r stands for pixels 4r..4r+3.
+        assert len(touched) and abs(touched.mean() - (4 * row + 1.5)) <= 1.5
+
+
+def test_vectors_have_no_maps_to_win():
+    with pytest.raises(ZooError, match="flat vectors need 'mlp'"):
+        tiny("wta_conv", input_shape=(64,))
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n.endswith("_mlp")])
+def test_flat_vectors(name):
+    x = np.random.default_rng(0).random((6, 10), dtype=np.float32)
+    model = tiny(name, input_shape=(10,))
+    model.compile("adam", run_eagerly=True)
+    assert np.isfinite(model.fit(x, verbose=0).history["loss"][0])
+    assert model.reconstruct(x).shape == (6, 10)
+    assert model.anomaly_score(x).shape == (6,)

@@ -1,0 +1,20 @@
+"""Options that make any model of the registry small enough to build in a blink."""
+
+import importlib
+import inspect
+
+_BACKBONE = {"mlp": {"hidden": (16,)}, "conv": {"filters": (4, 8)}, "resnet": {"filters": (4, 8), "blocks": 1}}
+# What a variant needs besides to fit the small backbones; a new variant without such needs has no entry.
+_VARIANT = {"contractive": {"penalty": "stochastic"}, "ksparse": {"k": 2}, "wta": {"rate": 0.25, "pool": 2, "atom": 3}}
+
+
+def tiny(name, input_shape=(8, 8, 1), **options):
+    """`create` of the model called `name`, with two layers of a few units, for inputs of `input_shape`."""
+    from zoo import registry
+
+    variant, _, backbone = name.rpartition("_")
+    parameters = inspect.signature(importlib.import_module(f"zoo.models.{variant}").build).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    small = {"latent_dim": 4, **_BACKBONE[backbone], **_VARIANT.get(variant, {})}
+    small = {key: value for key, value in small.items() if key in parameters or (open_ended and key in _BACKBONE[backbone])}
+    return registry.create(variant, backbone, input_shape=input_shape, **{**small, **options})

@@ -1,0 +1,307 @@
+"""The command line: `zoo COMMAND ...`. Thin: each command calls what the Python user calls."""
+
+import argparse
+import fnmatch
+import json
+import os
+import sys
+
+from zoo import registry
+from zoo.errors import ZooError, suggest
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise ZooError(f"{message}; see '{self.prog} --help'.")
+
+
+def main(argv=None):
+    """Run a command; returns its exit code: 0, 2 after one line that says what was wrong, 130 when interrupted."""
+    # Before anything imports a framework: TensorFlow's notes to developers are noise to a user.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(argv) or 0
+    except ZooError as error:
+        return _fail(error)
+    except ModuleNotFoundError as error:
+        return _fail(f"the package {error.name!r} is missing; install it: pip install {error.name}")
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader of a pipe has seen enough; Python must not complain of it when it ends either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return _fail(f"{error.filename or 'a file'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        print("zoo: interrupted", file=sys.stderr)
+        return 130
+
+
+def _fail(message):
+    print(f"zoo: {' '.join(str(message).split())}", file=sys.stderr)
+    return 2
+
+
+def _run(argv):
+    parser, commands = _parser()
+    if argv and not argv[0].startswith("-") and argv[0] not in commands:
+        raise ZooError(f"there is no command {argv[0]!r}.{suggest(argv[0], commands)} There are {', '.join(commands)}.")
+    # These two have flags of their own, kept where they are used.
+    if argv[:1] == ["train"] and not {"-h", "--help"} & set(argv[1:2]) and len(argv) > 1:
+        _load_quietly()
+        from zoo.training.recipe import main as train
+
+        return train(argv[1], argv[2:])
+    if argv[:1] == ["evaluate"]:
+        _load_quietly()
+        from zoo.evaluation.evaluate import main as evaluate
+
+        return evaluate(argv[1:])
+    arguments = parser.parse_args(argv)
+    if not hasattr(arguments, "run"):
+        parser.print_help()
+        return 0
+    return arguments.run(arguments)
+
+
+def _parser():
+    parser = _Parser(prog="zoo", description="Pretrained autoencoders for Keras.")
+    commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
+
+    def command(name, run, text):
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = command("list", _list, "list the weight sets, or the models that can be built")
+    sub.add_argument("pattern", nargs="?", default="*", help="shell wildcards")
+    which = sub.add_mutually_exclusive_group()
+    which.add_argument("--weights", action="store_true", help="weight sets (the default)")
+    which.add_argument("--models", action="store_true", help="models that can be built")
+
+    sub = command("info", _info, "say what is known of a weight set")
+    sub.add_argument("name")
+    sub.add_argument("--json", action="store_true", help="the whole entry")
+
+    sub = command("encode", _encode, "turn images into features")
+    _takes_images(sub)
+    sub.add_argument("--output", required=True, help="a .npz, .npy, .csv or .parquet file")
+    sub.add_argument("--layer", help="a depth of the encoder; by default the code")
+    sub.add_argument("--pool", help="of feature maps: flatten, mean, or a number of regions a side")
+
+    sub = command("reconstruct", _reconstruct, "write what a model makes of images")
+    _takes_images(sub)
+    sub.add_argument("--output", required=True, help="a folder for PNG files")
+
+    sub = command("score", _score, "write how strange each image is to a model")
+    _takes_images(sub)
+    sub.add_argument("--output", required=True, help="a .npz, .npy, .csv or .parquet file")
+
+    sub = command("sample", _sample, "draw images from a model's prior")
+    sub.add_argument("name")
+    sub.add_argument("--output", required=True, help="a folder for PNG files")
+    sub.add_argument("-n", type=int, default=64, help="number of images (64)")
+    sub.add_argument("--seed", type=int, default=0)
+
+    command("train", None, "train a weight set from its recipe").add_argument("name", help="of the recipe, or --all")
+    command("evaluate", None, "measure a model")
+
+    sub = command("verify", _verify, "check weight files and the features they give")
+    sub.add_argument("names", nargs="*", help="by default all")
+    return parser, list(commands.choices)
+
+
+def _takes_images(sub):
+    sub.add_argument("name", help="of a weight set, or the folder of a saved model")
+    sub.add_argument("source", nargs="?", help="a folder of images, a .npy or .npz file, or a TFDS name")
+    sub.add_argument("--input", help="the same")
+    sub.add_argument("--split", default="test", help="of a data set (test)")
+    sub.add_argument("--data-dir", help="where TFDS data lies or goes")
+    sub.add_argument("--batch-size", type=int, default=256)
+    sub.add_argument("--resize", action="store_true", help="bring images of a folder to the model's size")
+    sub.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
+
+
+def _list(arguments):
+    if arguments.models:
+        about = registry.variants()
+        for name in registry.list_models(arguments.pattern):
+            print(f"{name:24} {about[name.rpartition('_')[0]]}")
+        return
+    from zoo import manifest
+
+    entries = manifest.read()
+    names = sorted(fnmatch.filter(entries, arguments.pattern))
+    if not names:
+        raise ZooError(f"no weight set matches {arguments.pattern!r}.{suggest(arguments.pattern, entries)}")
+    for name in names:
+        entry = entries[name]
+        metric, result = next(iter(entry["metrics"].items()), ("", None))
+        measured = f"{metric} {result['value']:.4g}" if result else ""
+        print(f"{name:28} {entry['bytes'] / 1e6:6.1f} MB  {measured:24} {entry['paper']}")
+
+
+def _info(arguments):
+    known = registry.info(arguments.name)
+    if arguments.json:
+        print(json.dumps(known, indent=1, sort_keys=True))
+        return
+    run, dataset = known["run"], known["dataset"]
+    print(f"{arguments.name}\n{known['paper']}")
+    print(f"config    {', '.join(f'{k}={v}' for k, v in known['config'].items())}")
+    print(f"data      {dataset['name']} {dataset['version']}, {dataset['split']} split")
+    print(f"licence   weights {known['licence']['weights']}; data {known['licence']['data']}")
+    print(f"file      {known['file']}, {known['bytes']:,} bytes, sha256 {known['sha256']}")
+    print(f"recipe    {known['recipe']['path']}")
+    print(f"trained   {run['epochs']} epochs, {run['seconds']} s, seed {run['seed']}, {run['device']}, {run['backend']} backend")
+    for metric, result in known["metrics"].items():
+        print(f"{metric:9} {result['value']:.6g} (test split, {result['n']} images; {result['protocol']})")
+
+
+def _stream(arguments, shape):
+    from zoo.data import sources
+
+    source = arguments.source or arguments.input
+    if not source or (arguments.source and arguments.input):
+        raise ZooError("give the images once: a folder, a .npy or .npz file, or a TFDS name.")
+    if arguments.batch_size < 1:
+        raise ZooError(f"got --batch-size {arguments.batch_size}, expected at least 1.")
+    return sources.stream(
+        source,
+        arguments.batch_size,
+        shape if len(shape) == 3 and shape[-1] in (1, 3) else None,
+        split=arguments.split,
+        data_dir=arguments.data_dir,
+        resize=arguments.resize,
+        skip_unreadable=arguments.skip_unreadable,
+    )
+
+
+def _batches(stream, model):
+    """Checked batches of a stream, under a progress bar where someone watches."""
+    from zoo.images import check_images
+
+    bar = None
+    if sys.stderr.isatty():
+        from keras.utils import Progbar
+
+        # Keras draws on the standard output, which belongs to the results.
+        bar, out = Progbar(len(stream), unit_name="image"), sys.stdout
+    done = 0
+    for ids, images in stream:
+        yield ids, check_images(images, model.data_shape)
+        done += len(images)
+        if bar:
+            sys.stdout = sys.stderr
+            try:
+                bar.update(done)
+            finally:
+                sys.stdout = out
+    for name in stream.skipped:
+        print(f"zoo: left out {name}: unreadable", file=sys.stderr)
+
+
+def _load(name):
+    """The model of a name or folder. What can be wrong with a name is said before a framework is loaded for seconds."""
+    if not os.path.isdir(name):
+        from zoo import manifest
+
+        manifest.entry(name)
+    _load_quietly()
+    from zoo import weights
+
+    return weights.load(name)
+
+
+def _load_quietly():
+    """Import TensorFlow with the standard error closed: its first notes to developers obey no setting."""
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow" or "tensorflow" in sys.modules:
+        return
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import tensorflow
+
+        tensorflow.config.list_physical_devices()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _write_rows(arguments, function_of, columns, what):
+    from zoo.data.writers import open_writer
+
+    writer = open_writer(arguments.output, columns)
+    model = _load(arguments.name)
+    function = function_of(model)
+    stream = _stream(arguments, model.data_shape)
+    with writer:
+        for ids, images in _batches(stream, model):
+            rows = function(images)
+            writer.write(ids, rows.reshape(len(rows), -1))
+    print(f"wrote {writer.count} x {writer.width} {what} to {arguments.output}")
+
+
+def _encode(arguments):
+    pool = arguments.pool
+    pool = int(pool) if pool is not None and pool.isdigit() else pool
+
+    def function_of(model):
+        from zoo.inference import apply_in_batches
+
+        extractor = model.encoder.at(arguments.layer, pool)
+        return lambda images: apply_in_batches(extractor, extractor.call, images, arguments.batch_size)
+
+    _write_rows(arguments, function_of, "feature", "features")
+
+
+def _score(arguments):
+    def function_of(model):
+        return lambda images: model.anomaly_score(images, arguments.batch_size)
+
+    _write_rows(arguments, function_of, "score", "scores")
+
+
+def _reconstruct(arguments):
+    from zoo.data.sources import save_images
+
+    model = _load(arguments.name)
+    _needs_pictures(model)
+    stream, count = _stream(arguments, model.data_shape), 0
+    for ids, images in _batches(stream, model):
+        save_images(model.reconstruct(images, arguments.batch_size), arguments.output, ids)
+        count += len(images)
+    print(f"wrote {count} images to {arguments.output}")
+
+
+def _sample(arguments):
+    from zoo.data.sources import save_images
+
+    model = _load(arguments.name)
+    _needs_pictures(model)
+    paths = save_images(model.sample(arguments.n, seed=arguments.seed), arguments.output)
+    print(f"wrote {len(paths)} images to {arguments.output}")
+
+
+def _needs_pictures(model):
+    if len(model.data_shape) != 3 or model.data_shape[-1] not in (1, 3):
+        raise ZooError(f"the outputs of this model have shape {model.data_shape}, expected 1 or 3 channels to write pictures.")
+
+
+def _verify(arguments):
+    _load_quietly()
+    from zoo import weights
+
+    bad = 0
+    for name, status, detail in weights.verify(arguments.names):
+        if status == "ok":
+            detail += f"; features within {weights.verify_golden(name):.1g} of the card's"
+        bad += status == "corrupt"
+        print(f"{name:28} {status:8} {detail}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""`zoo evaluate NAME`: measure a model, and hold it against its card."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from zoo import manifest, weights
+from zoo.data import sources
+from zoo.errors import ZooError, suggest
+from zoo.evaluation.measure import measure, names, repeat
+from zoo.evaluation.pictures import samples_grid, side_by_side
+
+_PROBES = {"linear": "linear_error", "knn": "knn_error"}
+_SHOWN = 16
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise ZooError(f"{message}; see '{self.prog} --help'.")
+
+
+def _parser():
+    parser = _Parser(prog="zoo evaluate", description="Measure a model on its test split; by default what its card states.")
+    parser.add_argument("name", help="of a weight set, or the folder of a saved model")
+    parser.add_argument(
+        "--check", action="store_true", help="measure all that the card states again; exit code 1 if a value is off"
+    )
+    parser.add_argument("--metrics", help=f"some of {', '.join(names())}, separated by commas")
+    parser.add_argument("--probe", help=f"some of {', '.join(_PROBES)}, separated by commas: classifiers on the features")
+    parser.add_argument("--data", help="a TFDS name, .npy, .npz or folder of images; by default what the weights were trained on")
+    parser.add_argument("--data-dir", help="where TFDS data lies or goes")
+    parser.add_argument("--picture", help="write a .png of test images and their reconstructions, and one of samples beside it")
+    parser.add_argument("--json", action="store_true", help="print the measurements as JSON")
+    return parser
+
+
+def main(argv):
+    """Run `zoo evaluate`; returns its exit code: 0, or 1 when a check found a value outside its tolerance.
+
+    Raises:
+        ZooError: on bad input.
+    """
+    arguments = _parser().parse_args(argv)
+    entry = {} if Path(arguments.name).is_dir() else manifest.entry(arguments.name)
+    dataset = arguments.data or entry.get("dataset", {}).get("name")
+    if arguments.check and not entry.get("metrics"):
+        raise ZooError(f"{arguments.name} has no card to check against; --check is for the weight sets of zoo list.")
+    if arguments.check and (arguments.metrics or arguments.probe or arguments.data):
+        raise ZooError("--check measures what the card states as it states it; leave --metrics, --probe and --data away.")
+    if dataset is None:
+        raise ZooError(f"{arguments.name} does not say what to measure it on; give --data.")
+    wanted = _wanted(arguments, entry)
+    model = weights.load(arguments.name)
+    if arguments.picture:
+        _draw(model, dataset, arguments)
+        if not (arguments.check or arguments.metrics or arguments.probe):
+            return 0
+    if arguments.check:
+        measured = repeat(model, entry["metrics"], dataset, arguments.data_dir, progress=_progress)
+        return _check(arguments.name, measured, entry["metrics"], arguments.json)
+    if wanted is None:
+        measured = repeat(model, entry["metrics"], dataset, arguments.data_dir, progress=_progress)
+    else:
+        measured = measure(model, wanted, dataset, arguments.data_dir, progress=_progress)
+    if arguments.json:
+        print(json.dumps(measured, indent=1))
+    else:
+        rows = [(name, _number(r["value"]), str(r["n"]), r["protocol"]) for name, r in measured.items()]
+        _table(("metric", "value", "images", "how"), rows)
+    return 0
+
+
+def _wanted(arguments, entry):
+    """What to measure: metric names and mappings, or None for what the card states."""
+    asked = _list(arguments.metrics, names(), "metric")
+    asked += [_PROBES[probe] for probe in _list(arguments.probe, _PROBES, "probe")]
+    if not asked:
+        return None if entry.get("metrics") else ["mse", "psnr"]
+    # A metric on the card keeps its parameters: a depth, a number of samples.
+    stated = {name: result.get("parameters", {}) for name, result in entry.get("metrics", {}).items()}
+    return [{"metric": name, **stated.get(name, {})} for name in dict.fromkeys(asked)]
+
+
+def _list(text, known, what):
+    chosen = [name.strip() for name in (text or "").split(",") if name.strip()]
+    if text is not None and not chosen:
+        raise ZooError(f"got no {what}, expected some of {', '.join(known)}.")
+    for name in chosen:
+        if name not in known:
+            raise ZooError(f"there is no {what} {name!r}.{suggest(name, known)} There are {', '.join(known)}.")
+    return chosen
+
+
+def _draw(model, dataset, arguments):
+    images = sources.load(dataset, split="test", data_dir=arguments.data_dir).images[:_SHOWN]
+    path = Path(arguments.picture)
+    side_by_side(model, images, path)
+    _progress(f"wrote {path}")
+    beside = path.with_suffix(".samples.png")
+    try:
+        samples_grid(model, beside)
+    except ZooError:
+        return  # the variant has no prior
+    _progress(f"wrote {beside}")
+
+
+def _check(name, measured, card, as_json):
+    rows, off = [], []
+    for metric, stated in card.items():
+        value = measured[metric]["value"]
+        # Not <= the other way round: a NaN is within no tolerance.
+        ok = abs(value - stated["value"]) <= stated["tolerance"]
+        if not ok:
+            off.append(metric)
+        rows.append((metric, _number(value), _number(stated["value"]), _number(stated["tolerance"]), "ok" if ok else "OFF"))
+    if as_json:
+        checks = {row[0]: {**measured[row[0]], "card": card[row[0]]["value"], "ok": row[0] not in off} for row in rows}
+        print(json.dumps(checks, indent=1))
+    else:
+        _table(("metric", "measured", "card", "tolerance", ""), rows)
+    if off:
+        print(f"zoo: {', '.join(off)} of {name} outside the card's tolerance", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _table(head, rows):
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    for row in (head, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def _number(value):
+    return f"{value:.6g}"
+
+
+def _progress(line):
+    print(line, file=sys.stderr, flush=True)
