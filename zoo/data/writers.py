@@ -1,7 +1,8 @@
-"""Rows of numbers to a file, batch by batch: .npz, .npy, .csv or .parquet, whole or not at all."""
+"""Results to disk, batch by batch, whole or not at all: rows to .npz, .npy, .csv or .parquet, images to a folder of PNG files."""
 
 import io
 import os
+import shutil
 import struct
 import zipfile
 from pathlib import Path
@@ -19,16 +20,23 @@ def open_writer(path, columns="feature"):
     Args:
         path: ends in .npz (arrays `ids` and `features`), .npy (the rows alone), .csv or .parquet (a column of ids and one a number).
         columns: name of the columns; of several, a number follows it.
+
+    Raises:
+        ZooError: on another suffix, a missing folder, and for .parquet without pyarrow.
     """
     path = Path(path)
     writers = {".npz": _Npz, ".npy": _Npy, ".csv": _Csv, ".parquet": _Parquet}
-    if path.suffix not in writers:
+    if path.suffix.lower() not in writers:
         raise ZooError(f"got the output {path.name!r}, expected a name ending in {', '.join(writers)}.")
-    if not path.parent.is_dir():
-        raise ZooError(f"there is no folder {path.parent} to write {path.name} to.")
+    _check_parent(path)
     if path.is_dir():
         raise ZooError(f"{path} is a folder, expected the name of a file to write.")
-    return writers[path.suffix](path, columns)
+    return writers[path.suffix.lower()](path, columns)
+
+
+def _check_parent(path):
+    if not path.parent.is_dir():
+        raise ZooError(f"there is no folder {path.parent} to write {path.name} to; make it first.")
 
 
 class _Writer:
@@ -38,22 +46,29 @@ class _Writer:
         self.count, self.width = 0, None
 
     def __enter__(self):
-        self.begin()
+        try:
+            self.begin()
+        except OSError as error:
+            raise ZooError(f"cannot write {self.path}: {error.strerror or error}.") from None
         return self
 
     def __exit__(self, kind, error, trace):
+        complete = kind is None and self.count > 0
         try:
-            if kind is None and self.width is None:
-                raise ZooError(f"there is nothing to write to {self.path.name}: the source gave no rows.")
-            self.end(complete=kind is None)
-            if kind is None:
+            self.end(complete)
+            if complete:
                 os.replace(self.temporary, self.path)
         finally:
             self.temporary.unlink(missing_ok=True)
+        if kind is None and not complete:
+            raise ZooError(f"there is nothing to write to {self.path.name}: the source gave no rows.")
 
     def write(self, ids, rows):
         """Append rows (N, D) and their ids."""
         rows = np.ascontiguousarray(rows, dtype=np.float32)
+        if rows.ndim != 2 or len(rows) != len(ids) or self.width not in (None, rows.shape[1]):
+            wanted = f"({len(ids)}, {self.width or 'D'})"
+            raise ZooError(f"got rows of shape {rows.shape} for {self.path.name}, expected {wanted}: one for each id, all as wide.")
         if self.width is None:
             self.width = rows.shape[1]
             self.first()
@@ -140,13 +155,19 @@ class _Csv(_Writer):
 
 
 class _Parquet(_Writer):
-    def begin(self):
+    def __init__(self, path, columns):
+        super().__init__(path, columns)
         try:
             import pyarrow
             import pyarrow.parquet
         except ImportError:
             raise ZooError("writing .parquet needs the extra 'parquet': pip install 'autoencoder-zoo[parquet]'") from None
-        self.pyarrow, self.file = pyarrow, None
+        self.pyarrow = pyarrow
+
+    def begin(self):
+        # Opened once the width is known; this says early whether it can be.
+        open(self.temporary, "wb").close()
+        self.file = None
 
     def first(self):
         arrow = self.pyarrow
@@ -160,3 +181,66 @@ class _Parquet(_Writer):
     def end(self, complete):
         if self.file is not None:
             self.file.close()
+
+
+class ImageFolder:
+    """A folder of PNG files: a context manager with `write(images, ids=None)`, images (N, H, W, C), float 0..1 or uint8, C 1 or 3.
+
+    The files appear once all are written, in the place of files of the same names; after an error nothing is left.
+
+    Args:
+        path: of the folder, made where there is none.
+
+    Raises:
+        ZooError: when the folder that it would be in is missing, or a file is in its place.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path).resolve()
+        _check_parent(self.path)
+        if self.path.exists() and not self.path.is_dir():
+            raise ZooError(f"{self.path} is a file, expected a folder to write images to.")
+        # Inside where that is possible: the folder above may be closed to us.
+        home = self.path if self.path.is_dir() else self.path.parent
+        self.temporary = home / f".{self.path.name}.{os.getpid()}"
+        self.count = 0
+
+    def __enter__(self):
+        try:
+            self.temporary.mkdir()
+        except OSError as error:
+            raise ZooError(f"cannot write to {self.path}: {error.strerror or error}.") from None
+        return self
+
+    def __exit__(self, kind, error, trace):
+        try:
+            if kind is None and self.count:
+                self._publish()
+        finally:
+            shutil.rmtree(self.temporary, ignore_errors=True)
+        if kind is None and not self.count:
+            raise ZooError(f"there is nothing to write to {self.path}: the source gave no images.")
+
+    def _publish(self):
+        if not self.path.exists():
+            self.temporary.rename(self.path)
+            return
+        for file in sorted(p for p in self.temporary.rglob("*") if p.is_file()):
+            place = self.path / file.relative_to(self.temporary)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(file, place)
+
+    def write(self, images, ids=None):
+        """Append images; each is called after its id, a relative path, or by its number."""
+        import tensorflow as tf
+
+        for i, image in enumerate(images):
+            if image.dtype != np.uint8:
+                image = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+            name = f"{self.count:05d}" if ids is None else ids[i]
+            # Another suffix stays: a.jpg and a.bmp are two images.
+            name = name if name.lower().endswith(".png") else f"{name}.png"
+            path = self.temporary / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(tf.io.encode_png(image).numpy())
+            self.count += 1

@@ -1,0 +1,102 @@
+"""Batch number k is a function of the seed and k alone, and every epoch a permutation."""
+
+import numpy as np
+import pytest
+
+from zoo.data.pipeline import fixed_batches, hold_out, training_batches
+from zoo.errors import ZooError
+
+# Each image tells its number.
+NUMBERED = np.arange(23, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 3, 1), np.uint8)
+
+
+def batches(images=NUMBERED, batch_size=5, seed=0, first=0, steps=14, transforms=()):
+    return np.stack(list(training_batches(images, batch_size, seed, first, steps, transforms).as_numpy_iterator()))
+
+
+@pytest.mark.parametrize("first", (1, 4, 13))
+@pytest.mark.parametrize("transforms", ((), ("flip", "binarize")))
+def test_a_run_goes_on_from_any_step(first, transforms):
+    whole = batches(transforms=transforms)
+    np.testing.assert_array_equal(batches(first=first, steps=14 - first, transforms=transforms), whole[first:])
+
+
+def test_every_epoch_is_a_new_permutation():
+    order = batches(steps=3 * 23)[..., 0, 0, 0].reshape(-1, 23)
+    assert len(order) == 15
+    for epoch in order:
+        np.testing.assert_array_equal(np.sort(epoch), np.arange(23))
+    assert len({tuple(epoch) for epoch in order}) == len(order)
+
+
+def test_an_image_stays_whole():
+    found = batches()
+    np.testing.assert_array_equal(found, found[..., :1, :1, :] * np.ones_like(found))
+    assert found.dtype == np.uint8
+
+
+def test_the_seed_decides_the_order():
+    np.testing.assert_array_equal(batches(seed=3), batches(seed=3))
+    assert (batches(seed=3) != batches(seed=4)).any()
+
+
+def test_all_batches_have_one_static_shape():
+    assert training_batches(NUMBERED, 5, 0, 0, 2).element_spec.shape == (5, 2, 3, 1)
+
+
+def test_binarize_draws_each_pixel_by_its_value():
+    value = 64 / 255
+    for images in (np.full((8, 4, 4, 1), 64, np.uint8), np.full((8, 4, 4, 1), value, np.float32)):
+        drawn = batches(images, batch_size=8, steps=200, transforms=("binarize",))
+        assert drawn.dtype == np.float32
+        assert set(np.unique(drawn)) == {0.0, 1.0}
+        # Five standard errors of the mean of that many draws.
+        assert abs(drawn.mean() - value) < 5 * np.sqrt(value * (1 - value) / drawn.size)
+        assert (drawn[0] != drawn[1]).any()
+
+
+def test_binarize_keeps_black_and_white():
+    images = np.zeros((4, 2, 2, 1), np.uint8)
+    images[:, 0] = 255
+    drawn = batches(images, batch_size=4, steps=50, transforms=("binarize",))
+    assert (drawn[:, :, 0] == 1).all() and (drawn[:, :, 1] == 0).all()
+
+
+def test_flip_mirrors_about_half_of_the_images():
+    images = np.zeros((10, 1, 2, 1), np.uint8)
+    images[..., 0, :] = 7
+    seen = batches(images, batch_size=10, steps=100, transforms=("flip",)).reshape(-1, 2)
+    assert {tuple(row) for row in seen} == {(7, 0), (0, 7)}
+    # Five standard errors of a thousand fair coins.
+    assert abs((seen[:, 1] == 7).mean() - 0.5) < 5 * 0.5 / np.sqrt(1000)
+
+
+def test_vectors_go_through():
+    vectors = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    found = batches(vectors, batch_size=3, steps=2).reshape(6, 4)
+    assert {row.tobytes() for row in found} == {row.tobytes() for row in vectors}
+
+
+def test_bad_requests():
+    with pytest.raises(ZooError, match="23 images, expected at least one batch of 24"):
+        training_batches(NUMBERED, 24, 0, 0, 1)
+    with pytest.raises(ZooError, match="'binarise'.*Did you mean 'binarize'"):
+        training_batches(NUMBERED, 5, 0, 0, 1, ("binarise",))
+
+
+def test_validation_keeps_the_order_and_whole_batches():
+    found = list(fixed_batches(NUMBERED, 5).as_numpy_iterator())
+    assert len(found) == 4
+    np.testing.assert_array_equal(np.concatenate(found), NUMBERED[:20])
+    assert fixed_batches(NUMBERED, 100).element_spec.shape == (23, 2, 3, 1)
+
+
+def test_hold_out_takes_the_end():
+    rest, held = hold_out(NUMBERED, 3)
+    np.testing.assert_array_equal(rest, NUMBERED[:20])
+    np.testing.assert_array_equal(held, NUMBERED[20:])
+    rest, held = hold_out(NUMBERED, 0)
+    assert len(rest) == 23 and len(held) == 0
+    for count in (-1, 23, 24):
+        with pytest.raises(ZooError, match=f"got {count} images to hold out of 23"):
+            hold_out(NUMBERED, count)
