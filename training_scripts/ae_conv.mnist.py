@@ -12,6 +12,7 @@ RECIPE = Recipe(
         filters=(32, 64, 128),
         kernel_size=5,
         activation="gelu",
+        loss="bernoulli",
     ),
     dataset="mnist",
     epochs=30,

@@ -4,7 +4,9 @@ from zoo.training import Recipe, run
 
 RECIPE = Recipe(
     name="ae_mlp.mnist-2d",
-    model=dict(variant="ae", input_shape=(28, 28, 1), latent_dim=2, hidden=(1000, 500, 250), activation="gelu"),
+    model=dict(
+        variant="ae", input_shape=(28, 28, 1), latent_dim=2, hidden=(1000, 500, 250), activation="gelu", loss="bernoulli"
+    ),
     dataset="mnist",
     epochs=80,
     batch_size=128,

@@ -4,14 +4,16 @@ from zoo.training import Recipe, run
 
 RECIPE = Recipe(
     name="stacked_mlp.mnist",
-    model=dict(variant="stacked", input_shape=(28, 28, 1), latent_dim=30, hidden=(1000, 500, 250), activation="gelu"),
+    model=dict(
+        variant="stacked", input_shape=(28, 28, 1), latent_dim=30, hidden=(1000, 500, 250), activation="gelu", loss="bernoulli"
+    ),
     dataset="mnist",
     start="layerwise",
     start_epochs=5,
-    epochs=80,
+    epochs=100,
     batch_size=128,
     optimizer="adamw",
-    weight_decay=1e-2,
+    weight_decay=3e-2,
     learning_rate=1e-3,
     metrics=("sse", "mse", "pca_mse"),
 )

@@ -48,7 +48,7 @@ class SpatialWinnerTakeAll(Bottleneck):
         return spatial_winners(ops.relu(h))
 
     def features(self, h):
-        return flatten(ops.max_pool(ops.relu(h), self.pool, padding="same"))
+        return flatten(ops.max_pool(ops.relu(h), self.pool, strides=self.pool, padding="same"))
 
 
 def lifetime_winners(code, rate):

@@ -1,0 +1,28 @@
+"""Variational autoencoder on CIFAR-10, 128 latents, discretized logistic mixture, around a linear map that starts at PCA."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="vae_resnet.cifar10",
+    model=dict(
+        variant="vae",
+        backbone="resnet",
+        input_shape=(32, 32, 3),
+        latent_dim=128,
+        loss="logistic_mixture",
+        filters=(48,),
+        blocks=1,
+        linear_path=True,
+    ),
+    dataset="cifar10",
+    start="pca",
+    epochs=6,
+    batch_size=100,
+    learning_rate=1e-3,
+    warmup_epochs=0.3,
+    clip_norm=200.0,
+    metrics=("bits_per_dim", "mse", "pca_mse"),
+)
+
+if __name__ == "__main__":
+    run(RECIPE)
