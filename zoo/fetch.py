@@ -1,6 +1,7 @@
 """From a manifest entry to a file whose hash has been checked: embedded, cached, or fetched from a mirror."""
 
 import hashlib
+import math
 import os
 import tempfile
 import time
@@ -32,32 +33,50 @@ def sha256_of(path):
 def cache_dir():
     """Where fetched files are kept: the environment variable ZOO_CACHE, or the system's cache folder."""
     if os.environ.get("ZOO_CACHE"):
-        return Path(os.environ["ZOO_CACHE"])
+        return Path(os.environ["ZOO_CACHE"]).expanduser()
     import pooch
 
     return Path(pooch.os_cache("autoencoder-zoo"))
+
+
+def places(entry, directory=None):
+    """Where the weight file of an entry may lie on this machine: (what the place is, path), in the order of search."""
+    embedded = Path(directory or manifest.weights_dir()) / entry["file"]
+    return [("embedded", embedded), ("cache", cache_dir() / entry["file"])]
+
+
+def fault(path, entry):
+    """What is wrong with a file: None when it is the one that the entry pins, "not there" when there is none."""
+    try:
+        if not path.exists():
+            return "not there"
+        found = sha256_of(path)
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return None if found == entry["sha256"] else _wrong(f"sha256 {found[:8]}..., expected {entry['sha256'][:8]}...")
+
+
+def _wrong(detail):
+    return f"wrong content ({detail})"
 
 
 def locate(name, entry, directory=None):
     """Path of the weight file of an entry, its whole hash checked.
 
     It is looked for in the weights folder, in the cache, and at the mirrors of ZOO_MIRRORS (comma-separated) and of the
-    manifest: `https://host/folder` or `hf://user/repo`. A fetched file goes to a temporary one in the cache and is renamed
-    once its hash is right.
+    manifest: `https://host/folder` or `hf://user/repo`. What is fetched goes to a temporary file in the cache, which is
+    renamed once its hash is right; a file there with wrong content is thereby replaced.
 
     Raises:
         ZooError: when no place has the right file: which were tried, why each failed, and what to do.
     """
     tried = []
-    cached = cache_dir() / entry["file"]
-    for place, path in (("embedded", (directory or manifest.weights_dir()) / entry["file"]), ("cache", cached)):
-        path = Path(path)
-        if not path.is_file():
-            tried.append(f"{place} {path}: not there")
-        elif (found := sha256_of(path)) == entry["sha256"]:
+    for place, path in places(entry, directory):
+        reason = fault(path, entry)
+        if reason is None:
             return path
-        else:
-            tried.append(f"{place} {path}: wrong content (sha256 {found[:8]}..., expected {entry['sha256'][:8]}...)")
+        tried.append(f"{place} {path}: {reason}")
+    cached = cache_dir() / entry["file"]
     addresses = [a.strip() for a in os.environ.get("ZOO_MIRRORS", "").split(",") if a.strip()] + manifest.mirrors(directory)
     for address in addresses:
         try:
@@ -78,22 +97,23 @@ def _from_mirror(address, entry, target):
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         os.close(handle)
     except OSError as error:
-        raise _Refused(f"nowhere to put it, the cache {target.parent} is not writable ({error.strerror}); set ZOO_CACHE") from None
+        raise _Refused(f"the cache {target.parent} is not writable ({error.strerror}), set ZOO_CACHE to one that is") from None
     try:
         for attempt in range(TRIES):
             try:
                 _download(address, entry, temporary)
                 break
-            except _Passing as fault:
+            except _Passing as reason:
                 if attempt == TRIES - 1:
-                    raise _Refused(f"{fault}, {TRIES} times") from None
+                    raise _Refused(f"{reason}, {TRIES} times") from None
                 time.sleep(_BACKOFF * 2**attempt)
-        found = sha256_of(temporary)
-        if found != entry["sha256"]:
-            raise _Refused(f"wrong content (sha256 {found[:8]}..., expected {entry['sha256'][:8]}...)")
+        if reason := fault(Path(temporary), entry):
+            raise _Refused(reason)
         os.chmod(temporary, 0o644)
         os.replace(temporary, target)
         return target
+    except OSError as error:
+        raise _Refused(f"it could not be written to {target} ({error.strerror})") from None
     finally:
         Path(temporary).unlink(missing_ok=True)
 
@@ -106,35 +126,92 @@ def _download(address, entry, path):
     import pooch
     import requests
 
-    fetch = pooch.HTTPDownloader(timeout=float(os.environ.get("ZOO_TIMEOUT", TIMEOUT)), progressbar=False)
+    fetch = pooch.HTTPDownloader(timeout=_timeout(), progressbar=False, chunk_size=2**16)
     try:
-        fetch(f"{address}/{entry['file']}", str(path), None)
+        with open(path, "wb") as file:
+            fetch(f"{address}/{entry['file']}", _Limited(file, entry["bytes"]), None)
     except requests.HTTPError as error:
         status = error.response.status_code
-        kind = _Passing if status >= 500 or status == 429 else _Refused
+        kind = _Passing if status >= 500 or status in (408, 429) else _Refused
         raise kind(f"answered {status} {error.response.reason}") from None
     except requests.Timeout:
         raise _Passing("timed out") from None
+    except requests.exceptions.SSLError:
+        raise _Refused("its certificate was not accepted") from None
     except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-        refused = "refused" in str(error).lower()
-        raise _Passing("connection refused" if refused else "the connection broke") from None
-    except requests.RequestException as error:
-        raise _Refused(f"not a usable address ({type(error).__name__})") from None
+        raise _Passing(_broken(error)) from None
+    # A malformed header is a ValueError. A disk that is full is an OSError, and so is every RequestException: its turn is first.
+    except (requests.RequestException, ValueError) as error:
+        raise _Refused(f"no usable address or answer ({type(error).__name__})") from None
     size = os.path.getsize(path)
     if size < entry["bytes"]:
         raise _Passing(f"only {size:,} of {entry['bytes']:,} bytes came")
 
 
+def _timeout():
+    text = os.environ.get("ZOO_TIMEOUT") or TIMEOUT
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise ZooError(f"got ZOO_TIMEOUT={text!r}, expected a positive number of seconds.")
+    return seconds
+
+
+def _broken(error):
+    # The text also holds the address, but an address holds no space.
+    text = str(error)
+    for sign, words in (
+        (" refused", "connection refused"),
+        (" timed out", "timed out"),
+        (" resolve", "no such host, or no network"),
+        (" unreachable", "no network"),
+    ):
+        if sign in text:
+            return words
+    return "the connection broke"
+
+
+class _Limited:
+    """A file that takes so many bytes and no more, so that no mirror fills the disk."""
+
+    def __init__(self, file, limit):
+        self._file = file
+        self._limit = limit
+        self._size = 0
+
+    def write(self, chunk):
+        self._size += len(chunk)
+        if self._size > self._limit:
+            raise _Refused(_wrong(f"more than the expected {self._limit:,} bytes"))
+        self._file.write(chunk)
+
+    def flush(self):
+        self._file.flush()
+
+
 def _from_hub(repository, entry, path):
     try:
         from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
+        from huggingface_hub.errors import (
+            EntryNotFoundError,
+            HfHubHTTPError,
+            HFValidationError,
+            LocalEntryNotFoundError,
+            RepositoryNotFoundError,
+        )
     except ImportError:
         raise _Refused("needs the extra 'hub': pip install 'autoencoder-zoo[hub]'") from None
     try:
         with tempfile.TemporaryDirectory(dir=Path(path).parent) as folder:
             os.replace(hf_hub_download(repository, entry["file"], local_dir=folder), path)
+    except LocalEntryNotFoundError:
+        # A kind of EntryNotFoundError, but it says that there was no connection.
+        raise _Passing("the hub did not answer") from None
     except (EntryNotFoundError, RepositoryNotFoundError):
         raise _Refused("not in that repository") from None
+    except HFValidationError:
+        raise _Refused("not a repository's name, expected hf://user/repo") from None
     except (HfHubHTTPError, OSError) as error:
         raise _Passing(f"the hub did not answer ({type(error).__name__})") from None
