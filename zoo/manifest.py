@@ -48,21 +48,41 @@ def entry(name, directory=None):
 
 
 def write_entry(name, entry, directory):
-    """Add or replace an entry: one process at a time, all or nothing. Its `revision` rises when the weights change."""
+    """Add or replace an entry: one process at a time, all or nothing. Its `revision` rises when the weights change.
+
+    Raises:
+        ZooError: on an entry that `read` would not take back, and where the folder cannot be written; nothing has changed then.
+    """
+    _check(name, entry)
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    with _locked(directory):
-        manifest = _read_all(directory)
-        earlier = manifest["weights"].get(name)
-        revision = 1
-        if earlier:
-            revision = earlier.get("revision", 1) + (earlier["sha256"] != entry["sha256"])
-        entry = {**entry, "revision": revision}
-        _check(name, entry)
-        manifest["weights"][name] = entry
-        temporary = directory / f".{_FILE}.{os.getpid()}"
-        temporary.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        os.replace(temporary, directory / _FILE)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with _locked(directory):
+            manifest = _read_all(directory)
+            earlier = manifest["weights"].get(name)
+            revision = earlier.get("revision", 1) + (earlier["sha256"] != entry["sha256"]) if earlier else 1
+            manifest["weights"][name] = {**entry, "revision": revision}
+            _replace(directory / _FILE, _as_text(name, manifest))
+    except OSError as error:
+        raise ZooError(f"the manifest entry {name!r} could not be written to {directory} ({error.strerror}).") from None
+
+
+def _as_text(name, manifest):
+    try:
+        return json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise ZooError(
+            f"the manifest entry {name!r} holds what JSON cannot ({error}), expected finite numbers and text."
+        ) from None
+
+
+def _replace(path, text):
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _read_all(directory):
@@ -73,10 +93,15 @@ def _read_all(directory):
         return {"schema": SCHEMA, "mirrors": [], "weights": {}}
     except (OSError, ValueError) as error:
         raise ZooError(f"the manifest {path} cannot be read ({error}); restore it from its origin.") from None
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("weights"), dict):
-        raise ZooError(f"the manifest {path} has no 'weights' mapping; restore it from its origin.")
+    if not isinstance(manifest, dict):
+        raise ZooError(f"the manifest {path} is no mapping; restore it from its origin.")
     if manifest.get("schema") != SCHEMA:
         raise ZooError(f"the manifest {path} has schema {manifest.get('schema')!r}, expected {SCHEMA}; update autoencoder-zoo.")
+    if not isinstance(manifest.get("weights"), dict):
+        raise ZooError(f"the manifest {path} has no 'weights' mapping; restore it from its origin.")
+    mirrors = manifest.get("mirrors", [])
+    if not isinstance(mirrors, list) or not all(isinstance(mirror, str) for mirror in mirrors):
+        raise ZooError(f"the manifest {path} has mirrors={mirrors!r}, expected a list of addresses.")
     for name, value in manifest["weights"].items():
         _check(name, value)
     return manifest
@@ -97,17 +122,23 @@ def _check(name, entry):
         refuse("sha256", "64 lower-case hexadecimal digits")
     if not isinstance(entry.get("bytes"), int) or isinstance(entry["bytes"], bool) or entry["bytes"] <= 0:
         refuse("bytes", "a positive number")
+    if type(entry.get("revision", 1)) is not int:
+        refuse("revision", "a whole number")
     if not isinstance(entry.get("config"), dict) or "variant" not in entry["config"]:
         refuse("config", "a mapping with the variant")
 
 
 @contextlib.contextmanager
 def _locked(directory):
-    with open(directory / ".lock", "w") as file:
-        try:
-            import fcntl
-        except ImportError:  # Windows: two writers at once are on their own there.
-            yield
-            return
-        fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        import fcntl
+    except ImportError:  # Windows: two writers at once are on their own there.
         yield
+        return
+    # The folder itself carries the lock, so that no lock file lies about in it.
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
