@@ -151,12 +151,12 @@ def test_linear_autoencoder_spans_the_principal_subspace():
     rng = np.random.default_rng(0)
     spread = np.array([3.0, 2.0, 1.5] + [0.2] * 9)
     rotation = np.linalg.qr(rng.normal(size=(12, 12)))[0]
-    x = (rng.normal(size=(600, 12)) * spread @ rotation + 5 * rng.normal(size=12)).astype(np.float32)
+    x = (rng.normal(size=(600, 12)) * spread @ rotation + rng.normal(size=12)).astype(np.float32)
     keras.utils.set_random_seed(0)
     model = zoo.create("linear", input_shape=(12,), latent_dim=3)
-    decay = keras.optimizers.schedules.CosineDecay(0.03, 600)
+    decay = keras.optimizers.schedules.CosineDecay(0.1, 1200)
     model.compile(keras.optimizers.Adam(decay), steps_per_execution=6)
-    model.fit(x, batch_size=100, epochs=100, verbose=0)
+    model.fit(x, batch_size=100, epochs=200, verbose=0)
 
     centred = x - x.mean(axis=0)
     _, values, components = np.linalg.svd(centred, full_matrices=False)
