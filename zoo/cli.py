@@ -1,6 +1,7 @@
 """The command line: `zoo COMMAND ...`. Thin: each command calls what the Python user calls."""
 
 import argparse
+import contextlib
 import fnmatch
 import json
 import os
@@ -16,22 +17,29 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv=None):
-    """Run a command; returns its exit code: 0, 2 after one line that says what was wrong, 130 when interrupted."""
+    """Run a command; returns its exit code: 0; 1 when a check failed; 2 after one line that says what was wrong; 130 interrupted."""
     # Before anything imports a framework: TensorFlow's notes to developers are noise to a user.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(argv) or 0
+        code = _run(argv) or 0
+        # Now, where a closed pipe can still be answered for; Python does it later, and complains.
+        sys.stdout.flush()
+        return code
+    except SystemExit as end:  # argparse ends so after --help, and a script after it has said what was wrong
+        return end.code or 0
     except ZooError as error:
         return _fail(error)
     except ModuleNotFoundError as error:
         return _fail(f"the package {error.name!r} is missing; install it: pip install {error.name}")
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough; Python must not complain of it when it ends either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            # The reader of a pipe has seen enough; Python must not complain of it when it ends either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
         return _fail(f"{error.filename or 'a file'}: {error.strerror or error}")
+    except MemoryError:
+        return _fail("out of memory; give a smaller --batch-size")
     except KeyboardInterrupt:
         print("zoo: interrupted", file=sys.stderr)
         return 130
@@ -100,8 +108,8 @@ def _parser():
     sub = command("sample", _sample, "draw images from a model's prior")
     sub.add_argument("name")
     sub.add_argument("--output", required=True, help="a folder for PNG files")
-    sub.add_argument("-n", type=int, default=64, help="number of images (64)")
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("-n", type=whole_number(1), default=64, help="number of images (64)")
+    sub.add_argument("--seed", type=whole_number(0), default=0)
 
     command("train", None, "train a weight set from its recipe").add_argument("name", help="of the recipe, or --all")
     command("evaluate", None, "measure a model")
@@ -111,13 +119,28 @@ def _parser():
     return parser, list(commands.choices)
 
 
+def whole_number(least):
+    """A type for argparse: a whole number, at least `least`."""
+
+    def parse(text):
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or number < least:
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number of at least {least}")
+        return number
+
+    return parse
+
+
 def _takes_images(sub):
     sub.add_argument("name", help="of a weight set, or the folder of a saved model")
     sub.add_argument("source", nargs="?", help="a folder of images, a .npy or .npz file, or a TFDS name")
     sub.add_argument("--input", help="the same")
     sub.add_argument("--split", default="test", help="of a data set (test)")
     sub.add_argument("--data-dir", help="where TFDS data lies or goes")
-    sub.add_argument("--batch-size", type=int, default=256)
+    sub.add_argument("--batch-size", type=whole_number(1), default=256)
     sub.add_argument("--resize", action="store_true", help="bring images of a folder to the model's size")
     sub.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
 
@@ -136,9 +159,9 @@ def _list(arguments):
         raise ZooError(f"no weight set matches {arguments.pattern!r}.{suggest(arguments.pattern, entries)}")
     for name in names:
         entry = entries[name]
-        metric, result = next(iter(entry["metrics"].items()), ("", None))
+        metric, result = next(iter(entry.get("metrics", {}).items()), ("", None))
         measured = f"{metric} {result['value']:.4g}" if result else ""
-        print(f"{name:28} {entry['bytes'] / 1e6:6.1f} MB  {measured:24} {entry['paper']}")
+        print(f"{name:28} {entry['bytes'] / 1e6:6.1f} MB  {measured:24} {entry.get('paper', '')}")
 
 
 def _info(arguments):
@@ -158,14 +181,20 @@ def _info(arguments):
         print(f"{metric:9} {result['value']:.6g} (test split, {result['n']} images; {result['protocol']})")
 
 
-def _stream(arguments, shape):
-    from zoo.data import sources
+def _source(arguments):
+    """The one source that the arguments name; what can be wrong with it is said before a framework is loaded for seconds."""
+    from zoo.data.sources import kind_of
 
     source = arguments.source or arguments.input
     if not source or (arguments.source and arguments.input):
         raise ZooError("give the images once: a folder, a .npy or .npz file, or a TFDS name.")
-    if arguments.batch_size < 1:
-        raise ZooError(f"got --batch-size {arguments.batch_size}, expected at least 1.")
+    kind_of(source)
+    return source
+
+
+def _stream(arguments, source, shape):
+    from zoo.data import sources
+
     return sources.stream(
         source,
         arguments.batch_size,
@@ -181,29 +210,35 @@ def _batches(stream, model):
     """Checked batches of a stream, under a progress bar where someone watches."""
     from zoo.images import check_images
 
-    bar = None
-    if sys.stderr.isatty():
-        from keras.utils import Progbar
-
-        # Keras draws on the standard output, which belongs to the results.
-        bar, out = Progbar(len(stream), unit_name="image"), sys.stdout
+    bar = _bar(len(stream)) if sys.stderr.isatty() else None
     done = 0
     for ids, images in stream:
         yield ids, check_images(images, model.data_shape)
         done += len(images)
-        if bar:
-            sys.stdout = sys.stderr
-            try:
-                bar.update(done)
-            finally:
-                sys.stdout = out
+        if bar and done < len(stream):
+            bar(done)
+    if bar:
+        bar(done, finalize=True)
     for name in stream.skipped:
         print(f"zoo: left out {name}: unreadable", file=sys.stderr)
 
 
+def _bar(total):
+    from keras.utils import Progbar
+
+    bar = Progbar(total, unit_name="image")
+
+    def update(done, finalize=None):
+        # Keras draws on the standard output, which belongs to the results.
+        with contextlib.redirect_stdout(sys.stderr):
+            bar.update(done, finalize=finalize)
+
+    return update
+
+
 def _load(name):
     """The model of a name or folder. What can be wrong with a name is said before a framework is loaded for seconds."""
-    if not os.path.isdir(name):
+    if not os.path.isdir(name) and os.sep not in name:
         from zoo import manifest
 
         manifest.entry(name)
@@ -233,10 +268,11 @@ def _load_quietly():
 def _write_rows(arguments, function_of, columns, what):
     from zoo.data.writers import open_writer
 
+    source = _source(arguments)
     writer = open_writer(arguments.output, columns)
     model = _load(arguments.name)
     function = function_of(model)
-    stream = _stream(arguments, model.data_shape)
+    stream = _stream(arguments, source, model.data_shape)
     with writer:
         for ids, images in _batches(stream, model):
             rows = function(images)
@@ -265,24 +301,29 @@ def _score(arguments):
 
 
 def _reconstruct(arguments):
-    from zoo.data.sources import save_images
+    from zoo.data.writers import ImageFolder
 
+    source = _source(arguments)
+    folder = ImageFolder(arguments.output)
     model = _load(arguments.name)
     _needs_pictures(model)
-    stream, count = _stream(arguments, model.data_shape), 0
-    for ids, images in _batches(stream, model):
-        save_images(model.reconstruct(images, arguments.batch_size), arguments.output, ids)
-        count += len(images)
-    print(f"wrote {count} images to {arguments.output}")
+    stream = _stream(arguments, source, model.data_shape)
+    with folder:
+        for ids, images in _batches(stream, model):
+            folder.write(model.reconstruct(images, arguments.batch_size), ids)
+    print(f"wrote {folder.count} images to {arguments.output}")
 
 
 def _sample(arguments):
-    from zoo.data.sources import save_images
+    from zoo.data.writers import ImageFolder
 
+    folder = ImageFolder(arguments.output)
     model = _load(arguments.name)
     _needs_pictures(model)
-    paths = save_images(model.sample(arguments.n, seed=arguments.seed), arguments.output)
-    print(f"wrote {len(paths)} images to {arguments.output}")
+    images = model.sample(arguments.n, seed=arguments.seed)
+    with folder:
+        folder.write(images)
+    print(f"wrote {folder.count} images to {arguments.output}")
 
 
 def _needs_pictures(model):
@@ -291,14 +332,25 @@ def _needs_pictures(model):
 
 
 def _verify(arguments):
+    from zoo import manifest
+
+    names = arguments.names or sorted(manifest.read())
+    if not names:
+        raise ZooError("there are no weight sets to verify: the manifest has none.")
+    for name in names:
+        manifest.entry(name)
     _load_quietly()
     from zoo import weights
 
     bad = 0
-    for name, status, detail in weights.verify(arguments.names):
+    for name in names:
+        [(_, status, detail)] = weights.verify([name])
         if status == "ok":
-            detail += f"; features within {weights.verify_golden(name):.1g} of the card's"
-        bad += status == "corrupt"
+            try:
+                detail += f"; features within {weights.verify_golden(name):.1g} of the card's"
+            except ZooError as error:  # the other sets are still to be looked at
+                status, detail = "drifted", str(error)
+        bad += status in ("corrupt", "drifted")
         print(f"{name:28} {status:8} {detail}")
     return 1 if bad else 0
 

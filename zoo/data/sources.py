@@ -1,10 +1,16 @@
 """Images from where people have them: a TFDS name, a .npy or .npz file, or a folder of pictures."""
 
+import contextlib
 import itertools
 import os
+import re
+import sys
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -42,7 +48,7 @@ def load(source, split="train", data_dir=None, image_shape=None, resize=False, s
         skip_unreadable: leave out pictures that cannot be decoded instead of refusing the folder.
 
     Raises:
-        ZooError: when there is no such source, or it holds something else than images.
+        ZooError: when there is no such source, or it holds something else than uint8 images, floats 0..1, or finite vectors.
     """
     kind = kind_of(source)
     if kind == "tfds":
@@ -50,6 +56,15 @@ def load(source, split="train", data_dir=None, image_shape=None, resize=False, s
     if kind == "folder":
         return _load_folder(Path(source), image_shape, resize, skip_unreadable)
     return _load_array(Path(source), split)
+
+
+def _checked(images, source):
+    from zoo.images import check_images
+
+    try:
+        return check_images(images, images.shape[1:])
+    except ZooError as error:
+        raise ZooError(f"{source}: {error}") from None
 
 
 def kind_of(source):
@@ -73,64 +88,108 @@ def _builder(name, data_dir):
 
     try:
         return tfds.builder(name, data_dir=data_dir)
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:
-        if not isinstance(error, tfds.core.DatasetNotFoundError):
-            raise ZooError(f"TFDS cannot make {name!r}: {str(error).splitlines()[0]}") from None
-        near = suggest(name, tfds.list_builders(with_community_datasets=False))
-        raise ZooError(f"there is no folder, file or TFDS data set {name!r}.{near}") from None
+    except Exception as error:  # An assertion, a missing module, a value: TFDS has no error of its own for a bad name.
+        reason = _first_line(error)
+        if isinstance(error, tfds.core.DatasetNotFoundError) or reason.startswith("Parsing builder name"):
+            near = suggest(name, tfds.list_builders(with_community_datasets=False))
+            raise ZooError(f"there is no folder, file or TFDS data set {name!r}.{near}") from None
+        reason = re.sub(r"^Failed to construct dataset .*?}\": ", "", reason)
+        raise ZooError(f"TFDS cannot make {name!r}: {reason[:160]}") from None
+
+
+def _first_line(error):
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _prepared(name, data_dir):
     builder = _builder(name, data_dir)
     try:
-        builder.download_and_prepare()
+        with _quiet_unless_watched():
+            builder.download_and_prepare()
     except Exception as error:  # TFDS lets the errors of every library below it through.
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = _first_line(error)[:120]
+        if isinstance(error, ModuleNotFoundError):
+            reason += f"; pip install {error.name}"
         raise ZooError(
-            f"the data set {name!r} is not prepared in {data_dir or builder.data_dir} and could not be downloaded "
-            f"({reason[:120]}); name the folder that has it by --data-dir or TFDS_DATA_DIR."
+            f"the data set {name!r} is not prepared in {builder.data_dir} and could not be downloaded "
+            f"({reason}); name the folder that has it by --data-dir or TFDS_DATA_DIR."
         ) from None
+    if "image" not in builder.info.features:
+        raise ZooError(f"the data set {name!r} has the features {', '.join(builder.info.features)}, expected an 'image'.")
+    if None in builder.info.features["image"].shape:
+        raise ZooError(f"the images of {name!r} differ in size; export them to a folder and give that with a size.")
     return builder
 
 
-def _load_tfds(name, split, data_dir):
+@contextlib.contextmanager
+def _quiet_unless_watched():
+    """A download shows on the standard error where someone watches; the standard output belongs to the results."""
+    import tensorflow_datasets as tfds
+
+    if sys.stderr.isatty():
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+        return
+    tfds.disable_progress_bar()
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
+
+
+def _examples(builder, split, fields, batch_size):
+    """Batches of the named fields of a prepared data set, in its own order, as tuples of arrays."""
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    builder = _prepared(name, data_dir)
-    info = builder.info
-    if "image" not in info.features:
-        raise ZooError(f"the data set {name!r} has the features {', '.join(info.features)}, expected an 'image'.")
+    dataset = builder.as_dataset(split=split, read_config=tfds.ReadConfig(interleave_cycle_length=1))
+    dataset = dataset.map(lambda example: tuple(example[field] for field in fields))
     try:
-        dataset = builder.as_dataset(split=split, read_config=tfds.ReadConfig(interleave_cycle_length=1))
-        count = info.splits[split].num_examples
-    except (KeyError, ValueError) as error:
-        raise ZooError(f"the data set {name!r} has no split {split!r}, expected one of {', '.join(info.splits)}.") from error
-    if None in info.features["image"].shape:
-        raise ZooError(f"the images of {name!r} differ in size; export them to a folder and give that with a size.")
-    labelled = "label" in info.features
-    dataset = dataset.map(lambda e: (e["image"], e["label"] if labelled else tf.constant(0, tf.int64)))
-    batches = list(dataset.batch(1000).prefetch(2).as_numpy_iterator())
+        yield from dataset.batch(batch_size).prefetch(2).as_numpy_iterator()
+    except tf.errors.OpError:
+        where = f"{builder.info.name!r} in {builder.data_dir}"
+        raise ZooError(f"the files of {where} are damaged; remove them and prepare the data set again.") from None
+
+
+def _count(builder, split):
+    splits = builder.info.splits
+    try:
+        return splits[split].num_examples
+    except (KeyError, ValueError, AssertionError):
+        name, known, near = builder.info.name, ", ".join(splits), suggest(split, splits)
+        raise ZooError(f"the data set {name!r} has no split {split!r}, expected one of {known}.{near}") from None
+
+
+def _load_tfds(name, split, data_dir):
+    builder = _prepared(name, data_dir)
+    info, count = builder.info, _count(builder, split)
+    label = info.features["label"] if "label" in info.features else SimpleNamespace(shape=None)
+    labelled = label.shape == () and np.issubdtype(label.np_dtype, np.integer)
+    batches = list(_examples(builder, split, ("image", "label")[: 1 + labelled], 1000))
+    if not batches:
+        raise ZooError(f"the split {split!r} of {name!r} holds no images.")
     return Data(
-        images=np.concatenate([b[0] for b in batches]),
+        images=_checked(np.concatenate([b[0] for b in batches]), name),
         labels=np.concatenate([b[1] for b in batches]) if labelled else None,
         ids=[f"{split}/{i}" for i in range(count)],
         name=info.name,
         version=str(info.version),
-        class_names=info.features["label"].names if labelled else None,
+        class_names=getattr(label, "names", None) if labelled else None,
     )
 
 
 def _load_array(path, split):
     images, labels = _arrays(path, split)
-    return Data(images, labels, [str(i) for i in range(len(images))], path.stem, "")
+    return Data(_checked(images, path), labels, [str(i) for i in range(len(images))], path.stem, "")
+
+
+# All that reading a damaged or foreign file was seen to raise: NumPy passes on what zipfile, zlib and the file system say.
+_BROKEN = (ValueError, OSError, EOFError, KeyError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def _arrays(path, split, mmap=False):
     try:
         loaded = np.load(path, mmap_mode="r" if mmap and path.suffix == ".npy" else None, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise ZooError(f"{path} is no readable NumPy file ({str(error).splitlines()[0]}).") from None
+    except _BROKEN as error:
+        raise ZooError(f"{path} cannot be read: {_broken(error)}.") from None
     if isinstance(loaded, np.ndarray):
         images, labels = loaded, None
     else:
@@ -141,35 +200,49 @@ def _arrays(path, split, mmap=False):
         raise ZooError(f"{path} holds an array of shape {images.shape}, expected images (N, H, W, C) or vectors (N, D), N >= 1.")
     # Grey images are often kept without their channel.
     images = images[..., None] if images.ndim == 3 else images
-    if labels is not None and len(labels) != len(images):
-        raise ZooError(f"{path} holds {len(images)} images and {len(labels)} labels, expected as many of each.")
-    return images, None if labels is None else np.asarray(labels).reshape(len(labels))
+    if labels is not None and labels.size != len(images):
+        raise ZooError(f"{path} holds {len(images)} images and labels of shape {labels.shape}, expected one label an image.")
+    return images, None if labels is None else labels.reshape(-1)
 
 
 def _pick(archive, path, names, needed=True):
     for name in names:
         if name in archive.files:
             try:
-                return archive[name]
-            except ValueError as error:
-                raise ZooError(f"the array {name!r} of {path} cannot be read ({error}).") from None
+                array = archive[name]
+            except _BROKEN as error:
+                raise ZooError(f"the array {name!r} of {path} cannot be read: {_broken(error)}.") from None
+            if not isinstance(array, np.ndarray):
+                raise ZooError(f"the member {name!r} of {path} is no NumPy array.")
+            return array
     if needed:
         raise ZooError(f"{path} holds {', '.join(archive.files) or 'nothing'}, expected an array called {' or '.join(names)}.")
     return None
 
 
+def _broken(error):
+    text = str(error)
+    if "allow_pickle" in text or "Python objects" in text:
+        return "it holds Python objects, or no arrays at all; save it anew as an array of numbers"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return "it is damaged or cut short; copy or save it again"
+
+
 def _files(folder):
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
+    # Hidden files are not the user's pictures: macOS leaves "._a.png" beside a.png.
+    files = sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
     if not files:
         raise ZooError(f"the folder {folder} holds no images, expected files ending in {', '.join(_SUFFIXES)}.")
     return files
 
 
 def _load_folder(folder, image_shape, resize, skip):
-    stream = FolderStream(folder, 64, image_shape, resize, skip)
+    stream = FolderStream(folder, 256, image_shape, resize, skip)
     batches = list(stream)
     if not batches:
-        raise ZooError(f"no image of {folder} could be read; the first was {stream.skipped[0]}.")
+        raise ZooError(f"none of the {len(stream)} images of {folder} can be read; the first is {stream.skipped[0]}.")
     ids = [i for b in batches for i in b[0]]
     parents = [str(Path(i).parent) for i in ids]
     names = sorted(set(parents))
@@ -215,21 +288,14 @@ class TFDSStream:
 
     def __init__(self, builder, split, batch_size):
         self.builder, self.split, self.batch_size = builder, split, batch_size
-        try:
-            self.count = builder.info.splits[split].num_examples
-        except (KeyError, ValueError):
-            splits = ", ".join(builder.info.splits)
-            raise ZooError(f"the data set {builder.info.name!r} has no split {split!r}, expected one of {splits}.") from None
+        self.count = _count(builder, split)
 
     def __len__(self):
         return self.count
 
     def __iter__(self) -> Iterator:
-        import tensorflow_datasets as tfds
-
-        dataset = self.builder.as_dataset(split=self.split, read_config=tfds.ReadConfig(interleave_cycle_length=1))
         start = 0
-        for batch in dataset.map(lambda e: e["image"]).batch(self.batch_size).prefetch(2).as_numpy_iterator():
+        for (batch,) in _examples(self.builder, self.split, ("image",), self.batch_size):
             yield [f"{self.split}/{start + i}" for i in range(len(batch))], batch
             start += len(batch)
 
@@ -242,7 +308,8 @@ class FolderStream:
         self.resize, self.skip_unreadable = resize, skip_unreadable
         self.files = _files(folder)
         self.skipped = []
-        self.shape = tuple(image_shape) if image_shape else None
+        self.asked = image_shape is not None
+        self.shape = tuple(image_shape) if self.asked else None
         if resize and self.shape is None:
             raise ZooError("got resize without an image_shape to resize to.")
         if self.shape is not None and (len(self.shape) != 3 or self.shape[-1] not in (1, 3)):
@@ -262,45 +329,41 @@ class FolderStream:
         from collections import deque
 
         # TensorFlow's decoder lets go of the interpreter's lock, so that threads run it side by side.
-        with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
+        threads = max(2, os.cpu_count() or 2)
+        pool = concurrent.futures.ThreadPoolExecutor(threads)
+        try:
             waiting, rest = deque(), iter(self.files)
-            for path in itertools.islice(rest, 4 * self.batch_size):
-                waiting.append((path, pool.submit(self._decode, path)))
-            while waiting:
+            while True:
+                # The first readable picture may settle the shape of all; few are under way, as one may be a large photograph.
+                for path in itertools.islice(rest, 4 * threads - len(waiting) if self.shape else 1 - len(waiting)):
+                    waiting.append((path, pool.submit(self._read, path)))
+                if not waiting:
+                    return
                 path, future = waiting.popleft()
-                following = next(rest, None)
-                if following is not None:
-                    waiting.append((following, pool.submit(self._decode, following)))
-                name = path.relative_to(self.folder).as_posix()
                 try:
                     image = future.result()
                 except _Unreadable as reason:
                     if not self.skip_unreadable:
-                        for _, other in waiting:
-                            other.cancel()
-                        raise ZooError(f"{path} is no readable image ({reason}); mend it, or give --skip-unreadable.") from None
-                    self.skipped.append(name)
+                        raise ZooError(f"{path} is no readable image: {reason}; mend it, or give --skip-unreadable.") from None
+                    self.skipped.append(path.relative_to(self.folder).as_posix())
                     continue
-                yield name, self._fitted(path, image)
+                self.shape = self.shape or image.shape
+                yield path.relative_to(self.folder).as_posix(), image
+        finally:
+            pool.shutdown(cancel_futures=True)
 
-    def _decode(self, path):
-        import tensorflow as tf
-
-        channels = self.shape[-1] if self.shape else 0
-        try:
-            image = tf.io.decode_image(path.read_bytes(), channels=channels, expand_animations=False).numpy()
-        except (tf.errors.InvalidArgumentError, OSError, ValueError) as error:
-            raise _Unreadable(str(error).split("[Op:")[0].strip().splitlines()[0][:100]) from None
-        # Transparency is dropped.
-        return image[..., :3] if image.shape[-1] == 4 else image[..., :1] if image.shape[-1] == 2 else image
-
-    def _fitted(self, path, image):
+    def _read(self, path):
+        """The picture (H, W, C), uint8, of the stream's shape once that is known."""
+        image = _decode(path)
         if self.shape is None:
-            self.shape = image.shape
+            return image
+        if self.asked:
+            image = _with_channels(image, self.shape[-1])
         if image.shape == self.shape:
             return image
-        if image.shape[-1] != self.shape[-1] or not self.resize:
-            raise ZooError(f"{path} has shape {image.shape}, expected {self.shape}; give --resize to bring all to that size.")
+        if not self.resize:
+            do = "give --resize to bring all to that size" if self.asked else "bring all to the shape of the first"
+            raise ZooError(f"{path} has shape {image.shape}, expected {self.shape}; {do}.")
         import tensorflow as tf
 
         resized = tf.image.resize(image, self.shape[:2], antialias=True)
@@ -311,20 +374,36 @@ class _Unreadable(Exception):
     pass
 
 
-def save_images(images, folder, ids=None):
-    """Write images (N, H, W, C), float 0..1 or uint8, as PNG files; names sort in order. Returns the paths."""
+_SIGNATURES = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "GIF": b"GIF8", "BMP": b"BM"}
+
+
+def _decode(path):
+    """The pixels of a picture, uint8 (H, W, 1) or (H, W, 3): without transparency, the high byte of 16 bits, the first frame."""
     import tensorflow as tf
 
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    width = len(str(len(images) - 1))
-    paths = []
-    for i, image in enumerate(images):
-        if image.dtype != np.uint8:
-            image = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
-        name = f"{i:0{width}d}" if ids is None else str(Path(ids[i]).with_suffix(""))
-        path = folder / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(tf.io.encode_png(image).numpy())
-        paths.append(path)
-    return paths
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _Unreadable(error.strerror or "it cannot be opened") from None
+    kind = next((kind for kind, start in _SIGNATURES.items() if data.startswith(start)), None)
+    if kind is None:
+        raise _Unreadable(f"it is no {', '.join(_SIGNATURES)} file" if data else "the file is empty")
+    # The JPEG library writes on the standard error when a file ends in its header; one without an end mark is not given to it.
+    whole = kind != "JPEG" or b"\xff\xd9" in data
+    try:
+        if not whole:
+            raise ValueError
+        # No number of channels is asked for: the decoders of BMP and GIF cannot make grey, and that of JPEG not of every colour.
+        image = tf.io.decode_image(data, expand_animations=False).numpy()
+    except (tf.errors.OpError, ValueError):
+        raise _Unreadable(f"the {kind} file is damaged or cut short") from None
+    return image[..., :3] if image.shape[-1] == 4 else image[..., :1] if image.shape[-1] == 2 else image
+
+
+def _with_channels(image, channels):
+    """Grey repeated in three channels, or three as their luma (ITU-R BT.601), as picture files know it."""
+    if image.shape[-1] == channels:
+        return image
+    if channels == 3:
+        return np.repeat(image, 3, axis=-1)
+    return np.round(image @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)[..., None]

@@ -18,7 +18,7 @@ def open_writer(path, columns="feature"):
     The file appears under its name once all is written; after an error nothing is left.
 
     Args:
-        path: ends in .npz (arrays `ids` and `features`), .npy (the rows alone), .csv or .parquet (a column of ids and one a number).
+        path: ends in .npz (arrays `ids` and `features`), .npy (the rows alone), .csv or .parquet (a column `id`, one a number).
         columns: name of the columns; of several, a number follows it.
 
     Raises:
@@ -68,7 +68,7 @@ class _Writer:
         rows = np.ascontiguousarray(rows, dtype=np.float32)
         if rows.ndim != 2 or len(rows) != len(ids) or self.width not in (None, rows.shape[1]):
             wanted = f"({len(ids)}, {self.width or 'D'})"
-            raise ZooError(f"got rows of shape {rows.shape} for {self.path.name}, expected {wanted}: one for each id, all as wide.")
+            raise ZooError(f"got rows of shape {rows.shape} for {self.path.name}, expected {wanted}, one for each id.")
         if self.width is None:
             self.width = rows.shape[1]
             self.first()
@@ -80,7 +80,7 @@ class _Writer:
         return [self.columns] if self.width == 1 else [f"{self.columns}{i}" for i in range(self.width)]
 
     def begin(self):
-        self.file = open(self.temporary, "wb")
+        self.file = self.temporary.open("wb")
 
     def first(self):
         pass
@@ -118,7 +118,7 @@ class _Npz(_Npy):
 
     def begin(self):
         self.rows = self.temporary.with_suffix(".rows")
-        self.file = open(self.rows, "wb")
+        self.file = self.rows.open("wb")
         self.file.write(b"\0" * _HEADER)
         self.ids = []
 
@@ -141,7 +141,7 @@ class _Npz(_Npy):
 
 class _Csv(_Writer):
     def begin(self):
-        self.file = open(self.temporary, "w", newline="", encoding="utf-8")
+        self.file = self.temporary.open("w", newline="", encoding="utf-8")
 
     def first(self):
         import csv
@@ -166,7 +166,7 @@ class _Parquet(_Writer):
 
     def begin(self):
         # Opened once the width is known; this says early whether it can be.
-        open(self.temporary, "wb").close()
+        self.temporary.touch()
         self.file = None
 
     def first(self):
@@ -184,7 +184,7 @@ class _Parquet(_Writer):
 
 
 class ImageFolder:
-    """A folder of PNG files: a context manager with `write(images, ids=None)`, images (N, H, W, C), float 0..1 or uint8, C 1 or 3.
+    """A folder of PNG files: a context manager with `write(images, ids=None)`, images (N, H, W, 1 or 3), float 0..1 or uint8.
 
     The files appear once all are written, in the place of files of the same names; after an error nothing is left.
 

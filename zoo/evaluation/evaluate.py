@@ -51,9 +51,16 @@ def main(argv):
     if dataset is None:
         raise ZooError(f"{arguments.name} does not say what to measure it on; give --data.")
     wanted = _wanted(arguments, entry)
+    sources.kind_of(dataset)
+    picture = Path(arguments.picture) if arguments.picture is not None else None
+    # Said now, not after the minutes that the measuring may take.
+    if picture and picture.suffix.lower() != ".png":
+        raise ZooError(f"got the picture {picture}, expected a name that ends in .png.")
+    if picture and not picture.parent.is_dir():
+        raise ZooError(f"there is no folder {picture.parent} to write {picture.name} to; make it first.")
     model = weights.load(arguments.name)
-    if arguments.picture:
-        _draw(model, dataset, arguments)
+    if picture:
+        _draw(model, dataset, arguments.data_dir, picture)
         if not (arguments.check or arguments.metrics or arguments.probe):
             return 0
     if arguments.check:
@@ -92,9 +99,10 @@ def _list(text, known, what):
     return chosen
 
 
-def _draw(model, dataset, arguments):
-    images = sources.load(dataset, split="test", data_dir=arguments.data_dir).images[:_SHOWN]
-    path = Path(arguments.picture)
+def _draw(model, dataset, data_dir, path):
+    # The channels of pictures in a folder are those that the model takes.
+    shape = model.data_shape if model.data_shape[-1] in (1, 3) and len(model.data_shape) == 3 else None
+    images = sources.load(dataset, split="test", data_dir=data_dir, image_shape=shape).images[:_SHOWN]
     side_by_side(model, images, path)
     _progress(f"wrote {path}")
     beside = path.with_suffix(".samples.png")
