@@ -8,7 +8,7 @@ from zoo.data import sources
 from zoo.errors import ZooError, suggest
 from zoo.evaluation import likelihood, probes
 from zoo.evaluation.pca import pca_mse
-from zoo.evaluation.reconstruction import reconstruction_metrics
+from zoo.evaluation.reconstruction import reconstruction_metrics, unclipped_mse
 
 
 def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print):
@@ -31,10 +31,7 @@ def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print):
     Raises:
         ZooError: on an unknown metric or parameter, and where a metric does not apply to the model or the data.
     """
-    wanted = [_resolve(metric) for metric in metrics]
-    for name, _ in wanted:
-        if sum(name == other for other, _ in wanted) > 1:
-            raise ZooError(f"got the metric {name!r} twice, expected each at most once: a card has one value under a name.")
+    wanted = check(metrics)
     subject = _Subject(model, dataset, data_dir, seed, progress or (lambda line: None))
     results = {}
     for name, given in wanted:
@@ -45,6 +42,15 @@ def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print):
         results[name] = {**measured, "value": value, "split": "test", "seed": seed}
         subject.progress(f"{name} {value:.6g}")
     return results
+
+
+def check(metrics):
+    """The (name, parameters given) of each of `metrics`; `ZooError` on an unknown one, and on one that comes twice."""
+    wanted = [_resolve(metric) for metric in metrics]
+    for name, _ in wanted:
+        if sum(name == other for other, _ in wanted) > 1:
+            raise ZooError(f"got the metric {name!r} twice, expected each at most once: a card has one value under a name.")
+    return wanted
 
 
 def repeat(model, recorded, dataset, data_dir=None, progress=print):
@@ -124,11 +130,20 @@ def _reconstruction(name, words, tolerance):
     return metric
 
 
-def _pca_mse(subject):
+def _mse_unclipped(subject):
+    value = unclipped_mse(subject.model, subject.test_images())
+    protocol = "squared error, mean over pixels in 0..1, of the decoder's outputs before they are clipped to 0..1"
+    return {"value": value, "n": len(subject.test_images()), "protocol": protocol, "tolerance": 0.005 * value}
+
+
+def _pca_mse(subject, *, clip=True):
     """That of principal components of the training split, as many as the code has numbers: the bar for an autoencoder."""
     count = int(np.prod(subject.model.bottleneck.code_shape))
-    value = subject.once("pca", lambda: pca_mse(subject.train().images, subject.test_images(), count))
-    protocol = f"mse of {count} principal components of the training split, as many as the code has numbers"
+    value = pca_mse(subject.train().images, subject.test_images(), count, clip)
+    protocol = (
+        f"mse of {count} principal components of the training split, as many as the code has numbers, reconstructions "
+        f"{'clipped to 0..1' if clip else 'not clipped'}"
+    )
     return {"value": value, "n": len(subject.test_images()), "protocol": protocol, "tolerance": 0.002 * value}
 
 
@@ -211,6 +226,7 @@ def _mean(values):
 
 _METRICS = {
     "mse": _reconstruction("mse", "squared error, mean over pixels in 0..1", lambda value: 0.005 * value),
+    "mse_unclipped": _mse_unclipped,
     "sse": _reconstruction("sse", "squared error summed over an image, pixels in 0..1", lambda value: 0.005 * value),
     "psnr": _reconstruction("psnr", "in dB, peak 1, mean over images", lambda value: 0.05),
     "ssim": _reconstruction("ssim", "Gaussian window 11 x 11, deviation 1.5, mean over images", lambda value: 0.002),

@@ -7,11 +7,11 @@ from zoo.errors import ZooError
 _BLOCK = 10_000
 
 
-def pca_mse(train_images, test_images, count):
+def pca_mse(train_images, test_images, count, clip=True):
     """Mean squared error, over pixels in 0..1, of test images rebuilt from `count` principal components of the training images.
 
-    By the eigenvectors of the training images' covariance, summed in float64 (Pearson 1901); the reconstructions are clipped
-    to 0..1 as a model's are. Images: (N, ...), uint8 or floats.
+    By the eigenvectors of the training images' covariance, summed in float64 (Pearson 1901); with `clip` the reconstructions
+    are clipped to 0..1 as a model's are. Images: (N, ...), uint8 or floats.
     """
     dimensions = int(np.prod(train_images.shape[1:]))
     if not 1 <= count <= dimensions:
@@ -22,7 +22,7 @@ def pca_mse(train_images, test_images, count):
     total = 0.0
     for block in _blocks(test_images):
         made = (block - mean) @ components @ components.T + mean
-        total += np.square(block - np.clip(made, 0, 1)).sum()
+        total += np.square(block - (np.clip(made, 0, 1) if clip else made)).sum()
     return float(total / (len(test_images) * dimensions))
 
 

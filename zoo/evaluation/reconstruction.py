@@ -3,7 +3,9 @@
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.images import is_image_shape
+from zoo.images import check_images, is_image_shape
+from zoo.inference import apply_in_batches
+from zoo.losses import ReconstructionLoss
 
 _BLOCK = 512
 _WINDOW = 11
@@ -41,6 +43,33 @@ def reconstruction_metrics(model, images):
     if similarity:
         metrics["ssim"] = float(np.concatenate(similarity).mean())
     return metrics
+
+
+def unclipped_mse(model, images):
+    """Mean squared error, over pixels in 0..1, of the decoder's outputs before they are clipped to 0..1, summed in float64.
+
+    What a linear autoencoder minimizes, and what PCA is the optimum of. Defined for the losses whose images are the outputs
+    clipped ("mse", "mae", "huber" and their like); a `ZooError` for those whose outputs are logits or a mixture.
+
+    Args:
+        model: an `Autoencoder`.
+        images: (N, *input_shape), uint8 or floats 0..1.
+    """
+    loss = model.reconstruction_loss
+    if type(loss).to_image is not ReconstructionLoss.to_image:
+        raise ZooError(
+            f"mse_unclipped needs decoder outputs that are images but for clipping, as the loss 'mse' has them, got the loss "
+            f"{loss.name!r}; measure mse instead."
+        )
+
+    def linear_outputs(x):
+        return model.decoder.backbone(model._code(x))
+
+    total = 0.0
+    for start in range(0, len(images), _BLOCK):
+        block = check_images(images[start : start + _BLOCK], model.data_shape)
+        total += np.square(unit(block) - apply_in_batches(model, linear_outputs, block, 256)).sum()
+    return float(total / (len(images) * np.prod(model.data_shape)))
 
 
 def unit(images):

@@ -1,4 +1,4 @@
-"""What happens beside `fit`: a checkpoint that a killed run goes on from, early stopping, a stop on NaN, a log."""
+"""What happens beside `fit`: a checkpoint that a killed run goes on from, early stopping, a stop on NaN, logs."""
 
 import csv
 import io
@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+import zipfile
 from pathlib import Path
 
 import keras
@@ -18,11 +19,15 @@ def write_atomically(path, data):
     """Write bytes to `path` so that it holds either all of them or what it held before."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -48,22 +53,35 @@ class Checkpoint(keras.callbacks.Callback):
         self.seconds = 0.0
 
     def restore(self, model):
-        """Put the state of the checkpoint, where there is one, into `model` and this; returns the epochs that are done."""
+        """Put the state of the checkpoint, where there is one, into `model` and this; returns the epochs that are done.
+
+        Raises:
+            ZooError: when it is of another recipe, or broken; `model` is unchanged.
+        """
+        for leftover in self.path.parent.glob(f".{self.path.name}.*"):
+            leftover.unlink(missing_ok=True)  # of a run killed while it wrote
         if not self.path.exists():
             return 0
-        with np.load(self.path, allow_pickle=False) as file:
-            state = json.loads(file["state"].tobytes())
-            if state["recipe"] != self.recipe:
-                keys = [k for k in self.recipe if state["recipe"].get(k) != self.recipe[k]]
-                raise ZooError(
-                    f"{self.path} belongs to a run with other values of {', '.join(keys)}; "
-                    "give the same, another --run-dir, or --restart to begin anew."
-                )
-            variables = _state_variables(model)
-            for i, variable in enumerate(variables):
-                variable.assign(file[f"variable{i}"])
-            if self.stopping is not None:
-                self.stopping.restore(state["stopping"], [file[f"best{i}"] for i in range(state["best"])])
+        variables = _state_variables(model)
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                state = json.loads(file["state"].tobytes())
+                values = [file[f"variable{i}"] for i in range(len(variables))]
+                best = [file[f"best{i}"] for i in range(state["best"])]
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise ZooError(f"{self.path} cannot be read ({error}); give --restart to begin anew.") from None
+        if state["recipe"] != self.recipe:
+            keys = sorted(k for k in {**state["recipe"], **self.recipe} if state["recipe"].get(k) != self.recipe.get(k))
+            raise ZooError(
+                f"{self.path} belongs to a run with other values of {', '.join(keys)}; "
+                "give the same, another --run-dir, or --restart to begin anew."
+            )
+        if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+            raise ZooError(f"{self.path} does not fit the model that this version builds; give --restart to begin anew.")
+        for variable, value in zip(variables, values):
+            variable.assign(value)
+        if self.stopping is not None:
+            self.stopping.restore(state["stopping"], best)
         self.epoch, self.rows, self.seconds = state["epoch"], state["rows"], state["seconds"]
         return self.epoch
 
@@ -149,10 +167,40 @@ class StopOnNaN(keras.callbacks.Callback):
     """Ends training with a message that says where, in which term, and what helps."""
 
     def on_train_batch_end(self, batch, logs=None):
-        bad = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
+        self._refuse([name for name, value in (logs or {}).items() if not math.isfinite(value)])
+
+    def on_epoch_end(self, epoch, logs=None):
+        # A rectifier may turn NaN into 0: the loss then looks well over weights that are lost.
+        weights = self.model.trainable_variables
+        self._refuse([v.path for v in weights if not np.isfinite(keras.ops.convert_to_numpy(v)).all()])
+
+    def _refuse(self, bad):
         if bad:
             rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             raise ZooError(
                 f"the training diverged: {', '.join(bad)} became NaN or infinite by step {int(self.model.optimizer.iterations)} "
                 f"at a learning rate of {rate:.2g}; lower the learning rate, clip the gradients (clip_norm), or train in float32."
             )
+
+
+class TensorBoardLog(keras.callbacks.Callback):
+    """Writes every epoch's history to `folder` for TensorBoard.
+
+    Keras's own asks for the package `tensorboard`, which TensorFlow no longer brings; to write events TensorFlow suffices.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+        self._writer = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        import tensorflow as tf
+        from tensorflow.core.framework.summary_pb2 import SummaryMetadata
+
+        scalars = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="scalars"))
+        self._writer = self._writer or tf.summary.create_file_writer(str(self.folder))
+        with self._writer.as_default():
+            for name, value in (logs or {}).items():
+                tf.summary.write(name, tf.constant(value, tf.float32), step=epoch + 1, metadata=scalars)
+        self._writer.flush()

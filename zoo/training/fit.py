@@ -6,16 +6,19 @@ from pathlib import Path
 
 import keras
 
-from zoo import registry
+from zoo import manifest, registry
 from zoo.data import sources
 from zoo.data.pipeline import fixed_batches, hold_out, training_batches
 from zoo.errors import ZooError
-from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
+from zoo.images import check_images
+from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, TensorBoardLog
 from zoo.training.optimizers import optimizer
 from zoo.training.pca import linear_path, start_from_pca
 
 # Steps that one call from Python runs: enough that a small net is not bound by the calls.
 _STEPS_A_CALL = 32
+
+_TENSORBOARD = "tensorboard"
 
 
 def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, tensorboard=False):
@@ -29,21 +32,37 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
         restart: begin anew.
         tensorboard: write TensorBoard logs to `run_dir`.
     """
+    from zoo.evaluation.measure import check
     from zoo.training.publish import publish
 
+    # What would fail after the training fails before it.
+    check(recipe.metrics)
+    output_dir = Path(output_dir or manifest.weights_dir())
+    output_dir.mkdir(parents=True, exist_ok=True)
+    manifest.read(output_dir)
     folder = Path(run_dir or Path("runs") / recipe.name)
-    if restart:
-        shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
+    if restart:
+        forget(folder)
     data = sources.load(recipe.dataset, split="train", data_dir=data_dir)
     model, checkpoint = fit(recipe, data.images, folder, tensorboard)
     return publish(recipe, model, checkpoint.seconds, checkpoint.epoch, data, data_dir, output_dir)
+
+
+def forget(folder):
+    """Remove what an earlier run wrote to `folder`, and nothing else: it may be a folder of the user's."""
+    for path in (*folder.glob("checkpoint.npz"), *folder.glob("history.csv")):
+        path.unlink()
+    shutil.rmtree(folder / _TENSORBOARD, ignore_errors=True)
+    for layer in folder.glob("layer[0-9]*"):
+        forget(layer)
 
 
 def fit(recipe, images, folder, tensorboard=False):
     """The trained model of a `Recipe` on images (N, ...), and its last `Checkpoint`, which knows the epochs and seconds."""
     folder = Path(folder)
     model = fresh_model(recipe)
+    images = check_images(images, model.data_shape)
     images, held_out = hold_out(images, recipe.validation)
     if recipe.patience is not None and not len(held_out):
         raise ZooError("got a patience without validation images; set validation to the number to hold out.")
@@ -58,7 +77,7 @@ def fit(recipe, images, folder, tensorboard=False):
         begin(recipe, model, images, folder)
     callbacks = [StopOnNaN(), *([stopping] if stopping else []), checkpoint]
     if tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", update_freq="epoch"))
+        callbacks.append(TensorBoardLog(folder / _TENSORBOARD))
     if not checkpoint.stopped:
         # With no epochs left this only ends what fit ends: the moving average becomes the weights.
         model.fit(
@@ -108,5 +127,3 @@ def begin(recipe, model, images, folder):
         from zoo.training.layerwise import pretrain
 
         pretrain(model, images, recipe, folder)
-    elif recipe.start != "random":
-        raise ZooError(f"got start={recipe.start!r}, expected 'random', 'pca' or 'layerwise'.")

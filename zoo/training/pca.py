@@ -24,12 +24,16 @@ def start_from_pca(model: Autoencoder, images):
     """Set the linear path of `model` to PCA of `images`, codes scaled to unit variance; the networks beside it start silent.
 
     Raises:
-        ZooError: when the model has no linear path.
+        ZooError: when the model has no linear path, or a code larger than its images.
     """
     into, out = linear_path(model)
     pixels = np.asarray(images).reshape(len(images), -1)
     pixels = pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else pixels
+    if into.units > pixels.shape[1]:
+        raise ZooError(f"got a code of {into.units} numbers, expected at most the {pixels.shape[1]} that PCA of the images gives.")
     mean, components, deviations = principal_components(pixels, into.units)
+    # Along directions in which the images do not vary there is nothing to scale; rounding would be blown up.
+    deviations = np.where(deviations > 1e-5 * deviations[0], deviations, np.float32(1))
     into.kernel.assign(components.T / deviations)
     into.bias.assign(-(components @ mean) / deviations)
     out.kernel.assign(components * deviations[:, None])

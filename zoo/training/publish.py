@@ -12,7 +12,7 @@ import zoo
 from zoo import manifest, registry, weights
 from zoo.data import sources
 from zoo.evaluation.measure import measure
-from zoo.evaluation.pictures import samples_grid, side_by_side
+from zoo.evaluation.pictures import is_picture, samples_grid, side_by_side
 from zoo.training.card import write_card
 
 _GOLDEN = {"seed": 0, "n": 4, "tolerance": 1e-3}
@@ -34,7 +34,10 @@ def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None
         output_dir: a weights folder; by default the zoo's own.
 
     Returns:
-        The manifest entry.
+        The manifest entry, as it was written.
+
+    Raises:
+        ZooError: where a metric does not apply, and on weights that are not finite; what was published before stays.
     """
     folder = Path(output_dir) if output_dir else manifest.weights_dir()
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,8 +46,14 @@ def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None
     # Measured is what a user will load: a float32 model with the weights as they are on disk.
     written = weights.publish(model, recipe.name, folder, half=recipe.half)
     loaded = registry.build(model.config)
-    weights.load_arrays(loaded, folder / written["file"])
-    metrics = measure(loaded, recipe.metrics, recipe.dataset, data_dir=data_dir)
+    try:
+        weights.load_arrays(loaded, folder / written["file"])
+        metrics = measure(loaded, recipe.metrics, recipe.dataset, data_dir=data_dir)
+    except BaseException:
+        # A file that no manifest names would lie there for ever.
+        if not earlier or earlier["file"] != written["file"]:
+            (folder / written["file"]).unlink(missing_ok=True)
+        raise
     for result in metrics.values():
         result["command"] = f"zoo evaluate {recipe.name} --check"
     entry = {
@@ -73,14 +82,24 @@ def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None
     manifest.write_entry(recipe.name, entry, folder)
     if earlier and earlier["file"] != entry["file"]:
         (folder / earlier["file"]).unlink(missing_ok=True)
-    test = sources.load(recipe.dataset, split="test", data_dir=data_dir)
-    pictures = folder / "cards"
-    pictures.mkdir(exist_ok=True)
-    side_by_side(loaded, test.images[:16], pictures / f"{recipe.name}.png")
-    if has_prior(loaded):
-        samples_grid(loaded, pictures / f"{recipe.name}.samples.png", 64, seed=0)
-    write_card(recipe.name, manifest.read(folder)[recipe.name], pictures)
+    entry = manifest.read(folder)[recipe.name]
+    cards = folder / "cards"
+    cards.mkdir(exist_ok=True)
+    draw(loaded, recipe, cards, data_dir)
+    write_card(recipe.name, entry, cards)
     return entry
+
+
+def draw(model, recipe, folder, data_dir=None):
+    """Write the pictures of a card, where the model's inputs are pictures: reconstructions, and samples where it has a prior."""
+    for earlier in (folder / f"{recipe.name}.png", folder / f"{recipe.name}.samples.png"):
+        earlier.unlink(missing_ok=True)
+    if not is_picture(model.data_shape):
+        return
+    test = sources.load(recipe.dataset, split="test", data_dir=data_dir)
+    side_by_side(model, test.images[:16], folder / f"{recipe.name}.png")
+    if has_prior(model):
+        samples_grid(model, folder / f"{recipe.name}.samples.png", 64, seed=0)
 
 
 def golden(model):

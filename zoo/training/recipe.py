@@ -5,11 +5,16 @@ import dataclasses
 import hashlib
 import importlib.util
 import json
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import ZooError, suggest
+
+
+_PRECISIONS = ("float32", "mixed_bfloat16")
+_STARTS = ("random", "pca", "layerwise")
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,25 @@ class Recipe:
     embedded: bool = True
     anchor: tuple = ()
 
+    def __post_init__(self):
+        def expect(field, right, wanted):
+            if not right:
+                raise ZooError(f"got {field}={getattr(self, field)!r}, expected {wanted}.")
+
+        expect("epochs", self.epochs >= 1, "at least 1")
+        expect("batch_size", self.batch_size >= 1, "at least 1")
+        expect("learning_rate", 0 < self.learning_rate < math.inf, "a positive number")
+        expect("warmup_epochs", 0 <= self.warmup_epochs < math.inf, "a number of epochs from 0 on")
+        expect("weight_decay", 0 <= self.weight_decay < math.inf, "a number from 0 on")
+        expect("clip_norm", self.clip_norm is None or self.clip_norm > 0, "a positive number or None")
+        expect("ema", self.ema is None or 0 < self.ema < 1, "a decay between 0 and 1, or None")
+        expect("patience", self.patience is None or self.patience >= 1, "at least 1, or None")
+        expect("patience", self.patience is None or self.ema is None, "None beside ema: each names other weights to keep")
+        expect("start", self.start in _STARTS, f"one of {', '.join(_STARTS)}")
+        expect("start_epochs", self.start_epochs >= (self.start == "layerwise"), "at least 1 for start='layerwise'")
+        expect("precision", self.precision in _PRECISIONS, f"one of {', '.join(_PRECISIONS)}")
+        expect("seed", 0 <= self.seed < 2**32, "an integer from 0 on, below 2**32")
+
     def as_json(self):
         """JSON-able mapping of every field."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
@@ -101,14 +125,19 @@ def load_recipe(name):
     return module.RECIPE
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise ZooError(f"{message}; see '{self.prog} --help'.")
+
+
 def parser(prog):
-    """The flags of a training script and of `zoo train`."""
-    flags = argparse.ArgumentParser(prog=prog, description="Train a weight set from its recipe.")
+    """The flags of a training script and of `zoo train`; what it cannot read is a `ZooError`."""
+    flags = _Parser(prog=prog, description="Train a weight set from its recipe.")
     flags.add_argument("--epochs", type=int)
     flags.add_argument("--batch-size", type=int)
     flags.add_argument("--learning-rate", type=float)
     flags.add_argument("--seed", type=int)
-    flags.add_argument("--precision", choices=("float32", "mixed_bfloat16"))
+    flags.add_argument("--precision", choices=_PRECISIONS)
     flags.add_argument("--data", dest="dataset", help="train on this instead: a TFDS name, .npy, .npz or folder of images")
     flags.add_argument("--data-dir", help="where TFDS data lies or goes")
     flags.add_argument("--output-dir", help="where the weight file, manifest entry and card go (default: the zoo's weights/)")
@@ -121,18 +150,26 @@ def parser(prog):
 def run(recipe, argv=None, prog=None):
     """Train, evaluate and publish `recipe`, changed by command-line flags; what a training script ends with.
 
-    Prints one clear line and exits with code 2 on bad input.
+    Prints one clear line and exits with code 2 on bad input, 130 when interrupted.
     """
-    arguments = vars(parser(prog).parse_args(argv))
-    changed = {f.name: arguments.pop(f.name) for f in dataclasses.fields(Recipe) if f.name in arguments}
-    changed = {key: value for key, value in changed.items() if value is not None}
-    from zoo.training.fit import train
-
     try:
-        return train(dataclasses.replace(recipe, **changed), **arguments)
+        arguments = vars(parser(prog).parse_args(argv))
+        changed = {f.name: arguments.pop(f.name) for f in dataclasses.fields(Recipe) if f.name in arguments}
+        recipe = dataclasses.replace(recipe, **{key: value for key, value in changed.items() if value is not None})
+        from zoo.training.fit import train
+
+        return train(recipe, **arguments)
     except ZooError as error:
-        print(f"{recipe.name}: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _leave(recipe, error, 2)
+    except OSError as error:
+        _leave(recipe, f"{error.filename or 'a file'}: {error.strerror or error}", 2)
+    except KeyboardInterrupt:
+        _leave(recipe, "interrupted; the same command goes on from the last whole epoch", 130)
+
+
+def _leave(recipe, message, code):
+    print(f"{recipe.name}: {' '.join(str(message).split())}", file=sys.stderr)
+    raise SystemExit(code) from None
 
 
 def main(name, argv):
