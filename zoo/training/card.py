@@ -6,6 +6,7 @@
 from pathlib import Path
 
 from zoo import manifest
+from zoo.errors import ZooError
 from zoo.training.callbacks import write_atomically
 
 _BEGIN, _END = "<!-- weights: begin -->", "<!-- weights: end -->"
@@ -38,7 +39,8 @@ def card(name, entry, folder):
             f"| {metric} | {number(result['value'])} | {result.get('split', 'test')} | {result.get('n', '')} "
             f"| ±{number(result['tolerance'])} | {result.get('protocol', '')} |"
         )
-    lines += ["", f"Each was written here by the run that trained the weights; `zoo evaluate {name} --check` measures them again."]
+    again = f"`zoo evaluate {name} --check` measures them again."
+    lines += ["", f"Each was written here by the run that trained the weights; {again}"]
     if anchor:
         lines += ["", f"To hold it against: {anchor['metric']} {number(anchor['value'])}, {anchor['source']}."]
     lines += [
@@ -55,7 +57,8 @@ def card(name, entry, folder):
         f"| file | {entry['file']}, {entry['bytes']:,} bytes, revision {entry['revision']} |",
         f"| licence | weights {entry['licence']['weights']}; data {entry['licence']['data']} |",
     ]
-    for picture, text in ((f"{name}.png", "Test images and what the model makes of them"), (f"{name}.samples.png", "Samples")):
+    pictures = {f"{name}.png": "Test images and what the model makes of them", f"{name}.samples.png": "Samples"}
+    for picture, text in pictures.items():
         if (Path(folder) / picture).exists():
             lines += ["", f"![{text}]({picture})", "", f"{text}."]
     return "\n".join(lines) + "\n"
@@ -74,15 +77,23 @@ def table(entries):
 
 
 def render(root):
-    """Render all cards and README's table under the checkout `root` from its manifest."""
+    """Render all cards and README's table, between its two markers, under the checkout `root` from its manifest.
+
+    Raises:
+        ZooError: when README lacks the markers; nothing is written.
+    """
     root = Path(root)
     entries = manifest.read(root / "weights")
-    for name, entry in entries.items():
-        write_card(name, entry, root / "weights" / "cards")
     readme = root / "README.md"
     text = readme.read_text(encoding="utf-8")
     head, _, rest = text.partition(_BEGIN)
-    _, _, tail = rest.partition(_END)
+    _, found, tail = rest.partition(_END)
+    if not found or text.count(_BEGIN) != 1 or text.count(_END) != 1:
+        raise ZooError(f"{readme} does not say where its table of weights goes, expected {_BEGIN} and {_END}, once each.")
+    cards = root / "weights" / "cards"
+    cards.mkdir(parents=True, exist_ok=True)
+    for name, entry in entries.items():
+        write_card(name, entry, cards)
     write_atomically(readme, f"{head}{_BEGIN}\n{table(entries)}\n{_END}{tail}".encode())
 
 
@@ -97,4 +108,7 @@ def number(value):
 
 
 if __name__ == "__main__":
-    render(Path(__file__).parents[2])
+    try:
+        render(Path(__file__).parents[2])
+    except ZooError as fault:
+        raise SystemExit(f"zoo: {fault}") from None

@@ -80,8 +80,9 @@ def fit(recipe, images, folder, tensorboard=False):
         callbacks.append(TensorBoardLog(folder / _TENSORBOARD))
     if not checkpoint.stopped:
         # With no epochs left this only ends what fit ends: the moving average becomes the weights.
+        left = (recipe.epochs - done) * steps
         model.fit(
-            training_batches(images, recipe.batch_size, recipe.seed, done * steps, (recipe.epochs - done) * steps, recipe.transforms),
+            training_batches(images, recipe.batch_size, recipe.seed, done * steps, left, recipe.transforms),
             epochs=recipe.epochs,
             initial_epoch=done,
             steps_per_epoch=steps,

@@ -2,11 +2,17 @@
 
 import keras
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, suggest
+
+_OPTIMIZERS = ("adam", "adamw", "sgd")
 
 
 def optimizer(recipe, steps_per_epoch):
     """A `keras.optimizers.Optimizer` for a `Recipe`, its schedule in steps."""
+    if recipe.optimizer not in _OPTIMIZERS:
+        raise ZooError(
+            f"got optimizer {recipe.optimizer!r}, expected one of {', '.join(_OPTIMIZERS)}.{suggest(recipe.optimizer, _OPTIMIZERS)}"
+        )
     common = dict(
         learning_rate=_rate(recipe, steps_per_epoch),
         global_clipnorm=recipe.clip_norm,
@@ -19,9 +25,7 @@ def optimizer(recipe, steps_per_epoch):
         return keras.optimizers.Adam(**common)
     if recipe.optimizer == "adamw":
         return keras.optimizers.AdamW(weight_decay=recipe.weight_decay, **common)
-    if recipe.optimizer == "sgd":
-        return keras.optimizers.SGD(momentum=0.9, nesterov=True, **common)
-    raise ZooError(f"got optimizer {recipe.optimizer!r}, expected 'adam', 'adamw' or 'sgd'.")
+    return keras.optimizers.SGD(momentum=0.9, nesterov=True, **common)
 
 
 def _rate(recipe, steps_per_epoch):
@@ -33,7 +37,7 @@ def _rate(recipe, steps_per_epoch):
             return recipe.learning_rate
         return keras.optimizers.schedules.PolynomialDecay(1e-8, max(1, warmup), recipe.learning_rate)
     else:
-        raise ZooError(f"got schedule {recipe.schedule!r}, expected 'cosine' or 'constant'.")
+        raise ZooError(f"got schedule {recipe.schedule!r}, expected cosine or constant.")
     if not warmup:
         return keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
     return keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=recipe.learning_rate, warmup_steps=warmup)

@@ -17,7 +17,8 @@ def principal_components(x, count):
         covariance += centred.T @ centred
     values, vectors = np.linalg.eigh(covariance / len(x))
     order = np.argsort(values)[::-1][:count]
-    return mean, np.ascontiguousarray(vectors[:, order].T, dtype=np.float32), np.sqrt(np.maximum(values[order], 0)).astype(np.float32)
+    components = np.ascontiguousarray(vectors[:, order].T, dtype=np.float32)
+    return mean, components, np.sqrt(np.maximum(values[order], 0)).astype(np.float32)
 
 
 def start_from_pca(model: Autoencoder, images):
@@ -30,7 +31,7 @@ def start_from_pca(model: Autoencoder, images):
     pixels = np.asarray(images).reshape(len(images), -1)
     pixels = pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else pixels
     if into.units > pixels.shape[1]:
-        raise ZooError(f"got a code of {into.units} numbers, expected at most the {pixels.shape[1]} that PCA of the images gives.")
+        raise ZooError(f"got a code of {into.units} numbers, expected at most the {pixels.shape[1]} that PCA gives.")
     mean, components, deviations = principal_components(pixels, into.units)
     # Along directions in which the images do not vary there is nothing to scale; rounding would be blown up.
     deviations = np.where(deviations > 1e-5 * deviations[0], deviations, np.float32(1))

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from zoo.errors import ZooError, suggest
 
-
 _PRECISIONS = ("float32", "mixed_bfloat16")
 _STARTS = ("random", "pca", "layerwise")
 
