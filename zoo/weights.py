@@ -1,10 +1,12 @@
 """Weights by name or path: arrays in, arrays out, and nothing that runs."""
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -16,16 +18,23 @@ from safetensors.numpy import save as to_bytes
 import zoo
 from zoo import manifest, registry
 from zoo.errors import ZooError
-from zoo.fetch import locate, sha256_of
+from zoo.fetch import fault, locate, places
 
 _CONFIG, _ARRAYS = "config.json", "weights.safetensors"
 _SCHEMA = 1
+# Private attributes in which Keras, PyTorch and TensorFlow keep books of a layer's children: second ways to the same layers.
+_BOOKS = ("_layers", "_modules", "_self_")
 
 
 def named_variables(model):
     """Mapping of attribute path ("encoder/backbone/stages/1/kernel") to variable, for all that the model's function depends on.
 
-    Paths are the model's own attributes: the automatic names of Keras depend on what else was built in the process.
+    Paths are the model's own attributes: the automatic names of Keras depend on what else was built in the process. Layers
+    may be attributes, or lie in lists, tuples and mappings that are. Metrics, optimizers and the states of random seeds are
+    no part of the function.
+
+    Raises:
+        ZooError: when two variables share a path, or one is held where it has none.
     """
     found, seen = {}, set()
 
@@ -38,21 +47,39 @@ def named_variables(model):
             if key in found:
                 raise ZooError(f"two variables of {model.name} share the path {key!r}; give them different names.")
             found[key] = variable
-        for name, value in sorted(vars(layer).items()):
-            for key, child in _children(name.lstrip("_"), value):
-                visit(child, (*path, *key))
+        for key, child in _children(layer):
+            visit(child, (*path, *key))
 
     visit(model, ())
+    # What Keras itself would save, found in its own way: nothing of it may be left out.
+    reached = {id(variable) for variable in found.values()}
+    lost = [variable.path for variable in model.weights if id(variable) not in reached]
+    if lost:
+        raise ZooError(
+            f"{model.name} holds {', '.join(lost)} where no path leads; keep layers as attributes, in lists or in mappings."
+        )
     return found
 
 
-def _children(name, value):
+def _children(layer):
+    # These two keep layers in the order of the graph, and many times over in attributes of their own.
+    if isinstance(layer, keras.Sequential) or (isinstance(layer, keras.Model) and hasattr(layer, "operations")):
+        yield from _layers_in(list(layer.layers), ("layers",))
+        return
+    for name, value in sorted(vars(layer).items()):
+        if not name.startswith(_BOOKS):
+            yield from _layers_in(value, (name.lstrip("_"),))
+
+
+def _layers_in(value, path):
     if isinstance(value, keras.layers.Layer):
-        yield (name,), value
-    elif isinstance(value, (list, tuple)) and name != "layers":
+        yield path, value
+    elif isinstance(value, (list, tuple)):
         for i, item in enumerate(value):
-            if isinstance(item, keras.layers.Layer):
-                yield (name, str(i)), item
+            yield from _layers_in(item, (*path, str(i)))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _layers_in(item, (*path, str(key)))
 
 
 def save_arrays(model, path, half=False):
@@ -63,17 +90,24 @@ def save_arrays(model, path, half=False):
         path: of the file, replaced whole.
         half: store float32 as float16; refused where a value would overflow.
     """
-    path = Path(path)
-    data = _serialize(model, half)
+    _write_whole(Path(path), _serialize(model, half))
+
+
+def _write_whole(path, data):
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _serialize(model, half):
     arrays = {}
     for key, variable in sorted(named_variables(model).items()):
-        array = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
+        # numpy has no bfloat16, and every one is a float32. (np.ascontiguousarray would make a vector of a scalar.)
+        dtype = np.float32 if variable.dtype == "bfloat16" else None
+        array = np.array(keras.ops.convert_to_numpy(variable), dtype=dtype, order="C")
         if not np.isfinite(array).all():
             raise ZooError(f"{key} of {model.name} holds NaN or infinite values; weights that diverged are not saved.")
         if half and array.dtype == np.float32:
@@ -100,13 +134,23 @@ def load_arrays(model, path):
     if missing or extra:
         parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has the unknown {', '.join(extra)}"] * bool(extra)
         raise ZooError(f"{path} does not fit {model.name}: it {' and '.join(parts)}.")
+    values = {key: _fitting(path, model, key, variable, arrays[key]) for key, variable in variables.items()}
     for key, variable in variables.items():
-        if tuple(arrays[key].shape) != tuple(variable.shape):
-            raise ZooError(f"{path} does not fit {model.name}: {key} has shape {arrays[key].shape}, expected {tuple(variable.shape)}.")
-        if not np.isfinite(arrays[key]).all():
-            raise ZooError(f"{path} holds NaN or infinite values in {key}; fetch or save it again.")
-    for key, variable in variables.items():
-        variable.assign(arrays[key].astype(keras.backend.standardize_dtype(variable.dtype)))
+        variable.assign(values[key])
+
+
+def _fitting(path, model, key, variable, array):
+    dtype = keras.backend.standardize_dtype(variable.dtype)
+    if tuple(array.shape) != tuple(variable.shape):
+        raise ZooError(f"{path} does not fit {model.name}: {key} has shape {array.shape}, expected {tuple(variable.shape)}.")
+    if np.issubdtype(array.dtype, np.floating) != keras.backend.is_float_dtype(dtype) or array.dtype.kind == "c":
+        raise ZooError(f"{path} does not fit {model.name}: {key} is {array.dtype}, expected {dtype}.")
+    # Numbers beyond the variable's range become infinite, which the next line tells.
+    with np.errstate(over="ignore"):
+        array = array.astype(dtype)
+    if not np.isfinite(array).all():
+        raise ZooError(f"{path} holds NaN or infinite values in {key}; fetch or save it again.")
+    return array
 
 
 def publish(model, name, directory, half=False):
@@ -114,42 +158,70 @@ def publish(model, name, directory, half=False):
     data = _serialize(model, half)
     digest = hashlib.sha256(data).hexdigest()
     path = Path(directory) / f"{name}-{digest[:8]}.safetensors"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    _write_whole(path, data)
     return {"file": path.name, "sha256": digest, "bytes": len(data)}
 
 
 def save(model, path):
     """Save a model of your own to the folder `path`, which `load` reads: `config.json` and `weights.safetensors`.
 
-    A model saved there before is replaced; anything else in the way is a `ZooError`.
+    A model saved there before is replaced, once the new one is written.
+
+    Raises:
+        ZooError: when anything else is in the way, the model cannot be rebuilt from its config, holds NaN, or the disk
+            refuses; what was at `path` is then unchanged.
     """
-    path = Path(path)
-    if path.exists() and not (path / _CONFIG).is_file():
-        raise ZooError(f"{path} exists and holds no saved model; choose another path.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    # A link to a folder stays one.
+    path = Path(path).resolve()
+    config = getattr(model, "config", None)
+    if not isinstance(config, dict) or "variant" not in config:
+        raise ZooError(f"got {model!r}, expected a model of zoo.create or zoo.load: only those can be built again from a config.")
+    if path.exists() and not _is_saved(path):
+        raise ZooError(f"{path} exists and is no model that zoo.save wrote; choose another path.")
+    saved = {"schema": _SCHEMA, "zoo_version": zoo.__version__, "config": config}
     try:
-        save_arrays(model, temporary / _ARRAYS)
-        config = {"schema": _SCHEMA, "zoo_version": zoo.__version__, "config": model.config}
-        (temporary / _CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-        temporary.chmod(0o755)
-        if path.exists():
-            # A folder cannot replace another in one step; the old one steps aside first and is back if that fails.
-            aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent)) / "old"
-            path.rename(aside)
-            try:
-                temporary.rename(path)
-            except OSError:
-                aside.rename(path)
-                raise
-            finally:
-                shutil.rmtree(aside.parent, ignore_errors=True)
-        else:
-            temporary.rename(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _folder_beside(path) as temporary:
+            save_arrays(model, temporary / _ARRAYS)
+            (temporary / _CONFIG).write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
+            temporary.chmod(0o755)
+            _put(temporary, path)
+    except OSError as error:
+        raise ZooError(f"the model could not be saved to {path} ({error.strerror}); choose another path or make room.") from None
+
+
+@contextlib.contextmanager
+def _folder_beside(path):
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield folder
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put(temporary, path):
+    if not path.exists():
+        temporary.rename(path)
+        return
+    # A folder cannot replace another in one step; the old one steps aside first and is back if that fails.
+    with _folder_beside(path) as aside:
+        path.rename(aside / "old")
+        try:
+            temporary.rename(path)
+        except BaseException:
+            (aside / "old").rename(path)
+            raise
+
+
+def _is_saved(path):
+    """Whether `path` is a folder that `save` wrote and nothing has been added to: one that may be replaced."""
+    try:
+        if {item.name for item in path.iterdir()} != {_CONFIG, _ARRAYS}:
+            return False
+        saved = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(saved, dict) and "schema" in saved and isinstance(saved.get("config"), dict)
 
 
 def load(name_or_path):
@@ -163,7 +235,9 @@ def load(name_or_path):
         return _load_folder(path)
     name = str(name_or_path)
     if name not in manifest.read() and (os.sep in name or name.startswith((".", "~"))):
-        raise ZooError(f"there is no saved model at {name}, expected a folder that zoo.save wrote, or a name of zoo.list_weights().")
+        raise ZooError(
+            f"there is no saved model at {name}, expected a folder that zoo.save wrote, or a name of zoo.list_weights()."
+        )
     entry = manifest.entry(name)
     file = locate(name, entry)
     model = registry.build(entry["config"])
@@ -174,11 +248,15 @@ def load(name_or_path):
 def _load_folder(path):
     try:
         saved = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
-        config = saved["config"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ZooError(f"{path} holds no readable {_CONFIG}, expected a folder that zoo.save wrote.") from None
-    if saved.get("schema") != _SCHEMA:
-        raise ZooError(f"{path} has schema {saved.get('schema')!r}, expected {_SCHEMA}; update autoencoder-zoo.")
+    except (OSError, ValueError):
+        saved = None
+    if not isinstance(saved, dict) or "schema" not in saved:
+        raise ZooError(f"{path} holds no readable {_CONFIG}, expected a folder that zoo.save wrote.")
+    if saved["schema"] != _SCHEMA:
+        raise ZooError(f"{path} has schema {saved['schema']!r}, expected {_SCHEMA}; update autoencoder-zoo.")
+    config = saved.get("config")
+    if not isinstance(config, dict) or "variant" not in config:
+        raise ZooError(f"{path / _CONFIG} has config={config!r}, expected a mapping with the variant; save the model again.")
     model = registry.build(config)
     load_arrays(model, path / _ARRAYS)
     return model
@@ -196,18 +274,23 @@ def load_encoder(name_or_path, layer=None, pool=None):
 
 
 def verify(names=None):
-    """Hash every weight file that lies here again: a list of (name, "ok" | "corrupt" | "absent", detail)."""
-    results = []
-    for name in names or registry.list_weights():
-        entry = manifest.entry(name)
-        path = manifest.weights_dir() / entry["file"]
-        if not path.is_file():
-            results.append((name, "absent", f"{path.name} is not among the embedded files; it is fetched on first use"))
-        elif sha256_of(path) != entry["sha256"]:
-            results.append((name, "corrupt", f"{path} is not the file that the manifest pins"))
-        else:
-            results.append((name, "ok", f"{entry['bytes']:,} bytes, sha256 {entry['sha256'][:16]}"))
-    return results
+    """Hash every weight file that lies on this machine again, embedded or cached.
+
+    Returns:
+        A list of (name, "ok" | "corrupt" | "absent", detail). A set is corrupt when any copy is, even one that `load` would
+        pass over or fetch again: a disk or a hand has changed a file that nothing should change.
+    """
+    return [(name, *_verify(manifest.entry(name))) for name in names or registry.list_weights()]
+
+
+def _verify(entry):
+    faults = {path: fault(path, entry) for _, path in places(entry)}
+    corrupt = [f"{path}: {reason}" for path, reason in faults.items() if reason not in (None, "not there")]
+    if corrupt:
+        return "corrupt", f"{'; '.join(corrupt)}; delete it, and it is fetched again on next use"
+    if None not in faults.values():
+        return "absent", f"{entry['file']} lies neither among the embedded files nor in the cache; it is fetched on first use"
+    return "ok", f"{entry['bytes']:,} bytes, sha256 {entry['sha256'][:16]}"
 
 
 def golden_input(entry):
@@ -219,11 +302,19 @@ def golden_input(entry):
 def verify_golden(name):
     """Largest difference between the features that a set gives today and those its entry states; `ZooError` beyond tolerance."""
     entry = manifest.entry(name)
+    if "golden" not in entry:
+        raise ZooError(f"the manifest entry {name!r} states no golden features to compare with; publish the set again.")
     wanted = np.asarray(entry["golden"]["features"])
-    got = load(name).encode(golden_input(entry))[:, : wanted.shape[1]]
-    difference = float(np.abs(got - wanted).max())
-    if difference > entry["golden"]["tolerance"]:
+    got = load(name).encode(golden_input(entry))[:, : wanted.shape[-1]]
+    if got.shape != wanted.shape:
         raise ZooError(
-            f"the features of {name} have drifted by {difference:.2g}, more than {entry['golden']['tolerance']:.2g}, from its card."
+            f"{name} gives features of shape {got.shape}, where its card states {wanted.shape}; publish the set again."
+        )
+    difference = float(np.abs(got - wanted).max())
+    # Asked this way round, NaN fails.
+    if not difference <= entry["golden"]["tolerance"]:
+        raise ZooError(
+            f"the features of {name} have drifted by {difference:.2g} from its card, which allows "
+            f"{entry['golden']['tolerance']:.2g}; fetch the file again, or compare the installed versions with the card's."
         )
     return difference
