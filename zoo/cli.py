@@ -17,7 +17,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv=None):
-    """Run a command; returns its exit code: 0; 1 when a check failed; 2 after one line that says what was wrong; 130 interrupted."""
+    """Run a command; returns its exit code: 0, 1 after a failed check, 2 after a line that says what is wrong, 130 on Ctrl-C."""
     # Before anything imports a framework: TensorFlow's notes to developers are noise to a user.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     argv = list(sys.argv[1:] if argv is None else argv)
@@ -159,8 +159,10 @@ def _list(arguments):
         raise ZooError(f"no weight set matches {arguments.pattern!r}.{suggest(arguments.pattern, entries)}")
     for name in names:
         entry = entries[name]
-        metric, result = next(iter(entry.get("metrics", {}).items()), ("", None))
-        measured = f"{metric} {result['value']:.4g}" if result else ""
+        metrics, metric = entry.get("metrics", {}), entry.get("anchor", {}).get("metric")
+        # The figure that others are known by, where there is one.
+        metric = metric if metric in metrics else next(iter(metrics), None)
+        measured = f"{metric} {metrics[metric]['value']:.4g}" if metric else ""
         print(f"{name:28} {entry['bytes'] / 1e6:6.1f} MB  {measured:24} {entry.get('paper', '')}")
 
 

@@ -46,8 +46,9 @@ def main(argv):
     dataset = arguments.data or entry.get("dataset", {}).get("name")
     if arguments.check and not entry.get("metrics"):
         raise ZooError(f"{arguments.name} has no card to check against; --check is for the weight sets of zoo list.")
-    if arguments.check and (arguments.metrics or arguments.probe or arguments.data):
-        raise ZooError("--check measures what the card states as it states it; leave --metrics, --probe and --data away.")
+    # --data may stand beside it: a card of someone's own data knows their name, not where they lie.
+    if arguments.check and (arguments.metrics or arguments.probe):
+        raise ZooError("--check measures what the card states as it states it; leave --metrics and --probe away.")
     if dataset is None:
         raise ZooError(f"{arguments.name} does not say what to measure it on; give --data.")
     wanted = _wanted(arguments, entry)
