@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from zoo.data.pipeline import fixed_batches, hold_out, training_batches
+from zoo.data.transforms import binarize
 from zoo.errors import ZooError
 
 # Each image tells its number.
@@ -100,3 +101,13 @@ def test_hold_out_takes_the_end():
     for count in (-1, 23, 24):
         with pytest.raises(ZooError, match=f"got {count} images to hold out of 23"):
             hold_out(NUMBERED, count)
+
+
+def test_binarize_for_evaluation_is_held_still_by_its_seed():
+    levels = np.full((50, 4, 4, 1), 64, np.uint8)
+    drawn = binarize(levels, 3)
+    assert drawn.dtype == np.float32 and drawn.shape == levels.shape and set(np.unique(drawn)) == {0.0, 1.0}
+    assert abs(drawn.mean() - 64 / 255) < 5 * np.sqrt(64 / 255 * (1 - 64 / 255) / drawn.size)
+    np.testing.assert_array_equal(binarize(levels, 3), drawn)
+    np.testing.assert_array_equal(binarize(levels / np.float32(255), 3), drawn)
+    assert (binarize(levels, 4) != drawn).any()
