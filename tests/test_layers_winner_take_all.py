@@ -75,3 +75,11 @@ def test_features_are_window_maxima_of_all_rectified_activations():
     padded = np.pad(np.maximum(maps, 0), ((0, 0), (0, 1), (0, 0), (0, 0)))
     expected = padded.reshape(10, 3, 2, 2, 2, 3).max(axis=(2, 4)).reshape(10, -1)
     np.testing.assert_allclose(layer.features(ops.convert_to_tensor(maps)), expected)
+
+
+def test_windows_may_overlap():
+    layer = SpatialWinnerTakeAll(pool=3, stride=1)
+    layer.build((None, 5, 4, 3))
+    rows = np.pad(np.maximum(MAPS, 0), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(rows, (3, 3), axis=(1, 2)).max(axis=(-2, -1))
+    np.testing.assert_allclose(layer.features(ops.convert_to_tensor(MAPS)), windows.reshape(10, -1))

@@ -16,7 +16,7 @@ RECIPE = Recipe(
         batch_norm=True,
     ),
     dataset="cifar10",
-    epochs=4,
+    epochs=3,
     batch_size=100,
     learning_rate=1e-3,
     warmup_epochs=0.2,

@@ -29,12 +29,14 @@ class SpatialWinnerTakeAll(Bottleneck):
     """CONV-WTA: of every feature map only the largest activation stays; the input maps (N, H, W, C) are rectified here.
 
     With `rate` < 1 a map's winner stays in training only on the `rate` share of the batch where it is largest (lifetime
-    sparsity). The features are the maxima of all rectified activations over windows of `pool` pixels, as in the paper.
+    sparsity). The features are the maxima of all rectified activations over windows of `pool` pixels, one every `stride` pixels (by
+    default as many, without overlap), as in the paper.
     """
 
-    def __init__(self, pool, rate=1.0, **kwargs):
+    def __init__(self, pool, rate=1.0, stride=None, **kwargs):
         super().__init__(**kwargs)
         self.pool = pool
+        self.stride = stride or pool
         self.rate = rate
 
     def build(self, input_shape):
@@ -48,7 +50,7 @@ class SpatialWinnerTakeAll(Bottleneck):
         return spatial_winners(ops.relu(h))
 
     def features(self, h):
-        return flatten(ops.max_pool(ops.relu(h), self.pool, strides=self.pool, padding="same"))
+        return flatten(ops.max_pool(ops.relu(h), self.pool, strides=self.stride, padding="same"))
 
 
 def lifetime_winners(code, rate):

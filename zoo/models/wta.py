@@ -16,7 +16,15 @@ BACKBONES = ("mlp", "conv")
 
 
 def build(
-    backbone="mlp", input_shape=(28, 28, 1), latent_dim=1000, rate=0.05, pool=5, atom=11, loss="mse", **backbone_options
+    backbone="mlp",
+    input_shape=(28, 28, 1),
+    latent_dim=1000,
+    rate=0.05,
+    pool=5,
+    pool_stride=2,
+    atom=11,
+    loss="mse",
+    **backbone_options,
 ):
     """A code of which the winners alone are decoded.
 
@@ -25,7 +33,8 @@ def build(
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: units of the code on "mlp"; on "conv" the code is the last stage's feature maps.
         rate: share of the batch that a unit or a map wins, in (0, 1].
-        pool: side of the windows over which a map's activations are pooled into features, in pixels, on "conv".
+        pool: side of the windows over which a map's activations are pooled into features, in the map's pixels, on "conv".
+        pool_stride: from one window to the next, in the map's pixels.
         atom: side of the patch that a winner paints, in pixels, on "conv".
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
@@ -34,7 +43,7 @@ def build(
     if backbone == "mlp":
         code = LifetimeWinnerTakeAll(latent_dim, rate)
         return assemble(backbone, input_shape, code, loss, shallow(backbone, backbone_options), config)
-    code = SpatialWinnerTakeAll(pool, rate)
+    code = SpatialWinnerTakeAll(pool, rate, pool_stride)
     return assemble(backbone, input_shape, code, loss, backbone_options, config, decoder=_atoms(tuple(input_shape), atom))
 
 
