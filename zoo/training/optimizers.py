@@ -10,9 +10,8 @@ _OPTIMIZERS = ("adam", "adamw", "sgd")
 def optimizer(recipe, steps_per_epoch):
     """A `keras.optimizers.Optimizer` for a `Recipe`, its schedule in steps."""
     if recipe.optimizer not in _OPTIMIZERS:
-        raise ZooError(
-            f"got optimizer {recipe.optimizer!r}, expected one of {', '.join(_OPTIMIZERS)}.{suggest(recipe.optimizer, _OPTIMIZERS)}"
-        )
+        near = suggest(recipe.optimizer, _OPTIMIZERS)
+        raise ZooError(f"got optimizer {recipe.optimizer!r}, expected one of {', '.join(_OPTIMIZERS)}.{near}")
     common = dict(
         learning_rate=_rate(recipe, steps_per_epoch),
         global_clipnorm=recipe.clip_norm,
