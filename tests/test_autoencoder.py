@@ -11,7 +11,7 @@ from keras import ops
 from tiny import tiny
 
 import zoo
-from zoo.autoencoder import Autoencoder, Encoder
+from zoo.autoencoder import Encoder
 from zoo.errors import ZooError
 
 

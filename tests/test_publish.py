@@ -140,7 +140,8 @@ def test_the_same_recipe_gives_the_same_file_and_another_replaces_it(dataset, tm
     assert (again["file"], again["revision"], again["metrics"]) == (first["file"], 1, first["metrics"])
     other = training.train(dataclasses.replace(plain, seed=1), output_dir=out, run_dir=tmp_path / "3")
     assert other["revision"] == 2 and other["file"] != first["file"]
-    assert files(out) == {"manifest.json", other["file"], *(f"cards/{NAME}{end}" for end in (".md", ".png", ".samples.png"))}
+    cards = {f"cards/{NAME}{end}" for end in (".md", ".png", ".samples.png", ".plane.png")}
+    assert files(out) == {"manifest.json", other["file"], *cards}
     assert other["file"] in (out / "cards" / f"{NAME}.md").read_text()
 
 

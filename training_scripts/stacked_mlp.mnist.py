@@ -16,6 +16,7 @@ RECIPE = Recipe(
     weight_decay=3e-2,
     learning_rate=1e-3,
     metrics=("sse", "mse", "pca_mse"),
+    anchor=("sse", 3.0, "the same layers from stacked RBMs, Hinton & Salakhutdinov 2006, quoted from memory"),
 )
 
 if __name__ == "__main__":

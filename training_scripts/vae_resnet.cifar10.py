@@ -22,6 +22,7 @@ RECIPE = Recipe(
     warmup_epochs=0.3,
     clip_norm=200.0,
     metrics=("bits_per_dim", "mse", "pca_mse"),
+    anchor=("bits_per_dim", 4.51, "a convolutional VAE, quoted from memory of van den Oord et al. 2017"),
 )
 
 if __name__ == "__main__":

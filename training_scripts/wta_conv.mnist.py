@@ -22,7 +22,7 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     warmup_epochs=0.5,
     metrics=("linear_error",),
-    anchor=("linear_error", 0.0048, "stacked convolutional winner-take-all, Makhzani & Frey 2015"),
+    anchor=("linear_error", 0.0048, "two stacked winner-take-all layers, Makhzani & Frey 2015, quoted from memory"),
 )
 
 if __name__ == "__main__":

@@ -15,6 +15,11 @@ def is_image_shape(shape):
     return len(shape) == 3
 
 
+def picture_shape(shape):
+    """`shape`, without the batch axis, where a picture file can hold it: (height, width, 1 or 3); else None."""
+    return tuple(shape) if is_image_shape(shape) and shape[-1] in (1, 3) else None
+
+
 def check_images(x, input_shape):
     """Return `x` as an array (N, *input_shape), uint8 0..255 or float32 0..1, or raise a `ZooError` that says what came.
 

@@ -243,7 +243,7 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
     def shift(self, outputs, image):
         k, channels = self.mixtures, image.shape[-1]
         head, means, tail = ops.split(outputs, [k, k + k * channels], axis=-1)
-        return ops.concatenate([head, means + ops.tile(2 * image, (1, 1, 1, k)), tail], axis=-1)
+        return ops.concatenate([head, means + ops.tile(2 * image - 1, (1, 1, 1, k)), tail], axis=-1)
 
 
 def _log1mexp(x):

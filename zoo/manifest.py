@@ -62,6 +62,8 @@ def write_entry(name, entry, directory):
             earlier = manifest["weights"].get(name)
             revision = earlier.get("revision", 1) + (earlier["sha256"] != entry["sha256"]) if earlier else 1
             manifest["weights"][name] = {**entry, "revision": revision}
+            # Sets by name, so that the file hardly changes; what an entry holds in the order of its recipe.
+            manifest["weights"] = dict(sorted(manifest["weights"].items()))
             _replace(directory / _FILE, _as_text(name, manifest))
     except OSError as error:
         raise ZooError(f"the manifest entry {name!r} could not be written to {directory} ({error.strerror}).") from None
@@ -69,7 +71,7 @@ def write_entry(name, entry, directory):
 
 def _as_text(name, manifest):
     try:
-        return json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n"
+        return json.dumps(manifest, indent=1, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
         raise ZooError(
             f"the manifest entry {name!r} holds what JSON cannot ({error}), expected finite numbers and text."

@@ -10,6 +10,7 @@ from zoo.data import sources
 from zoo.errors import ZooError, suggest
 from zoo.evaluation.measure import measure, names, repeat
 from zoo.evaluation.pictures import samples_grid, side_by_side
+from zoo.images import picture_shape
 
 _PROBES = {"linear": "linear_error", "knn": "knn_error"}
 _SHOWN = 16
@@ -101,9 +102,7 @@ def _list(text, known, what):
 
 
 def _draw(model, dataset, data_dir, path):
-    # The channels of pictures in a folder are those that the model takes.
-    shape = model.data_shape if model.data_shape[-1] in (1, 3) and len(model.data_shape) == 3 else None
-    images = sources.load(dataset, split="test", data_dir=data_dir, image_shape=shape).images[:_SHOWN]
+    images = sources.load(dataset, split="test", data_dir=data_dir, image_shape=picture_shape(model.data_shape)).images[:_SHOWN]
     side_by_side(model, images, path)
     _progress(f"wrote {path}")
     beside = path.with_suffix(".samples.png")

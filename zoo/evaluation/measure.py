@@ -9,6 +9,7 @@ from zoo.errors import ZooError, suggest
 from zoo.evaluation import likelihood, probes
 from zoo.evaluation.pca import pca_mse
 from zoo.evaluation.reconstruction import reconstruction_metrics, unclipped_mse
+from zoo.images import picture_shape
 
 
 def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print):
@@ -83,7 +84,8 @@ class _Subject:
         return self._known[key]
 
     def data(self, split):
-        return self.once(("data", split), lambda: sources.load(self.dataset, split=split, data_dir=self.data_dir))
+        shape = picture_shape(self.model.data_shape)
+        return self.once(("data", split), lambda: sources.load(self.dataset, split, self.data_dir, image_shape=shape))
 
     def train(self):
         """The training split; one that is the test split again would make every figure that needs it a false one."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.images import check_images, is_image_shape
+from zoo.images import check_images, is_image_shape, picture_shape
 from zoo.inference import apply_in_batches
 
 _GAP = 2
@@ -103,15 +103,10 @@ def latent_plane(model, images, labels, path, side=20):
         temporary.unlink(missing_ok=True)
 
 
-def is_picture(shape):
-    """Whether inputs of `shape`, without the batch axis, can be drawn: (height, width, 1 or 3 channels)."""
-    return is_image_shape(shape) and shape[-1] in (1, 3)
-
-
 def _check(model):
     if not is_image_shape(model.data_shape):
         raise ZooError(f"pictures need a model of images (height, width, channels), got inputs of shape {model.data_shape}.")
-    if not is_picture(model.data_shape):
+    if picture_shape(model.data_shape) is None:
         raise ZooError(f"pictures need 1 or 3 channels, got {model.data_shape[-1]}.")
 
 

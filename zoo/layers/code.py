@@ -66,7 +66,8 @@ class MapCode(Bottleneck):
 
     def build(self, input_shape):
         if len(input_shape) != 4:
-            raise ZooError(f"a code of feature maps needs an encoder that ends in maps, got {tuple(input_shape)}; give a latent_dim.")
+            got = tuple(input_shape)
+            raise ZooError(f"a code of feature maps needs an encoder that ends in maps, got {got}; give a latent_dim.")
         self.code_shape = tuple(input_shape[1:])
         self.grid = min(self.grid, *input_shape[1:3])
         self.built = True

@@ -21,7 +21,7 @@ class Corruption(keras.layers.Layer):
 
 
 class GaussianNoise(Corruption):
-    """Adds noise of standard deviation `level` (in units of the 0..1 range). The sum is not clipped, so that it stays Gaussian."""
+    """Adds noise of standard deviation `level` (in units of the 0..1 range), not clipped, so that it stays Gaussian."""
 
     def __init__(self, level=0.3, **kwargs):
         super().__init__(**kwargs)
@@ -69,6 +69,6 @@ def corruption(kind, level):
     """The layer for a `kind` of noise ("gaussian", "masking", "salt_and_pepper") at a `level`; `ZooError` for another."""
     if kind not in _KINDS:
         raise ZooError(f"got noise {kind!r}, expected one of {', '.join(_KINDS)}.{suggest(kind, _KINDS)}")
-    if not 0 <= level or (kind != "gaussian" and level > 1):
-        raise ZooError(f"got a noise level of {level}, expected 0..1 (a share of pixels), or any positive deviation for gaussian.")
+    if not level >= 0 or (kind != "gaussian" and level > 1):
+        raise ZooError(f"got a noise level of {level}, expected 0..1, a share of pixels, or any positive deviation for gaussian.")
     return _KINDS[kind](level)

@@ -1,6 +1,5 @@
 """Winner-take-all codes (Makhzani & Frey 2015, "Winner-take-all autoencoders", arXiv:1409.2752)."""
 
-import numpy as np
 from keras import ops
 
 from zoo.layers.code import Bottleneck, DenseCode, flatten
@@ -29,8 +28,8 @@ class SpatialWinnerTakeAll(Bottleneck):
     """CONV-WTA: of every feature map only the largest activation stays; the input maps (N, H, W, C) are rectified here.
 
     With `rate` < 1 a map's winner stays in training only on the `rate` share of the batch where it is largest (lifetime
-    sparsity). The features are the maxima of all rectified activations over windows of `pool` pixels, one every `stride` pixels (by
-    default as many, without overlap), as in the paper.
+    sparsity). The features are the maxima of all rectified activations over windows of `pool` pixels, one every `stride` pixels
+    (by default as many, without overlap), as in the paper.
     """
 
     def __init__(self, pool, rate=1.0, stride=None, **kwargs):

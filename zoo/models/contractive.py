@@ -3,12 +3,13 @@
 loss(x, x̂) + λ E ||∂f(x)/∂x||²_F
 """
 
+from keras import ops
+
 from zoo.autoencoder import Autoencoder
 from zoo.errors import ZooError
 from zoo.images import to_unit
 from zoo.layers.contraction import ContractiveCode, ContractiveSigmoidCode, squared_jacobian_norm
 from zoo.models._assemble import assemble, configuration, shallow
-from keras import ops
 
 BACKBONES = ("mlp", "conv", "resnet")
 

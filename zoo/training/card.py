@@ -57,7 +57,11 @@ def card(name, entry, folder):
         f"| file | {entry['file']}, {entry['bytes']:,} bytes, revision {entry['revision']} |",
         f"| licence | weights {entry['licence']['weights']}; data {entry['licence']['data']} |",
     ]
-    pictures = {f"{name}.png": "Test images and what the model makes of them", f"{name}.samples.png": "Samples"}
+    pictures = {
+        f"{name}.png": "Test images and what the model makes of them",
+        f"{name}.samples.png": "Samples from the prior",
+        f"{name}.plane.png": "The plane of its two codes: where test images fall, and what it decodes to",
+    }
     for picture, text in pictures.items():
         if (Path(folder) / picture).exists():
             lines += ["", f"![{text}]({picture})", "", f"{text}."]
@@ -68,8 +72,9 @@ def table(entries):
     """README's table of weight sets, as Markdown."""
     lines = ["| weights | size | measured on the test split | to hold it against |", "|---|---|---|---|"]
     for name, entry in sorted(entries.items()):
-        measured = ", ".join(f"{metric} {number(result['value'])}" for metric, result in entry["metrics"].items())
         anchor = entry.get("anchor") or {}
+        values = {metric: f"{metric} {number(result['value'])}" for metric, result in entry["metrics"].items()}
+        measured = ", ".join(f"**{text}**" if metric == anchor.get("metric") else text for metric, text in values.items())
         against = f"{anchor['metric']} {number(anchor['value'])}: {anchor['source']}" if anchor else ""
         size = entry["bytes"] / 1e6
         lines.append(f"| [`{name}`](weights/cards/{name}.md) | {size:.1f} MB | {measured} | {against} |")

@@ -10,7 +10,7 @@ from zoo import manifest, registry
 from zoo.data import sources
 from zoo.data.pipeline import fixed_batches, hold_out, training_batches
 from zoo.errors import ZooError
-from zoo.images import check_images
+from zoo.images import check_images, picture_shape
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, TensorBoardLog
 from zoo.training.optimizers import optimizer
 from zoo.training.pca import linear_path, start_from_pca
@@ -44,7 +44,9 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
     folder.mkdir(parents=True, exist_ok=True)
     if restart:
         forget(folder)
-    data = sources.load(recipe.dataset, split="train", data_dir=data_dir)
+    data = sources.load(
+        recipe.dataset, split="train", data_dir=data_dir, image_shape=picture_shape(recipe.model.get("input_shape", ()))
+    )
     model, checkpoint = fit(recipe, data.images, folder, tensorboard)
     return publish(recipe, model, checkpoint.seconds, checkpoint.epoch, data, data_dir, output_dir)
 
@@ -83,6 +85,7 @@ def fit(recipe, images, folder, tensorboard=False):
         left = (recipe.epochs - done) * steps
         model.fit(
             training_batches(images, recipe.batch_size, recipe.seed, done * steps, left, recipe.transforms),
+            shuffle=False,  # the batches come shuffled
             epochs=recipe.epochs,
             initial_epoch=done,
             steps_per_epoch=steps,

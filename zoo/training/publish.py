@@ -3,6 +3,7 @@
 import os
 import platform
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import keras
@@ -12,7 +13,8 @@ import zoo
 from zoo import manifest, registry, weights
 from zoo.data import sources
 from zoo.evaluation.measure import measure
-from zoo.evaluation.pictures import is_picture, samples_grid, side_by_side
+from zoo.evaluation.pictures import latent_plane, samples_grid, side_by_side
+from zoo.images import picture_shape
 from zoo.training.card import write_card
 
 _GOLDEN = {"seed": 0, "n": 4, "tolerance": 1e-3}
@@ -91,15 +93,19 @@ def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None
 
 
 def draw(model, recipe, folder, data_dir=None):
-    """Write the pictures of a card, where the model's inputs are pictures: reconstructions, and samples where it has a prior."""
-    for earlier in (folder / f"{recipe.name}.png", folder / f"{recipe.name}.samples.png"):
-        earlier.unlink(missing_ok=True)
-    if not is_picture(model.data_shape):
+    """Write the pictures of a card: reconstructions, samples from a prior, the plane of two codes; vectors have none."""
+    for kind in ("", ".samples", ".plane"):
+        (folder / f"{recipe.name}{kind}.png").unlink(missing_ok=True)
+    shape = picture_shape(model.data_shape)
+    if shape is None:
         return
-    test = sources.load(recipe.dataset, split="test", data_dir=data_dir)
+    test = sources.load(recipe.dataset, split="test", data_dir=data_dir, image_shape=shape)
     side_by_side(model, test.images[:16], folder / f"{recipe.name}.png")
     if has_prior(model):
         samples_grid(model, folder / f"{recipe.name}.samples.png", 64, seed=0)
+    # A picture for which a package is missing is no reason to lose the set.
+    if tuple(model.bottleneck.code_shape) == (2,) and test.labels is not None and find_spec("matplotlib"):
+        latent_plane(model, test.images, test.labels, folder / f"{recipe.name}.plane.png")
 
 
 def golden(model):
@@ -137,7 +143,7 @@ def device():
 
         names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ", ".join(names) or f"CPU, {cores} cores"
+    return ", ".join(names) or f"CPU, {cores} core{'s' * (cores > 1)}"
 
 
 def versions():

@@ -172,7 +172,13 @@ def _leave(recipe, message, code):
 
 
 def main(name, argv):
-    """`zoo train NAME ...`, and `zoo train --all ...`, which runs every recipe in turn."""
-    for chosen in recipes() if name == "--all" else [name]:
-        run(load_recipe(chosen), argv, prog=f"zoo train {chosen}")
+    """`zoo train NAME ...`, and `zoo train --all ...`, which runs every recipe in turn, each in a folder of its own."""
+    if name != "--all":
+        run(load_recipe(name), argv, prog=f"zoo train {name}")
+        return 0
+    parent = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parent.add_argument("--run-dir", default="runs")
+    given, rest = parent.parse_known_args(argv)
+    for chosen in recipes():
+        run(load_recipe(chosen), [*rest, "--run-dir", str(Path(given.run_dir) / chosen)], prog=f"zoo train {chosen}")
     return 0
