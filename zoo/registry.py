@@ -53,8 +53,8 @@ def list_weights(pattern="*"):
 
 
 def info(name):
-    """A mapping of what is known of a weight set: config, dataset, licence, metrics, file, sha256, bytes, recipe, backend, device,
-    seed, versions, and the rest of its manifest entry.
+    """A mapping of what is known of a weight set: config, dataset, licence, metrics, file, sha256, bytes, recipe, backend,
+    device, seed, versions, and the rest of its manifest entry.
 
     Raises `ZooError` with the nearest names when there is no such set.
     """
