@@ -1,14 +1,14 @@
-"""Contractive autoencoder on MNIST, 2000 sigmoid units, the exact penalty of one layer."""
+"""Contractive autoencoder on MNIST, 3000 sigmoid units, the exact penalty of one layer."""
 
 from zoo.training import Recipe, run
 
 RECIPE = Recipe(
     name="contractive_mlp.mnist",
     model=dict(
-        variant="contractive", input_shape=(28, 28, 1), latent_dim=2000, weight=1.0, penalty="exact", loss="bernoulli"
+        variant="contractive", input_shape=(28, 28, 1), latent_dim=3000, weight=1.0, penalty="exact", loss="bernoulli"
     ),
     dataset="mnist",
-    epochs=30,
+    epochs=20,
     batch_size=256,
     learning_rate=1e-3,
     metrics=("linear_error", "mse"),

@@ -1,4 +1,4 @@
-"""Denoising autoencoder on MNIST, 2000 units, half of the pixels masked."""
+"""Denoising autoencoder on MNIST, 3000 rectified units, half of the pixels masked."""
 
 from zoo.training import Recipe, run
 
@@ -7,14 +7,14 @@ RECIPE = Recipe(
     model=dict(
         variant="dae",
         input_shape=(28, 28, 1),
-        latent_dim=2000,
+        latent_dim=3000,
         noise="masking",
         level=0.5,
-        code_activation="sigmoid",
+        code_activation="relu",
         loss="bernoulli",
     ),
     dataset="mnist",
-    epochs=30,
+    epochs=20,
     batch_size=256,
     learning_rate=1e-3,
     metrics=("linear_error", "mse"),
