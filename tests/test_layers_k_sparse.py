@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
+from tiny import tiny
 
 from zoo.errors import ZooError
 from zoo.layers.k_sparse import KSparseCode, keep_largest
@@ -30,15 +31,26 @@ def test_the_gradient_flows_through_the_kept_alone():
     np.testing.assert_array_equal(tape.gradient(loss, code), 2 * (kept.numpy() != 0))
 
 
-def test_alpha_keeps_more_when_encoding():
+def test_alpha_keeps_more_in_the_features_by_their_excess():
     layer, h = KSparseCode(20, k=4, alpha=1.5), CODE[:, :10]
-    assert np.all(np.count_nonzero(layer(h, training=True), axis=1) == 4)
-    assert np.all(np.count_nonzero(layer(h, training=False), axis=1) == 6)
-    np.testing.assert_array_equal(layer.code(h), layer(h, training=False))
+    code, features = ops.convert_to_numpy(layer(h)), ops.convert_to_numpy(layer.features(h))
+    assert np.all(np.count_nonzero(code, axis=1) == 4)
+    assert np.all(np.count_nonzero(features, axis=1) == 6)
+    np.testing.assert_array_equal(layer.code(h), code)
+    linear = np.sort(h @ ops.convert_to_numpy(layer.dense.kernel), axis=1)[:, ::-1]
+    np.testing.assert_allclose(np.sort(features, axis=1)[:, ::-1][:, :6], linear[:, :6] - linear[:, 6:7], rtol=1e-4, atol=1e-5)
 
 
 def test_alpha_never_asks_for_more_units_than_there_are():
-    assert KSparseCode(20, k=15, alpha=3).k_encoding == 20
+    layer = KSparseCode(20, k=15, alpha=3)
+    assert np.all(np.count_nonzero(layer.features(CODE[:, :10]), axis=1) == 19)
+
+
+def test_the_two_layers_start_as_each_others_transpose():
+    model = tiny("ksparse_mlp", hidden=())
+    kernel = ops.convert_to_numpy(model.bottleneck.dense.kernel)
+    np.testing.assert_allclose(np.linalg.norm(kernel, axis=0), 1, rtol=1e-5)
+    np.testing.assert_array_equal(ops.convert_to_numpy(model.decoder.backbone.stages[0].kernel), kernel.T)
 
 
 @pytest.mark.parametrize("k", [0, 21])

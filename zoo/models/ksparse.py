@@ -3,6 +3,9 @@
 x̂ = W₂ supp_k(W₁x + b₁) + b₂
 """
 
+import keras
+from keras import ops
+
 from zoo.layers.k_sparse import KSparseCode
 from zoo.models._assemble import assemble, configuration, shallow
 
@@ -18,12 +21,25 @@ def build(
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: units of the code.
-        k: units that stay in training.
-        alpha: factor on `k` when encoding.
+        k: units that stay.
+        alpha: factor on `k` for the features.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
-    return assemble(
-        backbone, input_shape, KSparseCode(latent_dim, k, alpha), loss, shallow(backbone, backbone_options), config
-    )
+    options = shallow(backbone, backbone_options)
+    model = assemble(backbone, input_shape, KSparseCode(latent_dim, k, alpha), loss, options, config)
+    if backbone == "mlp" and not tuple(options["hidden"]):
+        _tie(model)
+    return model
+
+
+def _tie(model):
+    """Start the two layers as each other's transpose, units of length one: the paper ties them for good.
+
+    From unrelated starts most units never win, and never learn.
+    """
+    (decoder,) = [layer for layer in model.decoder.backbone.stages if isinstance(layer, keras.layers.Dense)]
+    kernel = model.bottleneck.dense.kernel
+    kernel.assign(kernel / ops.norm(kernel, axis=0, keepdims=True))
+    decoder.kernel.assign(ops.transpose(kernel))
