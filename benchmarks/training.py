@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 NETS = {
     "mlp": dict(about="VAE 784-500-50-500-784, Bernoulli, batch 100", shape=(28, 28, 1), batch=100, images=30_000),
@@ -25,7 +26,9 @@ CONTENDERS = {
     "mlp": ("zoo", "torch", "pythae"),
     "conv": ("zoo", "torch", "torch-channels-last", "pythae"),
 }
+LABELS = {"zoo": "**here**", "torch": "PyTorch loop", "torch-channels-last": "PyTorch loop, channels last", "pythae": "pythae"}
 EPOCHS = 3
+BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 
 
 def images(net):
@@ -187,31 +190,59 @@ def turn(net, contender):
     return {"speed": steps * NETS[net]["batch"] * (len(ends) - 1) / (ends[-1] - ends[0]), "parameters": parameters}
 
 
+def measure(net, rounds):
+    """The median, least and most images a second of every contender, and its parameters."""
+    results = {contender: [] for contender in CONTENDERS[net]}
+    for _ in range(rounds):
+        for contender in results:
+            command = [sys.executable, __file__, "--turn", net, contender]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                sys.exit(f"{net} of {contender} failed:\n{done.stderr}")
+            results[contender].append(json.loads(done.stdout.splitlines()[-1]))
+    table = {}
+    for contender, turns in results.items():
+        speeds = [turn["speed"] for turn in turns]
+        table[contender] = (statistics.median(speeds), min(speeds), max(speeds), turns[0]["parameters"])
+    return table
+
+
+def as_markdown(tables, rounds):
+    """The tables of all nets, as README shows them."""
+    cores = len(os.sched_getaffinity(0))
+    lines = [f"{cores} cores of a CPU, images a second, median of {rounds} turns (least to most).", ""]
+    lines += ["| net | trained by | images/s | here over it |", "|---|---|---|---|"]
+    for net, table in tables.items():
+        for contender, (median, least, most, parameters) in table.items():
+            about = f"{NETS[net]['about']}; {parameters:,} parameters" if contender == "zoo" else ""
+            ratio = f"{table['zoo'][0] / median:.2f}" if contender != "zoo" else ""
+            lines.append(f"| {about} | {LABELS[contender]} | {median:,.0f} ({least:,.0f} to {most:,.0f}) | {ratio} |")
+    return "\n".join(lines)
+
+
+def write_readme(text):
+    """Put the tables between README's markers."""
+    path = Path(__file__).parents[1] / "README.md"
+    head, found, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, closed, tail = rest.partition(END)
+    if not (found and closed):
+        sys.exit(f"{path} does not say where the table goes, expected {BEGIN} and {END}.")
+    path.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}", encoding="utf-8")
+
+
 def main():
     flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     flags.add_argument("--rounds", type=int, default=3, help="turns of every contender (3)")
+    flags.add_argument("--readme", action="store_true", help="write the tables into README.md")
     flags.add_argument("--turn", nargs=2, metavar=("NET", "CONTENDER"), help=argparse.SUPPRESS)
     arguments = flags.parse_args()
     if arguments.turn:
         print("\n" + json.dumps(turn(*arguments.turn)))
         return
-    for net, spec in NETS.items():
-        results = {contender: [] for contender in CONTENDERS[net]}
-        for _ in range(arguments.rounds):
-            for contender in results:
-                command = [sys.executable, __file__, "--turn", net, contender]
-                done = subprocess.run(command, capture_output=True, text=True)
-                if done.returncode:
-                    sys.exit(f"{net} of {contender} failed:\n{done.stderr}")
-                results[contender].append(json.loads(done.stdout.splitlines()[-1]))
-        medians = {c: statistics.median(r["speed"] for r in turns) for c, turns in results.items()}
-        print(f"\n{net}: {spec['about']}; {len(os.sched_getaffinity(0))} cores, {arguments.rounds} turns each")
-        print(f"{'':22}{'images/s':>10}{'least':>10}{'most':>10}{'here over it':>14}{'parameters':>13}")
-        for contender, turns in results.items():
-            speeds = [r["speed"] for r in turns]
-            ratio = medians["zoo"] / medians[contender]
-            row = f"{medians[contender]:>10,.0f}{min(speeds):>10,.0f}{max(speeds):>10,.0f}{ratio:>14.2f}"
-            print(f"{contender:22}{row}{turns[0]['parameters']:>13,}", flush=True)
+    text = as_markdown({net: measure(net, arguments.rounds) for net in NETS}, arguments.rounds)
+    print(text)
+    if arguments.readme:
+        write_readme(text)
 
 
 if __name__ == "__main__":
