@@ -96,7 +96,7 @@ class TestLogisticMixture:
         nll = value(loss, self.LEVELS.reshape(256, 1, 1, 1), np.tile(outputs, (256, 1, 1, 1)))
         assert np.exp(-nll.astype(np.float64)).sum() == pytest.approx(1, abs=1e-4)
 
-    def test_colour_matches_the_formula_of_pixelcnn_plus_plus(self):
+    def test_colour_matches_the_formula_of_pixelcnn_plus_plus_on_deviations(self):
         k, n = 4, 5
         x = rng.integers(0, 256, (n, 3, 2, 3))
         x[0, 0, 0], x[1, 0, 0], x[2, 1, 1] = 0, 255, (0, 128, 255)
@@ -112,8 +112,8 @@ class TestLogisticMixture:
             for j in range(k):
                 mean = [
                     means[j, 0],
-                    means[j, 1] + coefficient[j, 0] * value_[0],
-                    means[j, 2] + coefficient[j, 1] * value_[0] + coefficient[j, 2] * value_[1],
+                    means[j, 1] + coefficient[j, 0] * (value_[0] - means[j, 0]),
+                    means[j, 2] + coefficient[j, 1:] @ (value_[:2] - means[j, :2]),
                 ]
                 mass = 1.0
                 for c in range(3):

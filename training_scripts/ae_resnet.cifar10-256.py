@@ -15,7 +15,7 @@ RECIPE = Recipe(
     ),
     dataset="cifar10",
     start="pca",
-    epochs=5,
+    epochs=3,
     batch_size=100,
     learning_rate=1e-3,
     warmup_epochs=0.3,

@@ -184,7 +184,8 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
     """-log p(x|z) of 256-level pixels under a mixture of discretized logistics, in nats an image.
 
     As in PixelCNN++ (Salimans, Karpathy, Chen & Kingma 2017, arXiv:1701.05517), green's mean depends linearly on red, and
-    blue's on red and green, with coefficients that the decoder gives. Outputs a pixel: `mixtures` logits, then for every
+    blue's on red and green, with coefficients that the decoder gives. Here they act on how far red and green lie from their
+    own means: the same family, but the means are those of the image, and one coefficient fits all pixels. Outputs a pixel: `mixtures` logits, then for every
     mixture and channel a mean (in -1..1), a log scale and, for colour, a coefficient a pair of channels.
     """
 
@@ -217,7 +218,7 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
         logits, means, scales, coefficients = self._split(outputs)
         x = ops.expand_dims(x * 2 - 1, 3)
         if coefficients is not None:
-            red, green = x[..., :1], x[..., 1:2]
+            red, green = x[..., :1] - means[..., :1], x[..., 1:2] - means[..., 1:2]
             a, b, c = coefficients[..., :1], coefficients[..., 1:2], coefficients[..., 2:]
             means = means + ops.concatenate([ops.zeros_like(a), a * red, b * red + c * green], axis=-1)
         centred = x - means
@@ -231,13 +232,8 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
         return -_sum(ops.logsumexp(log_mass, axis=-1))
 
     def to_image(self, outputs):
-        logits, means, _, coefficients = self._split(outputs)
+        logits, means, _, _ = self._split(outputs)
         weights = ops.expand_dims(ops.softmax(logits, axis=-1), -1)
-        if coefficients is not None:
-            red = means[..., :1]
-            green = means[..., 1:2] + coefficients[..., :1] * red
-            blue = means[..., 2:] + coefficients[..., 1:2] * red + coefficients[..., 2:] * green
-            means = ops.concatenate([red, green, blue], axis=-1)
         return ops.clip((ops.sum(weights * means, axis=3) + 1) / 2, 0.0, 1.0)
 
     def shift(self, outputs, image):
