@@ -16,7 +16,7 @@ RECIPE = Recipe(
     ),
     dataset="cifar10",
     start="pca",
-    epochs=3,
+    epochs=2,
     batch_size=100,
     learning_rate=1e-3,
     warmup_epochs=0.3,
