@@ -8,7 +8,7 @@ RECIPE = Recipe(
         variant="contractive", input_shape=(28, 28, 1), latent_dim=3000, weight=0.3, penalty="exact", loss="bernoulli"
     ),
     dataset="mnist",
-    epochs=20,
+    epochs=6,
     batch_size=256,
     learning_rate=1e-3,
     metrics=("linear_error", "mse"),
