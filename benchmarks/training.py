@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 NETS = {
-    "mlp": dict(about="VAE 784-500-50-500-784, Bernoulli, batch 100", shape=(28, 28, 1), batch=100, images=30_000),
+    "mlp": dict(about="VAE 784-500-50-500-784, Bernoulli, batch 100", shape=(28, 28, 1), batch=100, images=60_000),
     "conv": dict(about="autoencoder 32-64-128 filters, 128 latents, MSE, batch 128", shape=(32, 32, 3), batch=128, images=6_400),
 }
 CONTENDERS = {
