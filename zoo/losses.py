@@ -185,8 +185,10 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
 
     As in PixelCNN++ (Salimans, Karpathy, Chen & Kingma 2017, arXiv:1701.05517), green's mean depends linearly on red, and
     blue's on red and green, with coefficients that the decoder gives. Here they act on how far red and green lie from their
-    own means: the same family, but the means are those of the image, and one coefficient fits all pixels. Outputs a pixel: `mixtures` logits, then for every
-    mixture and channel a mean (in -1..1), a log scale and, for colour, a coefficient a pair of channels.
+    own means: the same family, but the means are those of the image, and one coefficient fits all pixels.
+
+    Outputs a pixel: `mixtures` logits, then for every mixture and channel a mean (in -1..1), a log scale and, for colour, a
+    coefficient a pair of channels.
     """
 
     is_likelihood = True
