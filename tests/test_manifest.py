@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -211,13 +212,12 @@ def test_an_interrupted_write_leaves_the_old_manifest(tmp_path, monkeypatch):
     manifest.write_entry("ae_mlp.mnist", ENTRY, tmp_path)
     before = (tmp_path / "manifest.json").read_bytes()
 
-    def full(self, text, **kwargs):
-        with open(self, "w") as file:
-            file.write(text[:20])
+    def full(file):
+        os.truncate(file, 20)
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(ZooError, match=r"could not be written to .* \(No space left on device\)"):
             manifest.write_entry("vae_mlp.mnist", ENTRY, tmp_path)
     assert (tmp_path / "manifest.json").read_bytes() == before and names_in(tmp_path) == ["manifest.json"]

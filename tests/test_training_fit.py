@@ -15,8 +15,9 @@ from tiny_recipe import MODEL, main, tiny_recipe
 
 import zoo
 from zoo.autoencoder import Autoencoder
+from zoo.files import write_atomically
 from zoo.training import fit as training
-from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, write_atomically
+from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
 from zoo.training.fit import fit
 
 

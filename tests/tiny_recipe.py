@@ -56,7 +56,7 @@ def main(folder, arrays, moment):
         calls = []
         callbacks.StopOnNaN.on_train_batch_end = lambda self, batch, logs=None: calls.append(batch) or (len(calls) == 6 and die())
     elif moment == "write":
-        callbacks.os.fsync = lambda file: os.truncate(file, 1000) or die()
+        os.fsync = lambda file: os.truncate(file, 1000) or die()
     fit.fit(tiny_recipe(), np.load(arrays), folder)
 
 

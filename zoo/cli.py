@@ -8,12 +8,8 @@ import os
 import sys
 
 from zoo import registry
+from zoo.arguments import Parser
 from zoo.errors import ZooError, suggest
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise ZooError(f"{message}; see '{self.prog} --help'.")
 
 
 def main(argv=None):
@@ -73,8 +69,8 @@ def _run(argv):
 
 
 def _parser():
-    parser = _Parser(prog="zoo", description="Pretrained autoencoders for Keras.")
-    commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
+    parser = Parser(prog="zoo", description="Pretrained autoencoders for Keras.")
+    commands = parser.add_subparsers(metavar="COMMAND", parser_class=Parser)
 
     def command(name, run, text):
         sub = commands.add_parser(name, help=text, description=text)
@@ -196,11 +192,12 @@ def _source(arguments):
 
 def _stream(arguments, source, shape):
     from zoo.data import sources
+    from zoo.images import picture_shape
 
     return sources.stream(
         source,
         arguments.batch_size,
-        shape if len(shape) == 3 and shape[-1] in (1, 3) else None,
+        picture_shape(shape),
         split=arguments.split,
         data_dir=arguments.data_dir,
         resize=arguments.resize,
@@ -329,7 +326,9 @@ def _sample(arguments):
 
 
 def _needs_pictures(model):
-    if len(model.data_shape) != 3 or model.data_shape[-1] not in (1, 3):
+    from zoo.images import picture_shape
+
+    if picture_shape(model.data_shape) is None:
         raise ZooError(f"the outputs of this model have shape {model.data_shape}, expected 1 or 3 channels to write pictures.")
 
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from zoo.errors import ZooError, suggest
+from zoo.files import write_atomically
 
 SCHEMA = 1
 _FILE = "manifest.json"
@@ -64,7 +65,7 @@ def write_entry(name, entry, directory):
             manifest["weights"][name] = {**entry, "revision": revision}
             # Sets by name, so that the file hardly changes; what an entry holds in the order of its recipe.
             manifest["weights"] = dict(sorted(manifest["weights"].items()))
-            _replace(directory / _FILE, _as_text(name, manifest))
+            write_atomically(directory / _FILE, _as_text(name, manifest).encode())
     except OSError as error:
         raise ZooError(f"the manifest entry {name!r} could not be written to {directory} ({error.strerror}).") from None
 
@@ -76,15 +77,6 @@ def _as_text(name, manifest):
         raise ZooError(
             f"the manifest entry {name!r} holds what JSON cannot ({error}), expected finite numbers and text."
         ) from None
-
-
-def _replace(path, text):
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_all(directory):

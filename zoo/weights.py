@@ -19,6 +19,7 @@ import zoo
 from zoo import manifest, registry
 from zoo.errors import ZooError
 from zoo.fetch import fault, locate, places
+from zoo.files import write_atomically
 
 _CONFIG, _ARRAYS = "config.json", "weights.safetensors"
 _SCHEMA = 1
@@ -90,16 +91,7 @@ def save_arrays(model, path, half=False):
         path: of the file, replaced whole.
         half: store float32 as float16; refused where a value would overflow.
     """
-    _write_whole(Path(path), _serialize(model, half))
-
-
-def _write_whole(path, data):
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, _serialize(model, half))
 
 
 def _serialize(model, half):
@@ -158,7 +150,7 @@ def publish(model, name, directory, half=False):
     data = _serialize(model, half)
     digest = hashlib.sha256(data).hexdigest()
     path = Path(directory) / f"{name}-{digest[:8]}.safetensors"
-    _write_whole(path, data)
+    write_atomically(path, data)
     return {"file": path.name, "sha256": digest, "bytes": len(data)}
 
 

@@ -1,11 +1,11 @@
 """`zoo evaluate NAME`: measure a model, and hold it against its card."""
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
 from zoo import manifest, weights
+from zoo.arguments import Parser
 from zoo.data import sources
 from zoo.errors import ZooError, suggest
 from zoo.evaluation.measure import measure, names, repeat
@@ -16,13 +16,8 @@ _PROBES = {"linear": "linear_error", "knn": "knn_error"}
 _SHOWN = 16
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise ZooError(f"{message}; see '{self.prog} --help'.")
-
-
 def _parser():
-    parser = _Parser(prog="zoo evaluate", description="Measure a model on its test split; by default what its card states.")
+    parser = Parser(prog="zoo evaluate", description="Measure a model on its test split; by default what its card states.")
     parser.add_argument("name", help="of a weight set, or the folder of a saved model")
     parser.add_argument(
         "--check", action="store_true", help="measure all that the card states again; exit code 1 if a value is off"

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.files import write_atomically
 from zoo.images import check_images, is_image_shape, picture_shape
 from zoo.inference import apply_in_batches
 
@@ -153,10 +154,7 @@ def _write_png(picture, path):
         raise ZooError(f"got the file {path}, expected a name that ends in .png.")
     picture = np.pad(picture, ((_GAP, 0), (_GAP, 0), (0, 0)), constant_values=_WHITE)
     data = tf.io.encode_png(np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)).numpy()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
+        write_atomically(path, data)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise ZooError(f"cannot write the picture {path}: {error.strerror}.") from None

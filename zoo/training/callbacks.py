@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import math
-import os
 import time
 import zipfile
 from pathlib import Path
@@ -13,21 +12,7 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
-
-
-def write_atomically(path, data):
-    """Write bytes to `path` so that it holds either all of them or what it held before."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+from zoo.files import write_atomically
 
 
 class Checkpoint(keras.callbacks.Callback):

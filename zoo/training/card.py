@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zoo import manifest
 from zoo.errors import ZooError
-from zoo.training.callbacks import write_atomically
+from zoo.files import write_atomically
 
 _BEGIN, _END = "<!-- weights: begin -->", "<!-- weights: end -->"
 

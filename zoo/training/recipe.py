@@ -1,6 +1,5 @@
 """A recipe: everything that decides what a weight set becomes, as data. And `run`, which every training script ends with."""
 
-import argparse
 import dataclasses
 import hashlib
 import importlib.util
@@ -10,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.arguments import Parser
 from zoo.errors import ZooError, suggest
 
 _PRECISIONS = ("float32", "mixed_bfloat16")
@@ -124,14 +124,9 @@ def load_recipe(name):
     return module.RECIPE
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise ZooError(f"{message}; see '{self.prog} --help'.")
-
-
 def parser(prog):
     """The flags of a training script and of `zoo train`; what it cannot read is a `ZooError`."""
-    flags = _Parser(prog=prog, description="Train a weight set from its recipe.")
+    flags = Parser(prog=prog, description="Train a weight set from its recipe.")
     flags.add_argument("--epochs", type=int)
     flags.add_argument("--batch-size", type=int)
     flags.add_argument("--learning-rate", type=float)
@@ -176,7 +171,7 @@ def main(name, argv):
     if name != "--all":
         run(load_recipe(name), argv, prog=f"zoo train {name}")
         return 0
-    parent = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parent = Parser(add_help=False, allow_abbrev=False)
     parent.add_argument("--run-dir", default="runs")
     given, rest = parent.parse_known_args(argv)
     for chosen in recipes():
