@@ -223,9 +223,10 @@ class Autoencoder(keras.Model):
         return apply_in_batches(self, self._reconstruct, check_images(x, self.data_shape), batch_size)
 
     def _reconstruct(self, x):
-        return self.decoder(self._code(x))
+        return self.decoder(self.code(x))
 
-    def _code(self, x):
+    def code(self, x):
+        """The code (N, *code_shape) that the decoder reads, a tensor, of images (N, *input_shape): no chance, no corruption."""
         return self.bottleneck.code(self.encoder.backbone(to_unit(x, self.compute_dtype)))
 
     def sample(self, n, seed=0, batch_size=256):
@@ -239,5 +240,5 @@ class Autoencoder(keras.Model):
         return apply_in_batches(self, self._anomaly_score, check_images(x, self.data_shape), batch_size)
 
     def _anomaly_score(self, x):
-        parameters = ops.cast(self.decoder.backbone(self._code(x)), "float32")
+        parameters = ops.cast(self.decoder.backbone(self.code(x)), "float32")
         return self.reconstruction_loss.call(to_unit(x, "float32"), parameters)

@@ -12,23 +12,23 @@ def apply_in_batches(model, function, x, batch_size):
     The last batch is padded, so that the compiled function sees one shape only.
     """
     batch_size = min(batch_size, len(x))
-    compiled = _compiled(model, function)
+    run = _kept(model, function)
     out = []
     for start in range(0, len(x), batch_size):
         batch = x[start : start + batch_size]
         count = len(batch)
         if count < batch_size:
             batch = np.concatenate([batch, np.repeat(batch[-1:], batch_size - count, axis=0)])
-        out.append(np.asarray(keras.ops.convert_to_numpy(compiled(batch)), dtype=np.float32)[:count])
+        out.append(np.asarray(keras.ops.convert_to_numpy(run(batch)), dtype=np.float32)[:count])
     return np.concatenate(out)
 
 
-def _compiled(model, function):
+def _kept(model, function):
     """`function`, compiled by the backend and kept on the model for the next call."""
     cache = model.__dict__.setdefault("_zoo_compiled", {})
     key = function.__name__
     if key not in cache:
-        cache[key] = _compile(model, function)
+        cache[key] = compiled(model, function)
     return cache[key]
 
 
@@ -38,7 +38,8 @@ def forget_compiled(model):
     model.predict_function = None
 
 
-def _compile(model, function):
+def compiled(model, function):
+    """`function(inputs)`, built from the layers of `model`, compiled by the backend; later training shows in it."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf

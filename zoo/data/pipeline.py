@@ -1,6 +1,8 @@
 """Images in memory to batches for training. Batch number k is a function of the seed and k alone, so that a run can go on
 from any step as if it had never stopped."""
 
+import math
+
 import numpy as np
 
 from zoo.errors import ZooError, suggest
@@ -79,7 +81,31 @@ def _flip(x, seed):
     return tf.where(chosen, x[:, :, ::-1], x)
 
 
-TRANSFORMS = {"binarize": _binarize, "flip": _flip}
+def _affine(x, seed):
+    """Every second image, on average, turned by up to 10 degrees, sheared and scaled by up to a tenth; what comes in is black."""
+    import tensorflow as tf
+
+    count, (height, width) = tf.shape(x)[0], x.shape[1:3]
+    unit = tf.random.stateless_uniform((5, count), seed, -1.0, 1.0)
+    angle, shear, wide, high = unit[0] * (math.pi / 18), unit[1] / 10, 1 + unit[2] / 10, 1 + unit[3] / 10
+    # Rows of the map from a place in the new image to the place in the old one: turn, then shear, then scale.
+    a, b = wide * (tf.cos(angle) + shear * tf.sin(angle)), wide * (shear * tf.cos(angle) - tf.sin(angle))
+    c, d = high * tf.sin(angle), high * tf.cos(angle)
+    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+    right, down = middle_x - a * middle_x - b * middle_y, middle_y - c * middle_x - d * middle_y
+    zero = tf.zeros_like(a)
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=_unit(x),
+        transforms=tf.stack([a, b, right, c, d, down, zero, zero], axis=1),
+        output_shape=(height, width),
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+        fill_value=0.0,
+    )
+    return tf.where(unit[4][:, None, None, None] < 0, moved, _unit(x))
+
+
+TRANSFORMS = {"binarize": _binarize, "flip": _flip, "affine": _affine}
 
 
 def hold_out(images, count):

@@ -68,7 +68,7 @@ def _checked(images, source):
 
 
 def kind_of(source):
-    """"tfds", "array" or "folder"; `ZooError` for what is none."""
+    """ "tfds", "array" or "folder"; `ZooError` for what is none."""
     path = Path(source)
     if path.is_dir():
         return "folder"

@@ -9,7 +9,7 @@ from keras import ops
 from zoo.data.transforms import binarize
 from zoo.errors import ZooError
 from zoo.images import check_images, to_unit
-from zoo.inference import _compile
+from zoo.inference import compiled
 
 # Numbers that the decoder gives out in one call, about: what keeps the working set at some tens of megabytes.
 _NUMBERS_A_CALL = 4_000_000
@@ -56,7 +56,7 @@ def _reduce(model, images, k, seed):
     block = min(len(images), max(1, at_once // k))
     counts = [min(k, at_once)] * (k // min(k, at_once))
     counts += [k - sum(counts)] if k > sum(counts) else []
-    weigh = {count: _compile(model, _weigher(model, count)) for count in set(counts)}
+    weigh = {count: compiled(model, _weigher(model, count)) for count in set(counts)}
     seeds = keras.random.SeedGenerator(seed)
     found = []
     for start in range(0, len(images), block):

@@ -63,7 +63,7 @@ def unclipped_mse(model, images):
         )
 
     def linear_outputs(x):
-        return model.decoder.backbone(model._code(x))
+        return model.decoder.backbone(model.code(x))
 
     total = 0.0
     for start in range(0, len(images), _BLOCK):

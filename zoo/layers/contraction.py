@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from zoo.layers.code import DenseCode, flatten
+from zoo.layers.gradients import vector_jacobian_product
 
 
 class ContractiveSigmoidCode(DenseCode):
@@ -51,28 +52,6 @@ def squared_jacobian_norm(function, x, seed):
         x: inputs (N, ...).
         seed: a `SeedGenerator`.
     """
-    code, pull = _vector_jacobian_product(function, x)
+    code, pull = vector_jacobian_product(function, x)
     v = keras.random.normal(ops.shape(code), dtype=code.dtype, seed=seed)
     return code, ops.sum(ops.square(ops.cast(flatten(pull(v)), "float32")), axis=-1)
-
-
-def _vector_jacobian_product(function, x):
-    """`function(x)` and v -> vᵀJ, itself differentiable; the one thing here that keras.ops does not have."""
-    backend = keras.backend.backend()
-    if backend == "jax":
-        import jax
-
-        code, pull = jax.vjp(function, x)
-        return code, lambda v: pull(v)[0]
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            code = function(x)
-        return code, lambda v: tape.gradient(code, x, output_gradients=v)
-    import torch
-
-    x = x.detach().requires_grad_(True)
-    code = function(x)
-    return code, lambda v: torch.autograd.grad(code, x, v, create_graph=True)[0]

@@ -48,12 +48,16 @@ class GaussianCode(Bottleneck):
 
     def call(self, h, training=None):
         mean, log_variance = self.posterior(h)
-        kl = 0.5 * ops.mean(ops.square(mean) + ops.exp(log_variance) - 1 - log_variance, axis=0)
+        kl = ops.mean(divergence(mean, log_variance), axis=0)
         if self.free_bits:
             kl = ops.maximum(kl, self.free_bits)
         self.charge(self.beta * self._warmup(training) * ops.sum(kl))
+        return ops.cast(self.draw(mean, log_variance), self.compute_dtype)
+
+    def draw(self, mean, log_variance):
+        """One draw (N, D), float32, from the posterior of each row, through which gradients reach it."""
         noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
-        return ops.cast(mean + ops.exp(0.5 * log_variance) * noise, self.compute_dtype)
+        return mean + ops.exp(0.5 * log_variance) * noise
 
     def _warmup(self, training):
         # Validation prices the divergence in full: its loss is the bound itself.
@@ -75,3 +79,8 @@ class GaussianCode(Bottleneck):
 
     def sample_prior(self, n, seed):
         return np.random.default_rng(seed).standard_normal((n, *self.code_shape), dtype=np.float32)
+
+
+def divergence(mean, log_variance):
+    """KL(N(mean, exp(log_variance)) || N(0, 1)) of every variable, same shape, in nats."""
+    return 0.5 * (ops.square(mean) + ops.exp(log_variance) - 1 - log_variance)

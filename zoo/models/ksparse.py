@@ -12,9 +12,7 @@ from zoo.models._assemble import assemble, configuration, shallow
 BACKBONES = ("mlp", "conv", "resnet")
 
 
-def build(
-    backbone="mlp", input_shape=(28, 28, 1), latent_dim=1000, k=25, alpha=1.0, loss="mse", **backbone_options
-):
+def build(backbone="mlp", input_shape=(28, 28, 1), latent_dim=1000, k=25, alpha=1.0, loss="mse", **backbone_options):
     """A linear code of `latent_dim` units of which the `k` largest stay.
 
     Args:

@@ -1,0 +1,25 @@
+"""Gradients inside the forward pass, on every backend; the one thing that keras.ops does not have."""
+
+import keras
+
+
+def vector_jacobian_product(function, x):
+    """`function(x)` and v -> vᵀJ, itself differentiable."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        code, pull = jax.vjp(function, x)
+        return code, lambda v: pull(v)[0]
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            code = function(x)
+        return code, lambda v: tape.gradient(code, x, output_gradients=v)
+    import torch
+
+    x = x.detach().requires_grad_(True)
+    code = function(x)
+    return code, lambda v: torch.autograd.grad(code, x, v, create_graph=True)[0]
