@@ -10,6 +10,7 @@ import sys
 from zoo import registry
 from zoo.arguments import Parser
 from zoo.errors import ZooError, suggest
+from zoo.quiet import load_quietly
 
 
 def main(argv=None):
@@ -52,12 +53,11 @@ def _run(argv):
         raise ZooError(f"there is no command {argv[0]!r}.{suggest(argv[0], commands)} There are {', '.join(commands)}.")
     # These two have flags of their own, kept where they are used.
     if argv[:1] == ["train"] and not {"-h", "--help"} & set(argv[1:2]) and len(argv) > 1:
-        _load_quietly()
         from zoo.training.recipe import main as train
 
         return train(argv[1], argv[2:])
     if argv[:1] == ["evaluate"]:
-        _load_quietly()
+        load_quietly()
         from zoo.evaluation.evaluate import main as evaluate
 
         return evaluate(argv[1:])
@@ -241,27 +241,10 @@ def _load(name):
         from zoo import manifest
 
         manifest.entry(name)
-    _load_quietly()
+    load_quietly()
     from zoo import weights
 
     return weights.load(name)
-
-
-def _load_quietly():
-    """Import TensorFlow with the standard error closed: its first notes to developers obey no setting."""
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow" or "tensorflow" in sys.modules:
-        return
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        import tensorflow
-
-        tensorflow.config.list_physical_devices()
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _write_rows(arguments, function_of, columns, what):
@@ -340,7 +323,7 @@ def _verify(arguments):
         raise ZooError("there are no weight sets to verify: the manifest has none.")
     for name in names:
         manifest.entry(name)
-    _load_quietly()
+    load_quietly()
     from zoo import weights
 
     bad = 0

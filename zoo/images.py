@@ -53,6 +53,12 @@ def check_images(x, input_shape):
     return x.astype(np.float32, copy=False)
 
 
+def unit_array(images, dtype=np.float32):
+    """An array of images in 0..1 and float `dtype`: uint8 is divided by 255, floats are taken as they are."""
+    images = np.asarray(images)
+    return np.divide(images, 255, dtype=dtype) if images.dtype == np.uint8 else images.astype(dtype, copy=False)
+
+
 def assert_unit(x):
     """Stop the graph when a tensor of float images (N, H, W, C) goes beyond 1, as uint8 images cast by Keras do.
 

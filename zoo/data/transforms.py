@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from zoo.images import unit_array
+
 
 def binarize(images, seed):
     """Every pixel drawn once from a Bernoulli of its value: (N, ...), uint8 or floats 0..1, to float32 of zeros and ones.
@@ -9,5 +11,5 @@ def binarize(images, seed):
     The dynamic binarization of training (Burda et al. 2016, arXiv:1509.00519), held still by `seed` so that it can be repeated.
     """
     images = np.asarray(images)
-    chance = images.astype(np.float32) / 255 if images.dtype == np.uint8 else images
-    return (np.random.default_rng(seed).random(images.shape, dtype=np.float32) < chance).astype(np.float32)
+    drawn = np.random.default_rng(seed).random(images.shape, dtype=np.float32)
+    return (drawn < unit_array(images)).astype(np.float32)

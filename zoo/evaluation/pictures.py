@@ -7,7 +7,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.files import write_atomically
-from zoo.images import check_images, is_image_shape, picture_shape
+from zoo.images import check_images, is_image_shape, picture_shape, unit_array
 from zoo.inference import apply_in_batches
 
 _GAP = 2
@@ -30,7 +30,7 @@ def side_by_side(model, images, path, columns=16):
     """
     _check(model)
     images = check_images(images, model.data_shape)
-    stages = [_float(images)]
+    stages = [unit_array(images)]
     if model.corruption is not None:
         stages.append(_corrupted(model.corruption, stages[0]))
     # Past `reconstruct`, which takes no values outside 0..1, as noise has: the model is shown what it was trained on.
@@ -109,10 +109,6 @@ def _check(model):
         raise ZooError(f"pictures need a model of images (height, width, channels), got inputs of shape {model.data_shape}.")
     if picture_shape(model.data_shape) is None:
         raise ZooError(f"pictures need 1 or 3 channels, got {model.data_shape[-1]}.")
-
-
-def _float(images):
-    return images.astype(np.float32) / 255 if images.dtype == np.uint8 else images
 
 
 def _corrupted(corruption, images):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.images import check_images, is_image_shape
+from zoo.images import check_images, is_image_shape, unit_array
 from zoo.inference import apply_in_batches
 from zoo.losses import ReconstructionLoss
 
@@ -29,7 +29,7 @@ def reconstruction_metrics(model, images):
     sse, similarity = [], []
     for start in range(0, len(images), _BLOCK):
         block = images[start : start + _BLOCK]
-        x, made = unit(block), model.reconstruct(block).astype(np.float64)
+        x, made = unit_array(block, np.float64), model.reconstruct(block).astype(np.float64)
         sse.append(np.square(x - made).reshape(len(x), -1).sum(axis=1))
         if with_ssim:
             similarity.append(ssim(x, made))
@@ -68,13 +68,8 @@ def unclipped_mse(model, images):
     total = 0.0
     for start in range(0, len(images), _BLOCK):
         block = check_images(images[start : start + _BLOCK], model.data_shape)
-        total += np.square(unit(block) - apply_in_batches(model, linear_outputs, block, 256)).sum()
+        total += np.square(unit_array(block, np.float64) - apply_in_batches(model, linear_outputs, block, 256)).sum()
     return float(total / (len(images) * np.prod(model.data_shape)))
-
-
-def unit(images):
-    """Images as float64 0..1: uint8 is divided by 255."""
-    return images / 255.0 if images.dtype == np.uint8 else images.astype(np.float64)
 
 
 def ssim(x, y):

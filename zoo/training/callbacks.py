@@ -1,6 +1,7 @@
 """What happens beside `fit`: a checkpoint that a killed run goes on from, early stopping, a stop on NaN, logs."""
 
 import csv
+import importlib.util
 import io
 import json
 import math
@@ -168,24 +169,8 @@ class StopOnNaN(keras.callbacks.Callback):
             )
 
 
-class TensorBoardLog(keras.callbacks.Callback):
-    """Writes every epoch's history to `folder` for TensorBoard.
-
-    Keras's own asks for the package `tensorboard`, which TensorFlow no longer brings; to write events TensorFlow suffices.
-    """
-
-    def __init__(self, folder):
-        super().__init__()
-        self.folder = folder
-        self._writer = None
-
-    def on_epoch_end(self, epoch, logs=None):
-        import tensorflow as tf
-        from tensorflow.core.framework.summary_pb2 import SummaryMetadata
-
-        scalars = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="scalars"))
-        self._writer = self._writer or tf.summary.create_file_writer(str(self.folder))
-        with self._writer.as_default():
-            for name, value in (logs or {}).items():
-                tf.summary.write(name, tf.constant(value, tf.float32), step=epoch + 1, metadata=scalars)
-        self._writer.flush()
+def tensorboard_log(folder):
+    """The callback that writes every epoch's history to `folder` for TensorBoard; `ZooError` where its package is missing."""
+    if importlib.util.find_spec("tensorboard") is None:
+        raise ZooError("TensorBoard logs need the package tensorboard; pip install 'autoencoder-zoo[tensorboard]'.")
+    return keras.callbacks.TensorBoard(folder, write_graph=False)

@@ -11,7 +11,7 @@ from zoo.data import sources
 from zoo.data.pipeline import fixed_batches, hold_out, training_batches
 from zoo.errors import ZooError
 from zoo.images import check_images, picture_shape
-from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, TensorBoardLog
+from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, tensorboard_log
 from zoo.training.optimizers import optimizer
 from zoo.training.pca import linear_path, start_from_pca
 
@@ -79,7 +79,7 @@ def fit(recipe, images, folder, tensorboard=False):
         begin(recipe, model, images, folder)
     callbacks = [StopOnNaN(), *([stopping] if stopping else []), checkpoint]
     if tensorboard:
-        callbacks.append(TensorBoardLog(folder / _TENSORBOARD))
+        callbacks.append(tensorboard_log(folder / _TENSORBOARD))
     if not checkpoint.stopped:
         # With no epochs left this only ends what fit ends: the moving average becomes the weights.
         left = (recipe.epochs - done) * steps

@@ -4,9 +4,9 @@
 import dataclasses
 
 import keras
-import numpy as np
 
 from zoo.errors import ZooError
+from zoo.images import unit_array
 from zoo.layers.code import DenseCode
 
 
@@ -28,8 +28,7 @@ def pretrain(model, images, recipe, folder):
     from zoo.training.fit import fit
 
     encoders, decoders = dense_layers(model)
-    x = np.asarray(images).reshape(len(images), -1)
-    x = x.astype(np.float32) / 255 if x.dtype == np.uint8 else x
+    x = unit_array(images).reshape(len(images), -1)
     for depth, (encoder, decoder) in enumerate(zip(encoders, reversed(decoders)), 1):
         activation = keras.activations.serialize(encoder.activation)
         layer = dataclasses.replace(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from zoo.arguments import Parser
 from zoo.errors import ZooError, suggest
+from zoo.quiet import load_quietly
 
 _PRECISIONS = ("float32", "mixed_bfloat16")
 _STARTS = ("random", "pca", "layerwise")
@@ -150,6 +151,8 @@ def run(recipe, argv=None, prog=None):
         arguments = vars(parser(prog).parse_args(argv))
         changed = {f.name: arguments.pop(f.name) for f in dataclasses.fields(Recipe) if f.name in arguments}
         recipe = dataclasses.replace(recipe, **{key: value for key, value in changed.items() if value is not None})
+        # What flags and names have wrong is said before this, at once.
+        load_quietly()
         from zoo.training.fit import train
 
         return train(recipe, **arguments)
