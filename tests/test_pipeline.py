@@ -16,7 +16,7 @@ def batches(images=NUMBERED, batch_size=5, seed=0, first=0, steps=14, transforms
 
 
 @pytest.mark.parametrize("first", (1, 4, 13))
-@pytest.mark.parametrize("transforms", ((), ("flip", "binarize")))
+@pytest.mark.parametrize("transforms", ((), ("flip", "binarize"), ("affine",)))
 def test_a_run_goes_on_from_any_step(first, transforms):
     whole = batches(transforms=transforms)
     np.testing.assert_array_equal(batches(first=first, steps=14 - first, transforms=transforms), whole[first:])
@@ -70,6 +70,30 @@ def test_flip_mirrors_about_half_of_the_images():
     assert {tuple(row) for row in seen} == {(7, 0), (0, 7)}
     # Five standard errors of a thousand fair coins.
     assert abs((seen[:, 1] == 7).mean() - 0.5) < 5 * 0.5 / np.sqrt(1000)
+
+
+def centroids(images):
+    """Centres of mass (N, 2), right and down of the middle, of images (N, H, W, 1)."""
+    mass = images[..., 0] / images.sum(axis=(1, 2, 3))[:, None, None]
+    down, right = (np.arange(side) - (side - 1) / 2 for side in images.shape[1:3])
+    return np.stack([mass.sum(axis=1) @ right, mass.sum(axis=2) @ down], axis=1)
+
+
+def test_affine_moves_half_of_the_images_about_their_middle():
+    dots = np.zeros((2, 31, 31, 1), np.uint8)
+    dots[0, 15, 15] = dots[1, 15, 25] = 255
+    seen = batches(dots, batch_size=2, steps=500, transforms=("affine",)).reshape(-1, 31, 31, 1)
+    assert seen.dtype == np.float32 and 0 <= seen.min() and seen.max() <= 1
+    where = centroids(seen)
+    middle = np.linalg.norm(where, axis=1) < 5
+    assert np.abs(where[middle]).max() < 0.2, "the middle stays"
+    right, down = where[~middle].T
+    moved = np.abs(right - 10) + np.abs(down) > 1e-6
+    # Five standard errors of five hundred fair coins.
+    assert len(moved) == 500 and abs(moved.mean() - 0.5) < 5 * 0.5 / np.sqrt(500)
+    # A turn of 10 degrees takes the dot 1.7 up or down, a scale of a tenth 1.1 to the side; half a pixel for the grid.
+    assert 8.5 < right.min() < 9.5 and 10.5 < right.max() < 12
+    assert -2.5 < down.min() < -1 and 1 < down.max() < 2.5
 
 
 def test_vectors_go_through():
