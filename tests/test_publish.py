@@ -14,6 +14,7 @@ from zoo.evaluation import evaluate
 from zoo.evaluation.measure import repeat
 from zoo.training import card, publish
 from zoo.training import fit as training
+from zoo.training.readme import render
 
 NAME = "vae_mlp.digits"
 VAE = dict(variant="vae", input_shape=(8, 8, 1), latent_dim=3, hidden=(16,), loss="bernoulli")
@@ -203,21 +204,32 @@ def test_restart_begins_anew_and_removes_only_what_a_run_wrote(dataset, tmp_path
 # -- README's table
 
 
-def test_the_table_is_rendered_between_its_markers(published, tmp_path):
+BLOCKS = "".join(f"<!-- {block}: begin -->\n{{0}}\n<!-- {block}: end -->\n" for block in ("weights", "gallery", "variants"))
+
+
+def test_the_tables_are_rendered_between_its_markers(published, tmp_path):
     folder, entry = published
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
     readme = tmp_path / "README.md"
-    readme.write_text("# Title\n\n<!-- weights: begin -->\nold numbers\n<!-- weights: end -->\n\nThe end.\n")
-    card.render(tmp_path)
+    readme.write_text(f"# Title\n\n{BLOCKS.format('old numbers')}\nThe end.\n")
+    shown = tmp_path / "weights" / "cards" / f"{NAME}.samples.png"
+    shown.parent.mkdir()
+    shown.write_bytes(b"")
+    render(tmp_path)
     text = readme.read_text()
     assert text.startswith("# Title\n\n<!-- weights: begin -->\n| weights |")
-    assert text.endswith("<!-- weights: end -->\n\nThe end.\n")
+    assert text.endswith("<!-- variants: end -->\n\nThe end.\n")
     assert "old numbers" not in text
-    (row,) = (line for line in text.splitlines() if f"[`{NAME}`](weights/cards/{NAME}.md)" in line)
-    assert f"mse {card.number(entry['metrics']['mse']['value'])}" in row and "mse 0.05: a guess" in row
+    in_weights, in_variants = (line for line in text.splitlines() if f"[`{NAME}`](weights/cards/{NAME}.md)" in line)
+    for row in (in_weights, in_variants):
+        assert f"mse {card.number(entry['metrics']['mse']['value'])}" in row and "mse 0.05: a guess" in row
+    variant = entry["config"]["variant"]
+    assert in_variants.startswith(f"| `{variant}` | {zoo.registry.variants()[variant]} |")
+    assert {line.split("|")[1].strip(" `") for line in text.splitlines() if line.startswith("| `")} == {*zoo.registry.variants()}
+    assert f"![Samples of {NAME}](weights/cards/{NAME}.samples.png)" in text
     assert (tmp_path / "weights" / "cards" / f"{NAME}.md").read_text().startswith(f"# {NAME}\n")
-    card.render(tmp_path)
+    render(tmp_path)
     assert readme.read_text() == text
 
 
@@ -225,6 +237,7 @@ def test_the_table_is_rendered_between_its_markers(published, tmp_path):
     "text",
     [
         "Title\n",
+        "<!-- weights: begin -->\n<!-- weights: end -->\n",
         "Title\n<!-- weights: begin -->\nthe rest\n",
         "Title\n<!-- weights: end -->\nthe rest\n",
         "<!-- weights: end -->\n<!-- weights: begin -->\n",
@@ -234,6 +247,6 @@ def test_the_table_is_rendered_between_its_markers(published, tmp_path):
 def test_a_readme_without_its_markers_is_left_alone(text, tmp_path):
     (tmp_path / "weights").mkdir()
     (tmp_path / "README.md").write_text(text)
-    with pytest.raises(zoo.ZooError, match="expected <!-- weights: begin --> and <!-- weights: end -->"):
-        card.render(tmp_path)
+    with pytest.raises(zoo.ZooError, match="expected <!-- [a-z]+: begin --> and <!-- [a-z]+: end -->"):
+        render(tmp_path)
     assert (tmp_path / "README.md").read_text() == text

@@ -1,15 +1,8 @@
-"""Cards and README's table: text rendered from the manifest, never edited by hand.
-
-`python -m zoo.training.card` renders every card in `weights/cards/` and the table in `README.md` again.
-"""
+"""Cards: text rendered from the manifest, never edited by hand."""
 
 from pathlib import Path
 
-from zoo import manifest
-from zoo.errors import ZooError
 from zoo.files import write_atomically
-
-_BEGIN, _END = "<!-- weights: begin -->", "<!-- weights: end -->"
 
 
 def write_card(name, entry, folder):
@@ -68,40 +61,6 @@ def card(name, entry, folder):
     return "\n".join(lines) + "\n"
 
 
-def table(entries):
-    """README's table of weight sets, as Markdown."""
-    lines = ["| weights | size | measured on the test split | to hold it against |", "|---|---|---|---|"]
-    for name, entry in sorted(entries.items()):
-        anchor = entry.get("anchor") or {}
-        values = {metric: f"{metric} {number(result['value'])}" for metric, result in entry["metrics"].items()}
-        measured = ", ".join(f"**{text}**" if metric == anchor.get("metric") else text for metric, text in values.items())
-        against = f"{anchor['metric']} {number(anchor['value'])}: {anchor['source']}" if anchor else ""
-        size = entry["bytes"] / 1e6
-        lines.append(f"| [`{name}`](weights/cards/{name}.md) | {size:.1f} MB | {measured} | {against} |")
-    return "\n".join(lines)
-
-
-def render(root):
-    """Render all cards and README's table, between its two markers, under the checkout `root` from its manifest.
-
-    Raises:
-        ZooError: when README lacks the markers; nothing is written.
-    """
-    root = Path(root)
-    entries = manifest.read(root / "weights")
-    readme = root / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    head, _, rest = text.partition(_BEGIN)
-    _, found, tail = rest.partition(_END)
-    if not found or text.count(_BEGIN) != 1 or text.count(_END) != 1:
-        raise ZooError(f"{readme} does not say where its table of weights goes, expected {_BEGIN} and {_END}, once each.")
-    cards = root / "weights" / "cards"
-    cards.mkdir(parents=True, exist_ok=True)
-    for name, entry in entries.items():
-        write_card(name, entry, cards)
-    write_atomically(readme, f"{head}{_BEGIN}\n{table(entries)}\n{_END}{tail}".encode())
-
-
 def shape(values):
     """(28, 28, 1) as it is written in text."""
     return f"(N, {', '.join(map(str, values))})"
@@ -110,10 +69,3 @@ def shape(values):
 def number(value):
     """A measured value to four significant digits."""
     return f"{value:.4g}"
-
-
-if __name__ == "__main__":
-    try:
-        render(Path(__file__).parents[2])
-    except ZooError as fault:
-        raise SystemExit(f"zoo: {fault}") from None

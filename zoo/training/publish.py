@@ -20,7 +20,11 @@ from zoo.training.card import write_card
 _GOLDEN = {"seed": 0, "n": 4, "tolerance": 1e-3}
 
 # What is known of the data sets that recipes use by name: TFDS keeps no machine-readable licence of these two.
-_DATA_LICENCES = {"mnist": "CC BY-SA 3.0", "cifar10": "none stated by its authors; published for research use"}
+_DATA_LICENCES = {
+    "mnist": "CC BY-SA 3.0",
+    "cifar10": "none stated by its authors; published for research use",
+    "sprites": "Apache-2.0: rendered by the zoo",
+}
 
 
 def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None):
@@ -121,7 +125,7 @@ def golden(model):
 def has_prior(model):
     """Whether the variant can be sampled from."""
     try:
-        model.bottleneck.sample_prior(1, 0)
+        model.sample(1)
     except zoo.ZooError:
         return False
     return True
