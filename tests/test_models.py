@@ -14,7 +14,22 @@ from tiny import tiny
 import zoo
 from zoo import registry
 from zoo.errors import ZooError
-from zoo.layers import code, contraction, gaussian, k_sparse, sparsity, winner_take_all
+from zoo.layers import (
+    capacity,
+    code,
+    contraction,
+    dip,
+    finite_scalar,
+    flow_posterior,
+    gaussian,
+    gumbel,
+    k_sparse,
+    mmd,
+    sparsity,
+    total_correlation,
+    vector_quantizer,
+    winner_take_all,
+)
 from zoo.models.contractive import StochasticContractiveAutoencoder
 from zoo.weights import load_arrays, save_arrays
 
@@ -104,18 +119,40 @@ def test_trains_in_bfloat16(name, images, policy):
 _exact_contraction = functools.partial(tiny, "contractive_mlp", penalty="exact", hidden=())
 IDEAS = {
     "ae": lambda m: type(m.bottleneck) is code.DenseCode and m.corruption is None and m.bottleneck.loss_names == (),
+    "annealed_vae": lambda m: type(m.bottleneck) is capacity.CapacityCode and m.bottleneck.c_max == 25.0,
+    "beta_tc_vae": lambda m: type(m.bottleneck) is total_correlation.TotalCorrelationCode and m.bottleneck.beta == 6.0,
     "beta_vae": lambda m: type(m.bottleneck) is gaussian.GaussianCode and m.bottleneck.beta == 4.0,
     "contractive": lambda m: type(m) is StochasticContractiveAutoencoder
     and type(m.bottleneck) is contraction.ContractiveCode
     and type(_exact_contraction().bottleneck) is contraction.ContractiveSigmoidCode,
     "dae": lambda m: type(m.bottleneck) is code.DenseCode and m.corruption.level == 0.3,
+    "dip_vae": lambda m: type(m.bottleneck) is dip.InferredPriorCode and m.bottleneck.lambda_d == 100.0,
+    "fsq_vae": lambda m: type(m.bottleneck) is finite_scalar.FiniteScalarCode and m.bottleneck.code_count == 12,
+    "gumbel_vae": lambda m: type(m.bottleneck) is gumbel.GumbelCode and m.bottleneck.code_count == 4,
+    "info_vae": lambda m: type(m.bottleneck) is mmd.InfoCode and (m.bottleneck.alpha, m.bottleneck.lambda_) == (0, 1000),
+    "iwae": lambda m: (type(m).__name__, m.samples, m.groups) == ("ImportanceWeightedAutoencoder", 3, 1),
+    "miwae": lambda m: (type(m).__name__, m.samples, m.groups) == ("ImportanceWeightedAutoencoder", 2, 2),
+    "ciwae": lambda m: (type(m).__name__, m.samples, m.beta) == ("CombinationAutoencoder", 3, 0.5),
+    "piwae": lambda m: (type(m).__name__, m.samples, m.groups) == ("PartiallyImportanceWeightedAutoencoder", 2, 2),
     "ksparse": lambda m: type(m.bottleneck) is k_sparse.KSparseCode,
+    "ladder_vae": lambda m: m.bottleneck.loss_names == ("kl_1", "kl_2", "kl_3") and len(m.bottleneck.starts) == 2,
     "linear": lambda m: type(m.bottleneck) is code.DenseCode and m.encoder.feature_layers == ["code"],
+    "rq_vae": lambda m: type(m.bottleneck) is vector_quantizer.ResidualVectorQuantizer and m.bottleneck.depth == 2,
     "sparse": lambda m: type(m.bottleneck) is sparsity.KLSparseCode
     and type(tiny("sparse_mlp", penalty="l1").bottleneck) is sparsity.L1Code,
     "stacked": lambda m: type(m.bottleneck) is code.DenseCode
     and len(zoo.create("stacked", input_shape=(4, 4, 1)).encoder.feature_layers) == 4,
     "vae": lambda m: type(m.bottleneck) is gaussian.GaussianCode and (m.bottleneck.beta, m.bottleneck.free_bits) == (1, 0),
+    "vae_iaf": lambda m: (
+        type(m.bottleneck) is flow_posterior.FlowCode
+        and [type(f).__name__ for f in m.bottleneck.flow.flows] == ["GatedAutoregressive", "Reverse", "GatedAutoregressive"]
+    ),
+    "vae_lin_nf": lambda m: (
+        type(m.bottleneck) is flow_posterior.FlowCode
+        and [type(f).__name__ for f in m.bottleneck.flow.flows] == ["Planar", "Radial"]
+    ),
+    "vq_vae": lambda m: type(m.bottleneck) is vector_quantizer.VectorQuantizer,
+    "wae_mmd": lambda m: type(m.bottleneck) is mmd.WassersteinCode,
     "wta": lambda m: type(m.bottleneck)
     is (winner_take_all.SpatialWinnerTakeAll if "conv" in m.name else winner_take_all.LifetimeWinnerTakeAll),
 }

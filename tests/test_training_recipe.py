@@ -35,10 +35,12 @@ def test_a_recipe_takes_two_steps(name, tmp_path, monkeypatch):
     assert recipe.name == name == f"{recipe.model['variant']}_{recipe.model.get('backbone', 'mlp')}.{name.partition('.')[2]}"
     check(recipe.metrics)
     pretrain = min(1, recipe.start_epochs)
-    small = dataclasses.replace(recipe, batch_size=4, epochs=1, start_epochs=pretrain, validation=0, patience=None)
+    labelled = min(recipe.labelled, 4) if isinstance(recipe.labelled, int) else recipe.labelled
+    few = dict(batch_size=4, epochs=1, start_epochs=pretrain, validation=0, patience=None, labelled=labelled)
+    small = dataclasses.replace(recipe, **few)
     shape = recipe.model["input_shape"]
     images = np.random.default_rng(0).integers(0, 256, (8, *shape)).astype("uint8")
-    model, checkpoint = training.fit(small, images, tmp_path)
+    model, checkpoint = training.fit(small, images, tmp_path, labels=np.arange(8) % 2)
     assert int(model.optimizer.iterations) == 2
     assert model.data_shape == shape
     (row,) = checkpoint.rows

@@ -5,7 +5,25 @@ import inspect
 
 _BACKBONE = {"mlp": {"hidden": (16,)}, "conv": {"filters": (4, 8)}, "resnet": {"filters": (4, 8), "blocks": 1}}
 # What a variant needs besides to fit the small backbones; a new variant without such needs has no entry.
-_VARIANT = {"contractive": {"penalty": "stochastic"}, "ksparse": {"k": 2}, "wta": {"rate": 0.25, "pool": 2, "atom": 3}}
+_VARIANT = {
+    "contractive": {"penalty": "stochastic"},
+    "ksparse": {"k": 2},
+    "aae": {"discriminator": (16,)},
+    "factor_vae": {"discriminator": (16,)},
+    "vae_iaf": {"n_made": 2, "made_hidden": (8,), "context_dim": 6},
+    "vae_lin_nf": {"flows": ("planar", "radial")},
+    "ladder_vae": {"rungs": (1, 2), "latents": 2},
+    "iwae": {"k": 3},
+    "miwae": {"m": 2, "k": 2},
+    "piwae": {"m": 2, "k": 2},
+    "ciwae": {"k": 3},
+    "vamp_vae": {"pseudo_inputs": 6},
+    "wta": {"rate": 0.25, "pool": 2, "atom": 3},
+    "vq_vae": {"codes": 8, "groups": 4},
+    "rq_vae": {"codes": 8, "groups": 4, "depth": 2},
+    "fsq_vae": {"levels": (4, 3), "groups": 4},
+    "gumbel_vae": {"codes": 4, "groups": 4},
+}
 
 
 def tiny(name, input_shape=(8, 8, 1), **options):

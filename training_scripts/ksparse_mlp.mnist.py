@@ -4,9 +4,9 @@ from zoo.training import Recipe, run
 
 RECIPE = Recipe(
     name="ksparse_mlp.mnist",
-    model=dict(variant="ksparse", input_shape=(28, 28, 1), latent_dim=4000, k=25, alpha=12.0),
+    model=dict(variant="ksparse", input_shape=(28, 28, 1), latent_dim=4000, k=25, alpha=96.0),
     dataset="mnist",
-    epochs=20,
+    epochs=60,
     batch_size=256,
     learning_rate=1e-3,
     metrics=("linear_error", "mse"),

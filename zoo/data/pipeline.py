@@ -8,7 +8,7 @@ import numpy as np
 from zoo.errors import ZooError, suggest
 
 
-def training_batches(images, batch_size, seed, first_step, steps, transforms=()):
+def training_batches(images, batch_size, seed, first_step, steps, transforms=(), labels=None, labelled_share=0.0):
     """A `tf.data.Dataset` of `steps` batches (batch_size, ...), from batch number `first_step` on.
 
     Every epoch is a new permutation; a batch may end one epoch and begin the next, so that all have one shape.
@@ -20,6 +20,9 @@ def training_batches(images, batch_size, seed, first_step, steps, transforms=())
         first_step: number of the first batch.
         steps: number of batches.
         transforms: names of random transforms, see `TRANSFORMS`, applied in order.
+        labels: integers (N,), -1 where unknown; batches are then mappings {"images": (batch_size, ...), "labels": (batch_size,)}.
+        labelled_share: share of every batch, rounded to whole images, that is drawn from the images with a known label, in
+            permutations of their own, and comes first; the rest is drawn from all.
     """
     import tensorflow as tf
 
@@ -31,18 +34,29 @@ def training_batches(images, batch_size, seed, first_step, steps, transforms=())
     functions = [TRANSFORMS[name] for name in transforms]
     with tf.device("CPU:0"):
         source = tf.constant(images)
-    count = len(images)
+        known = None if labels is None else tf.constant(labels, tf.int32)
+    pool = np.flatnonzero(np.asarray(labels) >= 0) if labels is not None else ()
+    from_pool = round(labelled_share * batch_size)
+    if from_pool and not len(pool):
+        raise ZooError(f"got labelled_share={labelled_share} of images without a label, expected some with one.")
+
+    def shuffled(step, count, size, stream):
+        """The numbers below `count` that batch number `step` takes from an endless row of permutations, `size` a batch."""
+        place = step * size + tf.range(size, dtype=tf.int64)
+        epoch, within = place // count, place % count
+        keys = tf.stack([tf.fill([size], tf.cast(seed, tf.int64)), epoch, stream * tf.ones_like(epoch)], axis=1)
+        # The public wrapper takes one seed for all; here each image goes by the permutation of its own epoch.
+        return tf.raw_ops.RandomIndexShuffle(index=within, seed=keys, max_index=tf.cast(count - 1, tf.int64), rounds=4)
 
     def batch(step):
-        place = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-        epoch, within = place // count, place % count
-        keys = tf.stack([tf.fill([batch_size], tf.cast(seed, tf.int64)), epoch, tf.ones_like(epoch)], axis=1)
-        # The public wrapper takes one seed for all; here each image goes by the permutation of its own epoch.
-        index = tf.raw_ops.RandomIndexShuffle(index=within, seed=keys, max_index=tf.cast(count - 1, tf.int64), rounds=4)
+        index = shuffled(step, len(images), batch_size - from_pool, 1)
+        if from_pool:
+            index = tf.concat([tf.gather(pool, shuffled(step, len(pool), from_pool, 2)), index], axis=0)
         x = tf.gather(source, index)
         for i, function in enumerate(functions):
             x = function(x, tf.stack([tf.cast(seed + i, tf.int64), step]))
-        return tf.ensure_shape(x, (batch_size, *images.shape[1:]))
+        x = tf.ensure_shape(x, (batch_size, *images.shape[1:]))
+        return x if known is None else {"images": x, "labels": tf.ensure_shape(tf.gather(known, index), (batch_size,))}
 
     options = tf.data.Options()
     options.deterministic = True
@@ -51,13 +65,14 @@ def training_batches(images, batch_size, seed, first_step, steps, transforms=())
     return dataset.prefetch(8).with_options(options)
 
 
-def fixed_batches(images, batch_size):
-    """A `tf.data.Dataset` over the first whole batches of `images`, in order: for validation."""
+def fixed_batches(images, batch_size, labels=None):
+    """A `tf.data.Dataset` over the first whole batches of `images`, and `labels` if given, in order: for validation."""
     import tensorflow as tf
 
     batch_size = min(batch_size, len(images))
     usable = len(images) // batch_size * batch_size
-    return tf.data.Dataset.from_tensor_slices(images[:usable]).batch(batch_size, drop_remainder=True).cache()
+    data = images[:usable] if labels is None else {"images": images[:usable], "labels": np.int32(labels[:usable])}
+    return tf.data.Dataset.from_tensor_slices(data).batch(batch_size, drop_remainder=True).cache()
 
 
 def _unit(x):
@@ -113,3 +128,27 @@ def hold_out(images, count):
     if not 0 <= count < len(images):
         raise ZooError(f"got {count} images to hold out of {len(images)}, expected fewer than there are.")
     return (images[: len(images) - count], images[len(images) - count :]) if count else (images, np.empty((0,)))
+
+
+def known_labels(labels, count, seed):
+    """`labels` (N,) with all but `count` of them, as many of each class as of the next, chosen with `seed`, made -1: unknown.
+
+    Args:
+        labels: integers (N,) from 0 on.
+        count: how many to keep; "all" keeps them as they are.
+        seed: of the choice.
+    """
+    labels = np.asarray(labels, np.int32)
+    if count == "all":
+        return labels
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(labels))
+    classes = np.unique(labels)
+    known = np.full_like(labels, -1)
+    for place, name in enumerate(classes):
+        wanted = count // len(classes) + (place < count % len(classes))
+        chosen = order[labels[order] == name][:wanted]
+        if len(chosen) < wanted:
+            raise ZooError(f"got labelled={count}, expected at most {len(chosen)} of class {name}, where {wanted} are wanted.")
+        known[chosen] = name
+    return known

@@ -1,4 +1,4 @@
-"""Images from where people have them: a TFDS name, a .npy or .npz file, or a folder of pictures."""
+"""Images from where people have them: a TFDS name, a .npy or .npz file, a folder of pictures; and `zoo.data.sprites`."""
 
 import contextlib
 import itertools
@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from zoo.data import sprites
 from zoo.errors import ZooError, suggest
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
@@ -40,7 +41,9 @@ def load(source, split="train", data_dir=None, image_shape=None, resize=False, s
 
     Args:
         source: a TFDS name ("mnist"), a `.npy` file of images, a `.npz` file (`images` or `x`, and perhaps `labels` or `y`; or
-            `x_train`, `y_train`, `x_test`, `y_test`), or a folder of pictures, whose sub-folders, if any, are the classes.
+            `x_train`, `y_train`, `x_test`, `y_test`), a folder of pictures, whose sub-folders, if any, are the classes, or
+            "sprites", which is rendered on the spot, see `zoo.data.sprites`: its labels are the shapes, its ids places in the
+            order of all its images.
         split: "train" or "test", or a TFDS slice such as "train[:90%]"; a folder and a single array have but one.
         data_dir: where TFDS data lies or goes; by default TFDS_DATA_DIR, then TFDS's own.
         image_shape: (height, width, channels) that pictures must have; None takes that of the first.
@@ -51,6 +54,8 @@ def load(source, split="train", data_dir=None, image_shape=None, resize=False, s
         ZooError: when there is no such source, or it holds something else than uint8 images, floats 0..1, or finite vectors.
     """
     kind = kind_of(source)
+    if kind == "sprites":
+        return _load_sprites(split)
     if kind == "tfds":
         return _load_tfds(source, split, data_dir)
     if kind == "folder":
@@ -68,10 +73,12 @@ def _checked(images, source):
 
 
 def kind_of(source):
-    """ "tfds", "array" or "folder"; `ZooError` for what is none."""
+    """ "tfds", "array", "folder" or "sprites"; `ZooError` for what is none."""
     path = Path(source)
     if path.is_dir():
         return "folder"
+    if str(source) == sprites.NAME:
+        return "sprites"
     if path.suffix in (".npy", ".npz"):
         if not path.is_file():
             raise ZooError(f"there is no file {path}.")
@@ -91,7 +98,7 @@ def _builder(name, data_dir):
     except Exception as error:  # An assertion, a missing module, a value: TFDS has no error of its own for a bad name.
         reason = _first_line(error)
         if isinstance(error, tfds.core.DatasetNotFoundError) or reason.startswith("Parsing builder name"):
-            near = suggest(name, tfds.list_builders(with_community_datasets=False))
+            near = suggest(name, [*tfds.list_builders(with_community_datasets=False), sprites.NAME])
             raise ZooError(f"there is no folder, file or TFDS data set {name!r}.{near}") from None
         reason = re.sub(r"^Failed to construct dataset .*?}\": ", "", reason)
         raise ZooError(f"TFDS cannot make {name!r}: {reason[:160]}") from None
@@ -176,6 +183,19 @@ def _load_tfds(name, split, data_dir):
     )
 
 
+def _load_sprites(split):
+    places = sprites.split_indices(split)
+    factors = sprites.factors(places)
+    return Data(
+        images=sprites.render(factors),
+        labels=factors[:, 0],
+        ids=[str(place) for place in places],
+        name=sprites.NAME,
+        version=sprites.VERSION,
+        class_names=list(sprites.FACTORS["shape"]),
+    )
+
+
 def _load_array(path, split):
     images, labels = _arrays(path, split)
     return Data(_checked(images, path), labels, [str(i) for i in range(len(images))], path.stem, "")
@@ -257,6 +277,8 @@ def stream(source, batch_size, image_shape, split="test", data_dir=None, resize=
     Arguments and errors are those of `load`; files that were left out are named in `.skipped`.
     """
     kind = kind_of(source)
+    if kind == "sprites":
+        return SpritesStream(split, batch_size)
     if kind == "folder":
         return FolderStream(Path(source), batch_size, image_shape, resize, skip_unreadable)
     if kind == "array":
@@ -279,6 +301,23 @@ class ArrayStream:
         for start in range(0, len(self.images), self.batch_size):
             batch = np.asarray(self.images[start : start + self.batch_size])
             yield [str(start + i) for i in range(len(batch))], batch
+
+
+class SpritesStream:
+    """Batches of `zoo.data.sprites`, rendered as they are asked for."""
+
+    skipped = ()
+
+    def __init__(self, split, batch_size):
+        self.places, self.batch_size = sprites.split_indices(split), batch_size
+
+    def __len__(self):
+        return len(self.places)
+
+    def __iter__(self) -> Iterator:
+        for start in range(0, len(self.places), self.batch_size):
+            places = self.places[start : start + self.batch_size]
+            yield [str(place) for place in places], sprites.render(sprites.factors(places))
 
 
 class TFDSStream:

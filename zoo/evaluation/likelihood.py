@@ -10,6 +10,7 @@ from zoo.data.transforms import binarize
 from zoo.errors import ZooError
 from zoo.images import check_images, to_unit
 from zoo.inference import compiled
+from zoo.layers.importance import log_densities
 
 # Numbers that the decoder gives out in one call, about: what keeps the working set at some tens of megabytes.
 _NUMBERS_A_CALL = 4_000_000
@@ -75,10 +76,8 @@ def _weigher(model, count):
         images, seed = inputs
         h = model.encoder.backbone(to_unit(images, model.compute_dtype))
         z, log_ratio = model.bottleneck.importance_samples(h, count, _Drawn(seed))
-        outputs = model.decoder.backbone(ops.reshape(z, (-1, *z.shape[2:])))
-        x = ops.repeat(to_unit(images, "float32"), count, axis=0)
-        loss = model.reconstruction_loss.call(x, ops.cast(outputs, "float32"))
-        log_weight = log_ratio - ops.reshape(loss, (-1, count))
+        x = to_unit(images, "float32")
+        log_weight = log_ratio + log_densities(model.decoder.backbone, model.reconstruction_loss, x, z)
         return ops.stack([ops.logsumexp(log_weight, axis=1), ops.sum(log_weight, axis=1)])
 
     return weigh

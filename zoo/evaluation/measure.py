@@ -4,9 +4,10 @@ import inspect
 
 import numpy as np
 
-from zoo.data import sources
+from zoo.data import sources, sprites
 from zoo.errors import ZooError, suggest
-from zoo.evaluation import likelihood, probes
+from zoo.evaluation import disentanglement, frechet, likelihood, probes
+from zoo.evaluation.codebook import codebook_counts, codebook_perplexity, codebook_usage
 from zoo.evaluation.pca import pca_mse
 from zoo.evaluation.reconstruction import reconstruction_metrics, unclipped_mse
 from zoo.images import picture_shape
@@ -40,7 +41,7 @@ def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print):
         value = _rounded(measured["value"])
         measured["parameters"] = {**_defaults(name), **given, **measured.get("parameters", {})}
         measured["tolerance"] = _rounded(measured["tolerance"])
-        results[name] = {**measured, "value": value, "split": "test", "seed": seed}
+        results[name] = {"split": "test", **measured, "value": value, "seed": seed}
         subject.progress(f"{name} {value:.6g}")
     return results
 
@@ -116,6 +117,12 @@ class _Subject:
     def probe_inputs(self, layer, pool):
         labels = self.labels("train"), self.labels("test")
         return self.features("train", layer, pool), labels[0], self.features("test", layer, pool), labels[1]
+
+    def factors(self):
+        """What is known of how the data were made."""
+        if sources.kind_of(self.dataset) != "sprites":
+            raise ZooError(f"the factors by which {self.dataset} was made are not known; measure disentanglement on 'sprites'.")
+        return disentanglement.FactorData(sprites.SIZES, sprites.render)
 
     def reconstruction(self):
         return self.once("reconstruction", lambda: reconstruction_metrics(self.model, self.test_images()))
@@ -193,6 +200,16 @@ def _share_tolerance(n):
     return max(1e-3, 2 / n)
 
 
+def _classification_error(subject):
+    """Share of the test images whose most probable class is not theirs, by the model's own classifier."""
+    if not hasattr(subject.model, "classify"):
+        raise ZooError(f"{subject.model.name} has no classifier; measure linear_error, or a model with one, such as m2_vae_mlp.")
+    labels = subject.labels("test")
+    wrong = np.argmax(subject.model.classify(subject.test_images()), axis=1) != labels
+    words = "share of images whose most probable class by the model's own classifier is not theirs"
+    return {"value": float(wrong.mean()), "n": len(labels), "protocol": words, "tolerance": _share_tolerance(len(labels))}
+
+
 def _nll(subject, *, k=5000, n=1000):
     values = -likelihood.log_likelihood(subject.model, subject.test_images(n), k=k, seed=subject.seed)
     words = f"-log p(x) in nats by {k} importance samples (Burda et al. 2016)" + _binarized(subject)
@@ -221,6 +238,88 @@ def _binarized(subject):
     return f", pixels binarized once with seed {subject.seed}" if subject.model.reconstruction_loss.name == "bernoulli" else ""
 
 
+def _codebook(statistic, words, tolerance):
+    def metric(subject):
+        images = subject.test_images()
+        counts = subject.once("codebook", lambda: codebook_counts(subject.model, images))
+        value = statistic(counts)
+        over = f" of {counts.shape[1]}" + (f", mean over {len(counts)} codebooks" if len(counts) > 1 else "")
+        return {"value": value, "n": len(images), "protocol": words + over, "tolerance": tolerance(counts, value)}
+
+    return metric
+
+
+def _frechet_distance(subject, *, encoder=None, layer=None, pool=None, n=10_000):
+    if encoder is None:
+        known = frechet.ENCODERS
+        if subject.dataset not in known:
+            raise ZooError(
+                f"frechet_distance has no encoder of its own for {subject.dataset}, only for {', '.join(known)}; name one, for "
+                "example {'metric': 'frechet_distance', 'encoder': 'ae_conv.mnist'}."
+            )
+        encoder, *depth = known[subject.dataset]
+        layer, pool = (layer, pool) if layer is not None else depth
+    features = subject.once(("looker", encoder, layer, pool), lambda: frechet.encoder_features(encoder, layer, pool))
+    eyes = f"features of {encoder} ({'the code' if layer in (None, 'code') else layer}, pool {pool or 'flatten'})"
+    found = _distance_of_samples(subject, features, eyes, n)
+    return {**found, "parameters": {"encoder": encoder, "layer": layer, "pool": pool}}
+
+
+def _fid(subject, *, n=10_000):
+    features = subject.once("inception", frechet.inception_features)
+    eyes = "features of InceptionV3 of keras.applications (pooled, images resized to 299: not the network of published FIDs)"
+    return _distance_of_samples(subject, features, eyes, n)
+
+
+def _distance_of_samples(subject, features, eyes, n):
+    """The Fréchet distance of `n` samples to the test split, and `floor`, that of as many training images."""
+    if n < 2:
+        raise ZooError(f"got n={n} samples, expected at least 2: one has no covariance.")
+    test, train = features(subject.test_images()), subject.train().images
+    chosen = np.random.default_rng(subject.seed).permutation(len(train))[:n]
+    floor = frechet.frechet_distance(features(train[np.sort(chosen)]), test)
+    value = frechet.frechet_distance(features(subject.model.sample(n, seed=subject.seed)), test)
+    return {
+        "value": value,
+        "n": len(test),
+        "protocol": f"Fréchet distance of {n} samples to the test split, {eyes}; floor is that of {len(chosen)} training images",
+        "floor": _rounded(floor),
+        "tolerance": 0.01 * value + 0.01 * floor,
+    }
+
+
+def _mig(subject, *, n=10_000):
+    found = disentanglement.mig(subject.model.encode, subject.factors(), n=n, seed=subject.seed)
+    words = "mutual information gap (Chen et al. 2018), 20 bins a feature"
+    return _of_factors(found, "mig", n, words, 0.002)
+
+
+def _factor_vae_score(subject, *, votes=10_000, test_votes=5_000):
+    sizes = dict(votes=votes, test_votes=test_votes, seed=subject.seed)
+    found = disentanglement.factor_vae_score(subject.model.encode, subject.factors(), **sizes)
+    words = f"accuracy of majority votes of 64 images (Kim & Mnih 2018), {votes} to fit, {test_votes} to judge"
+    return _of_factors(found, "factor_vae_score", 64 * (votes + test_votes), words, max(0.005, 10 / test_votes))
+
+
+def _sap(subject, *, n=10_000, test_n=5_000):
+    found = disentanglement.sap(subject.model.encode, subject.factors(), n=n, test_n=test_n, seed=subject.seed)
+    words = f"separated attribute predictability (Kumar et al. 2018), linear SVM on {n} images, judged on {test_n}"
+    return _of_factors(found, "sap", n + test_n, words, 0.002)
+
+
+def _dci_disentanglement(subject, *, n=10_000, test_n=5_000):
+    found = disentanglement.dci(subject.model.encode, subject.factors(), n=n, test_n=test_n, seed=subject.seed)
+    words = f"disentanglement of DCI (Eastwood & Williams 2018), gradient boosted trees on {n} images"
+    return _of_factors(found, "disentanglement", n + test_n, words, 0.01)
+
+
+def _of_factors(found, score, n, words, tolerance):
+    """A measurement of `found[score]`; the other single numbers that were found go with it."""
+    beside = {key: _rounded(value) for key, value in found.items() if key != score and not isinstance(value, list)}
+    protocol = f"{words}; factors drawn over the whole data set, as in disentanglement_lib"
+    return {"value": found[score], "n": n, "split": "all", "protocol": protocol, "tolerance": tolerance, **beside}
+
+
 def _mean(values):
     error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
     return {"value": float(values.mean()), "n": len(values), "standard_error": error and _rounded(error)}
@@ -237,9 +336,24 @@ _METRICS = {
     "linear_error": _linear("error"),
     "knn_accuracy": _knn("accuracy"),
     "knn_error": _knn("error"),
+    "classification_error": _classification_error,
     "nll": _nll,
     "elbo": _elbo,
     "bits_per_dim": _bits_per_dim,
+    "mig": _mig,
+    "factor_vae_score": _factor_vae_score,
+    "sap": _sap,
+    "dci_disentanglement": _dci_disentanglement,
+    "frechet_distance": _frechet_distance,
+    "fid": _fid,
+    "codebook_usage": _codebook(
+        codebook_usage,
+        "codes used at least once on the test split, as a share",
+        lambda counts, value: max(5e-3, 2 / counts.shape[1]),
+    ),
+    "codebook_perplexity": _codebook(
+        codebook_perplexity, "exp of the entropy of the frequencies of the codes, out", lambda counts, value: 5e-3 * value
+    ),
 }
 
 

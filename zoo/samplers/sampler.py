@@ -36,6 +36,43 @@ class Sampler:
         raise NotImplementedError
 
 
+class VectorSampler(Sampler):
+    """Base of those that see a code of any shape as a vector. A subclass overrides `fit_vectors` and `draw_vectors`.
+
+    It is fitted to one draw of each image's posterior where the model has one, for that is what its decoder learned to read,
+    and else to the deterministic codes.
+
+    Args:
+        seed: of the posterior's draws, and of everything random in the fit.
+    """
+
+    def __init__(self, seed=0):
+        self.seed = seed
+
+    def fit_codes(self, model, x):
+        z = posterior_draws(model, x, self.seed) if has_posterior(model) else codes(model, x)
+        if len(z) < 2:
+            raise ZooError(f"got {len(z)} image, expected at least 2 to fit {type(self).__name__} to.")
+        self.code_shape = z.shape[1:]
+        self.fit_vectors(z.reshape(len(z), -1))
+
+    def draw(self, n, seed):
+        return np.asarray(self.draw_vectors(n, seed), np.float32).reshape(n, *self.code_shape)
+
+    def fit_vectors(self, z):
+        """Fit to z (N, D), float32 numpy, N >= 2."""
+        raise NotImplementedError
+
+    def draw_vectors(self, n, seed):
+        """`n` vectors (n, D), numpy."""
+        raise NotImplementedError
+
+
+def has_posterior(model):
+    """Whether `posterior_draws` can be had of a model."""
+    return hasattr(model.bottleneck, "importance_samples")
+
+
 def codes(model, x, batch_size=256):
     """The deterministic codes (N, *code_shape), float32 numpy, of images x: for a variational model its posteriors' means."""
     return apply_in_batches(model, model.code, x, batch_size)
@@ -43,7 +80,7 @@ def codes(model, x, batch_size=256):
 
 def posterior_draws(model, x, seed, batch_size=256):
     """One draw of the posterior of every image, (N, *code_shape), float32 numpy; `ZooError` for a model that has none."""
-    if not hasattr(model.bottleneck, "importance_samples"):
+    if not has_posterior(model):
         raise ZooError(f"{model.name} has no posterior to draw from, expected a variational model, such as vae_mlp.")
     generator = keras.random.SeedGenerator(seed)
     drawn = []

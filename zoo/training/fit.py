@@ -5,10 +5,11 @@ import shutil
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from zoo import manifest, registry
 from zoo.data import sources
-from zoo.data.pipeline import fixed_batches, hold_out, training_batches
+from zoo.data.pipeline import fixed_batches, hold_out, known_labels, training_batches
 from zoo.errors import ZooError
 from zoo.images import check_images, picture_shape
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, tensorboard_log
@@ -47,7 +48,7 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
     data = sources.load(
         recipe.dataset, split="train", data_dir=data_dir, image_shape=picture_shape(recipe.model.get("input_shape", ()))
     )
-    model, checkpoint = fit(recipe, data.images, folder, tensorboard)
+    model, checkpoint = fit(recipe, data.images, folder, tensorboard, data.labels)
     return publish(recipe, model, checkpoint.seconds, checkpoint.epoch, data, data_dir, output_dir)
 
 
@@ -60,12 +61,18 @@ def forget(folder):
         forget(layer)
 
 
-def fit(recipe, images, folder, tensorboard=False):
-    """The trained model of a `Recipe` on images (N, ...), and its last `Checkpoint`, which knows the epochs and seconds."""
+def fit(recipe, images, folder, tensorboard=False, labels=None):
+    """The trained model of a `Recipe` on images (N, ...), and its last `Checkpoint`, which knows the epochs and seconds.
+
+    `labels` (N,) are read where the recipe asks for labelled images.
+    """
     folder = Path(folder)
     model = fresh_model(recipe)
     images = check_images(images, model.data_shape)
+    count = len(images)
     images, held_out = hold_out(images, recipe.validation)
+    known = _known(recipe, model, count, labels)
+    known, held_labels = (None, None) if known is None else hold_out(known, recipe.validation)
     if recipe.patience is not None and not len(held_out):
         raise ZooError("got a patience without validation images; set validation to the number to hold out.")
     steps = len(images) // recipe.batch_size
@@ -84,12 +91,14 @@ def fit(recipe, images, folder, tensorboard=False):
         # With no epochs left this only ends what fit ends: the moving average becomes the weights.
         left = (recipe.epochs - done) * steps
         model.fit(
-            training_batches(images, recipe.batch_size, recipe.seed, done * steps, left, recipe.transforms),
+            training_batches(
+                images, recipe.batch_size, recipe.seed, done * steps, left, recipe.transforms, known, recipe.labelled_share
+            ),
             shuffle=False,  # the batches come shuffled
             epochs=recipe.epochs,
             initial_epoch=done,
             steps_per_epoch=steps,
-            validation_data=fixed_batches(held_out, recipe.batch_size) if len(held_out) else None,
+            validation_data=fixed_batches(held_out, recipe.batch_size, held_labels) if len(held_out) else None,
             callbacks=callbacks,
             verbose=1 if os.isatty(1) else 2,
         )
@@ -97,6 +106,27 @@ def fit(recipe, images, folder, tensorboard=False):
         stopping.set_model(model)
         stopping.bring_back_best()
     return model, checkpoint
+
+
+def _known(recipe, model, count, labels):
+    """The labels that the recipe lets the training know, -1 for the others; None for a training without labels."""
+    if not recipe.labelled:
+        return None
+    classes = getattr(model.bottleneck, "classes", None)
+    if classes is None:
+        raise ZooError(f"got labelled={recipe.labelled!r}, but {model.name} learns from no labels; take cvae or m2_vae.")
+    if labels is None:
+        raise ZooError(f"got labelled={recipe.labelled!r}, but the training images have no labels; give a source that has.")
+    labels = np.asarray(labels)
+    if labels.shape != (count,) or labels.min() < 0 or labels.max() >= classes:
+        raise ZooError(
+            f"got labels of shape {labels.shape} from {labels.min()} to {labels.max()}, expected one an image of {count}, "
+            f"from 0 to {classes - 1}; give the model as many classes as there are."
+        )
+    training = len(labels) - recipe.validation
+    # What is held out keeps a label only where all are known: of few labels none is spent on it.
+    held = labels[training:] if recipe.labelled == "all" else np.full(recipe.validation, -1)
+    return np.concatenate([known_labels(labels[:training], recipe.labelled, recipe.seed), held])
 
 
 def fresh_model(recipe):

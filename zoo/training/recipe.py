@@ -15,6 +15,8 @@ from zoo.quiet import load_quietly
 
 _PRECISIONS = ("float32", "mixed_bfloat16")
 _STARTS = ("random", "pca", "layerwise")
+# Fields younger than the first weight sets: at these values they decide nothing, and leave the hash of a recipe as it was.
+_YOUNGER = {"labelled": 0, "labelled_share": 0.0}
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class Recipe:
         clip_norm: largest global norm of the gradient, or None.
         ema: decay of the moving average of the weights that is kept in the end, or None for the last weights.
         transforms: random transforms of the training images, see `zoo.data.pipeline`.
+        labelled: training images whose labels the model sees, as many of each class, chosen with the seed, or "all"; 0 for
+            images alone.
+        labelled_share: share of every batch that is drawn from those, the rest from all images; 0 makes no difference.
         start: how the weights begin: "random"; "pca", the linear path at PCA's solution; "layerwise", greedy pretraining.
         start_epochs: epochs of every layer's pretraining, for "layerwise".
         validation: images held out of the end of the training split.
@@ -61,6 +66,8 @@ class Recipe:
     clip_norm: float | None = None
     ema: float | None = None
     transforms: tuple = ()
+    labelled: int | str = 0
+    labelled_share: float = 0.0
     start: str = "random"
     start_epochs: int = 0
     validation: int = 0
@@ -85,6 +92,10 @@ class Recipe:
         expect("ema", self.ema is None or 0 < self.ema < 1, "a decay between 0 and 1, or None")
         expect("patience", self.patience is None or self.patience >= 1, "at least 1, or None")
         expect("patience", self.patience is None or self.ema is None, "None beside ema: each names other weights to keep")
+        number = isinstance(self.labelled, int) and self.labelled >= 0
+        expect("labelled", number or self.labelled == "all", "a number of images from 0 on, or 'all'")
+        expect("labelled_share", 0 <= self.labelled_share < 1, "a share from 0 on, below 1")
+        expect("labelled_share", not self.labelled_share or self.labelled, "0 where no image is labelled")
         expect("start", self.start in _STARTS, f"one of {', '.join(_STARTS)}")
         expect("start_epochs", self.start_epochs >= (self.start == "layerwise"), "at least 1 for start='layerwise'")
         expect("precision", self.precision in _PRECISIONS, f"one of {', '.join(_PRECISIONS)}")
@@ -96,7 +107,8 @@ class Recipe:
 
     def decides(self):
         """JSON-able mapping of what the trained weights depend on: every field but those that say what is done with them."""
-        return {k: v for k, v in self.as_json().items() if k not in ("metrics", "anchor", "embedded", "half")}
+        idle = {"metrics", "anchor", "embedded", "half"}
+        return {k: v for k, v in self.as_json().items() if k not in idle and (k not in _YOUNGER or v != _YOUNGER[k])}
 
     def sha256(self):
         """Hash of `decides`: the same for two recipes that train the same weights."""

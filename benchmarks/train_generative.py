@@ -1,0 +1,252 @@
+"""Training speed of generative variants, here and in pythae: the same nets and batches, on the same cores, in one run.
+
+    pip install -e . pythae
+    python benchmarks/train_generative.py
+
+Encoders and decoders have the same layers on both sides, which the numbers of parameters show; the rest is each library's own
+way with the variant. Contenders take turns, each in a process of its own, so that none has another's threads or memory beside
+it. A turn trains one epoch to warm up and then times two; what counts is the median of the turns, and what carries over to
+another machine is the ratio. The images are random: speed does not depend on what they show.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+SAMPLES = 8
+_MLP = dict(net="mlp", shape=(28, 28, 1), batch=100, images=12_000, latents=50)
+_CONV = dict(net="conv", shape=(32, 32, 3), batch=64, images=3_200, latents=64)
+VARIANTS = {
+    "vae": dict(about="VAE", **_MLP),
+    "iwae": dict(about=f"IWAE, k = {SAMPLES}", **_MLP),
+    "wae_mmd": dict(about="WAE-MMD", **_MLP),
+    "vq_vae": dict(about="VQ-VAE, 4 x 4 of 512 codes, moving averages", **_CONV),
+    "vae_gan": dict(about="VAE-GAN", **_CONV),
+}
+NETS = {"mlp": "784-500-{latents}-500-784, batch {batch}", "conv": "32-64-128 filters, {latents} numbers a code, batch {batch}"}
+CONTENDERS = ("zoo", "pythae")
+LABELS = {"zoo": "**here**", "pythae": "pythae"}
+EPOCHS = 3
+
+
+def images(spec, count):
+    """Random uint8 images (N, H, W, C)."""
+    import numpy as np
+
+    return np.random.default_rng(0).integers(0, 256, (count, *spec["shape"]), dtype=np.uint8)
+
+
+def train_zoo(variant, count):
+    from zoo.training import Recipe
+    from zoo.training.callbacks import Checkpoint
+    from zoo.training.fit import fit
+
+    spec = VARIANTS[variant]
+    net = dict(hidden=(500,)) if spec["net"] == "mlp" else dict(filters=(32, 64, 128))
+    own = {"iwae": dict(k=SAMPLES)}.get(variant, {})
+    model = dict(variant=variant, backbone=spec["net"], input_shape=spec["shape"], latent_dim=spec["latents"], **net, **own)
+    recipe = Recipe(
+        name=variant, model=model, dataset="", epochs=EPOCHS, batch_size=spec["batch"], metrics=(), schedule="constant"
+    )
+    # Timed is what a training script runs, its checkpoint after every epoch included.
+    ends, original = [], Checkpoint.on_epoch_end
+
+    def on_epoch_end(self, epoch, logs=None):
+        original(self, epoch, logs)
+        ends.append(time.perf_counter())
+
+    Checkpoint.on_epoch_end = on_epoch_end
+    with tempfile.TemporaryDirectory() as folder:
+        model, _ = fit(recipe, images(spec, count), folder)
+    return ends, sum(p.size for p in (*model.encoder.backbone.weights, *model.decoder.weights))
+
+
+def pythae_rooms(variant):
+    """Encoder and decoder of pythae's classes, with the layers of the zoo's."""
+    import torch
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from torch import nn
+
+    spec = VARIANTS[variant]
+    latents = spec["latents"]
+    if spec["net"] == "mlp":
+        body, width = nn.Sequential(nn.Flatten(), nn.Linear(784, 500), nn.ReLU()), 500
+        back = [nn.Linear(latents, 500), nn.ReLU(), nn.Linear(500, 784), nn.Unflatten(1, (1, 28, 28))]
+    else:
+        body, up, width = nn.Sequential(*_down(), *([] if variant == "vq_vae" else [nn.Flatten()])), [], 2048
+        first = [nn.Linear(latents, 2048), nn.ReLU(), nn.Unflatten(1, (128, 4, 4))]
+        for before, after in (((latents if variant == "vq_vae" else 128), 64), (64, 32), (32, 3)):
+            up += [nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1), nn.ReLU()]
+        back = [*([] if variant == "vq_vae" else first), *up[:-1]]
+    squashed = variant in ("vae", "iwae", "vae_gan")
+
+    class Encoder(BaseEncoder):
+        def __init__(self):
+            super().__init__()
+            self.net = body
+            if variant == "vq_vae":
+                self.mean = nn.Conv2d(128, latents, 1)
+            else:
+                self.mean = nn.Linear(width, latents)
+            self.log_variance = nn.Linear(width, latents) if squashed else None
+
+        def forward(self, x):
+            h = self.net(x)
+            if self.log_variance is None:
+                return ModelOutput(embedding=self.mean(h))
+            return ModelOutput(embedding=self.mean(h), log_covariance=self.log_variance(h))
+
+    class Decoder(BaseDecoder):
+        def __init__(self):
+            super().__init__()
+            # Its Bernoulli loss, and its discriminator, take what is between 0 and 1.
+            self.net = nn.Sequential(*back, *([nn.Sigmoid()] if squashed else []))
+
+        def forward(self, z):
+            return ModelOutput(reconstruction=self.net(z))
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    return Encoder(), Decoder()
+
+
+def _down():
+    from torch import nn
+
+    layers = []
+    for before, after in ((3, 32), (32, 64), (64, 128)):
+        layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.ReLU()]
+    return layers
+
+
+def pythae_discriminator():
+    """With the layers of the zoo's, which are those of its encoder; the features are those before the logit."""
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDiscriminator
+    from torch import nn
+
+    class Discriminator(BaseDiscriminator):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(*_down(), nn.Flatten())
+            self.head = nn.Sequential(nn.Linear(2048, 1), nn.Sigmoid())
+            self.depth = 2
+
+        def forward(self, x, output_layer_levels=None):
+            features = self.net(x)
+            if output_layer_levels == [1]:
+                return ModelOutput(embedding_layer_1=features)
+            return ModelOutput(embedding=self.head(features))
+
+    return Discriminator()
+
+
+def train_pythae(variant, count):
+    import torch
+    from pythae import models, trainers
+    from pythae.data.datasets import BaseDataset
+    from pythae.trainers.training_callbacks import TrainingCallback
+
+    spec = VARIANTS[variant]
+    encoder, decoder = pythae_rooms(variant)
+    # The same images as float tensors (N, C, H, W) in memory, converted before the clock runs.
+    x = torch.from_numpy(images(spec, count)).permute(0, 3, 1, 2).contiguous().float() / 255
+    common = dict(input_dim=tuple(x.shape[1:]), latent_dim=spec["latents"])
+    rooms = dict(encoder=encoder, decoder=decoder)
+    if variant == "vae":
+        model = models.VAE(models.VAEConfig(**common, reconstruction_loss="bce"), **rooms)
+    elif variant == "iwae":
+        model = models.IWAE(models.IWAEConfig(**common, reconstruction_loss="bce", number_samples=SAMPLES), **rooms)
+    elif variant == "wae_mmd":
+        model = models.WAE_MMD(models.WAE_MMD_Config(**common), **rooms)
+    elif variant == "vq_vae":
+        model = models.VQVAE(models.VQVAEConfig(**common, num_embeddings=512, use_ema=True), **rooms)
+    else:
+        config = models.VAEGANConfig(**common, reconstruction_layer=1)
+        model = models.VAEGAN(config, **rooms, discriminator=pythae_discriminator())
+
+    ends = []
+
+    class Clock(TrainingCallback):
+        def on_epoch_end(self, training_config, **kwargs):
+            ends.append(time.perf_counter())
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings = dict(output_dir=folder, num_epochs=EPOCHS, per_device_train_batch_size=spec["batch"], no_cuda=True)
+        if variant == "vae_gan":
+            kind, config = (
+                trainers.CoupledOptimizerAdversarialTrainer,
+                trainers.CoupledOptimizerAdversarialTrainerConfig(**settings),
+            )
+        else:
+            kind, config = trainers.BaseTrainer, trainers.BaseTrainerConfig(**settings, learning_rate=1e-3)
+        kind(model, BaseDataset(x, torch.zeros(len(x))), training_config=config, callbacks=[Clock()]).train()
+    parameters = sum(p.numel() for p in (*encoder.net.parameters(), *decoder.parameters()))
+    return ends, parameters
+
+
+def turn(variant, contender, count):
+    """Images a second of one contender, in this process, and the parameters of encoder and decoder without the code's own."""
+    ends, parameters = {"zoo": train_zoo, "pythae": train_pythae}[contender](variant, count)
+    batch = VARIANTS[variant]["batch"]
+    seen = count // batch * batch * (len(ends) - 1)
+    return {"speed": seen / (ends[-1] - ends[0]), "parameters": int(parameters)}
+
+
+def measure(variant, rounds, share):
+    """The median, least and most images a second of every contender, and its parameters."""
+    count = max(2 * VARIANTS[variant]["batch"], int(VARIANTS[variant]["images"] * share))
+    results = {contender: [] for contender in CONTENDERS}
+    for _ in range(rounds):
+        for contender in CONTENDERS:
+            command = [sys.executable, __file__, "--turn", variant, contender, str(count)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                sys.exit(f"{variant} of {contender} failed:\n{done.stderr}")
+            results[contender].append(json.loads(done.stdout.splitlines()[-1]))
+    table = {}
+    for contender, turns in results.items():
+        speeds = [turn["speed"] for turn in turns]
+        table[contender] = (statistics.median(speeds), min(speeds), max(speeds), turns[0]["parameters"])
+    if len({row[-1] for row in table.values()}) != 1:
+        sys.exit(f"{variant}: the nets differ, { ({contender: row[-1] for contender, row in table.items()}) } parameters.")
+    return table
+
+
+def as_markdown(tables, rounds):
+    """The tables of all variants, as README shows them."""
+    cores = len(os.sched_getaffinity(0))
+    lines = [f"{cores} cores of a CPU, images a second, median of {rounds} turns (least to most).", ""]
+    lines += ["| variant | trained by | images/s | here over it |", "|---|---|---|---|"]
+    for variant, table in tables.items():
+        spec = VARIANTS[variant]
+        for contender, (median, least, most, parameters) in table.items():
+            about = f"{spec['about']}, {NETS[spec['net']].format(**spec)}; {parameters:,} parameters beside the code's"
+            ratio = f"{table['zoo'][0] / median:.2f}" if contender != "zoo" else ""
+            shown = about if contender == "zoo" else ""
+            lines.append(f"| {shown} | {LABELS[contender]} | {median:,.0f} ({least:,.0f} to {most:,.0f}) | {ratio} |")
+    return "\n".join(lines)
+
+
+def main():
+    flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    flags.add_argument("--rounds", type=int, default=3, help="turns of every contender (3)")
+    flags.add_argument("--share", type=float, default=1.0, help="of the images of an epoch, for a quick look (1.0)")
+    flags.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    flags.add_argument("--turn", nargs=3, metavar=("VARIANT", "CONTENDER", "IMAGES"), help=argparse.SUPPRESS)
+    arguments = flags.parse_args()
+    if arguments.turn:
+        variant, contender, count = arguments.turn
+        print("\n" + json.dumps(turn(variant, contender, int(count))))
+        return
+    tables = {variant: measure(variant, arguments.rounds, arguments.share) for variant in arguments.variants}
+    print(as_markdown(tables, arguments.rounds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""Convolutional autoencoder with finite scalar quantization on CIFAR-10, an 8 x 8 grid of 8³ = 512 codes: 576 bits an image."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="fsq_vae_conv.cifar10",
+    model=dict(
+        variant="fsq_vae",
+        backbone="conv",
+        input_shape=(32, 32, 3),
+        levels=(8, 8, 8),
+        filters=(64, 128),
+        convs_per_stage=2,
+    ),
+    dataset="cifar10",
+    epochs=28,
+    batch_size=50,
+    learning_rate=1e-3,
+    warmup_epochs=0.2,
+    metrics=("mse", "psnr", "codebook_usage", "codebook_perplexity"),
+    anchor=("mse", 0.0035, "VQ-VAE with an 8 x 8 grid of 512 codes, Sonnet's example"),
+)
+
+if __name__ == "__main__":
+    run(RECIPE)

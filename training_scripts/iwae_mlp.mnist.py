@@ -1,0 +1,20 @@
+"""Importance weighted autoencoder on MNIST, dynamically binarized, 50 draws an image, 50 latents."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="iwae_mlp.mnist",
+    model=dict(
+        variant="iwae", input_shape=(28, 28, 1), latent_dim=50, k=50, hidden=(500, 500), activation="gelu", loss="bernoulli"
+    ),
+    dataset="mnist",
+    transforms=("binarize",),
+    epochs=35,
+    batch_size=100,
+    learning_rate=2e-3,
+    metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
+    anchor=("nll", 84.78, "IWAE with k=50, one stochastic layer, Burda et al. 2016, table 1, on all test images"),
+)
+
+if __name__ == "__main__":
+    run(RECIPE)

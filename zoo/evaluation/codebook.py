@@ -1,0 +1,42 @@
+"""How much of its alphabet a discrete code uses."""
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.images import check_images, to_unit
+from zoo.inference import apply_in_batches
+from zoo.layers.discrete import DiscreteCode
+
+
+def code_indices(model, images, batch_size=256):
+    """Integers (N, *index_shape) below `model.bottleneck.code_count`, of images (N, *input_shape), uint8 or floats 0..1.
+
+    Raises:
+        ZooError: for a model whose code is not discrete.
+    """
+    if not isinstance(model.bottleneck, DiscreteCode):
+        raise ZooError(f"{model.name} has no discrete code, expected a model such as vq_vae, rq_vae, fsq_vae or gumbel_vae.")
+
+    def indices_of_images(x):
+        return model.bottleneck.indices(model.encoder.backbone(to_unit(x, model.compute_dtype)))
+
+    return apply_in_batches(model, indices_of_images, check_images(images, model.data_shape), batch_size).astype(np.int32)
+
+
+def codebook_counts(model, images):
+    """How often each code stands somewhere in the codes of `images`: integers (books, code_count)."""
+    indices, books = code_indices(model, images), model.bottleneck.books
+    indices = indices.reshape(-1, books)
+    return np.stack([np.bincount(indices[:, book], minlength=model.bottleneck.code_count) for book in range(books)])
+
+
+def codebook_usage(counts):
+    """Share of the codes that are used at all, mean over the books, of counts (books, codes)."""
+    return float((counts > 0).mean())
+
+
+def codebook_perplexity(counts):
+    """exp of the entropy of the codes' frequencies, mean over the books: as many codes, used equally, say as much."""
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    entropies = -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=1)
+    return float(np.exp(entropies).mean())

@@ -1,0 +1,15 @@
+"""A change of the order of the variables: between autoregressive flows, so that those first in one come last in the next."""
+
+from keras import ops
+
+from zoo.flows.flow import Flow
+
+
+class Reverse(Flow):
+    """The variables in reverse; stretches nothing, and is its own inverse."""
+
+    def call(self, z, context=None):
+        return ops.flip(z, axis=-1), ops.zeros_like(z[:, 0])
+
+    def inverse(self, z, context=None):
+        return self.call(z)

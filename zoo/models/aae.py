@@ -1,0 +1,39 @@
+"""Adversarial autoencoder: codes that an adversary cannot tell from a prior's draws (Makhzani et al. 2016, arXiv:1511.05644).
+
+loss(x, x̂) - w E log D(z), against a discriminator's -E_p(z) log D(z) - E_q(z) log (1 - D(z))
+"""
+
+from zoo.layers.adversarial import AdversarialCode
+from zoo.models._assemble import assemble, configuration
+
+BACKBONES = ("mlp", "conv", "resnet")
+
+
+def build(
+    backbone="mlp",
+    input_shape=(28, 28, 1),
+    latent_dim=8,
+    weight=20.0,
+    discriminator=(1000, 1000),
+    discriminator_rate=1.0,
+    loss="bernoulli",
+    **backbone_options,
+):
+    """A deterministic code of `latent_dim` units, distributed as a standard normal, from which `sample` draws.
+
+    The paper alternates between reconstruction and the adversary, each with an optimizer of its own; here one step has both, and
+    `weight` says what a code out of place costs beside an image reconstructed badly.
+
+    Args:
+        backbone: "mlp", "conv" or "resnet".
+        input_shape: (height, width, channels), or (features,) for "mlp".
+        latent_dim: units of the code.
+        weight: w, in units of the reconstruction loss.
+        discriminator: units of the discriminator's hidden layers.
+        discriminator_rate: factor on the learning rate of the discriminator, which shares its optimizer with the rest.
+        loss: name of the reconstruction loss, see `zoo.losses`.
+        **backbone_options: see `zoo.backbones`.
+    """
+    config = configuration(build, locals())
+    code = AdversarialCode(latent_dim, weight, tuple(discriminator), discriminator_rate)
+    return assemble(backbone, input_shape, code, loss, backbone_options, config)

@@ -1,0 +1,38 @@
+"""FactorVAE: independent latent variables by a penalty on their total correlation (Kim & Mnih 2018, arXiv:1802.05983).
+
+E_q(z|x) [-log p(x|z)] + KL(q(z|x) || N(0, I)) + γ KL(q(z) || Π_d q(z_d)), the last by an adversary's estimate, in nats an image
+"""
+
+from zoo.layers.factor import FactorCode
+from zoo.models._assemble import assemble, configuration
+
+BACKBONES = ("mlp", "conv", "resnet")
+
+
+def build(
+    backbone="mlp",
+    input_shape=(28, 28, 1),
+    latent_dim=10,
+    gamma=10.0,
+    discriminator=(1000, 1000, 1000, 1000, 1000, 1000),
+    discriminator_rate=1.0,
+    loss="bernoulli",
+    **backbone_options,
+):
+    """`latent_dim` Gaussian latent variables, made independent; the features are their means.
+
+    The paper permutes the codes of a second batch; here they are those of the same one, in one pass.
+
+    Args:
+        backbone: "mlp", "conv" or "resnet".
+        input_shape: (height, width, channels), or (features,) for "mlp".
+        latent_dim: number of latent variables.
+        gamma: γ.
+        discriminator: units of the discriminator's hidden layers.
+        discriminator_rate: factor on the learning rate of the discriminator, which shares its optimizer with the rest.
+        loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
+        **backbone_options: see `zoo.backbones`.
+    """
+    config = configuration(build, locals())
+    code = FactorCode(latent_dim, gamma, tuple(discriminator), discriminator_rate)
+    return assemble(backbone, input_shape, code, loss, backbone_options, config)

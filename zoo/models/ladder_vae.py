@@ -1,0 +1,82 @@
+"""Ladder variational autoencoder: a stack of stochastic layers (Sønderby et al. 2016, arXiv:1602.02282; Child 2021, VDVAE).
+
+E_q(z|x) [-log p(x|z)] + Σ_l E_q KL(q(z_l|z_<l, x) || p(z_l|z_<l)), in nats an image, z_1 the coarsest
+"""
+
+import keras
+from keras import layers
+
+from zoo import backbones, losses
+from zoo.autoencoder import Autoencoder, Decoder, Encoder
+from zoo.backbones.backbone import Backbone
+from zoo.backbones.resize import Crop
+from zoo.errors import ZooError
+from zoo.layers.ladder import BottomUp, Ladder, plan
+from zoo.models._assemble import configuration
+
+BACKBONES = ("conv", "resnet")
+
+
+class LadderEncoder(Encoder):
+    """An encoder whose bottleneck reads every stage of the backbone, not the last alone."""
+
+    def build(self, input_shape):
+        self.bottleneck.build([maps.shape for maps in self.backbone(keras.KerasTensor(input_shape))])
+        self.built = True
+
+
+def build(
+    backbone="conv",
+    input_shape=(28, 28, 1),
+    rungs=2,
+    latents=16,
+    free_bits=0.0,
+    warmup_steps=0,
+    loss="bernoulli",
+    **backbone_options,
+):
+    """A bottom-up backbone, whose every stage feeds `rungs` stochastic layers of the top-down pass at its resolution.
+
+    The top-down pass is as wide as the bottom-up stages. The features are the means of all latents, coarsest first, each
+    averaged over at most 4 x 4 regions; the code is the last state of the pass down.
+
+    Args:
+        backbone: "conv" or "resnet".
+        input_shape: (height, width, channels).
+        rungs: stochastic layers of every stage of the backbone, finest first, or one number for all.
+        latents: maps of latent variables of every stochastic layer.
+        free_bits: nats a map of latents that cost no less when spent less.
+        warmup_steps: training steps over which the weight of the divergences rises from 0 to 1.
+        loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
+        **backbone_options: see `zoo.backbones`; a stage of stride 1 keeps the image's own resolution.
+
+    Raises:
+        ZooError: when `rungs` does not fit the stages, and for a backbone with a linear path.
+    """
+    config = configuration(build, locals())
+    loss, shape = losses.get(loss), tuple(input_shape)
+    pair = backbones.build(backbone, shape, **backbone_options)
+    if pair.linear_path:
+        raise ZooError("a ladder has no one code for a linear path to read; leave linear_path out.")
+    bottleneck = Ladder(plan(rungs, len(pair.encoder.stage_names)), latents, warmup_steps, free_bits)
+    encoder = LadderEncoder(BottomUp(pair.encoder), bottleneck, name="encoder")
+    encoder.build((None, *shape))
+    decoder = Decoder(_head(bottleneck.code_shape, shape, loss.parameters(shape[-1])), loss, name="decoder")
+    model = Autoencoder(encoder, decoder, config=config, name=f"ladder_vae_{backbone}")
+    model.build((None, *shape))
+    model.compile(keras.optimizers.Adam(1e-3))
+    return model
+
+
+def _head(code_shape, image_shape, outputs):
+    """From the last state to the outputs a pixel: up to the image's size, where the state is smaller, and one convolution."""
+    height, width, maps = code_shape
+    stride = max(-(-image_shape[0] // height), -(-image_shape[1] // width))
+    up = []
+    if stride > 1:
+        up = [
+            layers.Activation("silu"),
+            layers.Conv2DTranspose(max(8, maps // 2), stride, strides=stride, padding="same"),
+            Crop(image_shape[:2]),
+        ]
+    return Backbone([*up, layers.Activation("silu"), layers.Conv2D(outputs, 3, padding="same")])

@@ -1,0 +1,86 @@
+"""M2, a classifier that learns from few labels (Kingma et al. 2014, "Semi-supervised learning", arXiv:1406.5298).
+
+L(x, y) = E_q(z|x,y) [-log p(x|y, z)] + KL(q(z|x, y) || N(0, I)) - log p(y) where y is known, and where it is not
+Σ_y q(y|x) (L(x, y) + log q(y|x)); plus α E [-log q(y|x)] over those known
+"""
+
+from keras import ops
+
+from zoo.errors import ZooError
+from zoo.images import check_images, to_unit
+from zoo.inference import apply_in_batches
+from zoo.layers.labelled import SemiSupervisedCode
+from zoo.models._assemble import assemble, configuration
+from zoo.models._labelled import LabelledAutoencoder, check_classes, split
+
+BACKBONES = ("mlp", "conv", "resnet")
+
+
+class SemiSupervisedAutoencoder(LabelledAutoencoder):
+    """Decodes every image under every class, and weighs the reconstruction losses as the bottleneck says."""
+
+    def call(self, x, training=None):
+        images, labels = split(x)
+        h = self.encoder.backbone(to_unit(images, self.compute_dtype))
+        codes, weights = self.bottleneck(h, labels=labels)
+        classes = self.bottleneck.classes
+        outputs = self.decoder.backbone(ops.reshape(codes, (-1, codes.shape[-1])))
+        target = ops.repeat(to_unit(images, "float32"), classes, axis=0)
+        loss = self.reconstruction_loss.call(target, ops.cast(outputs, "float32"))
+        self.bottleneck.charge(ops.mean(ops.sum(weights * ops.reshape(loss, (-1, classes)), axis=-1)))
+        # What a metric compares with the image: the outputs that the classes lead to, as likely as each is.
+        outputs = ops.reshape(outputs, (-1, classes, *outputs.shape[1:]))
+        weights = ops.reshape(ops.cast(weights, outputs.dtype), (-1, classes, *[1] * (len(outputs.shape) - 2)))
+        return ops.sum(weights * outputs, axis=1)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if y is not None or sample_weight is not None:
+            raise ZooError("M2 learns to give back its own input, and weighs all images alike; call fit(images) alone.")
+        values = [ops.cast(value, "float32") for value in self.losses]
+        names = [*self.bottleneck.loss_names, "reconstruction"]
+        if len(values) < len(names):
+            # The dry run with which Keras builds.
+            return super().compute_loss(x=x, y_pred=y_pred, training=training)
+        terms = {**dict(zip(names, values)), "weight_decay": sum(values[len(names) :])}
+        for name, tracker in self._trackers.items():
+            tracker.update_state(terms[name], sample_weight=ops.shape(y_pred)[0])
+        return sum(values)
+
+    def classify(self, x, batch_size=256):
+        """Class probabilities q(y|x), (N, classes), float32 numpy, of images x (N, *input_shape), uint8 or floats 0..1."""
+        return apply_in_batches(self, self._classify, check_images(x, self.data_shape), batch_size)
+
+    def _classify(self, x):
+        return self.bottleneck.belief(self.encoder.backbone(to_unit(x, self.compute_dtype)))
+
+
+def build(
+    backbone="mlp",
+    input_shape=(28, 28, 1),
+    latent_dim=50,
+    classes=10,
+    alpha=0.1,
+    loss="bernoulli",
+    **backbone_options,
+):
+    """`latent_dim` Gaussian latent variables and a class; q(y|x) and q(z|x, y) read one encoder.
+
+    Trains on {"images": (N, ...), "labels": (N,)}, -1 for an unknown label, or on images alone. `classify` gives q(y|x);
+    `sample(n, labels=...)` draws from classes. The code is [z, y].
+
+    Args:
+        backbone: "mlp", "conv" or "resnet".
+        input_shape: (height, width, channels), or (features,) for "mlp".
+        latent_dim: number of Gaussian latent variables.
+        classes: number of labels.
+        alpha: weight of the mean cross-entropy of the labelled images beside an image's bound; the paper's, where the bound
+            is summed over N images and the weight is 0.1 N, is 0.1.
+        loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
+        **backbone_options: see `zoo.backbones`.
+    """
+    config = configuration(build, locals())
+    check_classes(classes)
+    if not alpha >= 0:
+        raise ZooError(f"got alpha={alpha}, expected a weight from 0 on.")
+    code = SemiSupervisedCode(latent_dim, classes, alpha)
+    return assemble(backbone, input_shape, code, loss, backbone_options, config, model=SemiSupervisedAutoencoder)

@@ -1,0 +1,66 @@
+"""Regularized autoencoder, a decoder of small slope: a VAE without noise (Ghosh et al. 2020, arXiv:1903.12436, RAE-GP).
+
+loss(x, D(z)) + β ½ ||z||² + λ ||∂D(z)/∂z||²_F
+"""
+
+import keras
+from keras import ops
+
+from zoo.autoencoder import Autoencoder
+from zoo.images import to_unit
+from zoo.layers.code import flatten
+from zoo.layers.gradients import vector_jacobian_product
+from zoo.layers.regularized import RegularizedCode
+from zoo.models._assemble import assemble, configuration
+
+BACKBONES = ("mlp", "conv", "resnet")
+
+
+class GradientPenaltyAutoencoder(Autoencoder):
+    """Charges λ times an unbiased estimate of the squared Jacobian norm of the decoder's image in the code."""
+
+    def call(self, x, training=None):
+        x = to_unit(x, self.compute_dtype)
+        z = self.bottleneck(self.encoder.backbone(x))
+        outputs, squared = self.decoder_slope(z)
+        self.bottleneck.charge(self.bottleneck.weight * ops.mean(squared))
+        return outputs
+
+    def decoder_slope(self, z):
+        """The decoder's outputs for codes z (N, D), and ||vᵀJ||² (N,), v ~ N(0, I) in the space of images: E ||vᵀJ||² = ||J||²_F.
+
+        One backward pass, whatever the sizes; J is that of the image in 0..1, not of the outputs.
+        """
+        outputs, pull_to_code = vector_jacobian_product(self.decoder.backbone, z)
+        image, pull_to_outputs = vector_jacobian_product(self._image, outputs)
+        v = keras.random.normal(ops.shape(image), seed=self.bottleneck.seed_generator)
+        pulled = pull_to_code(ops.cast(pull_to_outputs(v), outputs.dtype))
+        return outputs, ops.sum(ops.square(ops.cast(flatten(pulled), "float32")), axis=-1)
+
+    def _image(self, outputs):
+        return self.reconstruction_loss.to_image(ops.cast(outputs, "float32"))
+
+
+def build(
+    backbone="mlp",
+    input_shape=(28, 28, 1),
+    latent_dim=16,
+    beta=0.05,
+    weight=0.05,
+    loss="bernoulli",
+    **backbone_options,
+):
+    """A deterministic code of `latent_dim` units; `sample` draws from the Gaussian that fits the training codes.
+
+    Args:
+        backbone: "mlp", "conv" or "resnet".
+        input_shape: (height, width, channels), or (features,) for "mlp".
+        latent_dim: units of the code.
+        beta: β, in units of the reconstruction loss.
+        weight: λ, likewise, of the slope of images in 0..1.
+        loss: name of the reconstruction loss, see `zoo.losses`.
+        **backbone_options: see `zoo.backbones`.
+    """
+    config = configuration(build, locals())
+    code = RegularizedCode(latent_dim, beta, weight)
+    return assemble(backbone, input_shape, code, loss, backbone_options, config, model=GradientPenaltyAutoencoder)

@@ -1,0 +1,48 @@
+"""Regularized autoencoder, a decoder of small weights: a VAE without noise (Ghosh et al. 2020, arXiv:1903.12436, RAE-L2).
+
+loss(x, D(z)) + β ½ ||z||² + λ ||θ_D||²
+"""
+
+from keras import ops
+
+from zoo.autoencoder import Autoencoder
+from zoo.layers.regularized import RegularizedCode
+from zoo.models._assemble import assemble, configuration
+
+BACKBONES = ("mlp", "conv", "resnet")
+
+
+class DecoderDecayAutoencoder(Autoencoder):
+    """Charges λ times the sum of the squares of all the decoder's weights."""
+
+    def call(self, x, training=None):
+        outputs = super().call(x, training=training)
+        weights = [ops.convert_to_tensor(variable) for variable in self.decoder.backbone.trainable_variables]
+        squares = [ops.sum(ops.square(ops.cast(weight, "float32"))) for weight in weights]
+        self.bottleneck.charge(self.bottleneck.weight * sum(squares))
+        return outputs
+
+
+def build(
+    backbone="mlp",
+    input_shape=(28, 28, 1),
+    latent_dim=16,
+    beta=0.05,
+    weight=1e-3,
+    loss="bernoulli",
+    **backbone_options,
+):
+    """A deterministic code of `latent_dim` units; `sample` draws from the Gaussian that fits the training codes.
+
+    Args:
+        backbone: "mlp", "conv" or "resnet".
+        input_shape: (height, width, channels), or (features,) for "mlp".
+        latent_dim: units of the code.
+        beta: β, in units of the reconstruction loss.
+        weight: λ, likewise.
+        loss: name of the reconstruction loss, see `zoo.losses`.
+        **backbone_options: see `zoo.backbones`.
+    """
+    config = configuration(build, locals())
+    code = RegularizedCode(latent_dim, beta, weight)
+    return assemble(backbone, input_shape, code, loss, backbone_options, config, model=DecoderDecayAutoencoder)

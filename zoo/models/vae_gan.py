@@ -1,0 +1,150 @@
+"""VAE-GAN: images compared in the eyes of a discriminator that learns (Larsen et al. 2016, arXiv:1512.09300).
+
+E_q(z|x) ½ ||f(x) - f(x̂)||² + KL(q(z|x) || N(0, I)) - w [E log D(x̂) + E_p(z) log D(x_p)], f a layer of the discriminator D,
+against its -E log D(x) - E log (1 - D(x̂)) - E log (1 - D(x_p))
+"""
+
+import keras
+from keras import ops
+
+from zoo import backbones
+from zoo.autoencoder import Autoencoder
+from zoo.errors import ZooError
+from zoo.images import to_unit
+from zoo.layers.adversary import Adversary, deception
+from zoo.layers.code import flatten
+from zoo.layers.gaussian import GaussianCode
+from zoo.losses import ReconstructionLoss
+from zoo.models._assemble import assemble, configuration
+
+BACKBONES = ("conv", "resnet", "mlp")
+# What a discriminator goes without: it reads images, and what keeps a state would not be updated in it.
+_NOT_THE_DISCRIMINATORS = ("linear_path", "dropout", "batch_norm")
+_WINDOW = 100
+
+
+class ImageDiscriminator(keras.layers.Layer):
+    """Images (N, *input_shape) to logits (N, 1) and to the features (N, D) before them, those of a backbone."""
+
+    def __init__(self, backbone, **kwargs):
+        super().__init__(**kwargs)
+        self.backbone = backbone
+        self.logit = keras.layers.Dense(1)
+
+    def build(self, input_shape):
+        self.logit.build(flatten(self.backbone(keras.KerasTensor(input_shape))).shape)
+        self.built = True
+
+    def call(self, x):
+        features = flatten(self.backbone(x))
+        return self.logit(features), features
+
+
+class GANCode(GaussianCode):
+    """A Gaussian code that owns the adversary of images, and charges what `compete` finds beside its divergence.
+
+    Args:
+        units: number of latent variables.
+        weight: w.
+        adversary: an `Adversary` of images.
+    """
+
+    loss_names = ("kl", "adversarial", "discriminator")
+
+    def __init__(self, units, weight, adversary, **kwargs):
+        super().__init__(units, **kwargs)
+        self.weight = weight
+        self.adversary = adversary
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        state = dict(shape=(), trainable=False, dtype="float32", autocast=False)
+        self.power = self.add_weight(name="power", initializer="ones", **state)
+        self.batches = self.add_weight(name="batches", initializer="zeros", **state)
+
+    def compete(self, real, made, training):
+        """Charge both sides of the game between images (N, ...) and those made (2N, ...), of as many codes as prior draws."""
+        # Twice the mean over both kinds is the sum of their means.
+        self.charge(self.weight * 2 * deception(self.adversary.exerted(made)[0]))
+        logits, features = self.adversary.own(real)
+        made_logits, _ = self.adversary.own(made)
+        self.charge(ops.mean(ops.softplus(-logits)) + 2 * ops.mean(ops.softplus(made_logits)))
+        if training:
+            batches = ops.minimum(ops.convert_to_tensor(self.batches) + 1, float(_WINDOW))
+            self.power.assign_add((ops.mean(ops.square(ops.stop_gradient(features))) - self.power) / batches)
+            self.batches.assign(batches)
+
+    def features_of(self, images):
+        """Features (N, D) of images in the discriminator's eyes, of mean square about 1 over the training images of late."""
+        return self.adversary.exerted(images)[1] / ops.sqrt(ops.convert_to_tensor(self.power) + 1e-6)
+
+
+class FeatureMatching(ReconstructionLoss):
+    """½ ||f(x) - f(x̂)||² with the discriminator's features f: -log N(f(x); f(x̂), I) in nats, but for a constant.
+
+    The features are scaled to a mean square of 1, as by the paper's batch normalization: unscaled, the discriminator's drift
+    would weigh this term anew at every step.
+
+    Args:
+        code: the `GANCode` that owns the discriminator.
+    """
+
+    def __init__(self, code, name="feature_matching", **kwargs):
+        super().__init__(name, **kwargs)
+        self.code = code
+
+    def call(self, x, outputs):
+        difference = self.code.features_of(x) - self.code.features_of(self.to_image(outputs))
+        return 0.5 * ops.sum(ops.square(difference), axis=-1)
+
+    def to_image(self, outputs):
+        return ops.sigmoid(outputs)
+
+
+class VAEGAN(Autoencoder):
+    """The encoder hears of the divergence and the features alone, the decoder of the features and the adversary."""
+
+    def call(self, x, training=None):
+        x = to_unit(x, self.compute_dtype)
+        z = self.bottleneck(self.encoder.backbone(x))
+        prior = keras.random.normal(ops.shape(z), dtype=z.dtype, seed=self.bottleneck.seed_generator)
+        made = self.decoder.backbone(ops.concatenate([ops.stop_gradient(z), prior]))
+        self.bottleneck.compete(x, self.reconstruction_loss.to_image(ops.cast(made, "float32")), training)
+        return self.decoder.backbone(z)
+
+    def compile(self, optimizer="adam", loss=None, **kwargs):
+        if loss is not None:
+            raise ZooError(
+                f"got loss={loss!r}, but vae_gan compares images by its discriminator's features; compile without one."
+            )
+        super().compile(optimizer=optimizer, **kwargs)
+
+
+def build(
+    backbone="conv",
+    input_shape=(28, 28, 1),
+    latent_dim=64,
+    weight=20.0,
+    discriminator_rate=1.0,
+    **backbone_options,
+):
+    """`latent_dim` Gaussian latent variables; the features are their means, `reconstruction` in the history is feature matching.
+
+    The discriminator has the encoder's architecture. The paper's γ is 1 / `weight`: it weighs the features in the decoder's loss
+    alone, which under Adam, deaf to the scale of a gradient, is to weigh the adversary by its inverse.
+
+    Args:
+        backbone: "conv", "resnet" or "mlp".
+        input_shape: (height, width, channels), or (features,) for "mlp".
+        latent_dim: number of latent variables.
+        weight: w, of the adversary in the decoder's loss.
+        discriminator_rate: factor on the learning rate of the discriminator, which shares its optimizer with the rest.
+        **backbone_options: see `zoo.backbones`.
+    """
+    config = configuration(build, locals())
+    options = {key: value for key, value in backbone_options.items() if key not in _NOT_THE_DISCRIMINATORS}
+    network = ImageDiscriminator(backbones.build(backbone, tuple(input_shape), **options).encoder)
+    adversary = Adversary(network, discriminator_rate)
+    adversary.build((None, *input_shape))
+    code = GANCode(latent_dim, weight, adversary)
+    return assemble(backbone, input_shape, code, FeatureMatching(code), backbone_options, config, model=VAEGAN)

@@ -1,0 +1,39 @@
+"""VAE with a VampPrior, a mixture of posteriors of learned pseudo-inputs (Tomczak & Welling 2018, arXiv:1705.07120).
+
+E_q(z|x) [-log p(x|z) + log q(z|x) - log 1/K Σ_k q(z|u_k)], by one draw, in nats an image
+"""
+
+from zoo.errors import ZooError
+from zoo.layers.vamp import VampCode
+from zoo.models._assemble import assemble, configuration
+
+BACKBONES = ("mlp", "conv", "resnet")
+
+
+def build(
+    backbone="mlp",
+    input_shape=(28, 28, 1),
+    latent_dim=40,
+    pseudo_inputs=500,
+    loss="bernoulli",
+    **backbone_options,
+):
+    """`latent_dim` Gaussian latent variables whose prior is learned; the features are the posterior's means.
+
+    Args:
+        backbone: "mlp", "conv" or "resnet".
+        input_shape: (height, width, channels), or (features,) for "mlp".
+        latent_dim: number of latent variables.
+        pseudo_inputs: K, components of the prior.
+        loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
+        **backbone_options: see `zoo.backbones`; without batch_norm, whose moving statistics pseudo-inputs would enter.
+    """
+    config = configuration(build, locals())
+    if not isinstance(pseudo_inputs, int) or pseudo_inputs < 1:
+        raise ZooError(f"got pseudo_inputs={pseudo_inputs!r}, expected a whole number of them, at least 1.")
+    if backbone_options.get("batch_norm"):
+        raise ZooError("got batch_norm=True, whose moving statistics the pseudo-inputs would enter; use a backbone without it.")
+    code = VampCode(latent_dim, input_shape, pseudo_inputs)
+    model = assemble(backbone, input_shape, code, loss, backbone_options, config)
+    code.read(model.encoder.backbone)
+    return model

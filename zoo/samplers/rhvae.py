@@ -1,0 +1,75 @@
+"""Codes from the volume of a learned metric (Chadebec, Mantoux & Allassonnière 2020, arXiv:2010.11518, section 4).
+
+p(z) ∝ √det G⁻¹(z), by Hamiltonian Monte Carlo (Duane et al. 1987) from the metric's centroids
+"""
+
+import keras
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.layers.riemannian import RiemannianCode
+from zoo.samplers.sampler import Sampler
+
+
+class RHVAESampler(Sampler):
+    """Walks where the training images' codes lie, and not where the metric is empty; for a trained `rhvae`.
+
+    Far from all centroids the density is constant, so that it has no integral: chains begin at the centroids, which it keeps
+    them near.
+
+    Args:
+        steps: proposals a chain; every draw is the end of a chain of its own.
+        n_lf: leapfrog steps a proposal.
+        eps_lf: their size.
+    """
+
+    def __init__(self, steps=100, n_lf=15, eps_lf=0.03):
+        if min(steps, n_lf) < 1 or not eps_lf > 0:
+            raise ZooError(f"got steps={steps}, n_lf={n_lf}, eps_lf={eps_lf}, expected at least 1, at least 1, and above 0.")
+        self.steps = steps
+        self.n_lf = n_lf
+        self.eps_lf = eps_lf
+
+    def fit_codes(self, model, x):
+        """Take the metric that the model learned; images `x` are not looked at."""
+        bottleneck = model.bottleneck
+        if not isinstance(bottleneck, RiemannianCode):
+            raise ZooError(f"{model.name} has no learned metric, expected an rhvae.")
+        kept = (keras.ops.convert_to_numpy(v).astype(np.float64) for v in (bottleneck.centroids, bottleneck.matrices))
+        centroids, matrices = kept
+        filled = np.einsum("iaa->i", matrices) > 0
+        if not filled.any():
+            raise ZooError(f"{model.name} has seen no image yet, so that its metric is flat; train it before sampling.")
+        self.centroids, self.matrices = centroids[filled], matrices[filled]
+        self.temperature, self.regularization = bottleneck.temperature, bottleneck.regularization
+
+    def draw(self, n, seed):
+        rng = np.random.default_rng(seed)
+        z = self.centroids[rng.integers(len(self.centroids), size=n)]
+        log_density, slope = self.log_density(z)
+        for _ in range(self.steps):
+            momentum = rng.standard_normal(z.shape)
+            energy = 0.5 * (momentum**2).sum(axis=1) - log_density
+            moved, moved_log_density, moved_slope = z, log_density, slope
+            for _ in range(self.n_lf):
+                momentum = momentum + 0.5 * self.eps_lf * moved_slope
+                moved = moved + self.eps_lf * momentum
+                moved_log_density, moved_slope = self.log_density(moved)
+                momentum = momentum + 0.5 * self.eps_lf * moved_slope
+            gain = energy - 0.5 * (momentum**2).sum(axis=1) + moved_log_density
+            accepted = np.log(rng.random(n)) < gain
+            z = np.where(accepted[:, None], moved, z)
+            log_density = np.where(accepted, moved_log_density, log_density)
+            slope = np.where(accepted[:, None], moved_slope, slope)
+        return z.astype(np.float32)
+
+    def log_density(self, z):
+        """½ log det G⁻¹ (N,) at z (N, D), and its gradient (N, D)."""
+        units = z.shape[1]
+        flat = self.matrices.reshape(-1, units**2)
+        # |z - c|² from products: differences of every code and centroid would be many times as large.
+        squares = (z**2).sum(axis=1)[:, None] + (self.centroids**2).sum(axis=1) - 2 * z @ self.centroids.T
+        nearness = np.exp(-squares / self.temperature**2)
+        inverse = (nearness @ flat).reshape(-1, units, units) + self.regularization * np.eye(units)
+        weights = nearness * (np.linalg.inv(inverse).reshape(-1, units**2) @ flat.T) / self.temperature**2
+        return 0.5 * np.linalg.slogdet(inverse)[1], weights @ self.centroids - weights.sum(axis=1, keepdims=True) * z
