@@ -84,10 +84,7 @@ def test_weight_decay_is_the_squared_norm_of_the_kernels(name, images):
     model = tiny(f"ae_{name}", weight_decay=0.01)
     model.compile(keras.optimizers.SGD(0.0))
     kernels = [
-        v
-        for room in (model.encoder.backbone, model.decoder.backbone)
-        for v in room.trainable_variables
-        if v.name == "kernel"
+        v for room in (model.encoder.backbone, model.decoder.backbone) for v in room.trainable_variables if v.name == "kernel"
     ]
     expected = 0.01 * sum(float(ops.sum(ops.square(v))) for v in kernels)
     history = model.fit(images, batch_size=20, verbose=0).history

@@ -17,7 +17,7 @@ from zoo.training import recipe as recipes
 from zoo.weights import save
 
 NAME = "ae_mlp.digits"
-SCRIPT = '''
+SCRIPT = """
 from zoo.training import Recipe, run
 
 RECIPE = Recipe(
@@ -32,7 +32,7 @@ RECIPE = Recipe(
 
 if __name__ == "__main__":
     run(RECIPE)
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -197,9 +197,7 @@ def test_encode_at_a_depth(run, place, tmp_path, images):
     model = zoo.load(place / "ae")
     layer = model.encoder.feature_layers[0]
     run("encode", place / "ae", place / "uint8.npy", "--layer", layer, "--pool", "2", "--output", tmp_path / "a.npy")
-    np.testing.assert_allclose(
-        np.load(tmp_path / "a.npy"), np.asarray(model.encoder.at(layer, 2)(images)), rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(np.load(tmp_path / "a.npy"), np.asarray(model.encoder.at(layer, 2)(images)), rtol=1e-5, atol=1e-6)
 
 
 def test_score(run, place, tmp_path, images):

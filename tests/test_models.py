@@ -122,9 +122,11 @@ IDEAS = {
     "annealed_vae": lambda m: type(m.bottleneck) is capacity.CapacityCode and m.bottleneck.c_max == 25.0,
     "beta_tc_vae": lambda m: type(m.bottleneck) is total_correlation.TotalCorrelationCode and m.bottleneck.beta == 6.0,
     "beta_vae": lambda m: type(m.bottleneck) is gaussian.GaussianCode and m.bottleneck.beta == 4.0,
-    "contractive": lambda m: type(m) is StochasticContractiveAutoencoder
-    and type(m.bottleneck) is contraction.ContractiveCode
-    and type(_exact_contraction().bottleneck) is contraction.ContractiveSigmoidCode,
+    "contractive": lambda m: (
+        type(m) is StochasticContractiveAutoencoder
+        and type(m.bottleneck) is contraction.ContractiveCode
+        and type(_exact_contraction().bottleneck) is contraction.ContractiveSigmoidCode
+    ),
     "dae": lambda m: type(m.bottleneck) is code.DenseCode and m.corruption.level == 0.3,
     "dip_vae": lambda m: type(m.bottleneck) is dip.InferredPriorCode and m.bottleneck.lambda_d == 100.0,
     "fsq_vae": lambda m: type(m.bottleneck) is finite_scalar.FiniteScalarCode and m.bottleneck.code_count == 12,
@@ -138,10 +140,12 @@ IDEAS = {
     "ladder_vae": lambda m: m.bottleneck.loss_names == ("kl_1", "kl_2", "kl_3") and len(m.bottleneck.starts) == 2,
     "linear": lambda m: type(m.bottleneck) is code.DenseCode and m.encoder.feature_layers == ["code"],
     "rq_vae": lambda m: type(m.bottleneck) is vector_quantizer.ResidualVectorQuantizer and m.bottleneck.depth == 2,
-    "sparse": lambda m: type(m.bottleneck) is sparsity.KLSparseCode
-    and type(tiny("sparse_mlp", penalty="l1").bottleneck) is sparsity.L1Code,
-    "stacked": lambda m: type(m.bottleneck) is code.DenseCode
-    and len(zoo.create("stacked", input_shape=(4, 4, 1)).encoder.feature_layers) == 4,
+    "sparse": lambda m: (
+        type(m.bottleneck) is sparsity.KLSparseCode and type(tiny("sparse_mlp", penalty="l1").bottleneck) is sparsity.L1Code
+    ),
+    "stacked": lambda m: (
+        type(m.bottleneck) is code.DenseCode and len(zoo.create("stacked", input_shape=(4, 4, 1)).encoder.feature_layers) == 4
+    ),
     "vae": lambda m: type(m.bottleneck) is gaussian.GaussianCode and (m.bottleneck.beta, m.bottleneck.free_bits) == (1, 0),
     "vae_iaf": lambda m: (
         type(m.bottleneck) is flow_posterior.FlowCode
@@ -153,8 +157,10 @@ IDEAS = {
     ),
     "vq_vae": lambda m: type(m.bottleneck) is vector_quantizer.VectorQuantizer,
     "wae_mmd": lambda m: type(m.bottleneck) is mmd.WassersteinCode,
-    "wta": lambda m: type(m.bottleneck)
-    is (winner_take_all.SpatialWinnerTakeAll if "conv" in m.name else winner_take_all.LifetimeWinnerTakeAll),
+    "wta": lambda m: (
+        type(m.bottleneck)
+        is (winner_take_all.SpatialWinnerTakeAll if "conv" in m.name else winner_take_all.LifetimeWinnerTakeAll)
+    ),
 }
 
 

@@ -83,7 +83,7 @@ def test_affine_moves_half_of_the_images_about_their_middle():
     dots = np.zeros((2, 31, 31, 1), np.uint8)
     dots[0, 15, 15] = dots[1, 15, 25] = 255
     seen = batches(dots, batch_size=2, steps=500, transforms=("affine",)).reshape(-1, 31, 31, 1)
-    assert seen.dtype == np.float32 and 0 <= seen.min() and seen.max() <= 1
+    assert seen.dtype == np.float32 and seen.min() >= 0 and seen.max() <= 1
     where = centroids(seen)
     middle = np.linalg.norm(where, axis=1) < 5
     assert np.abs(where[middle]).max() < 0.2, "the middle stays"

@@ -11,7 +11,7 @@ from zoo.errors import ZooError
 
 ROWS = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
 ROWS[0] = [0.1, -1e-30, 3.4e38]
-IDS = [f"a/{i}, \"x\".png" for i in range(7)]
+IDS = [f'a/{i}, "x".png' for i in range(7)]
 SUFFIXES = (".npz", ".npy", ".csv", ".parquet")
 
 

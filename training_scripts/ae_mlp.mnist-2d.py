@@ -4,9 +4,7 @@ from zoo.training import Recipe, run
 
 RECIPE = Recipe(
     name="ae_mlp.mnist-2d",
-    model=dict(
-        variant="ae", input_shape=(28, 28, 1), latent_dim=2, hidden=(1000, 500, 250), activation="gelu", loss="bernoulli"
-    ),
+    model=dict(variant="ae", input_shape=(28, 28, 1), latent_dim=2, hidden=(1000, 500, 250), activation="gelu", loss="bernoulli"),
     dataset="mnist",
     epochs=80,
     batch_size=128,

@@ -4,9 +4,7 @@ from zoo.training import Recipe, run
 
 RECIPE = Recipe(
     name="contractive_mlp.mnist",
-    model=dict(
-        variant="contractive", input_shape=(28, 28, 1), latent_dim=3000, weight=0.3, penalty="exact", loss="bernoulli"
-    ),
+    model=dict(variant="contractive", input_shape=(28, 28, 1), latent_dim=3000, weight=0.3, penalty="exact", loss="bernoulli"),
     dataset="mnist",
     epochs=6,
     batch_size=256,

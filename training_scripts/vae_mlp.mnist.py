@@ -4,9 +4,7 @@ from zoo.training import Recipe, run
 
 RECIPE = Recipe(
     name="vae_mlp.mnist",
-    model=dict(
-        variant="vae", input_shape=(28, 28, 1), latent_dim=50, hidden=(500, 500), activation="gelu", loss="bernoulli"
-    ),
+    model=dict(variant="vae", input_shape=(28, 28, 1), latent_dim=50, hidden=(500, 500), activation="gelu", loss="bernoulli"),
     dataset="mnist",
     transforms=("binarize",),
     epochs=200,

@@ -18,7 +18,7 @@ _HOMES = {
     "Autoencoder": "zoo.autoencoder",
     "ZooError": "zoo.errors",
 }
-_MODULES = ("backbones", "data", "evaluation", "layers", "losses", "models", "training", "weights")
+_MODULES = ("backbones", "data", "evaluation", "flows", "layers", "losses", "models", "samplers", "training", "weights")
 
 __all__ = [*_HOMES, *_MODULES]
 

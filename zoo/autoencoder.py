@@ -144,7 +144,9 @@ class Autoencoder(keras.Model):
         x = to_unit(x, self.compute_dtype)
         if self.corruption is not None:
             x = self.corruption(x, training=training)
-        return self.decoder.backbone(self.bottleneck(self.encoder.backbone(x)))
+        # Said to each: on JAX a layer inside does not hear of it otherwise, and dropout, warm-ups and codebooks would rest.
+        h = self.encoder.backbone(x, training=training)
+        return self.decoder.backbone(self.bottleneck(h, training=training), training=training)
 
     def compile(self, optimizer="adam", loss=None, **kwargs):
         """As `keras.Model.compile`; `loss` is one of `zoo.losses` or its name, by default the model's own."""

@@ -37,7 +37,9 @@ class GaussianCode(Bottleneck):
         self.mean.build(shape)
         self.log_variance.build(shape)
         if self.warmup_steps:
-            self.step = self.add_weight(name="step", shape=(), initializer="zeros", trainable=False, dtype="float32")
+            counter = dict(shape=(), initializer="zeros", trainable=False, dtype="float32")
+            # Cast to bfloat16 it would stand still at 256.
+            self.step = self.add_weight(name="step", autocast=False, **counter)
         self.built = True
 
     def posterior(self, h):

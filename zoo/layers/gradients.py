@@ -20,6 +20,6 @@ def vector_jacobian_product(function, x):
         return code, lambda v: tape.gradient(code, x, output_gradients=v)
     import torch
 
-    x = x.detach().requires_grad_(True)
+    x = x if x.requires_grad else x.detach().requires_grad_(True)
     code = function(x)
     return code, lambda v: torch.autograd.grad(code, x, v, create_graph=True)[0]

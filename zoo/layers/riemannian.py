@@ -83,7 +83,7 @@ class RiemannianCode(HamiltonianCode):
         self.position = self._buffer("position", ())
 
     def _buffer(self, name, shape):
-        return self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False, dtype="float32")
+        return self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False, dtype="float32", autocast=False)
 
     def metric(self):
         """The metric of the centroids kept; λ I before any training."""

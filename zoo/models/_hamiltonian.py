@@ -12,7 +12,7 @@ class HamiltonianAutoencoder(Autoencoder):
     """Trains with the decoder's outputs at the end of a Hamiltonian path of z; `code` is the mean at its beginning."""
 
     def call(self, x, training=None):
-        h = self.encoder.backbone(to_unit(x, self.compute_dtype))
+        h = self.encoder.backbone(to_unit(x, self.compute_dtype), training=training)
         outputs = self.bottleneck.evolve(h, self.force(to_unit(x, "float32")), training=training)
         return ops.cast(outputs, self.compute_dtype)
 

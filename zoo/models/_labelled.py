@@ -14,8 +14,8 @@ class LabelledAutoencoder(Autoencoder):
 
     def call(self, x, training=None):
         images, labels = split(x)
-        h = self.encoder.backbone(to_unit(images, self.compute_dtype))
-        return self.decoder.backbone(self.bottleneck(h, labels=labels, training=training))
+        h = self.encoder.backbone(to_unit(images, self.compute_dtype), training=training)
+        return self.decoder.backbone(self.bottleneck(h, labels=labels, training=training), training=training)
 
     def _target(self, x, y):
         return super()._target(split(x)[0], y)

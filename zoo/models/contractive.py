@@ -19,12 +19,12 @@ class StochasticContractiveAutoencoder(Autoencoder):
 
     def call(self, x, training=None):
         x = to_unit(x, self.compute_dtype)
-        code, norm = squared_jacobian_norm(self._encode, x, self.bottleneck.seed_generator)
+        code, norm = squared_jacobian_norm(lambda x: self._encode(x, training), x, self.bottleneck.seed_generator)
         self.bottleneck.charge(self.bottleneck.weight * ops.mean(norm))
-        return self.decoder.backbone(code)
+        return self.decoder.backbone(code, training=training)
 
-    def _encode(self, x):
-        return self.bottleneck.code(self.encoder.backbone(x))
+    def _encode(self, x, training):
+        return self.bottleneck.code(self.encoder.backbone(x, training=training))
 
 
 def build(

@@ -21,10 +21,10 @@ class SemiSupervisedAutoencoder(LabelledAutoencoder):
 
     def call(self, x, training=None):
         images, labels = split(x)
-        h = self.encoder.backbone(to_unit(images, self.compute_dtype))
+        h = self.encoder.backbone(to_unit(images, self.compute_dtype), training=training)
         codes, weights = self.bottleneck(h, labels=labels)
         classes = self.bottleneck.classes
-        outputs = self.decoder.backbone(ops.reshape(codes, (-1, codes.shape[-1])))
+        outputs = self.decoder.backbone(ops.reshape(codes, (-1, codes.shape[-1])), training=training)
         target = ops.repeat(to_unit(images, "float32"), classes, axis=0)
         loss = self.reconstruction_loss.call(target, ops.cast(outputs, "float32"))
         self.bottleneck.charge(ops.mean(ops.sum(weights * ops.reshape(loss, (-1, classes)), axis=-1)))

@@ -21,17 +21,17 @@ class GradientPenaltyAutoencoder(Autoencoder):
 
     def call(self, x, training=None):
         x = to_unit(x, self.compute_dtype)
-        z = self.bottleneck(self.encoder.backbone(x))
-        outputs, squared = self.decoder_slope(z)
+        z = self.bottleneck(self.encoder.backbone(x, training=training), training=training)
+        outputs, squared = self.decoder_slope(z, training)
         self.bottleneck.charge(self.bottleneck.weight * ops.mean(squared))
         return outputs
 
-    def decoder_slope(self, z):
+    def decoder_slope(self, z, training=None):
         """The decoder's outputs for codes z (N, D), and ||vᵀJ||² (N,), v ~ N(0, I) in the space of images: E ||vᵀJ||² = ||J||²_F.
 
         One backward pass, whatever the sizes; J is that of the image in 0..1, not of the outputs.
         """
-        outputs, pull_to_code = vector_jacobian_product(self.decoder.backbone, z)
+        outputs, pull_to_code = vector_jacobian_product(lambda z: self.decoder.backbone(z, training=training), z)
         image, pull_to_outputs = vector_jacobian_product(self._image, outputs)
         v = keras.random.normal(ops.shape(image), seed=self.bottleneck.seed_generator)
         pulled = pull_to_code(ops.cast(pull_to_outputs(v), outputs.dtype))

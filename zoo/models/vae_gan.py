@@ -106,11 +106,11 @@ class VAEGAN(Autoencoder):
 
     def call(self, x, training=None):
         x = to_unit(x, self.compute_dtype)
-        z = self.bottleneck(self.encoder.backbone(x))
+        z = self.bottleneck(self.encoder.backbone(x, training=training), training=training)
         prior = keras.random.normal(ops.shape(z), dtype=z.dtype, seed=self.bottleneck.seed_generator)
-        made = self.decoder.backbone(ops.concatenate([ops.stop_gradient(z), prior]))
+        made = self.decoder.backbone(ops.concatenate([ops.stop_gradient(z), prior]), training=training)
         self.bottleneck.compete(x, self.reconstruction_loss.to_image(ops.cast(made, "float32")), training)
-        return self.decoder.backbone(z)
+        return self.decoder.backbone(z, training=training)
 
     def compile(self, optimizer="adam", loss=None, **kwargs):
         if loss is not None:
