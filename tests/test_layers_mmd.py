@@ -125,7 +125,7 @@ def test_training_on_digits(name, digits):
     model = tiny(name, hidden=(64,))
     before = float(np.mean((model.reconstruct(images) - images / 255) ** 2))
     model.compile(keras.optimizers.Adam(5e-3))
-    history = model.fit(images, batch_size=128, epochs=12, verbose=0).history
+    history = model.fit(images, batch_size=128, epochs=25, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
     assert np.mean((model.reconstruct(images) - images / 255) ** 2) < 0.6 * before
     samples = model.sample(20, seed=1)

@@ -101,7 +101,7 @@ class Rung(layers.Layer):
 
     def build(self, state_shape, found_shape):
         width = state_shape[-1]
-        middle = max(4, width // 4)
+        middle = _middle(width)
         self.prior = Block(2 * self.latents + width, middle, self.scale)
         self.posterior = Block(2 * self.latents, middle, 0.1)
         start = keras.initializers.VarianceScaling(self.scale, "fan_avg", "uniform")
@@ -127,6 +127,11 @@ class Rung(layers.Layer):
         """The state after this rung."""
         state = state + gain + self.project(ops.cast(z, self.compute_dtype))
         return state + self.refine(state)
+
+
+def _middle(width):
+    # Half, where Child 2021 takes a quarter: here the widths are tens of maps, not hundreds.
+    return max(4, width // 2)
 
 
 def _soften(log_deviation):
@@ -171,6 +176,10 @@ class Ladder(Bottleneck):
         for coarse, fine in zip(shapes[1:], shapes[:-1]):
             self.narrow.append(layers.Conv2D(fine[-1], 1))
             self.narrow[-1].build(coarse)
+        # What the finer resolution makes of the coarser one, also where no rung stands.
+        self.enter = [Block(shape[-1], _middle(shape[-1]), 1 / sum(self.plan)) for shape in shapes]
+        for block, shape in zip(self.enter, shapes):
+            block.build(shape)
         for shape, rungs in zip(shapes, self.rungs):
             for rung in rungs:
                 rung.build(shape, shape)
@@ -205,6 +214,7 @@ class Ladder(Bottleneck):
                 state = ops.repeat(start, count, axis=0)
             else:
                 state = _enlarged(self.narrow[stage](state), start.shape[1:3]) + start
+            state = state + self.enter[stage](state)
             for rung in self.rungs[stage]:
                 mean, log_deviation, gain = rung.given(state)
                 if h is None:

@@ -14,8 +14,8 @@ def build(
     backbone="mlp",
     input_shape=(28, 28, 1),
     latent_dim=10,
-    alpha=0.0,
-    lambda_=1000.0,
+    alpha=0.5,
+    lambda_=10.0,
     loss="bernoulli",
     **backbone_options,
 ):
