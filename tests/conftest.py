@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Tests that share a fixture share a process: those of a file, or, in the largest one, those of a model."""
     for item in items:

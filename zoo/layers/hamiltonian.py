@@ -50,7 +50,9 @@ class HamiltonianCode(GaussianCode):
 
     def _logit(self, name, shape, start):
         value = math.log(start / (1 - start))
-        return self.add_weight(name=name, shape=shape, initializer=keras.initializers.Constant(value), dtype="float32")
+        return self.add_weight(
+            name=name, shape=shape, initializer=keras.initializers.Constant(value), dtype="float32", autocast=False
+        )
 
     def step_size(self):
         """(D,), float32."""

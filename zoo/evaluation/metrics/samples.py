@@ -1,0 +1,52 @@
+"""How near samples come to the data."""
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.evaluation import frechet
+from zoo.evaluation.metrics.subject import rounded
+
+
+def _frechet_distance(subject, *, encoder=None, layer=None, pool=None, n=10_000):
+    if encoder is None:
+        known = frechet.ENCODERS
+        if subject.dataset not in known:
+            raise ZooError(
+                f"frechet_distance has no encoder of its own for {subject.dataset}, only for {', '.join(known)}; name one, for "
+                "example {'metric': 'frechet_distance', 'encoder': 'ae_conv.mnist'}."
+            )
+        encoder, *depth = known[subject.dataset]
+        layer, pool = (layer, pool) if layer is not None else depth
+    features = subject.once(("looker", encoder, layer, pool), lambda: frechet.encoder_features(encoder, layer, pool))
+    eyes = f"features of {encoder} ({'the code' if layer in (None, 'code') else layer}, pool {pool or 'flatten'})"
+    found = _distance_of_samples(subject, features, eyes, n)
+    return {**found, "parameters": {"encoder": encoder, "layer": layer, "pool": pool}}
+
+
+def _fid(subject, *, n=10_000):
+    features = subject.once("inception", frechet.inception_features)
+    eyes = "features of InceptionV3 of keras.applications (pooled, images resized to 299: not the network of published FIDs)"
+    return _distance_of_samples(subject, features, eyes, n)
+
+
+def _distance_of_samples(subject, features, eyes, n):
+    """The Fréchet distance of `n` samples to the test split, and `floor`, that of as many training images."""
+    if n < 2:
+        raise ZooError(f"got n={n} samples, expected at least 2: one has no covariance.")
+    test, train = features(subject.test_images()), subject.train().images
+    chosen = np.random.default_rng(subject.seed).permutation(len(train))[:n]
+    floor = frechet.frechet_distance(features(train[np.sort(chosen)]), test)
+    value = frechet.frechet_distance(features(subject.model.sample(n, seed=subject.seed)), test)
+    return {
+        "value": value,
+        "n": len(test),
+        "protocol": f"Fréchet distance of {n} samples to the test split, {eyes}; floor is that of {len(chosen)} training images",
+        "floor": rounded(floor),
+        "tolerance": 0.01 * value + 0.01 * floor,
+    }
+
+
+METRICS = {
+    "frechet_distance": _frechet_distance,
+    "fid": _fid,
+}
