@@ -11,16 +11,6 @@ import numpy as np
 import pytest
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Tests that share a fixture share a process: those of a file, or, in the largest one, those of a model."""
-    for item in items:
-        if item.path.stem != "test_models":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-        elif "fitted" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group(item.callspec.params["fitted"]))
-
-
 @pytest.fixture(scope="session")
 def digits():
     """All of scikit-learn's handwritten digits: uint8 images (1797, 8, 8, 1) and their labels (1797,)."""

@@ -1,0 +1,43 @@
+"""Every model that the registry lists, on images of an odd size in bfloat16, and on flat vectors."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from tiny import tiny
+
+import zoo
+
+NAMES = zoo.list_models()
+
+
+def one_eager_step(model, x):
+    model.compile(keras.optimizers.Adam(1e-3), run_eagerly=True)
+    before = [ops.convert_to_numpy(v) for v in model.trainable_variables]
+    history = model.fit(x, batch_size=len(x), verbose=0).history
+    assert np.isfinite([value[0] for value in history.values()]).all()
+    changed = [np.any(ops.convert_to_numpy(v) != b) for v, b in zip(model.trainable_variables, before)]
+    assert sum(changed) >= len(changed) / 2, "one step of Adam moves most weights"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_sizes_in_bfloat16(name, policy):
+    policy("mixed_bfloat16")
+    x = np.random.default_rng(0).integers(0, 256, (5, 9, 7, 3), dtype=np.uint8)
+    model = tiny(name, input_shape=(9, 7, 3))
+    one_eager_step(model, x)
+    assert {v.dtype for v in model.trainable_variables} == {"float32"}
+    assert model(x[:2]).dtype == "bfloat16"
+    for result in (model.encode(x), model.reconstruct(x)):
+        assert result.dtype == np.float32 and np.isfinite(result).all()
+    assert result.shape == x.shape
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n.endswith("_mlp")])
+def test_flat_vectors(name):
+    x = np.random.default_rng(0).random((6, 10), dtype=np.float32)
+    model = tiny(name, input_shape=(10,))
+    model.compile("adam", run_eagerly=True)
+    assert np.isfinite(model.fit(x, verbose=0).history["loss"][0])
+    assert model.reconstruct(x).shape == (6, 10)
+    assert model.anomaly_score(x).shape == (6,)
