@@ -37,10 +37,11 @@ def _distance_of_samples(subject, features, eyes, n):
     chosen = np.random.default_rng(subject.seed).permutation(len(train))[:n]
     floor = frechet.frechet_distance(features(train[np.sort(chosen)]), test)
     value = frechet.frechet_distance(features(subject.model.sample(n, seed=subject.seed)), test)
+    beside = f"that of {len(chosen)} training images is {floor:.3g}"
     return {
         "value": value,
         "n": len(test),
-        "protocol": f"Fréchet distance of {n} samples to the test split, {eyes}; floor is that of {len(chosen)} training images",
+        "protocol": f"Fréchet distance of {n} samples to the test split, {eyes}; {beside}",
         "floor": rounded(floor),
         "tolerance": 0.01 * value + 0.01 * floor,
     }
