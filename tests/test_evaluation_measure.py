@@ -161,6 +161,14 @@ def test_what_is_asked_wrongly_is_refused_before_anything_is_loaded(asked, messa
             act()
 
 
+def test_a_missing_package_is_said_before_a_training(monkeypatch):
+    check(["sap"])
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(zoo.ZooError, match=r"'sap' needs scikit-learn; pip install 'autoencoder-zoo\[sklearn\]'"):
+        check(["sap"])
+    check(["mig"])
+
+
 @pytest.mark.parametrize(
     "metric, message",
     [

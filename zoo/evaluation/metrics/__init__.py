@@ -8,3 +8,6 @@ METRICS = {
     for kind in (reconstruction, classes, density, samples, codebook, factors)
     for name, metric in kind.METRICS.items()
 }
+
+# Said before a training whose end they would spoil.
+NEEDS_SKLEARN = ("sap", "dci_disentanglement")
