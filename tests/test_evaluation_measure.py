@@ -161,10 +161,19 @@ def test_what_is_asked_wrongly_is_refused_before_anything_is_loaded(asked, messa
             act()
 
 
+def test_what_the_data_set_forbids_is_said_before_a_training():
+    for metric in ("frechet_distance", "mig"):
+        check([metric])
+        with pytest.raises(zoo.ZooError, match="photos"):
+            check([metric], "photos.npy")
+    check(["frechet_distance"], "mnist")
+    check([{"metric": "frechet_distance", "encoder": "ae_conv.mnist"}], "photos.npy")
+
+
 def test_a_missing_package_is_said_before_a_training(monkeypatch):
     check(["sap"])
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(zoo.ZooError, match=r"'sap' needs scikit-learn; pip install 'autoencoder-zoo\[sklearn\]'"):
+    with pytest.raises(zoo.ZooError, match=r"need scikit-learn; pip install 'autoencoder-zoo\[sklearn\]'"):
         check(["sap"])
     check(["mig"])
 

@@ -188,7 +188,7 @@ def test_the_adversary_moves_codes_to_the_prior():
 
 
 def test_vae_gan_compares_by_features_and_says_so():
-    with pytest.raises(zoo.ZooError, match="discriminator's features"):
+    with pytest.raises(zoo.ZooError, match="made by the loss that it has"):
         tiny("vae_gan_mlp").compile("adam", "mse")
 
 

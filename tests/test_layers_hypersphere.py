@@ -9,6 +9,7 @@ from scipy import special
 from tiny import tiny
 
 from zoo.errors import ZooError
+from zoo.evaluation import log_likelihood
 from zoo.layers.hypersphere import HypersphericalCode, divergence, draw
 
 N = 20_000
@@ -143,3 +144,14 @@ def test_training_on_digits(digits):
     history = model.fit(digits[0], epochs=5, batch_size=32, verbose=0).history
     assert history["loss"][-1] < 0.9 * history["loss"][0] and history["kl"][-1] > 0.5
     assert np.isfinite(model.sample(5)).all()
+
+
+def test_the_likelihood_under_a_decoder_that_ignores_the_code():
+    """Evaluation hands every call one seed: draws that shared their noise would be of another distribution."""
+    keras.utils.set_random_seed(0)
+    model = tiny("svae_mlp", latent_dim=5)
+    for variable in model.decoder.trainable_variables:
+        variable.assign(ops.zeros_like(variable))
+    x = np.random.default_rng(0).integers(0, 2, (20, 8, 8, 1)).astype(np.float32)
+    # Every pixel is black with probability one half.
+    np.testing.assert_allclose(log_likelihood(model, x, k=2000), -64 * np.log(2), atol=0.1)

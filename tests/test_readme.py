@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from zoo.cli import main
+from zoo.training.readme import rendered
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,6 +42,10 @@ def test_features_are_the_same_from_either_kind_of_images():
     images = names("")["images"]
     encoder = zoo.load_encoder("ae_conv.mnist")
     np.testing.assert_allclose(encoder.predict(images, verbose=0), encoder.predict(images / 255, verbose=0), rtol=1e-4, atol=1e-5)
+
+
+def test_its_tables_are_those_of_the_manifest():
+    assert rendered(ROOT) == TEXT, "render it again: python -m zoo.training.readme"
 
 
 def test_what_it_links_to_exists():

@@ -67,3 +67,16 @@ def test_a_continuous_code_is_refused(images):
         PixelCNNSampler(epochs=1).fit(tiny("ae_mlp"), images)
     with pytest.raises(ZooError, match="filters=0"):
         PixelCNNSampler(filters=0)
+
+
+def test_a_seed_decides_everything():
+    grids = RNG.integers(0, 3, (40, 2, 2))
+    fitted = []
+    for seed in (1, 1, 2):
+        sampler = PixelCNNSampler(layers=2, filters=8, epochs=2, seed=seed)
+        sampler.fit_indices(grids, 3)
+        fitted.append([ops.convert_to_numpy(v) for v in sampler.network.trainable_variables])
+    first, again, other = fitted
+    for a, b in zip(first, again):
+        np.testing.assert_array_equal(a, b)
+    assert any(np.any(a != b) for a, b in zip(first, other))

@@ -153,6 +153,8 @@ class Autoencoder(keras.Model):
         from zoo import losses
 
         if loss is not None:
+            if "loss" not in self.config:
+                raise ZooError(f"got loss={loss!r}, but {self.name} is made by the loss that it has; compile without one.")
             loss = losses.get(loss)
             if loss.parameters(1) != self.reconstruction_loss.parameters(1):
                 raise ZooError(
@@ -160,8 +162,7 @@ class Autoencoder(keras.Model):
                     f"has {self.reconstruction_loss.parameters(1)}; give it to zoo.create(..., loss=...) instead."
                 )
             self.decoder.reconstruction_loss = loss
-            if "loss" in self.config:
-                self.config["loss"] = loss.name
+            self.config["loss"] = loss.name
             for model in (self, self.decoder):
                 forget_compiled(model)
         super().compile(optimizer=optimizer, loss=self.reconstruction_loss, **kwargs)

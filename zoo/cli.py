@@ -176,7 +176,8 @@ def _info(arguments):
     print(f"recipe    {known['recipe']['path']}")
     print(f"trained   {run['epochs']} epochs, {run['seconds']} s, seed {run['seed']}, {run['device']}, {run['backend']} backend")
     for metric, result in known["metrics"].items():
-        print(f"{metric:9} {result['value']:.6g} (test split, {result['n']} images; {result['protocol']})")
+        where = f"{result.get('split', 'test')} split, {result['n']} images"
+        print(f"{metric:9} {result['value']:.6g} ({where}; {result['protocol']})")
 
 
 def _source(arguments):

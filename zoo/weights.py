@@ -102,7 +102,8 @@ def _serialize(model, half):
         array = np.array(keras.ops.convert_to_numpy(variable), dtype=dtype, order="C")
         if not np.isfinite(array).all():
             raise ZooError(f"{key} of {model.name} holds NaN or infinite values; weights that diverged are not saved.")
-        if half and array.dtype == np.float32:
+        # A single number, such as a count of steps, saves nothing by being rounded.
+        if half and array.dtype == np.float32 and array.ndim:
             if np.abs(array).max(initial=0) > np.finfo(np.float16).max:
                 raise ZooError(f"{key} of {model.name} holds values beyond half precision; save it with half=False.")
             array = array.astype(np.float16)

@@ -26,6 +26,10 @@ class FactorData:
     sizes: tuple
     render: Callable
 
+    def __post_init__(self):
+        if min(self.sizes) < 2:
+            raise ZooError(f"got factors of {tuple(self.sizes)} values, expected each to have at least 2: one says nothing.")
+
 
 def mig(represent, data, n=10_000, bins=20, seed=0):
     """Mutual information gap (Chen et al. 2018, arXiv:1802.04942, section 4).

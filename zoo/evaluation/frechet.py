@@ -70,12 +70,8 @@ def encoder_features(name, layer=None, pool=None):
     return features
 
 
-def inception_features():
-    """A function from images (N, H, W, 1 or 3), uint8 or floats 0..1, to the 2048 features of InceptionV3 of keras.applications.
-
-    Raises:
-        ZooError: when its weights are not in Keras's cache, or not those that Keras pins; nothing is downloaded.
-    """
+def inception_file():
+    """The path of InceptionV3's weights in Keras's cache; errors as `inception_features`."""
     path = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models" / _INCEPTION
     if not path.is_file():
         raise ZooError(
@@ -84,7 +80,16 @@ def inception_features():
         )
     if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != _INCEPTION_MD5:
         raise ZooError(f"{path} is not the file that keras.applications pins; delete it and fetch it again.")
-    network = keras.applications.InceptionV3(include_top=False, pooling="avg", weights=str(path))
+    return path
+
+
+def inception_features():
+    """A function from images (N, H, W, 1 or 3), uint8 or floats 0..1, to the 2048 features of InceptionV3 of keras.applications.
+
+    Raises:
+        ZooError: when its weights are not in Keras's cache, or not those that Keras pins; nothing is downloaded.
+    """
+    network = keras.applications.InceptionV3(include_top=False, pooling="avg", weights=str(inception_file()))
 
     def look(x):
         x = to_unit(x, "float32")

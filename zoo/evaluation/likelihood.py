@@ -84,13 +84,19 @@ def _weigher(model, count):
 
 
 class _Drawn(keras.random.SeedGenerator):
-    """A seed that was drawn before: compiled functions take it as an argument, so that no call repeats another's noise."""
+    """A seed that was drawn before: compiled functions take it as an argument, so that no call repeats another's noise.
+
+    A bottleneck may draw more than once a call: each time it gets another seed.
+    """
 
     def __init__(self, seed):
-        self._seed = seed
+        self._seed, self._draws = seed, 0
 
     def next(self, ordered=True):
-        return self._seed
+        draws, self._draws = self._draws, self._draws + 1
+        # The first of the two numbers moves: the second is the one that counts the calls.
+        moved = ops.convert_to_tensor([draws * 65_536, 0])
+        return self._seed + ops.cast(moved, self._seed.dtype) if draws else self._seed
 
 
 def _outputs(model):

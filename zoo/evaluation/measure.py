@@ -1,10 +1,9 @@
 """Metrics by name: what a recipe asks for, a card states and `zoo evaluate --check` repeats."""
 
-import importlib.util
 import inspect
 
 from zoo.errors import ZooError, suggest
-from zoo.evaluation.metrics import METRICS, NEEDS_SKLEARN
+from zoo.evaluation.metrics import CHECKS, METRICS
 from zoo.evaluation.metrics.subject import Subject, rounded
 
 
@@ -41,14 +40,14 @@ def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print):
     return results
 
 
-def check(metrics):
-    """The (name, parameters given) of each of `metrics`; `ZooError` on an unknown one, one twice, and a package missing."""
+def check(metrics, dataset=None):
+    """The (name, parameters given) of each of `metrics`; `ZooError` on unknown and repeated ones, and what `dataset` forbids."""
     wanted = [_resolve(metric) for metric in metrics]
-    for name, _ in wanted:
+    for name, given in wanted:
         if sum(name == other for other, _ in wanted) > 1:
             raise ZooError(f"got the metric {name!r} twice, expected each at most once: a card has one value under a name.")
-        if name in NEEDS_SKLEARN and importlib.util.find_spec("sklearn") is None:
-            raise ZooError(f"the metric {name!r} needs scikit-learn; pip install 'autoencoder-zoo[sklearn]'.")
+        if name in CHECKS:
+            CHECKS[name](given, dataset)
     return wanted
 
 

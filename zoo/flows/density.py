@@ -18,7 +18,8 @@ class FlowDensity(keras.Model):
     """
 
     def __init__(self, flow, units, to_noise=True, **kwargs):
-        super().__init__(**kwargs)
+        # Flows compute in float32 whatever the policy: their inputs must not come rounded.
+        super().__init__(**{"dtype": "float32", **kwargs})
         self.flow = flow
         self.units = units
         self.to_noise = to_noise

@@ -32,6 +32,9 @@ class DiscreteCode(Bottleneck):
         if code_count < 2 or groups < 1 or width < 1:
             got = f"{code_count} codes of {width} numbers in {groups} groups"
             raise ZooError(f"got {got}, expected at least 2 codes of at least 1 number in at least 1 group.")
+        if code_count > 2**24:
+            # Indices travel as float32 where they are computed in batches.
+            raise ZooError(f"got {code_count} codes, expected at most {2**24}; take fewer levels.")
         self.width = width
         self.code_count = code_count
         self.groups = groups

@@ -21,7 +21,8 @@ class HamiltonianCode(GaussianCode):
     Caterini, Doucet & Sejdinovic 2018, "Hamiltonian variational auto-encoder", arXiv:1805.11328. The map's volume is that of
     the tempering alone and cancels against the momentum's scale, so that minus the bound is, besides -log p(x|z_K), two terms:
     `kl`, log q(z_0|x) - log p(z_K), and `momentum`, ½ |ρ_K|² - ½ β_0 |ρ_0|². The expectation over z_0 is taken in closed form,
-    as in the paper, so that without steps `kl` is the divergence of the VAE. The features are the means of q.
+    as in the paper, so that without steps `kl` is the divergence of the VAE. The features are the means of q. Importance samples,
+    too, are of q at the path's beginning: a likelihood by many of them is right, but the bound by one is not the one trained on.
 
     Args:
         units: number of latent variables.

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from zoo.errors import ZooError
 from zoo.layers.code import flatten
 from zoo.layers.gaussian import GaussianCode, divergence
 
@@ -34,7 +35,9 @@ class LabelledCode(GaussianCode):
         super().build((None, _JOINT))
 
     def vector(self, labels):
-        """Integers (N,) to (N, classes) float32: one one, or none where the label is -1."""
+        """Integers (N,) to (N, classes) float32: one one, or none where the label is -1 or no class."""
+        if len(labels.shape) != 1:
+            raise ZooError(f"got labels of shape {tuple(labels.shape)}, expected one integer an image, (N,); flatten them first.")
         labels = ops.expand_dims(ops.cast(labels, "int32"), 1)
         return ops.cast(ops.equal(labels, ops.expand_dims(ops.arange(self.classes, dtype="int32"), 0)), "float32")
 

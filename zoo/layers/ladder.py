@@ -230,7 +230,7 @@ class Ladder(Bottleneck):
     def _parts(self, noise):
         """The noise of all rungs, each its share (N, H, W, latents)."""
         ends = np.cumsum([height * width * self.latents for height, width in self.sizes])
-        shares = ops.split(noise, [int(end) for end in ends[:-1]], axis=-1)
+        shares = ops.split(noise, [int(end) for end in ends[:-1]], axis=-1) if len(ends) > 1 else [noise]
         return [ops.reshape(share, (-1, *size, self.latents)) for share, size in zip(shares, self.sizes)]
 
     def call(self, h, training=None):

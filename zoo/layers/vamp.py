@@ -45,16 +45,16 @@ class VampCode(GaussianCode):
         free = ops.convert_to_tensor(self.pseudo)
         return ops.cast(ops.sigmoid(free) if is_image_shape(self.input_shape_of_one) else free, self.compute_dtype)
 
-    def components(self):
+    def components(self, training=None):
         """Means and log variances (K, D), float32, of the prior's components."""
-        return self.posterior(self._backbone(self.pseudo_inputs()))
+        return self.posterior(self._backbone(self.pseudo_inputs(), training=training))
 
     def call(self, h, training=None):
         mean, log_variance = self.posterior(h)
         noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
         z = mean + ops.exp(0.5 * log_variance) * noise
         log_q = -0.5 * ops.sum(ops.square(noise) + log_variance + math.log(2 * math.pi), axis=-1)
-        self.charge(ops.mean(log_q - mixture_log_density(z, *self.components())))
+        self.charge(ops.mean(log_q - mixture_log_density(z, *self.components(training))))
         return ops.cast(z, self.compute_dtype)
 
     def importance_samples(self, h, k, seed):

@@ -32,5 +32,7 @@ class HamiltonianAutoencoder(Autoencoder):
 
 def check_options(backbone_options):
     """`ZooError` where the decoder would not be a function of one row's z alone."""
+    if backbone_options.get("dropout"):
+        raise ZooError("a Hamiltonian path needs a decoder that stays the same along it, got dropout; leave it out.")
     if backbone_options.get("batch_norm"):
         raise ZooError("a Hamiltonian path needs a decoder that takes every image for itself, got batch_norm=True; leave it out.")

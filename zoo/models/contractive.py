@@ -52,6 +52,8 @@ def build(
     """
     config = configuration(build, locals())
     options = shallow(backbone, backbone_options)
+    if options.get("batch_norm"):
+        raise ZooError("the slope of an encoder needs one that takes every image for itself, got batch_norm=True; leave it out.")
     if penalty not in ("exact", "stochastic"):
         raise ZooError(f"got penalty={penalty!r}, expected 'exact' or 'stochastic'.")
     if penalty == "stochastic":

@@ -33,6 +33,14 @@ class SemiSupervisedAutoencoder(LabelledAutoencoder):
         weights = ops.reshape(ops.cast(weights, outputs.dtype), (-1, classes, *[1] * (len(outputs.shape) - 2)))
         return ops.sum(weights * outputs, axis=1)
 
+    def compile(self, *args, **kwargs):
+        super().compile(*args, **kwargs)
+        if getattr(self.reconstruction_loss, "sigma", 1.0) is None:
+            raise ZooError(
+                "the gaussian loss fits its sigma to all classes' reconstructions, wrong ones among them, which teaches M2 to "
+                "ignore the class; use 'bernoulli' or 'logistic_mixture'."
+            )
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if y is not None or sample_weight is not None:
             raise ZooError("M2 learns to give back its own input, and weighs all images alike; call fit(images) alone.")
@@ -75,7 +83,7 @@ def build(
         classes: number of labels.
         alpha: weight of the mean cross-entropy of the labelled images beside an image's bound; the paper's, where the bound
             is summed over N images and the weight is 0.1 N, is 0.1.
-        loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
+        loss: the likelihood: "bernoulli" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from zoo.autoencoder import Autoencoder
+from zoo.errors import ZooError
 from zoo.images import to_unit
 from zoo.layers.code import flatten
 from zoo.layers.gradients import vector_jacobian_product
@@ -62,5 +63,7 @@ def build(
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
+    if backbone_options.get("batch_norm"):
+        raise ZooError("the slope of a decoder needs one that takes every code for itself, got batch_norm=True; leave it out.")
     code = RegularizedCode(latent_dim, beta, weight)
     return assemble(backbone, input_shape, code, loss, backbone_options, config, model=GradientPenaltyAutoencoder)

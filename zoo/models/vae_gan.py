@@ -18,8 +18,9 @@ from zoo.losses import ReconstructionLoss
 from zoo.models._assemble import assemble, configuration
 
 BACKBONES = ("conv", "resnet", "mlp")
-# What a discriminator goes without: it reads images, and what keeps a state would not be updated in it.
-_NOT_THE_DISCRIMINATORS = ("linear_path", "dropout", "batch_norm")
+# What a discriminator goes without: it reads images, what keeps a state would not be updated in it, and a decay would be of the
+# weights that the optimizer sees, not of those that it computes with.
+_NOT_THE_DISCRIMINATORS = ("linear_path", "dropout", "batch_norm", "weight_decay")
 _WINDOW = 100
 
 
@@ -112,12 +113,10 @@ class VAEGAN(Autoencoder):
         self.bottleneck.compete(x, self.reconstruction_loss.to_image(ops.cast(made, "float32")), training)
         return self.decoder.backbone(z, training=training)
 
-    def compile(self, optimizer="adam", loss=None, **kwargs):
-        if loss is not None:
-            raise ZooError(
-                f"got loss={loss!r}, but vae_gan compares images by its discriminator's features; compile without one."
-            )
-        super().compile(optimizer=optimizer, **kwargs)
+    def _target(self, x, y):
+        if y is not None:
+            raise ZooError("vae_gan learns to give back its own input, whose like its adversary knows; call fit(images) alone.")
+        return super()._target(x, y)
 
 
 def build(

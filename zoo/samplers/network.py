@@ -42,7 +42,7 @@ class NetworkSampler(VectorSampler):
     def fit_vectors(self, z):
         self.mean, self.scale = z.mean(axis=0), z.std(axis=0)
         z = self.standardized(z)
-        with _seeded(self.seed):
+        with seeded(self.seed):
             self.network = self.build(z.shape[1])
         batch_size = min(self.batch_size, len(z))
         steps = len(z) // batch_size
@@ -68,7 +68,7 @@ class NetworkSampler(VectorSampler):
 
 
 @contextlib.contextmanager
-def _seeded(seed):
+def seeded(seed):
     """Layers made inside begin with the weights of `seed`; the caller's own random numbers go on as if nothing had been."""
     state = random.getstate()
     # From Python's generator Keras takes the seed of every initializer and SeedGenerator that is given none.

@@ -8,9 +8,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.data.pipeline import training_batches
 from zoo.errors import ZooError
 from zoo.evaluation.codebook import code_indices
 from zoo.inference import apply_in_batches, compiled
+from zoo.samplers.network import seeded
 from zoo.samplers.sampler import Sampler
 
 _BATCH = 256
@@ -28,9 +30,11 @@ class PixelCNNSampler(Sampler):
         epochs: passes over the images' indices.
         batch_size: grids a step.
         learning_rate: of Adam at the start; it falls to zero along a cosine.
+        seed: of the initial weights, and the order of the grids.
     """
 
-    def __init__(self, layers=8, filters=64, epochs=20, batch_size=64, learning_rate=1e-3):
+    def __init__(self, layers=8, filters=64, epochs=20, batch_size=64, learning_rate=1e-3, seed=0):
+        self.seed = seed
         self.layers = layers
         self.filters = filters
         self.epochs = epochs
@@ -47,13 +51,16 @@ class PixelCNNSampler(Sampler):
     def fit_indices(self, grids, code_count):
         """Fit to integers (N, rows, columns) below `code_count`; returns itself."""
         grids = np.asarray(grids, np.int32)
-        self.network = PixelCNNNetwork(grids.shape[1:], code_count, self.layers, self.filters)
-        self.network.build((None, *grids.shape[1:]))
-        steps = -(-len(grids) // self.batch_size) * self.epochs
-        rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
+        with seeded(self.seed):
+            self.network = PixelCNNNetwork(grids.shape[1:], code_count, self.layers, self.filters)
+            self.network.build((None, *grids.shape[1:]))
+        size = min(self.batch_size, len(grids))
+        steps = len(grids) // size
+        rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps * self.epochs)
         self.network.compile(keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         # Every grid is its own target: the network sees to it that no position sees itself.
-        fitted = self.network.fit(grids, grids, batch_size=self.batch_size, epochs=self.epochs, verbose=0)
+        batches = training_batches(grids, size, self.seed, 0, steps * self.epochs).map(lambda grid: (grid, grid))
+        fitted = self.network.fit(batches, shuffle=False, epochs=self.epochs, steps_per_epoch=steps, verbose=0)
         self.history = fitted.history["loss"]
         self._step = compiled(self.network, self.network.draw_next)
         return self

@@ -37,7 +37,7 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
     from zoo.training.publish import publish
 
     # What would fail after the training fails before it.
-    check(recipe.metrics)
+    check(recipe.metrics, recipe.dataset)
     output_dir = Path(output_dir or manifest.weights_dir())
     output_dir.mkdir(parents=True, exist_ok=True)
     manifest.read(output_dir)

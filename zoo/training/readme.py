@@ -21,16 +21,27 @@ def render(root):
     """
     root = Path(root)
     entries = manifest.read(root / "weights")
+    text = rendered(root)
     cards = root / "weights" / "cards"
-    readme = root / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    blocks = {"weights": weights_table(entries), "gallery": gallery(entries, cards), "variants": variants_table(entries)}
-    for name, block in blocks.items():
-        text = _replaced(text, name, block, readme)
     cards.mkdir(parents=True, exist_ok=True)
     for name, entry in entries.items():
         write_card(name, entry, cards)
-    write_atomically(readme, text.encode())
+    write_atomically(root / "README.md", text.encode())
+
+
+def rendered(root):
+    """README's text with its blocks as they should be."""
+    root = Path(root)
+    entries, readme = manifest.read(root / "weights"), root / "README.md"
+    blocks = {
+        "weights": weights_table(entries),
+        "gallery": gallery(entries, root / "weights" / "cards"),
+        "variants": variants_table(entries),
+    }
+    text = readme.read_text(encoding="utf-8")
+    for name, block in blocks.items():
+        text = _replaced(text, name, block, readme)
+    return text
 
 
 def _replaced(text, name, block, readme):

@@ -1,5 +1,7 @@
 """How well single latents stand for single factors of the data."""
 
+import importlib.util
+
 from zoo.data import sources, sprites
 from zoo.errors import ZooError
 from zoo.evaluation import disentanglement
@@ -33,9 +35,19 @@ def _dci_disentanglement(subject, *, n=10_000, test_n=5_000):
 
 def _known(subject):
     """The factors by which the data were made."""
-    if sources.kind_of(subject.dataset) != "sprites":
-        raise ZooError(f"the factors by which {subject.dataset} was made are not known; measure disentanglement on 'sprites'.")
+    _check_dataset({}, subject.dataset)
     return disentanglement.FactorData(sprites.SIZES, sprites.render)
+
+
+def _check_dataset(given, dataset):
+    if dataset is not None and sources.kind_of(dataset) != "sprites":
+        raise ZooError(f"the factors by which {dataset} was made are not known; measure disentanglement on 'sprites'.")
+
+
+def _check_package(given, dataset):
+    if importlib.util.find_spec("sklearn") is None:
+        raise ZooError("sap and dci_disentanglement need scikit-learn; pip install 'autoencoder-zoo[sklearn]'.")
+    _check_dataset(given, dataset)
 
 
 def _of_factors(found, score, n, words, tolerance):
@@ -51,3 +63,4 @@ METRICS = {
     "sap": _sap,
     "dci_disentanglement": _dci_disentanglement,
 }
+CHECKS = {"mig": _check_dataset, "factor_vae_score": _check_dataset, "sap": _check_package, "dci_disentanglement": _check_package}

@@ -8,15 +8,10 @@ from zoo.evaluation.metrics.subject import rounded
 
 
 def _frechet_distance(subject, *, encoder=None, layer=None, pool=None, n=10_000):
+    _check_encoder({"encoder": encoder}, subject.dataset)
     if encoder is None:
-        known = frechet.ENCODERS
-        if subject.dataset not in known:
-            raise ZooError(
-                f"frechet_distance has no encoder of its own for {subject.dataset}, only for {', '.join(known)}; name one, for "
-                "example {'metric': 'frechet_distance', 'encoder': 'ae_conv.mnist'}."
-            )
-        encoder, *depth = known[subject.dataset]
-        layer, pool = (layer, pool) if layer is not None else depth
+        encoder, of_layer, of_pool = frechet.ENCODERS[subject.dataset]
+        layer, pool = (of_layer, of_pool if pool is None else pool) if layer is None else (layer, pool)
     features = subject.once(("looker", encoder, layer, pool), lambda: frechet.encoder_features(encoder, layer, pool))
     eyes = f"features of {encoder} ({'the code' if layer in (None, 'code') else layer}, pool {pool or 'flatten'})"
     found = _distance_of_samples(subject, features, eyes, n)
@@ -27,6 +22,19 @@ def _fid(subject, *, n=10_000):
     features = subject.once("inception", frechet.inception_features)
     eyes = "features of InceptionV3 of keras.applications (pooled, images resized to 299: not the network of published FIDs)"
     return _distance_of_samples(subject, features, eyes, n)
+
+
+def _check_encoder(given, dataset):
+    known = frechet.ENCODERS
+    if dataset is not None and given.get("encoder") is None and dataset not in known:
+        raise ZooError(
+            f"frechet_distance has no encoder of its own for {dataset}, only for {', '.join(known)}; name one, for "
+            "example {'metric': 'frechet_distance', 'encoder': 'ae_conv.mnist'}."
+        )
+
+
+def _check_inception(given, dataset):
+    frechet.inception_file()
 
 
 def _distance_of_samples(subject, features, eyes, n):
@@ -51,3 +59,4 @@ METRICS = {
     "frechet_distance": _frechet_distance,
     "fid": _fid,
 }
+CHECKS = {"frechet_distance": _check_encoder, "fid": _check_inception}
