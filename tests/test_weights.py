@@ -315,6 +315,15 @@ def test_values_beyond_half_precision_are_refused(tmp_path):
     weights.publish(model, NAME, tmp_path)
 
 
+def test_a_count_of_steps_beyond_half_precision_is_kept(tmp_path):
+    model = shaken("beta_vae_mlp", warmup_steps=5)
+    model.bottleneck.step.assign(78_101.0)
+    written = weights.publish(model, NAME, tmp_path, half=True)
+    loaded = registry.build(model.config)
+    weights.load_arrays(loaded, tmp_path / written["file"])
+    assert float(loaded.bottleneck.step) == 78_101
+
+
 # -- a model of one's own
 
 
