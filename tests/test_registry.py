@@ -17,7 +17,7 @@ def test_names_are_variant_and_backbone():
     names = zoo.list_models()
     assert names == sorted(names)
     assert {"vae_mlp", "ae_conv", "ae_resnet", "linear_mlp", "wta_conv"} <= set(names)
-    assert zoo.list_models("*vae_mlp") == ["beta_vae_mlp", "vae_mlp"]
+    assert zoo.list_models("b*vae_mlp") == ["beta_tc_vae_mlp", "beta_vae_mlp"]
     assert zoo.list_models("nothing*") == []
 
 
@@ -61,7 +61,7 @@ def test_the_config_is_plain_data_with_every_argument():
     "arguments, options, message",
     [
         (["vea"], {}, "no variant 'vea'. Did you mean 'vae'"),
-        (["vae_mpl"], {}, "no variant 'vae_mpl'.*The variants are ae, beta_vae"),
+        (["vae_mpl"], {}, "no variant 'vae_mpl'.*The variants are aae, ae, annealed_vae"),
         (["vae", "cnv"], {}, "no backbone 'cnv'. Did you mean 'conv'"),
         (["linear", "conv"], {}, "'linear' has no backbone 'conv'. It comes on mlp"),
         (["vae"], {"latent_dims": 3}, "no option 'latent_dims'. Did you mean 'latent_dim'"),

@@ -159,7 +159,8 @@ class MSSSIM(ReconstructionLoss):
             # Negative similarities have no real power; the authors' implementations clip them, too. The floor keeps the
             # power's gradient finite.
             result = result * ops.power(ops.maximum(_mean(term), 1e-6), float(weight))
-            x, outputs = ops.average_pool(x, 2, padding="same"), ops.average_pool(outputs, 2, padding="same")
+            # The strides are said because Keras fails to work them out on JAX.
+            x, outputs = (ops.average_pool(images, 2, strides=2, padding="same") for images in (x, outputs))
         return 1 - result
 
 

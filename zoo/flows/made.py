@@ -58,10 +58,8 @@ class MADE(keras.layers.Layer):
         before = np.arange(1, self.units + 1)
         self.layers = []
         for units in self.hidden:
+            # Spread evenly from the lowest on: in a layer narrower than the code the last inputs go unseen, not the first.
             after = lowest + np.arange(units) * max(self.units - lowest, 1) // units
-            if units < self.units - lowest:
-                # Spread from end to end, so that a layer narrower than the code still sees all of it.
-                after = np.linspace(lowest, self.units - 1, units).round().astype(int)
             self.layers.append(MaskedDense(after[None] >= before[:, None]))
             before = after
         last = np.tile(np.arange(1, self.units + 1)[None] > before[:, None], (1, self.outputs))

@@ -34,7 +34,8 @@ def _check_encoder(given, dataset):
 
 
 def _check_inception(given, dataset):
-    frechet.inception_file()
+    if dataset is not None:
+        frechet.inception_file()
 
 
 def _distance_of_samples(subject, features, eyes, n):
