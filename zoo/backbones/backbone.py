@@ -32,6 +32,14 @@ class Backbone(keras.layers.Layer):
             x = stage(x)
         return x
 
+    def every(self, x):
+        """The outputs of all stages that have a name, first to last."""
+        found = []
+        for stage, name in zip(self.stages, self._names):
+            x = stage(x)
+            found += [x] if name else []
+        return found
+
     def until(self, x, name):
         """The output of the stage called `name`."""
         for stage in self.stages[: self._names.index(name) + 1]:

@@ -1,14 +1,13 @@
 """The bottleneck of the adversarial autoencoder: a discriminator pushes the codes to the prior."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from zoo.layers.adversary import Adversary, deception, dense_discriminator, detection
-from zoo.layers.code import DenseCode
+from zoo.layers.code import DenseCode, NormalPrior
 
 
-class AdversarialCode(DenseCode):
+class AdversarialCode(NormalPrior, DenseCode):
     """A linear code whose distribution over the data is pushed to N(0, I): it charges what it costs the encoder that its codes
     are told from draws of the prior, and the discriminator's own loss (Makhzani et al. 2016, arXiv:1511.05644).
 
@@ -37,6 +36,3 @@ class AdversarialCode(DenseCode):
         self.charge(self.weight * deception(self.adversary.exerted(z)))
         self.charge(detection(self.adversary.own(prior), self.adversary.own(z)))
         return z
-
-    def sample_prior(self, n, seed):
-        return np.random.default_rng(seed).standard_normal((n, *self.code_shape), dtype=np.float32)

@@ -4,6 +4,7 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers.gaussian import GaussianCode, divergence
+from zoo.layers.state import add_state
 
 
 class CapacityCode(GaussianCode):
@@ -30,8 +31,7 @@ class CapacityCode(GaussianCode):
 
     def build(self, input_shape):
         super().build(input_shape)
-        # Cast to half on reading, as Keras would under mixed precision, a count beyond 256 would stand still.
-        self.step = self.add_weight(name="step", shape=(), initializer="zeros", trainable=False, dtype="float32", autocast=False)
+        self.step = add_state(self, "step")
 
     def call(self, h, training=None):
         mean, log_variance = self.posterior(h)

@@ -30,6 +30,13 @@ class Bottleneck(LossLayer):
         )
 
 
+class NormalPrior:
+    """For a bottleneck whose prior is standard normal."""
+
+    def sample_prior(self, n, seed):
+        return np.random.default_rng(seed).standard_normal((n, *self.code_shape), dtype=np.float32)
+
+
 class DenseCode(Bottleneck):
     """A fully connected code of `units`; charges nothing. The code of the plain autoencoder, and the base of those that charge.
 

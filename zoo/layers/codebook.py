@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from zoo.layers.state import add_state
+
 # A code that stands for less than this share of what it would under equal use is dead.
 _DEAD = 0.03
 _LLOYD_STEPS = 10
@@ -35,11 +37,9 @@ class Codebook(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape=None):
-        # Without autocast: in half precision a moving average stands still.
-        state = dict(trainable=False, dtype="float32", autocast=False)
-        self.embeddings = self.add_weight(name="embeddings", shape=(self.codes, self.size), initializer="random_normal", **state)
+        self.embeddings = add_state(self, "embeddings", (self.codes, self.size), "random_normal")
         # All zero until the first training step.
-        self.counts = self.add_weight(name="counts", shape=(self.codes,), initializer="zeros", **state)
+        self.counts = add_state(self, "counts", (self.codes,))
         self.built = True
 
     def nearest(self, x):

@@ -4,7 +4,8 @@ import keras
 from keras import ops
 
 from zoo.layers.code import flatten
-from zoo.layers.gaussian import GaussianCode
+from zoo.layers.gaussian import GaussianCode, log_ratio
+from zoo.layers.state import warmup
 
 
 class FlowCode(GaussianCode):
@@ -36,8 +37,8 @@ class FlowCode(GaussianCode):
     def call(self, h, training=None):
         mean, log_variance = self.posterior(h)
         noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
-        z, log_ratio = self._transport(mean, log_variance, noise, self.context(h))
-        self.charge(-self._warmup(training) * ops.mean(log_ratio))
+        z, ratio = self._transport(mean, log_variance, noise, self.context(h))
+        self.charge(-warmup(self, training) * ops.mean(ratio))
         return ops.cast(z, self.compute_dtype)
 
     def context(self, h):
@@ -51,10 +52,10 @@ class FlowCode(GaussianCode):
     def importance_samples(self, h, k, seed):
         mean, log_variance, context = (ops.repeat(t, k, axis=0) for t in (*self.posterior(h), self.context(h)))
         noise = keras.random.normal(ops.shape(mean), seed=seed)
-        z, log_ratio = self._transport(mean, log_variance, noise, context)
-        return ops.reshape(z, (-1, k, *self.code_shape)), ops.reshape(log_ratio, (-1, k))
+        z, ratio = self._transport(mean, log_variance, noise, context)
+        return ops.reshape(z, (-1, k, *self.code_shape)), ops.reshape(ratio, (-1, k))
 
     def _transport(self, mean, log_variance, noise, context):
-        """z (N, D) and log p(z) - log q(z|x) (N,); the normalizing constants of both cancel."""
+        """z (N, D) and log p(z) - log q(z|x) (N,)."""
         z, log_det = self.flow(mean + ops.exp(0.5 * log_variance) * noise, context)
-        return z, 0.5 * ops.sum(ops.square(noise) + log_variance - ops.square(z), axis=-1) + log_det
+        return z, log_ratio(z, noise, log_variance) + log_det

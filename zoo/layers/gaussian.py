@@ -4,10 +4,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.layers.code import Bottleneck, flatten
+from zoo.layers.code import Bottleneck, NormalPrior, flatten
+from zoo.layers.state import add_state, warmup
 
 
-class GaussianCode(Bottleneck):
+class GaussianCode(NormalPrior, Bottleneck):
     """z = μ(h) + σ(h) ε, charging β w(t) Σ_d max(KL_d, λ), KL_d = ½ (μ_d² + σ_d² - 1 - log σ_d²) in nats, mean over the batch.
 
     Kingma & Welling 2014, "Auto-encoding variational Bayes", arXiv:1312.6114.
@@ -37,9 +38,7 @@ class GaussianCode(Bottleneck):
         self.mean.build(shape)
         self.log_variance.build(shape)
         if self.warmup_steps:
-            counter = dict(shape=(), initializer="zeros", trainable=False, dtype="float32")
-            # Cast to bfloat16 it would stand still at 256.
-            self.step = self.add_weight(name="step", autocast=False, **counter)
+            self.step = add_state(self, "step")
         self.built = True
 
     def posterior(self, h):
@@ -53,20 +52,13 @@ class GaussianCode(Bottleneck):
         kl = ops.mean(divergence(mean, log_variance), axis=0)
         if self.free_bits:
             kl = ops.maximum(kl, self.free_bits)
-        self.charge(self.beta * self._warmup(training) * ops.sum(kl))
+        self.charge(self.beta * warmup(self, training) * ops.sum(kl))
         return ops.cast(self.draw(mean, log_variance), self.compute_dtype)
 
     def draw(self, mean, log_variance):
         """One draw (N, D), float32, from the posterior of each row, through which gradients reach it."""
         noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
         return mean + ops.exp(0.5 * log_variance) * noise
-
-    def _warmup(self, training):
-        # Validation prices the divergence in full: its loss is the bound itself.
-        if not (self.warmup_steps and training):
-            return 1.0
-        self.step.assign_add(1.0)
-        return ops.minimum(ops.convert_to_tensor(self.step) / self.warmup_steps, 1.0)
 
     def code(self, h):
         return ops.cast(self.posterior(h)[0], self.compute_dtype)
@@ -76,13 +68,14 @@ class GaussianCode(Bottleneck):
         mean, log_variance = (ops.expand_dims(t, 1) for t in self.posterior(h))
         noise = keras.random.normal((ops.shape(mean)[0], k, self.code_shape[0]), seed=seed)
         z = mean + ops.exp(0.5 * log_variance) * noise
-        # The normalizing constants of prior and posterior cancel.
-        return z, 0.5 * ops.sum(ops.square(noise) + log_variance - ops.square(z), axis=-1)
-
-    def sample_prior(self, n, seed):
-        return np.random.default_rng(seed).standard_normal((n, *self.code_shape), dtype=np.float32)
+        return z, log_ratio(z, noise, log_variance)
 
 
 def divergence(mean, log_variance):
     """KL(N(mean, exp(log_variance)) || N(0, 1)) of every variable, same shape, in nats."""
     return 0.5 * (ops.square(mean) + ops.exp(log_variance) - 1 - log_variance)
+
+
+def log_ratio(z, noise, log_variance):
+    """log N(z; 0, I) - log N(mean + σ noise; mean, σ²) (...), of (..., D); the normalizing constants of the two cancel."""
+    return 0.5 * ops.sum(ops.square(noise) + log_variance - ops.square(z), axis=-1)

@@ -9,6 +9,7 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.layers.code import flatten
 from zoo.layers.discrete import DiscreteCode, straight_through
+from zoo.layers.state import add_state
 
 
 class GumbelCode(DiscreteCode):
@@ -60,9 +61,7 @@ class GumbelCode(DiscreteCode):
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape):
-        # Without autocast: in bfloat16 a counter stops at 256.
-        counter = dict(shape=(), initializer="zeros", trainable=False, dtype="float32", autocast=False)
-        self.step = self.add_weight(name="step", **counter)
+        self.step = add_state(self, "step")
         super().build(input_shape)
         if len(self.positions) == 1:
             # Every variable of a vector has classes of its own; on a grid the decoder reads all with the same weights.

@@ -8,7 +8,7 @@ from keras import layers, ops
 
 from zoo.errors import ZooError
 from zoo.layers.code import flatten
-from zoo.layers.gaussian import GaussianCode, divergence
+from zoo.layers.gaussian import GaussianCode, divergence, log_ratio
 
 # Units in which image and label meet.
 _JOINT = 256
@@ -107,8 +107,8 @@ class ConditionalCode(LabelledCode):
         mean, log_variance = (ops.expand_dims(t, 1) for t in self.posterior(h))
         noise = keras.random.normal((ops.shape(mean)[0], k, self.units), seed=seed)
         z = mean + ops.exp(0.5 * log_variance) * noise
-        log_ratio = 0.5 * ops.sum(ops.square(noise) + log_variance - ops.square(z), axis=-1)
-        return ops.concatenate([z, ops.zeros((*ops.shape(z)[:2], self.classes))], axis=-1), log_ratio
+        code = ops.concatenate([z, ops.zeros((*ops.shape(z)[:2], self.classes))], axis=-1)
+        return code, log_ratio(z, noise, log_variance)
 
 
 class SemiSupervisedCode(LabelledCode):
@@ -170,6 +170,5 @@ class SemiSupervisedCode(LabelledCode):
         y = ops.one_hot(ops.argmax(ops.expand_dims(log_belief, 1) + gumbel, axis=-1), self.classes, dtype="float32")
         mean, log_variance = ops.matmul(y, mean), ops.matmul(y, log_variance)
         z = mean + ops.exp(0.5 * log_variance) * noise
-        log_ratio = 0.5 * ops.sum(ops.square(noise) + log_variance - ops.square(z), axis=-1)
-        log_ratio = log_ratio - math.log(self.classes) - ops.sum(y * ops.expand_dims(log_belief, 1), axis=-1)
-        return ops.concatenate([z, y], axis=-1), log_ratio
+        of_labels = -math.log(self.classes) - ops.sum(y * ops.expand_dims(log_belief, 1), axis=-1)
+        return ops.concatenate([z, y], axis=-1), log_ratio(z, noise, log_variance) + of_labels

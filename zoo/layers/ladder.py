@@ -12,6 +12,7 @@ from zoo.errors import ZooError
 from zoo.inference import apply_in_batches
 from zoo.layers.code import Bottleneck, pool_features
 from zoo.layers.gaussian import divergence
+from zoo.layers.state import add_state, warmup
 
 # Log deviations stay within ± this, softly: a sum of many layers is as safe as its wildest.
 _WIDEST = 5.0
@@ -40,12 +41,7 @@ class BottomUp(layers.Layer):
         return self.backbone.until(x, name)
 
     def call(self, x):
-        found = []
-        for stage, name in zip(self.backbone.stages, self.backbone._names):
-            x = stage(x)
-            if name:
-                found.append(x)
-        return found
+        return self.backbone.every(x)
 
 
 class Block(layers.Layer):
@@ -184,9 +180,7 @@ class Ladder(Bottleneck):
             for rung in rungs:
                 rung.build(shape, shape)
         if self.warmup_steps:
-            counter = dict(shape=(), initializer="zeros", trainable=False, dtype="float32")
-            # Cast to bfloat16 it would stand still at 256.
-            self.step = self.add_weight(name="step", autocast=False, **counter)
+            self.step = add_state(self, "step")
         self.built = True
 
     @property
@@ -237,18 +231,11 @@ class Ladder(Bottleneck):
         count = ops.shape(h[0])[0]
         noise = keras.random.normal((count, self.noise_size), dtype="float32", seed=self.seed_generator)
         state, passed = self.descend(count, noise, h)
-        weight = self._warmup(training)
+        weight = warmup(self, training)
         for delta, log_variance, _, _ in passed:
             kl = ops.mean(ops.sum(divergence(delta, log_variance), axis=(1, 2)), axis=0)
             self.charge(weight * ops.sum(ops.maximum(kl, self.free_bits) if self.free_bits else kl))
         return state
-
-    def _warmup(self, training):
-        # Validation prices the divergence in full: its loss is the bound itself.
-        if not (self.warmup_steps and training):
-            return 1.0
-        self.step.assign_add(1.0)
-        return ops.minimum(ops.convert_to_tensor(self.step) / self.warmup_steps, 1.0)
 
     def code(self, h):
         return self.descend(ops.shape(h[0])[0], None, h)[0]

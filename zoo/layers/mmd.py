@@ -5,10 +5,9 @@ MMD²(P, Q) = E k(x, x') + E k(y, y') - 2 E k(x, y), x, x' ~ P and y, y' ~ Q: Gr
 """
 
 import keras
-import numpy as np
 from keras import ops
 
-from zoo.layers.code import DenseCode
+from zoo.layers.code import DenseCode, NormalPrior
 from zoo.layers.gaussian import GaussianCode, divergence
 
 # As the authors of the Wasserstein autoencoder sum them.
@@ -69,7 +68,7 @@ def _mean_of_pairs(values):
     return ops.sum(values * others) / ops.maximum(ops.sum(others), 1.0)
 
 
-class WassersteinCode(DenseCode):
+class WassersteinCode(NormalPrior, DenseCode):
     """A linear code, without chance, that charges λ MMD²(codes, standard normal), unbiased, inverse multiquadratic kernel.
 
     Tolstikhin, Bousquet, Gelly & Schölkopf 2018, "Wasserstein auto-encoders", arXiv:1711.01558, algorithm 2.
@@ -91,9 +90,6 @@ class WassersteinCode(DenseCode):
         prior = keras.random.normal(ops.shape(code), dtype="float32", seed=self.seed_generator)
         self.charge(self.weight * unbiased_mmd(code, prior, inverse_multiquadratic_kernel))
         return code
-
-    def sample_prior(self, n, seed):
-        return np.random.default_rng(seed).standard_normal((n, *self.code_shape), dtype=np.float32)
 
 
 class InfoCode(GaussianCode):

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
+from zoo.layers.state import add_state
 
 
 class RunningMoments(keras.layers.Layer):
@@ -25,13 +26,9 @@ class RunningMoments(keras.layers.Layer):
         self.window = window
 
     def build(self, input_shape=None):
-        def state(name, shape):
-            # Cast to half on reading, as Keras would under mixed precision, sums of small steps would stand still.
-            return self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False, dtype="float32", autocast=False)
-
-        self.seen = state("seen", ())
-        self.mean = state("mean", (self.units,))
-        self.covariance = state("covariance", (self.units, self.units))
+        self.seen = add_state(self, "seen")
+        self.mean = add_state(self, "mean", (self.units,))
+        self.covariance = add_state(self, "covariance", (self.units, self.units))
         self.built = True
 
     def update(self, rows):

@@ -7,6 +7,7 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.layers.code import flatten
 from zoo.layers.hamiltonian import HamiltonianCode
+from zoo.layers.state import add_state
 
 # Solves the implicit steps, as in the authors' code.
 _FIXED_POINT_ITERATIONS = 3
@@ -78,12 +79,9 @@ class RiemannianCode(HamiltonianCode):
         super().build(input_shape)
         self.factor.build((None, int(np.prod(input_shape[1:]))))
         n, units = self.n_centroids, self.code_shape[0]
-        self.centroids = self._buffer("centroids", (n, units))
-        self.matrices = self._buffer("matrices", (n, units, units))
-        self.position = self._buffer("position", ())
-
-    def _buffer(self, name, shape):
-        return self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False, dtype="float32", autocast=False)
+        self.centroids = add_state(self, "centroids", (n, units))
+        self.matrices = add_state(self, "matrices", (n, units, units))
+        self.position = add_state(self, "position")
 
     def metric(self):
         """The metric of the centroids kept; λ I before any training."""

@@ -8,7 +8,6 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers import poincare
-from zoo.layers.code import flatten
 from zoo.layers.gaussian import GaussianCode
 
 # Of the posterior's centre from the origin, in units of 1/√c: tanh(10 / 2) is a point that float32 holds well.
@@ -37,7 +36,7 @@ class WrappedNormalCode(GaussianCode):
 
     def posterior(self, h):
         """Centre, as a tangent vector at the origin as long as its distance from there, and log variance, (N, D), float32."""
-        mean, log_variance = super().posterior(flatten(h))
+        mean, log_variance = super().posterior(h)
         most = _MAX_DISTANCE / math.sqrt(self.curvature)
         return mean * ops.minimum(1.0, most / poincare.norm(mean)), log_variance
 

@@ -14,6 +14,7 @@ from zoo.images import to_unit
 from zoo.layers.adversary import Adversary, deception
 from zoo.layers.code import flatten
 from zoo.layers.gaussian import GaussianCode
+from zoo.layers.state import add_state
 from zoo.losses import ReconstructionLoss
 from zoo.models._assemble import assemble, configuration
 
@@ -59,9 +60,8 @@ class GANCode(GaussianCode):
 
     def build(self, input_shape):
         super().build(input_shape)
-        state = dict(shape=(), trainable=False, dtype="float32", autocast=False)
-        self.power = self.add_weight(name="power", initializer="ones", **state)
-        self.batches = self.add_weight(name="batches", initializer="zeros", **state)
+        self.power = add_state(self, "power", initializer="ones")
+        self.batches = add_state(self, "batches")
 
     def compete(self, real, made, training):
         """Charge both sides of the game between images (N, ...) and those made (2N, ...), of as many codes as prior draws."""

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.layers.hamiltonian import leapfrog
 from zoo.layers.riemannian import RiemannianCode
 from zoo.samplers.sampler import Sampler
 
@@ -46,22 +47,24 @@ class RHVAESampler(Sampler):
     def draw(self, n, seed):
         rng = np.random.default_rng(seed)
         z = self.centroids[rng.integers(len(self.centroids), size=n)]
-        log_density, slope = self.log_density(z)
+        log_density, slope = self._force(z)
         for _ in range(self.steps):
             momentum = rng.standard_normal(z.shape)
             energy = 0.5 * (momentum**2).sum(axis=1) - log_density
             moved, moved_log_density, moved_slope = z, log_density, slope
             for _ in range(self.n_lf):
-                momentum = momentum + 0.5 * self.eps_lf * moved_slope
-                moved = moved + self.eps_lf * momentum
-                moved_log_density, moved_slope = self.log_density(moved)
-                momentum = momentum + 0.5 * self.eps_lf * moved_slope
+                moved, momentum, moved_log_density, moved_slope = leapfrog(moved, momentum, self.eps_lf, self._force, moved_slope)
             gain = energy - 0.5 * (momentum**2).sum(axis=1) + moved_log_density
             accepted = np.log(rng.random(n)) < gain
             z = np.where(accepted[:, None], moved, z)
             log_density = np.where(accepted, moved_log_density, log_density)
             slope = np.where(accepted[:, None], moved_slope, slope)
         return z.astype(np.float32)
+
+    def _force(self, z):
+        """log p (N,) at z (N, D), but for a constant, and the slope of the potential -log p, (N, D)."""
+        log_density, slope = self.log_density(z)
+        return log_density, -slope
 
     def log_density(self, z):
         """½ log det G⁻¹ (N,) at z (N, D), and its gradient (N, D)."""
