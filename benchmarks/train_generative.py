@@ -11,12 +11,13 @@ another machine is the ratio. The images are random: speed does not depend on wh
 
 import argparse
 import json
+import math
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
+
+from turns import as_markdown, take_turns
 
 SAMPLES = 8
 _MLP = dict(net="mlp", shape=(28, 28, 1), batch=100, images=12_000, latents=50)
@@ -30,7 +31,6 @@ VARIANTS = {
 }
 NETS = {"mlp": "784-500-{latents}-500-784, batch {batch}", "conv": "32-64-128 filters, {latents} numbers a code, batch {batch}"}
 CONTENDERS = ("zoo", "pythae")
-LABELS = {"zoo": "**here**", "pythae": "pythae"}
 EPOCHS = 3
 
 
@@ -63,7 +63,7 @@ def train_zoo(variant, count):
     Checkpoint.on_epoch_end = on_epoch_end
     with tempfile.TemporaryDirectory() as folder:
         model, _ = fit(recipe, images(spec, count), folder)
-    return ends, sum(p.size for p in (*model.encoder.backbone.weights, *model.decoder.weights))
+    return ends, sum(math.prod(v.shape) for v in (*model.encoder.backbone.weights, *model.decoder.weights))
 
 
 def pythae_rooms(variant):
@@ -199,38 +199,18 @@ def turn(variant, contender, count):
 
 
 def measure(variant, rounds, share):
-    """The median, least and most images a second of every contender, and its parameters."""
+    """What `take_turns` gives, for nets that have as many parameters on both sides."""
     count = max(2 * VARIANTS[variant]["batch"], int(VARIANTS[variant]["images"] * share))
-    results = {contender: [] for contender in CONTENDERS}
-    for _ in range(rounds):
-        for contender in CONTENDERS:
-            command = [sys.executable, __file__, "--turn", variant, contender, str(count)]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                sys.exit(f"{variant} of {contender} failed:\n{done.stderr}")
-            results[contender].append(json.loads(done.stdout.splitlines()[-1]))
-    table = {}
-    for contender, turns in results.items():
-        speeds = [turn["speed"] for turn in turns]
-        table[contender] = (statistics.median(speeds), min(speeds), max(speeds), turns[0]["parameters"])
+    table = take_turns(__file__, variant, CONTENDERS, rounds, count)
     if len({row[-1] for row in table.values()}) != 1:
         sys.exit(f"{variant}: the nets differ, { ({contender: row[-1] for contender, row in table.items()}) } parameters.")
     return table
 
 
-def as_markdown(tables, rounds):
-    """The tables of all variants, as README shows them."""
-    cores = len(os.sched_getaffinity(0))
-    lines = [f"{cores} cores of a CPU, images a second, median of {rounds} turns (least to most).", ""]
-    lines += ["| variant | trained by | images/s | here over it |", "|---|---|---|---|"]
-    for variant, table in tables.items():
-        spec = VARIANTS[variant]
-        for contender, (median, least, most, parameters) in table.items():
-            about = f"{spec['about']}, {NETS[spec['net']].format(**spec)}; {parameters:,} parameters beside the code's"
-            ratio = f"{table['zoo'][0] / median:.2f}" if contender != "zoo" else ""
-            shown = about if contender == "zoo" else ""
-            lines.append(f"| {shown} | {LABELS[contender]} | {median:,.0f} ({least:,.0f} to {most:,.0f}) | {ratio} |")
-    return "\n".join(lines)
+def about(variant, parameters):
+    """What was trained, in words."""
+    spec = VARIANTS[variant]
+    return f"{spec['about']}, {NETS[spec['net']].format(**spec)}; {parameters:,} parameters beside the code's"
 
 
 def main():
@@ -245,7 +225,7 @@ def main():
         print("\n" + json.dumps(turn(variant, contender, int(count))))
         return
     tables = {variant: measure(variant, arguments.rounds, arguments.share) for variant in arguments.variants}
-    print(as_markdown(tables, arguments.rounds))
+    print(as_markdown(tables, arguments.rounds, "variant", about))
 
 
 if __name__ == "__main__":

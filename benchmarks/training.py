@@ -11,12 +11,12 @@ the ratio. The images are random: speed does not depend on what they show.
 import argparse
 import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from turns import as_markdown, take_turns
 
 NETS = {
     "mlp": dict(about="VAE 784-500-50-500-784, Bernoulli, batch 100", shape=(28, 28, 1), batch=100, images=60_000),
@@ -26,7 +26,6 @@ CONTENDERS = {
     "mlp": ("zoo", "torch", "pythae"),
     "conv": ("zoo", "torch", "torch-channels-last", "pythae"),
 }
-LABELS = {"zoo": "**here**", "torch": "PyTorch loop", "torch-channels-last": "PyTorch loop, channels last", "pythae": "pythae"}
 EPOCHS = 3
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 
@@ -190,34 +189,9 @@ def turn(net, contender):
     return {"speed": steps * NETS[net]["batch"] * (len(ends) - 1) / (ends[-1] - ends[0]), "parameters": parameters}
 
 
-def measure(net, rounds):
-    """The median, least and most images a second of every contender, and its parameters."""
-    results = {contender: [] for contender in CONTENDERS[net]}
-    for _ in range(rounds):
-        for contender in results:
-            command = [sys.executable, __file__, "--turn", net, contender]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                sys.exit(f"{net} of {contender} failed:\n{done.stderr}")
-            results[contender].append(json.loads(done.stdout.splitlines()[-1]))
-    table = {}
-    for contender, turns in results.items():
-        speeds = [turn["speed"] for turn in turns]
-        table[contender] = (statistics.median(speeds), min(speeds), max(speeds), turns[0]["parameters"])
-    return table
-
-
-def as_markdown(tables, rounds):
-    """The tables of all nets, as README shows them."""
-    cores = len(os.sched_getaffinity(0))
-    lines = [f"{cores} cores of a CPU, images a second, median of {rounds} turns (least to most).", ""]
-    lines += ["| net | trained by | images/s | here over it |", "|---|---|---|---|"]
-    for net, table in tables.items():
-        for contender, (median, least, most, parameters) in table.items():
-            about = f"{NETS[net]['about']}; {parameters:,} parameters" if contender == "zoo" else ""
-            ratio = f"{table['zoo'][0] / median:.2f}" if contender != "zoo" else ""
-            lines.append(f"| {about} | {LABELS[contender]} | {median:,.0f} ({least:,.0f} to {most:,.0f}) | {ratio} |")
-    return "\n".join(lines)
+def about(net, parameters):
+    """What was trained, in words."""
+    return f"{NETS[net]['about']}; {parameters:,} parameters"
 
 
 def write_readme(text):
@@ -239,7 +213,8 @@ def main():
     if arguments.turn:
         print("\n" + json.dumps(turn(*arguments.turn)))
         return
-    text = as_markdown({net: measure(net, arguments.rounds) for net in NETS}, arguments.rounds)
+    tables = {net: take_turns(__file__, net, CONTENDERS[net], arguments.rounds) for net in NETS}
+    text = as_markdown(tables, arguments.rounds, "net", about)
     print(text)
     if arguments.readme:
         write_readme(text)

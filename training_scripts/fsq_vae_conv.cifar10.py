@@ -13,10 +13,11 @@ RECIPE = Recipe(
         convs_per_stage=2,
     ),
     dataset="cifar10",
-    epochs=28,
+    epochs=36,
     batch_size=50,
     learning_rate=1e-3,
     warmup_epochs=0.2,
+    precision="mixed_bfloat16",
     metrics=("mse", "psnr", "codebook_usage", "codebook_perplexity"),
     anchor=("mse", 0.0035, "VQ-VAE with an 8 x 8 grid of 512 codes, Sonnet's example"),
 )

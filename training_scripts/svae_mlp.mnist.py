@@ -10,7 +10,7 @@ RECIPE = Recipe(
     epochs=100,
     batch_size=128,
     learning_rate=1e-3,
-    metrics=({"metric": "nll", "k": 5000, "n": 2000}, "mse"),
+    metrics=({"metric": "nll", "k": 5000, "n": 2000}, "mse", "frechet_distance"),
     anchor=("nll", 93.13, "SVAE of pythae, dynamic binarization"),
 )
 

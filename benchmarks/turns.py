@@ -1,0 +1,42 @@
+"""Contenders that take turns, each in a process of its own, so that none has another's threads or memory beside it."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+LABELS = {"zoo": "**here**", "torch": "PyTorch loop", "torch-channels-last": "PyTorch loop, channels last", "pythae": "pythae"}
+
+
+def take_turns(script, subject, contenders, rounds, *arguments):
+    """The median, least and most images a second of every contender, and its parameters.
+
+    A turn is `script --turn SUBJECT CONTENDER ARGUMENTS`, whose last line is JSON with `speed` and `parameters`.
+    """
+    results = {contender: [] for contender in contenders}
+    for _ in range(rounds):
+        for contender in contenders:
+            command = [sys.executable, script, "--turn", subject, contender, *map(str, arguments)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                sys.exit(f"{subject} of {contender} failed:\n{done.stderr}")
+            results[contender].append(json.loads(done.stdout.splitlines()[-1]))
+    table = {}
+    for contender, turns in results.items():
+        speeds = [turn["speed"] for turn in turns]
+        table[contender] = (statistics.median(speeds), min(speeds), max(speeds), turns[0]["parameters"])
+    return table
+
+
+def as_markdown(tables, rounds, head, about):
+    """The tables of all subjects as one, as README shows them; `about(subject, parameters)` says what a subject is."""
+    cores = len(os.sched_getaffinity(0))
+    lines = [f"{cores} cores of a CPU, images a second, median of {rounds} turns (least to most).", ""]
+    lines += [f"| {head} | trained by | images/s | here over it |", "|---|---|---|---|"]
+    for subject, table in tables.items():
+        for contender, (median, least, most, parameters) in table.items():
+            shown = about(subject, parameters) if contender == "zoo" else ""
+            ratio = f"{table['zoo'][0] / median:.2f}" if contender != "zoo" else ""
+            lines.append(f"| {shown} | {LABELS[contender]} | {median:,.0f} ({least:,.0f} to {most:,.0f}) | {ratio} |")
+    return "\n".join(lines)
