@@ -15,7 +15,7 @@ RECIPE = Recipe(
     ),
     dataset="mnist",
     transforms=("binarize",),
-    epochs=200,
+    epochs=120,
     batch_size=128,
     learning_rate=1e-3,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
