@@ -3,7 +3,21 @@
 import importlib
 import inspect
 
-_BACKBONE = {"mlp": {"hidden": (16,)}, "conv": {"filters": (4, 8)}, "resnet": {"filters": (4, 8), "blocks": 1}}
+_BACKBONE = {
+    "mlp": {"hidden": (16,)},
+    "conv": {"filters": (4, 8)},
+    "resnet": {"filters": (4, 8), "blocks": 1},
+    "unet": {"filters": (4, 8), "blocks": 1},
+    "vit": {
+        "patch_size": 2,
+        "width": 8,
+        "depth": 2,
+        "heads": 2,
+        "decoder_width": 8,
+        "decoder_depth": 1,
+        "decoder_heads": 2,
+    },
+}
 # What a variant needs besides to fit the small backbones; a new variant without such needs has no entry.
 _VARIANT = {
     "contractive": {"penalty": "stochastic"},
@@ -19,6 +33,7 @@ _VARIANT = {
     "ciwae": {"k": 3},
     "vamp_vae": {"pseudo_inputs": 6},
     "wta": {"rate": 0.25, "pool": 2, "atom": 3},
+    "superres": {"filters": (4,)},
     "vq_vae": {"codes": 8, "groups": 4},
     "rq_vae": {"codes": 8, "groups": 4, "depth": 2},
     "fsq_vae": {"levels": (4, 3), "groups": 4},

@@ -9,18 +9,32 @@ from zoo.images import assert_unit, check_images, to_unit
 from zoo.inference import apply_in_batches, forget_compiled
 from zoo.layers.code import pool_features
 
+# Regions a side over which the maps of a depth are averaged, where an encoder's features lie there.
+_GRID = 4
+
 
 class Encoder(keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to features (N, D). Deterministic.
 
     In a functional model declare `keras.Input(shape, dtype="uint8")` for uint8 images: Keras casts to the declared type
     without scaling. On TensorFlow, floats beyond 0..1 stop the graph with a message that says so.
+
+    Args:
+        backbone: images to what the bottleneck reads.
+        bottleneck: a `Bottleneck`.
+        features: a depth of the backbone whose maps, averaged over a grid of at most 4 x 4 regions, or whose tokens, averaged
+            over the patches, are the features; None leaves them to the bottleneck.
     """
 
-    def __init__(self, backbone, bottleneck, **kwargs):
+    def __init__(self, backbone, bottleneck, features=None, **kwargs):
         super().__init__(**kwargs)
         self.backbone = backbone
         self.bottleneck = bottleneck
+        if features is not None and features not in backbone.stage_names:
+            raise ZooError(
+                f"got features={features!r}, expected a depth of the backbone: {', '.join(backbone.stage_names)}, or None."
+            )
+        self.features = features
 
     def build(self, input_shape):
         self.bottleneck.build(self.backbone(keras.KerasTensor(input_shape)).shape)
@@ -28,7 +42,11 @@ class Encoder(keras.Model):
 
     def call(self, x):
         assert_unit(x)
-        return self.bottleneck.features(self.backbone(to_unit(x, self.compute_dtype)))
+        x = to_unit(x, self.compute_dtype)
+        if self.features is None:
+            return self.bottleneck.features(self.backbone(x))
+        h = self.backbone.until(x, self.features)
+        return pool_features(h, min(_GRID, *h.shape[1:3]) if len(h.shape) == 4 else "mean")
 
     @property
     def feature_layers(self):
@@ -41,15 +59,16 @@ class Encoder(keras.Model):
         Args:
             layer: one of `feature_layers`.
             pool: for feature maps: `"flatten"` (the default), `"mean"` over the image, or an int `k`, the mean over a
-                k x k grid of regions.
+                k x k grid of regions. For a transformer's tokens: `"flatten"`, `"mean"` over the patches, or `"token"`, the
+                first, which belongs to no patch.
         """
         if layer is None or (layer == "code" and pool is None):
             return self
         if layer not in self.feature_layers:
             known = self.feature_layers
             raise ZooError(f"there is no feature layer {layer!r}.{suggest(layer, known)} There are {', '.join(known)}.")
-        if pool not in (None, "flatten", "mean") and not (isinstance(pool, int) and pool > 0):
-            raise ZooError(f"got pool={pool!r}, expected 'flatten', 'mean' or a positive number of regions a side.")
+        if pool not in (None, "flatten", "mean", "token") and not (isinstance(pool, int) and pool > 0):
+            raise ZooError(f"got pool={pool!r}, expected 'flatten', 'mean', 'token' or a positive number of regions a side.")
         return FeatureExtractor(self, layer, pool)
 
 
@@ -131,6 +150,11 @@ class Autoencoder(keras.Model):
     def data_shape(self):
         """Shape of one input, without the batch axis."""
         return tuple(self.config["input_shape"])
+
+    @property
+    def damaged_shape(self):
+        """Shape of one image that `reconstruct` mends, without the batch axis: a smaller one, where what is missing is size."""
+        return self.data_shape
 
     def loss_layers(self):
         """The layers that charge a price, in the order of the forward pass."""
@@ -222,8 +246,13 @@ class Autoencoder(keras.Model):
         return apply_in_batches(self.decoder, self.decoder.call, z, batch_size)
 
     def reconstruct(self, x, batch_size=256):
-        """What the model makes of images (N, *input_shape), uint8 or floats 0..1: float32 0..1, same shape. Deterministic."""
-        return apply_in_batches(self, self._reconstruct, check_images(x, self.data_shape), batch_size)
+        """What the model makes of images (N, *input_shape), uint8 or floats 0..1: float32 0..1, same shape. Deterministic.
+
+        A model that mends images is given damaged ones, (N, *damaged_shape).
+        """
+        x = np.asarray(x)
+        shape = self.damaged_shape if x.shape[1:] == self.damaged_shape else self.data_shape
+        return apply_in_batches(self, self._reconstruct, check_images(x, shape), batch_size)
 
     def _reconstruct(self, x):
         return self.decoder(self.code(x))

@@ -9,7 +9,7 @@ import inspect
 
 from zoo.errors import ZooError
 
-NAMES = ("mlp", "conv", "resnet")
+NAMES = ("mlp", "conv", "resnet", "unet", "vit")
 _FIXED = ("input_shape",)
 
 
@@ -23,10 +23,16 @@ def options(name):
 
 
 def build(name, input_shape, **options):
-    """The `Pair` of a backbone for inputs of `input_shape`, (height, width, channels) or, for `mlp`, (features,)."""
+    """The `Pair` of a backbone for inputs of `input_shape`: (height, width, channels); for `mlp` also (features,), for `vit`
+    also (length, channels)."""
     shape = tuple(input_shape)
-    if not all(isinstance(n, int) and n > 0 for n in shape) or len(shape) not in (1, 3):
-        raise ZooError(f"got input_shape={input_shape!r}, expected (height, width, channels) or (features,), positive integers.")
+    if not all(isinstance(n, int) and n > 0 for n in shape) or len(shape) not in (1, 2, 3):
+        raise ZooError(
+            f"got input_shape={input_shape!r}, expected (height, width, channels), (length, channels) or (features,), positive "
+            "integers."
+        )
     if len(shape) == 1 and name != "mlp":
         raise ZooError(f"got input_shape={shape} for the backbone {name!r}, which reads images; flat vectors need 'mlp'.")
+    if len(shape) == 2 and name != "vit":
+        raise ZooError(f"got input_shape={shape} for the backbone {name!r}, which reads images; series need 'vit'.")
     return _builder(name)(shape, **options)

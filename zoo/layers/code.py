@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
+from zoo.layers.fold import side
 from zoo.layers.loss_layer import LossLayer
 
 
@@ -65,11 +66,16 @@ class MapCode(Bottleneck):
     """The encoder's last feature maps (N, H, W, C) as they are: a fully convolutional code, as large as they are.
 
     The features are the means of every map over a grid of `grid` x `grid` regions, flattened.
+
+    Args:
+        grid: regions a side.
+        image_shape: (height, width, channels) of an image that is folded in behind the maps and is no feature, or None.
     """
 
-    def __init__(self, grid=4, **kwargs):
+    def __init__(self, grid=4, image_shape=None, **kwargs):
         super().__init__(**kwargs)
         self.grid = grid
+        self.image_shape = image_shape
 
     def build(self, input_shape):
         if len(input_shape) != 4:
@@ -77,6 +83,9 @@ class MapCode(Bottleneck):
             raise ZooError(f"a code of feature maps needs an encoder that ends in maps, got {got}; give a latent_dim.")
         self.code_shape = tuple(input_shape[1:])
         self.grid = min(self.grid, *input_shape[1:3])
+        self.maps = input_shape[-1]
+        if self.image_shape is not None:
+            self.maps -= side(self.image_shape[:2], input_shape[1:3]) ** 2 * self.image_shape[-1]
         self.built = True
 
     def call(self, h):
@@ -86,13 +95,52 @@ class MapCode(Bottleneck):
         return h
 
     def features(self, h):
-        return pool_features(h, self.grid)
+        return pool_features(h[..., : self.maps], self.grid)
+
+
+class TokenCode(Bottleneck):
+    """The encoder's tokens (N, 1 + patches, width) as they are, and behind them `beside` numbers a token that are no features.
+
+    The features are the means over the patches.
+
+    Args:
+        beside: numbers at the end of every token.
+    """
+
+    def __init__(self, beside=0, **kwargs):
+        super().__init__(**kwargs)
+        self.beside = beside
+
+    def build(self, input_shape):
+        if len(input_shape) != 3:
+            got = tuple(input_shape)
+            raise ZooError(f"a code of tokens needs an encoder that ends in tokens, got {got}; use the backbone 'vit'.")
+        self.width = input_shape[-1] - self.beside
+        self.code_shape = tuple(input_shape[1:])
+        self.built = True
+
+    def call(self, h):
+        return h
+
+    def code(self, h):
+        return h
+
+    def features(self, h):
+        return pool_features(h[..., : self.width], "mean")
 
 
 def pool_features(h, pool):
-    """Feature maps (N, H, W, C) to vectors (N, D): flattened, averaged over the image, or over a k x k grid of regions."""
+    """Feature maps (N, H, W, C) to vectors (N, D): flattened, averaged over the image, or over a k x k grid of regions.
+
+    Of tokens (N, 1 + patches, D), "mean" is over the patches, and "token" the first, which belongs to none.
+    """
     if len(h.shape) == 2:
         return h
+    if len(h.shape) == 3 and pool in ("mean", "token"):
+        return h[:, 0] if pool == "token" else ops.mean(h[:, 1:], axis=1)
+    if pool == "token" or (len(h.shape) == 3 and isinstance(pool, int)):
+        kind = "tokens" if len(h.shape) == 3 else "feature maps"
+        raise ZooError(f"got pool={pool!r} for {kind}; expected 'mean', 'flatten', 'token' for tokens or a number for maps.")
     if pool == "mean":
         return ops.mean(h, axis=(1, 2))
     if isinstance(pool, int):

@@ -7,10 +7,15 @@ from zoo.errors import ZooError, suggest
 
 
 class Corruption(keras.layers.Layer):
-    """Base: `corrupt` in training, identity otherwise. Inputs and outputs: (N, ...) in 0..1."""
+    """Base: `corrupt` in training, identity otherwise. Inputs and outputs: (N, ...) in 0..1.
 
-    def __init__(self, **kwargs):
+    Args:
+        level: of the damage, one number for all, or (least, most), between which each input draws its own.
+    """
+
+    def __init__(self, level=0.3, **kwargs):
         super().__init__(**kwargs)
+        self.level = level
         self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, x, training=None):
@@ -19,41 +24,46 @@ class Corruption(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
+    def levels(self, x):
+        """The level of every input, float32, a number or (N, 1, ...)."""
+        if not isinstance(self.level, tuple):
+            return self.level
+        shape = (ops.shape(x)[0], *[1] * (len(x.shape) - 1))
+        return keras.random.uniform(shape, *self.level, dtype="float32", seed=self.seed_generator)
+
 
 class GaussianNoise(Corruption):
-    """Adds noise of standard deviation `level` (in units of the 0..1 range), not clipped, so that it stays Gaussian."""
+    """Adds noise of standard deviation `level`, in units of the 0..1 range.
 
-    def __init__(self, level=0.3, **kwargs):
-        super().__init__(**kwargs)
-        self.level = level
+    Args:
+        level: see `Corruption`.
+        clip: to 0..1, as files of damaged images are; otherwise it stays Gaussian.
+    """
+
+    def __init__(self, level=0.3, clip=False, **kwargs):
+        super().__init__(level, **kwargs)
+        self.clip = clip
 
     def corrupt(self, x):
         noise = keras.random.normal(ops.shape(x), dtype=x.dtype, seed=self.seed_generator)
-        return x + self.level * noise
+        x = x + ops.cast(self.levels(x), x.dtype) * noise
+        return ops.clip(x, 0.0, 1.0) if self.clip else x
 
 
 class MaskingNoise(Corruption):
     """Sets a share `level` of the pixels to 0; all channels of a pixel together."""
 
-    def __init__(self, level=0.3, **kwargs):
-        super().__init__(**kwargs)
-        self.level = level
-
     def corrupt(self, x):
-        return x * ops.cast(_pixelwise_uniform(x, self.seed_generator) >= self.level, x.dtype)
+        return x * ops.cast(_pixelwise_uniform(x, self.seed_generator) >= self.levels(x), x.dtype)
 
 
 class SaltAndPepperNoise(Corruption):
     """Sets a share `level` of the pixels to 0 or 1, each with the same chance; all channels of a pixel together."""
 
-    def __init__(self, level=0.3, **kwargs):
-        super().__init__(**kwargs)
-        self.level = level
-
     def corrupt(self, x):
-        u = _pixelwise_uniform(x, self.seed_generator)
-        x = ops.where(u < self.level / 2, ops.zeros_like(x), x)
-        return ops.where(u > 1 - self.level / 2, ops.ones_like(x), x)
+        u, level = _pixelwise_uniform(x, self.seed_generator), self.levels(x)
+        x = ops.where(u < level / 2, ops.zeros_like(x), x)
+        return ops.where(u > 1 - level / 2, ops.ones_like(x), x)
 
 
 def _pixelwise_uniform(x, seed):
@@ -65,10 +75,14 @@ def _pixelwise_uniform(x, seed):
 _KINDS = {"gaussian": GaussianNoise, "masking": MaskingNoise, "salt_and_pepper": SaltAndPepperNoise}
 
 
-def corruption(kind, level):
-    """The layer for a `kind` of noise ("gaussian", "masking", "salt_and_pepper") at a `level`; `ZooError` for another."""
+def corruption(kind, level, **options):
+    """The layer for a `kind` of noise ("gaussian", "masking", "salt_and_pepper") at a `level`, a number or (least, most)."""
     if kind not in _KINDS:
         raise ZooError(f"got noise {kind!r}, expected one of {', '.join(_KINDS)}.{suggest(kind, _KINDS)}")
-    if not level >= 0 or (kind != "gaussian" and level > 1):
-        raise ZooError(f"got a noise level of {level}, expected 0..1, a share of pixels, or any positive deviation for gaussian.")
-    return _KINDS[kind](level)
+    span = tuple(level) if isinstance(level, (tuple, list)) else (level, level)
+    if len(span) != 2 or not 0 <= span[0] <= span[1] or (kind != "gaussian" and span[1] > 1):
+        raise ZooError(
+            f"got a noise level of {level}, expected 0..1, a share of pixels, or any deviation from 0 on for gaussian; or a pair "
+            "(least, most) of such."
+        )
+    return _KINDS[kind](tuple(level) if isinstance(level, (tuple, list)) else level, **options)

@@ -9,7 +9,19 @@ from zoo.autoencoder import Autoencoder, Decoder, Encoder
 from zoo.backbones.linear_path import LinearPathDecoder
 
 
-def assemble(backbone, input_shape, bottleneck, loss, backbone_options, config, corruption=None, decoder=None, model=Autoencoder):
+def assemble(
+    backbone,
+    input_shape,
+    bottleneck,
+    loss,
+    backbone_options,
+    config,
+    corruption=None,
+    decoder=None,
+    model=Autoencoder,
+    features=None,
+    pair=None,
+):
     """An `Autoencoder` of these rooms with fresh weights, compiled with Adam at 1e-3.
 
     Args:
@@ -22,11 +34,13 @@ def assemble(backbone, input_shape, bottleneck, loss, backbone_options, config, 
         corruption: a layer active in training only, or None.
         decoder: function (code_shape, outputs) -> `Backbone`, in place of the encoder's mirror image, or None.
         model: the class to build.
+        features: the depth that the encoder's features come from, or None, see `Encoder`.
+        pair: a `Pair` to take in place of the backbone's own, or None.
     """
     loss = losses.get(loss)
     input_shape = tuple(input_shape)
-    pair = backbones.build(backbone, input_shape, **backbone_options)
-    encoder_room = Encoder(pair.encoder, bottleneck, name="encoder")
+    pair = pair or backbones.build(backbone, input_shape, **backbone_options)
+    encoder_room = Encoder(pair.encoder, bottleneck, features, name="encoder")
     encoder_room.build((None, *input_shape))
     decoder = (decoder or pair.decoder)(bottleneck.code_shape, loss.parameters(input_shape[-1]))
     if pair.linear_path:

@@ -7,7 +7,7 @@ from zoo.layers.code import DenseCode, MapCode
 from zoo.layers.corruption import corruption
 from zoo.models._assemble import assemble, configuration, shallow
 
-BACKBONES = ("mlp", "conv", "resnet")
+BACKBONES = ("mlp", "conv", "resnet", "unet")
 
 
 def build(
@@ -17,22 +17,25 @@ def build(
     noise="masking",
     level=0.3,
     code_activation="sigmoid",
+    features=None,
     loss="mse",
     **backbone_options,
 ):
     """A code of `latent_dim` units, trained to undo noise.
 
     Args:
-        backbone: "mlp", "conv" or "resnet".
+        backbone: "mlp", "conv", "resnet", or "unet", whose code are its maps, whatever `latent_dim`.
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: units of the code; None takes the encoder's feature maps as they are, fully convolutional.
         noise: "gaussian", "masking" or "salt_and_pepper".
-        level: standard deviation of the Gaussian noise in 0..1 units; share of the pixels for the others.
+        level: standard deviation of the Gaussian noise in 0..1 units; share of the pixels for the others; or (least, most),
+            between which each image draws its own.
         code_activation: of a code of units.
+        features: a depth of the backbone to take the features from; None is the code.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
-    code = MapCode() if latent_dim is None else DenseCode(latent_dim, code_activation)
+    code = MapCode() if latent_dim is None or backbone == "unet" else DenseCode(latent_dim, code_activation)
     options = shallow(backbone, backbone_options)
-    return assemble(backbone, input_shape, code, loss, options, config, corruption=corruption(noise, level))
+    return assemble(backbone, input_shape, code, loss, options, config, corruption=corruption(noise, level), features=features)

@@ -11,12 +11,13 @@ from zoo.images import check_images, to_unit
 from zoo.inference import apply_in_batches
 from zoo.layers.labelled import SemiSupervisedCode
 from zoo.models._assemble import assemble, configuration
+from zoo.models._charged import ChargesReconstruction
 from zoo.models._labelled import LabelledAutoencoder, check_classes, split
 
 BACKBONES = ("mlp", "conv", "resnet")
 
 
-class SemiSupervisedAutoencoder(LabelledAutoencoder):
+class SemiSupervisedAutoencoder(ChargesReconstruction, LabelledAutoencoder):
     """Decodes every image under every class, and weighs the reconstruction losses as the bottleneck says."""
 
     def call(self, x, training=None):
@@ -40,19 +41,6 @@ class SemiSupervisedAutoencoder(LabelledAutoencoder):
                 "the gaussian loss fits its sigma to all classes' reconstructions, wrong ones among them, which teaches M2 to "
                 "ignore the class; use 'bernoulli' or 'logistic_mixture'."
             )
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        if y is not None or sample_weight is not None:
-            raise ZooError("M2 learns to give back its own input, and weighs all images alike; call fit(images) alone.")
-        values = [ops.cast(value, "float32") for value in self.losses]
-        names = [*self.bottleneck.loss_names, "reconstruction"]
-        if len(values) < len(names):
-            # The dry run with which Keras builds.
-            return super().compute_loss(x=x, y_pred=y_pred, training=training)
-        terms = {**dict(zip(names, values)), "weight_decay": sum(values[len(names) :])}
-        for name, tracker in self._trackers.items():
-            tracker.update_state(terms[name], sample_weight=ops.shape(y_pred)[0])
-        return sum(values)
 
     def classify(self, x, batch_size=256):
         """Class probabilities q(y|x), (N, classes), float32 numpy, of images x (N, *input_shape), uint8 or floats 0..1."""

@@ -1,0 +1,83 @@
+"""A vision transformer that sees some patches and finds the others, in the scale that each patch has of its own."""
+
+import keras
+from keras import ops
+
+from zoo.layers.tokens import patchify, unpatchify
+
+_EPSILON = 1e-6
+
+
+class MaskedEncoder(keras.layers.Layer):
+    """Images (N, H, W, C) or series (N, T, C) to (N, 1 + patches, width + 2): the tokens of `net`, which sees all patches, and
+    behind each the mean and the deviation of its patch, by which the decoder brings what it finds back to the image's scale.
+
+    Args:
+        net: a `ViTEncoder`.
+    """
+
+    def __init__(self, net, **kwargs):
+        super().__init__(**kwargs)
+        self.net = net
+
+    def build(self, input_shape):
+        self.net.build(input_shape)
+        self.built = True
+
+    @property
+    def stage_names(self):
+        """Names of the depths that `until` can stop at."""
+        return self.net.stage_names
+
+    def until(self, x, name):
+        """The output of the block called `name`."""
+        return self.net.until(x, name)
+
+    def call(self, x):
+        scale = ops.cast(ops.concatenate(scales(patchify(x, self.net.patch_size)), axis=-1), self.compute_dtype)
+        return ops.concatenate([self.net(x), ops.pad(scale, ((0, 0), (1, 0), (0, 0)))], axis=-1)
+
+    def seen(self, patches, chosen):
+        """Tokens (N, 1 + seen, width) of the patches (N, P, numbers) that `chosen` (N, seen, P) shows: the others are dropped."""
+        return self.net.finish(self.net.start(ops.matmul(chosen, patches), chosen))
+
+
+class MaskedDecoder(keras.layers.Layer):
+    """Codes of a `MaskedEncoder` to outputs (N, *shape).
+
+    Args:
+        net: a `ViTDecoder`.
+    """
+
+    def __init__(self, net, **kwargs):
+        super().__init__(**kwargs)
+        self.net = net
+
+    def build(self, input_shape):
+        self.net.build((*input_shape[:-1], input_shape[-1] - 2))
+        small = keras.initializers.RandomNormal(stddev=0.02)
+        self.hidden = self.add_weight(name="hidden", shape=(1, 1, self.net.width), initializer=small)
+        self.built = True
+
+    def call(self, z):
+        found = self.net.patches(self.net.embed(z[..., :-2]))
+        return self.scaled(found, z[:, 1:, -2:-1], z[:, 1:, -1:])
+
+    def scaled(self, found, mean, deviation):
+        """The outputs (N, *shape) of patches in their own scale, (N, P, numbers)."""
+        return unpatchify(found * deviation + mean, self.net.shape, self.net.patch_size)
+
+    def found(self, tokens, chosen):
+        """What is found of all patches, (N, P, numbers), from the tokens (N, 1 + seen, width) of those that `chosen` shows."""
+        tokens = self.net.embed(tokens)
+        lacking = 1 - ops.expand_dims(ops.sum(chosen, axis=1), 2)
+        hidden = ops.cast(ops.convert_to_tensor(self.hidden), self.compute_dtype)
+        every = ops.matmul(ops.transpose(chosen, (0, 2, 1)), tokens[:, 1:]) + lacking * hidden
+        return self.net.patches(ops.concatenate([tokens[:, :1], every], axis=1))
+
+
+def scales(patches):
+    """Mean and deviation, (N, P, 1) float32, of patches (N, P, numbers)."""
+    patches = ops.cast(patches, "float32")
+    mean = ops.mean(patches, axis=-1, keepdims=True)
+    return mean, ops.sqrt(ops.mean(ops.square(patches - mean), axis=-1, keepdims=True) + _EPSILON)

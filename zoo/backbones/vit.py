@@ -1,0 +1,178 @@
+"""Vision transformers, for images and, with patches along one axis, for series."""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from zoo.backbones.backbone import Backbone, Pair, regularizer
+from zoo.errors import ZooError
+from zoo.layers.tokens import grid_of, patchify, positions, unpatchify
+from zoo.layers.transformer import TransformerBlock
+
+_EPSILON = 1e-6
+
+
+def vit(
+    input_shape,
+    patch_size=4,
+    width=192,
+    depth=12,
+    heads=3,
+    mlp_ratio=4.0,
+    decoder_width=128,
+    decoder_depth=2,
+    decoder_heads=4,
+    dropout=0.0,
+    drop_path=0.0,
+    weight_decay=0.0,
+):
+    """A vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929) and a lighter one to decode (He et al. 2022).
+
+    The positions are sines and cosines, not learned. The first token belongs to no patch: what it gathers can be a feature.
+
+    Args:
+        input_shape: (height, width, channels), or (length, channels) of a series; the patch size divides all but the channels.
+        patch_size: side of a patch.
+        width: numbers a token, a multiple of 4 and of the heads.
+        depth: blocks.
+        heads: of the attention in every block.
+        mlp_ratio: hidden units of a block's MLP, in widths.
+        decoder_width, decoder_depth, decoder_heads: the same of the decoder.
+        dropout: share of what each branch of a block gives that is dropped in training.
+        drop_path: share of the inputs that the last block's branches are left out for in training, rising to it from 0 at the
+            first (Huang et al. 2016).
+        weight_decay: L2 penalty on the kernels, added to the loss.
+    """
+    shape = tuple(input_shape)
+    if any(side % patch_size for side in shape[:-1]):
+        raise ZooError(
+            f"got patch_size={patch_size} for inputs of shape {shape}, expected one that divides all but the channels."
+        )
+    for name, numbers, count in (("width", width, heads), ("decoder_width", decoder_width, decoder_heads)):
+        if numbers % count or numbers % 4:
+            raise ZooError(f"got {name}={numbers} for {count} heads, expected a multiple of 4 and of the heads.")
+    decay = regularizer(weight_decay)
+    common = dict(mlp_ratio=mlp_ratio, dropout=dropout, decay=decay)
+    grid = grid_of(shape, patch_size)
+
+    def blocks(count, width, heads, rate):
+        rates = np.linspace(0, rate, count) if count > 1 else [rate] * count
+        return [TransformerBlock(width, heads, drop_path=float(r), **common) for r in rates]
+
+    encoder = ViTEncoder(patch_size, width, blocks(depth, width, heads, drop_path), decay)
+
+    def decoder(code_shape, outputs):
+        net = ViTDecoder(
+            (*shape[:-1], outputs),
+            patch_size,
+            decoder_width,
+            blocks(decoder_depth, decoder_width, decoder_heads, 0.0),
+            decay,
+        )
+        if len(code_shape) == 2:
+            return net
+        tokens = int(np.prod(grid)) + 1
+        dense = layers.Dense(tokens * decoder_width, kernel_regularizer=decay)
+        return Backbone([dense, layers.Reshape((tokens, decoder_width)), net])
+
+    return Pair(encoder, decoder)
+
+
+class ViTEncoder(layers.Layer):
+    """(N, H, W, C) or (N, T, C) to tokens (N, 1 + patches, width), the first of no patch.
+
+    Args:
+        patch_size: side of a patch.
+        width: numbers a token.
+        blocks: `TransformerBlock`s.
+        decay: regularizer of the embedding's kernel, or None.
+    """
+
+    def __init__(self, patch_size, width, blocks, decay=None, **kwargs):
+        super().__init__(**kwargs)
+        self.patch_size, self.width = patch_size, width
+        self.embed = layers.Dense(width, kernel_regularizer=decay)
+        self.blocks = list(blocks)
+        self.norm = layers.LayerNormalization(epsilon=_EPSILON)
+
+    @property
+    def stage_names(self):
+        """Names of the depths that `until` can stop at, first to last."""
+        return [f"block{i + 1}" for i in range(len(self.blocks))]
+
+    def build(self, input_shape):
+        grid = grid_of(input_shape[1:], self.patch_size)
+        self.positions = positions(grid, self.width)
+        self.first = self.add_weight(name="first", shape=(1, 1, self.width), initializer=_small())
+        self.embed.build((None, len(self.positions), self.patch_size ** len(grid) * input_shape[-1]))
+        shape = (None, None, self.width)
+        for layer in (*self.blocks, self.norm):
+            layer.build(shape)
+        self.built = True
+
+    def call(self, x):
+        return self.finish(self.start(patchify(x, self.patch_size)))
+
+    def until(self, x, name):
+        """The output of the block called `name`."""
+        return self.run(self.start(patchify(x, self.patch_size)), self.stage_names.index(name) + 1)
+
+    def start(self, patches, chosen=None):
+        """Tokens (N, 1 + P, width) of patches (N, P, numbers); `chosen` (N, P, patches) says by ones which of all they are."""
+        places = ops.cast(ops.convert_to_tensor(self.positions), self.compute_dtype)
+        tokens = self.embed(patches) + (places if chosen is None else ops.matmul(chosen, places))
+        first = ops.cast(ops.convert_to_tensor(self.first), self.compute_dtype)
+        return ops.concatenate([ops.repeat(first, ops.shape(tokens)[0], axis=0), tokens], axis=1)
+
+    def run(self, tokens, depth=None):
+        """Through the first `depth` blocks, or all."""
+        for block in self.blocks[:depth]:
+            tokens = block(tokens)
+        return tokens
+
+    def finish(self, tokens):
+        """Through all blocks and the normalization at the end."""
+        return self.norm(self.run(tokens))
+
+
+class ViTDecoder(layers.Layer):
+    """Tokens (N, 1 + patches, any width) to outputs (N, *shape).
+
+    Args:
+        shape: of an output, the last the outputs a pixel.
+        patch_size: side of a patch.
+        width: numbers a token inside.
+        blocks: `TransformerBlock`s.
+        decay: regularizer of the kernels at either end, or None.
+    """
+
+    def __init__(self, shape, patch_size, width, blocks, decay=None, **kwargs):
+        super().__init__(**kwargs)
+        self.shape, self.patch_size, self.width = tuple(shape), patch_size, width
+        self.embed = layers.Dense(width, kernel_regularizer=decay)
+        self.blocks = list(blocks)
+        self.norm = layers.LayerNormalization(epsilon=_EPSILON)
+        grid = grid_of(shape, patch_size)
+        self.positions = np.pad(positions(grid, width), ((1, 0), (0, 0)))
+        self.out = layers.Dense(patch_size ** len(grid) * shape[-1], kernel_regularizer=decay)
+
+    def build(self, input_shape):
+        self.embed.build(input_shape)
+        inside = (None, len(self.positions), self.width)
+        for layer in (*self.blocks, self.norm, self.out):
+            layer.build(inside)
+        self.built = True
+
+    def call(self, z):
+        return unpatchify(self.patches(self.embed(z)), self.shape, self.patch_size)
+
+    def patches(self, tokens):
+        """Outputs by patch (N, patches, numbers) of embedded tokens (N, 1 + patches, width)."""
+        x = tokens + ops.cast(ops.convert_to_tensor(self.positions), self.compute_dtype)
+        for block in self.blocks:
+            x = block(x)
+        return self.out(self.norm(x)[:, 1:])
+
+
+def _small():
+    return keras.initializers.RandomNormal(stddev=0.02)

@@ -1,0 +1,49 @@
+"""Random masks of patches, whose tokens the encoder never sees (He et al. 2022, arXiv:2111.06377)."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.errors import ZooError
+
+
+class PatchMask(keras.layers.Layer):
+    """Chooses which patches of an input are seen.
+
+    Choices are matrices (N, seen, patches) with a single one in every row: a product with one picks the patches that are seen,
+    a product with its transpose puts them back, and both have gradients that are fast everywhere.
+
+    Args:
+        ratio: share of the patches that is hidden.
+        patches: of an input.
+    """
+
+    def __init__(self, ratio, patches, **kwargs):
+        super().__init__(**kwargs)
+        self.patches = patches
+        self.seen = round(patches * (1 - ratio))
+        if not 1 <= self.seen < patches:
+            raise ZooError(f"got mask_ratio={ratio}, which leaves {self.seen} of {patches} patches; expected some, and not all.")
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, count):
+        """Choices for so many inputs, each its own: (N, seen, patches), float32."""
+        order = ops.argsort(keras.random.uniform((count, self.patches), dtype="float32", seed=self.seed_generator), axis=-1)
+        return ops.one_hot(order[:, : self.seen], self.patches, dtype="float32")
+
+    def complementary(self):
+        """Choices (seen, patches), numpy, always the same, which between them show every patch."""
+        order = np.random.default_rng(0).permutation(self.patches)
+        starts = range(0, self.patches, self.seen)
+        # The last ones share patches with those before, so that all show as many.
+        return [np.eye(self.patches, dtype=np.float32)[order[min(s, self.patches - self.seen) :][: self.seen]] for s in starts]
+
+
+def hidden_error(predicted, true, seen):
+    """Mean squared error over the patches that were hidden, float32.
+
+    Predicted and true patches are (N, patches, numbers); `seen` (N, patches) is 1 where the encoder saw a patch.
+    """
+    error = ops.mean(ops.square(ops.cast(predicted, "float32") - ops.cast(true, "float32")), axis=-1)
+    hidden = 1 - ops.cast(seen, "float32")
+    return ops.sum(error * hidden) / ops.sum(hidden)

@@ -1,0 +1,36 @@
+"""Denoiser: a network finds the noise, at any level of a range, and takes it off (Zhang et al. 2017, DnCNN, arXiv:1608.03981).
+
+min E loss(x, x̃ + g(x̃)), x̃ ~ q(x̃|x, σ), σ ~ U(least, most)
+"""
+
+from zoo.layers.corruption import corruption
+from zoo.models._assemble import configuration
+from zoo.models._restoring import add, restoring
+
+BACKBONES = ("unet", "conv", "resnet")
+
+
+def build(
+    backbone="unet",
+    input_shape=(32, 32, 3),
+    noise="gaussian",
+    level=(0.0, 0.2),
+    features=None,
+    loss="mse",
+    **backbone_options,
+):
+    """`reconstruct` takes the noise off what it is given; blind, as the network is told no level.
+
+    Args:
+        backbone: "unet", "conv" or "resnet".
+        input_shape: (height, width, channels).
+        noise: "gaussian", clipped to 0..1 as in files of images, "masking" or "salt_and_pepper".
+        level: standard deviation of the Gaussian noise in 0..1 units, share of the pixels for the others; or (least, most),
+            between which each image draws its own.
+        features: a depth of the backbone to take the features from; None is the code.
+        loss: "mse", "mae", "huber" or "ms_ssim".
+        **backbone_options: see `zoo.backbones`.
+    """
+    config = configuration(build, locals())
+    damage = corruption(noise, level, **({"clip": True} if noise == "gaussian" else {}))
+    return restoring(backbone, input_shape, loss, backbone_options, config, add, corruption=damage, features=features)

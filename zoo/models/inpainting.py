@@ -1,0 +1,43 @@
+"""Inpainting: holes in an image filled from what is around them (Pathak et al. 2016, "Context encoders", arXiv:1604.07379).
+
+min E loss(x, m ⊙ g(x̃) + (1 - m) ⊙ x̃), x̃ = (1 - m) ⊙ x, m ~ q(m)
+"""
+
+from keras import ops
+
+from zoo.layers.holes import holes, holes_of
+from zoo.models._assemble import configuration
+from zoo.models._restoring import restoring
+
+BACKBONES = ("unet", "conv", "resnet")
+
+
+def build(
+    backbone="unet",
+    input_shape=(32, 32, 3),
+    kind="both",
+    size=None,
+    features=None,
+    loss="mse",
+    **backbone_options,
+):
+    """`reconstruct` fills the pixels that are exactly black in all channels, and gives all others back as they came.
+
+    Args:
+        backbone: "unet", "conv" or "resnet".
+        input_shape: (height, width, channels).
+        kind: holes to train on: "box", "free_form" (strokes of a brush) or "both".
+        size: sides of a box, or width of the brush, as a share of the image's sides: a number or (least, most), between which
+            each image draws its own; for "both" that of the boxes. None is (0.25, 0.5) for boxes, (0.06, 0.2) for strokes.
+        features: a depth of the backbone to take the features from; None is the code.
+        loss: "mse", "mae", "huber" or "ms_ssim", over the whole image: where there is no hole it is zero.
+        **backbone_options: see `zoo.backbones`.
+    """
+    config = configuration(build, locals())
+    damage = holes(kind, size)
+    return restoring(backbone, input_shape, loss, backbone_options, config, fill, corruption=damage, features=features)
+
+
+def fill(outputs, image):
+    """The outputs where the image has holes, the image elsewhere."""
+    return ops.where(holes_of(image), outputs, image)

@@ -1,0 +1,100 @@
+"""Super-resolution: what bicubic interpolation misses of a larger image (Lim et al. 2017, EDSR, arXiv:1707.02921).
+
+min E loss(x, ↑x̃ + g(x̃)), x̃ = ↓x
+"""
+
+from keras import layers
+
+from zoo.autoencoder import Autoencoder
+from zoo.backbones.backbone import Backbone
+from zoo.errors import ZooError
+from zoo.layers.resample import Shrink, Shuffle, enlarge
+from zoo.models._assemble import configuration
+from zoo.models._restoring import restoring
+
+BACKBONES = ("resnet", "conv", "unet")
+_SCALES = (2, 3, 4)
+_UPSAMPLERS = ("subpixel", "resize")
+
+
+class SuperResolution(Autoencoder):
+    """Mends images (N, H / scale, W / scale, C); all else takes those, or (N, H, W, C), which it makes small first."""
+
+    @property
+    def damaged_shape(self):
+        return small_shape(self.data_shape, self.config["scale"])
+
+
+def build(
+    backbone="resnet",
+    input_shape=(32, 32, 3),
+    scale=2,
+    upsampler="subpixel",
+    features=None,
+    loss="mae",
+    **backbone_options,
+):
+    """`reconstruct` makes images larger. Trains by `fit(images)` on large ones, which it makes small itself.
+
+    Args:
+        backbone: "resnet", "conv" or "unet"; without options one that keeps the resolution, as it must.
+        input_shape: (height, width, channels) of the large images.
+        scale: 2, 3 or 4; divides height and width.
+        upsampler: "subpixel", maps that are shuffled into pixels (Shi et al. 2016, arXiv:1609.05158), or "resize", nearest
+            neighbours and a convolution, which leaves no checkerboard (Odena, Dumoulin & Olah 2016).
+        features: a depth of the backbone to take the features from; None is the code.
+        loss: "mse", "mae", "huber" or "ms_ssim".
+        **backbone_options: see `zoo.backbones`.
+    """
+    config = configuration(build, locals())
+    if scale not in _SCALES or any(side % scale for side in input_shape[:2]):
+        raise ZooError(
+            f"got scale={scale} for images of {tuple(input_shape[:2])}, expected one of {', '.join(map(str, _SCALES))} that "
+            "divides height and width."
+        )
+    if upsampler not in _UPSAMPLERS:
+        raise ZooError(f"got upsampler={upsampler!r}, expected one of {', '.join(_UPSAMPLERS)}.")
+    small = small_shape(input_shape, scale)
+
+    def decoder(code_shape, outputs):
+        if tuple(code_shape[:2]) != small[:2]:
+            raise ZooError(
+                f"the backbone makes maps of {tuple(code_shape[:2])} of images of {small[:2]}, expected one that keeps the "
+                "resolution; give strides of 1."
+            )
+        stages = []
+        for step in (2, 2) if scale == 4 else (scale,):
+            stages += _upsampling(upsampler, step, code_shape[-1])
+        return Backbone([*stages, layers.Conv2D(outputs, 3, padding="same")])
+
+    return restoring(
+        backbone,
+        input_shape,
+        loss,
+        {**_keeping_resolution(backbone, backbone_options), **backbone_options},
+        config,
+        lambda outputs, image: outputs + enlarge(image, scale),
+        image_shape=small,
+        before=Shrink(scale, small),
+        decoder=decoder,
+        features=features,
+        model=SuperResolution,
+    )
+
+
+def small_shape(shape, scale):
+    """(height, width, channels) of an image of `shape` made smaller."""
+    height, width, channels = shape
+    return height // scale, width // scale, channels
+
+
+def _keeping_resolution(backbone, options):
+    if backbone == "conv":
+        return {"strides": (1,) * len(options.get("filters", (0, 0, 0)))}
+    return {"filters": (64,), "blocks": 8, "first_stride": 1} if backbone == "resnet" else {}
+
+
+def _upsampling(kind, step, maps):
+    if kind == "subpixel":
+        return [layers.Conv2D(maps * step**2, 3, padding="same"), Shuffle(step), layers.Activation("relu")]
+    return [layers.UpSampling2D(step), layers.Conv2D(maps, 3, padding="same", activation="relu")]
