@@ -251,7 +251,7 @@ def test_features_of_every_depth(images):
     np.testing.assert_allclose(read(pool=2)(images), quarters, atol=1e-6)
     with pytest.raises(ZooError, match="no feature layer 'stage3'. Did you mean 'stage"):
         model.encoder.at("stage3")
-    with pytest.raises(ZooError, match="pool='max', expected 'flatten', 'mean' or a positive number"):
+    with pytest.raises(ZooError, match="pool='max', expected 'flatten', 'mean', 'token' or a positive number"):
         model.encoder.at("stage1", pool="max")
     with pytest.raises(ZooError, match="pool=5, expected at most 4"):
         read(pool=5)(images)

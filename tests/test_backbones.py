@@ -9,7 +9,20 @@ from tiny import tiny
 from zoo import backbones
 from zoo.errors import ZooError
 
-SMALL = {"mlp": {"hidden": (6, 5)}, "conv": {"filters": (4, 6)}, "resnet": {"filters": (4, 6), "blocks": 1}}
+SMALL = {
+    "mlp": {"hidden": (6, 5)},
+    "conv": {"filters": (4, 6)},
+    "resnet": {"filters": (4, 6), "blocks": 1},
+    "unet": {"filters": (4, 6, 8), "blocks": 1},
+    "vit": {"patch_size": 2, "width": 8, "depth": 2, "heads": 2, "decoder_width": 4, "decoder_depth": 1, "decoder_heads": 1},
+}
+DEPTHS = {
+    "mlp": {"hidden1": (6,), "hidden2": (5,)},
+    "conv": {"stage1": (4, 4, 4), "stage2": (2, 2, 6)},
+    "resnet": {"stage1": (4, 4, 4), "stage2": (2, 2, 6)},
+    "unet": {"down1": (8, 8, 4), "down2": (4, 4, 6), "down3": (2, 2, 8), "up2": (4, 4, 6), "up1": (8, 8, 4)},
+    "vit": {"block1": (17, 8), "block2": (17, 8)},
+}
 OPTIONS = [
     ("mlp", {"hidden": ()}),
     ("mlp", {}),
@@ -40,6 +53,48 @@ def test_the_decoder_gives_back_the_shape(name, options, shape):
         assert decoded.shape == (None, *shape[:2], outputs)
 
 
+@pytest.mark.parametrize("shape", [(9, 7, 3), (2, 2, 1), (28, 28, 1), (64, 48, 3)], ids=str)
+def test_a_unet_keeps_the_resolution(shape):
+    pair = backbones.build("unet", shape, **SMALL["unet"])
+    h = pair.encoder(keras.KerasTensor((None, *shape)))
+    assert h.shape == (None, *shape[:2], 4)
+    assert pair.decoder(h.shape[1:], 5)(h).shape == (None, *shape[:2], 5)
+    with pytest.raises(ZooError, match="latent_dim=None"):
+        pair.decoder((5,), 1)
+
+
+def test_skips_lead_past_the_deepest_maps():
+    encoder = backbones.build("unet", (8, 8, 1), filters=(4, 6), blocks=1).encoder
+    a, b = np.random.default_rng(0).random((2, 1, 8, 8, 1), dtype=np.float32)
+    before = ops.convert_to_numpy(encoder(a) - encoder(b))
+    # With nothing coming up from below, what is left of the images came over the skip.
+    encoder.rise[0].kernel.assign(ops.zeros_like(encoder.rise[0].kernel))
+    after = ops.convert_to_numpy(encoder(a) - encoder(b))
+    assert np.abs(after).max() > 1e-2 and np.abs(after - before).max() > 1e-2
+
+
+@pytest.mark.parametrize("shape, tokens", [((8, 6, 3), 13), ((12, 5), 7), ((64, 64, 1), 1025)], ids=str)
+def test_a_transformer_gives_back_the_shape(shape, tokens):
+    pair = backbones.build("vit", shape, **SMALL["vit"])
+    h = pair.encoder(keras.KerasTensor((None, *shape)))
+    assert h.shape == (None, tokens, 8)
+    for code_shape in (h.shape[1:], (5,)):
+        assert pair.decoder(code_shape, 2)(keras.KerasTensor((None, *code_shape))).shape == (None, *shape[:-1], 2)
+
+
+def test_a_transformer_knows_places_and_nothing_of_order_besides():
+    encoder = backbones.build("vit", (8, 8, 1), **SMALL["vit"]).encoder
+    x = np.random.default_rng(0).random((1, 8, 8, 1), dtype=np.float32)
+    swapped = np.concatenate([x[:, 4:], x[:, :4]], axis=1)
+    tokens, moved = (ops.convert_to_numpy(encoder(images)) for images in (x, swapped))
+    # The same patches in other places are another image; without the places they are the same, in another order.
+    assert np.abs(moved[:, 0] - tokens[:, 0]).max() > 1e-3
+    encoder.positions = 0 * encoder.positions
+    tokens, moved = (ops.convert_to_numpy(encoder(images)) for images in (x, swapped))
+    np.testing.assert_allclose(moved[:, 0], tokens[:, 0], atol=1e-5)
+    np.testing.assert_allclose(moved[:, 1:], np.concatenate([tokens[:, 9:], tokens[:, 1:9]], axis=1), atol=1e-5)
+
+
 def test_flat_vectors():
     pair = backbones.build("mlp", (11,), hidden=(6,))
     assert pair.encoder(keras.KerasTensor((None, 11))).shape == (None, 6)
@@ -51,10 +106,8 @@ def test_every_depth_can_be_read(name):
     x = np.random.default_rng(0).random((2, 8, 8, 1), dtype=np.float32)
     encoder = backbones.build(name, (8, 8, 1), **SMALL[name]).encoder
     encoder(x)
-    expected = ["hidden1", "hidden2"] if name == "mlp" else ["stage1", "stage2"]
-    assert encoder.stage_names == expected
-    shapes = [encoder.until(x, stage).shape[1:] for stage in expected]
-    assert shapes == ([(6,), (5,)] if name == "mlp" else [(4, 4, 4), (2, 2, 6)])
+    assert encoder.stage_names == list(DEPTHS[name])
+    assert {stage: tuple(encoder.until(x, stage).shape[1:]) for stage in encoder.stage_names} == DEPTHS[name]
 
 
 def test_the_mirror_has_the_layers_in_reverse():
@@ -68,20 +121,21 @@ def test_the_mirror_has_the_layers_in_reverse():
 @pytest.mark.parametrize("name", backbones.NAMES)
 def test_dropout_acts_in_training_alone(name):
     keras.utils.set_random_seed(0)
-    model = tiny(f"ae_{name}", dropout=0.5)
+    model = tiny("dae_unet" if name == "unet" else f"ae_{name}", dropout=0.5)
+    model.corruption = None
     for layer in model._flatten_layers():
         if hasattr(layer, "scale") and hasattr(layer, "conv1"):
             layer.scale.assign(1.0)
     x = np.random.default_rng(0).random((4, 8, 8, 1), dtype=np.float32)
     np.testing.assert_array_equal(model(x, training=False), model(x, training=False))
-    for room in (model.encoder.backbone, model.decoder.backbone):
+    for room in (model.encoder.backbone, *([] if name == "unet" else [model.decoder.backbone])):
         assert any(isinstance(layer, (keras.layers.Dropout, keras.layers.SpatialDropout2D)) for layer in room._flatten_layers())
     assert np.abs(ops.convert_to_numpy(model(x, training=True) - model(x, training=True))).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", backbones.NAMES)
 def test_weight_decay_is_the_squared_norm_of_the_kernels(name, images):
-    model = tiny(f"ae_{name}", weight_decay=0.01)
+    model = tiny("dae_unet" if name == "unet" else f"ae_{name}", weight_decay=0.01)
     model.compile(keras.optimizers.SGD(0.0))
     kernels = [
         v for room in (model.encoder.backbone, model.decoder.backbone) for v in room.trainable_variables if v.name == "kernel"
@@ -126,6 +180,10 @@ def test_a_linear_path_ends_in_any_loss(loss, images):
         ("conv", {"filters": (4,), "strides": (2, 2)}, "each of the 1 stages"),
         ("resnet", {"filters": ()}, "filters="),
         ("resnet", {"first_stride": 3}, "first_stride=3, expected 1, 2, 4 or 8"),
+        ("unet", {"filters": (4,)}, "at least two resolutions"),
+        ("vit", {"patch_size": 3}, r"patch_size=3 for inputs of shape \(8, 8, 1\), expected one that divides"),
+        ("vit", {"width": 30, "heads": 4}, "width=30 for 4 heads, expected a multiple of 4 and of the heads"),
+        ("vit", {"decoder_width": 6, "decoder_heads": 2}, "decoder_width=6 for 2 heads"),
     ],
 )
 def test_impossible_options_are_refused(name, options, message):

@@ -23,6 +23,7 @@ from zoo.layers import (
     flow_posterior,
     gaussian,
     gumbel,
+    holes,
     k_sparse,
     mmd,
     sparsity,
@@ -108,10 +109,12 @@ IDEAS = {
         and type(_exact_contraction().bottleneck) is contraction.ContractiveSigmoidCode
     ),
     "dae": lambda m: type(m.bottleneck) is code.DenseCode and m.corruption.level == 0.3,
+    "denoising": lambda m: m.corruption.clip and m.bottleneck.maps == m.bottleneck.code_shape[-1] - 1,
     "dip_vae": lambda m: type(m.bottleneck) is dip.InferredPriorCode and m.bottleneck.lambda_d == 100.0,
     "fsq_vae": lambda m: type(m.bottleneck) is finite_scalar.FiniteScalarCode and m.bottleneck.code_count == 12,
     "gumbel_vae": lambda m: type(m.bottleneck) is gumbel.GumbelCode and m.bottleneck.code_count == 4,
     "info_vae": lambda m: type(m.bottleneck) is mmd.InfoCode and (m.bottleneck.alpha, m.bottleneck.lambda_) == (0.5, 10),
+    "inpainting": lambda m: type(m.corruption) is holes.BoxOrFreeForm and m.bottleneck.maps < m.bottleneck.code_shape[-1],
     "iwae": lambda m: (type(m).__name__, m.samples, m.groups) == ("ImportanceWeightedAutoencoder", 3, 1),
     "miwae": lambda m: (type(m).__name__, m.samples, m.groups) == ("ImportanceWeightedAutoencoder", 2, 2),
     "ciwae": lambda m: (type(m).__name__, m.samples, m.beta) == ("CombinationAutoencoder", 3, 0.5),
@@ -123,9 +126,11 @@ IDEAS = {
     "sparse": lambda m: (
         type(m.bottleneck) is sparsity.KLSparseCode and type(tiny("sparse_mlp", penalty="l1").bottleneck) is sparsity.L1Code
     ),
+    "mae": lambda m: type(m).__name__ == "MaskedAutoencoder" and (m.corruption.patches, m.corruption.seen) == (16, 4),
     "stacked": lambda m: (
         type(m.bottleneck) is code.DenseCode and len(zoo.create("stacked", input_shape=(4, 4, 1)).encoder.feature_layers) == 4
     ),
+    "superres": lambda m: type(m).__name__ == "SuperResolution" and m.damaged_shape == (4, 4, 1),
     "vae": lambda m: type(m.bottleneck) is gaussian.GaussianCode and (m.bottleneck.beta, m.bottleneck.free_bits) == (1, 0),
     "vae_iaf": lambda m: (
         type(m.bottleneck) is flow_posterior.FlowCode
@@ -148,9 +153,12 @@ def test_the_name_builds_the_variant_and_no_other(fitted):
     variant, _, backbone = fitted.name.rpartition("_")
     model = fitted.model
     assert (model.name, model.config["variant"], model.config["backbone"]) == (fitted.name, variant, backbone)
-    kinds = {"mlp": keras.layers.Dense, "conv": keras.layers.Conv2D, "resnet": keras.layers.Conv2D}
-    assert variant == "linear" or any(isinstance(layer, kinds[backbone]) for layer in model.encoder.backbone._flatten_layers())
-    assert any(hasattr(layer, "conv2") for layer in model.encoder.backbone._flatten_layers()) == (backbone == "resnet")
+    inside = list(model.encoder.backbone._flatten_layers())
+    kind = keras.layers.Dense if backbone in ("mlp", "vit") else keras.layers.Conv2D
+    assert variant == "linear" or any(isinstance(layer, kind) for layer in inside)
+    assert any(hasattr(layer, "conv2") for layer in inside) == (backbone in ("resnet", "unet"))
+    assert any(hasattr(layer, "rise") for layer in inside) == (backbone == "unet")
+    assert any(hasattr(layer, "attention") for layer in inside) == (backbone == "vit")
     if variant in IDEAS:
         assert IDEAS[variant](model)
     else:

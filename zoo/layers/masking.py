@@ -26,9 +26,10 @@ class PatchMask(keras.layers.Layer):
             raise ZooError(f"got mask_ratio={ratio}, which leaves {self.seen} of {patches} patches; expected some, and not all.")
         self.seed_generator = keras.random.SeedGenerator()
 
-    def call(self, count):
-        """Choices for so many inputs, each its own: (N, seen, patches), float32."""
-        order = ops.argsort(keras.random.uniform((count, self.patches), dtype="float32", seed=self.seed_generator), axis=-1)
+    def call(self, x):
+        """Choices for patches (N, patches, numbers), each input its own: (N, seen, patches), float32."""
+        shape = (ops.shape(x)[0], self.patches)
+        order = ops.argsort(keras.random.uniform(shape, dtype="float32", seed=self.seed_generator), axis=-1)
         return ops.one_hot(order[:, : self.seen], self.patches, dtype="float32")
 
     def complementary(self):

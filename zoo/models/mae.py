@@ -29,13 +29,13 @@ class MaskedAutoencoder(ChargesReconstruction, Autoencoder):
 
     def call(self, x, training=None):
         patches = patchify(to_unit(x, self.compute_dtype), self.encoder.backbone.net.patch_size)
-        chosen = ops.cast(self.corruption(ops.shape(patches)[0]), self.compute_dtype)
+        chosen = ops.cast(self.corruption(patches), self.compute_dtype)
         found = self.found(patches, chosen)
         mean, deviation = scales(patches)
         target = (ops.cast(patches, "float32") - mean) / deviation
         self.bottleneck.charge(hidden_error(found, target, ops.sum(chosen, axis=1)))
         # What a metric compares with the image.
-        return self.decoder.backbone.scaled(ops.cast(found, "float32"), mean, deviation)
+        return ops.cast(self.decoder.backbone.scaled(ops.cast(found, "float32"), mean, deviation), self.compute_dtype)
 
     def found(self, patches, chosen):
         """What is found of all patches (N, P, numbers), in their own scale, where `chosen` (N, seen, P) shows some."""
