@@ -257,6 +257,11 @@ class Autoencoder(keras.Model):
     def _reconstruct(self, x):
         return self.decoder(self.code(x))
 
+    def example(self, x):
+        """Float images (N, *input_shape) as training shows them, and what the model makes of those, tensors: for a picture."""
+        shown = x if self.corruption is None else self.corruption(x, training=True)
+        return shown, self._reconstruct(shown)
+
     def code(self, x):
         """The code (N, *code_shape) that the decoder reads, a tensor, of images (N, *input_shape): no chance, no corruption."""
         return self.bottleneck.code(self.encoder.backbone(to_unit(x, self.compute_dtype)))

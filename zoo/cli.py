@@ -93,7 +93,7 @@ def _parser():
     sub.add_argument("--layer", help="a depth of the encoder; by default the code")
     sub.add_argument("--pool", help="of feature maps: flatten, mean, or a number of regions a side")
 
-    sub = command("reconstruct", _reconstruct, "write what a model makes of images")
+    sub = command("reconstruct", _reconstruct, "write what a model makes of images: damaged ones mended, by a model that mends")
     _takes_images(sub)
     sub.add_argument("--output", required=True, help="a folder for PNG files")
 
@@ -206,14 +206,14 @@ def _stream(arguments, source, shape):
     )
 
 
-def _batches(stream, model):
-    """Checked batches of a stream, under a progress bar where someone watches."""
+def _batches(stream, *shapes):
+    """Batches of a stream, checked to be of one of the shapes, the last where of none, under a progress bar where one watches."""
     from zoo.images import check_images
 
     bar = _bar(len(stream)) if sys.stderr.isatty() else None
     done = 0
     for ids, images in stream:
-        yield ids, check_images(images, model.data_shape)
+        yield ids, check_images(images, images.shape[1:] if images.shape[1:] in shapes else shapes[-1])
         done += len(images)
         if bar and done < len(stream):
             bar(done)
@@ -257,7 +257,7 @@ def _write_rows(arguments, function_of, columns, what):
     function = function_of(model)
     stream = _stream(arguments, source, model.data_shape)
     with writer:
-        for ids, images in _batches(stream, model):
+        for ids, images in _batches(stream, model.data_shape):
             rows = function(images)
             writer.write(ids, rows.reshape(len(rows), -1))
     print(f"wrote {writer.count} x {writer.width} {what} to {arguments.output}")
@@ -290,9 +290,10 @@ def _reconstruct(arguments):
     folder = ImageFolder(arguments.output)
     model = _load(arguments.name)
     _needs_pictures(model)
-    stream = _stream(arguments, source, model.data_shape)
+    # A folder holds what is to be mended; a data set, whole images.
+    stream = _stream(arguments, source, model.damaged_shape)
     with folder:
-        for ids, images in _batches(stream, model):
+        for ids, images in _batches(stream, model.data_shape, model.damaged_shape):
             folder.write(model.reconstruct(images, arguments.batch_size), ids)
     print(f"wrote {folder.count} images to {arguments.output}")
 

@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from zoo.errors import ZooError
 from zoo.files import write_atomically
 from zoo.images import check_images, is_image_shape, picture_shape, unit_array
-from zoo.inference import apply_in_batches
 
 _GAP = 2
 _WHITE = 1.0
@@ -31,10 +31,9 @@ def side_by_side(model, images, path, columns=16):
     _check(model)
     images = check_images(images, model.data_shape)
     stages = [unit_array(images)]
-    if model.corruption is not None:
-        stages.append(_corrupted(model.corruption, stages[0]))
     # Past `reconstruct`, which takes no values outside 0..1, as noise has: the model is shown what it was trained on.
-    stages.append(apply_in_batches(model, model._reconstruct, stages[-1], 256))
+    shown, made = _example(model, stages[0])
+    stages += [made] if np.array_equal(shown, stages[0]) else [shown, made]
     groups = []
     for start in range(0, len(images), columns):
         groups.append(np.concatenate([_grid(stage[start : start + columns], columns) for stage in stages]))
@@ -111,14 +110,17 @@ def _check(model):
         raise ZooError(f"pictures need 1 or 3 channels, got {model.data_shape[-1]}.")
 
 
-def _corrupted(corruption, images):
-    state = corruption.seed_generator.state
-    before = np.asarray(state)
-    state.assign(np.zeros_like(before))
+def _example(model, images):
+    """What `model.example` gives of images, as numpy; the same chance each time."""
+    state = None if model.corruption is None else model.corruption.seed_generator.state
+    before = None if state is None else np.asarray(state)
+    if state is not None:
+        state.assign(np.zeros_like(before))
     try:
-        return np.asarray(corruption(images, training=True), np.float32)
+        return [np.asarray(keras.ops.convert_to_numpy(x), np.float32) for x in model.example(keras.ops.convert_to_tensor(images))]
     finally:
-        state.assign(before)
+        if state is not None:
+            state.assign(before)
 
 
 def _grid(images, columns):

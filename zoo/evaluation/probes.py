@@ -4,7 +4,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.evaluation.softmax_regression import SoftmaxRegression, predict
-from zoo.images import check_images
+from zoo.images import check_images, unit_array
 from zoo.inference import apply_in_batches
 
 # Strong to weak: every fit starts where the one before ended, and little decay is the slow end.
@@ -146,7 +146,8 @@ def _on_the_sphere(x):
 def candidates(model, images):
     """(layer, pool) of every depth of the encoder that a probe may read, each with the finest pool of at most 8192 features.
 
-    A depth's maps are flattened where that fits, else averaged over the largest grid of 8, 4, 2 or 1 regions a side that does.
+    A depth's maps are flattened where that fits, else averaged over the largest grid of 8, 4, 2 or 1 regions a side that does;
+    of tokens that do not fit, there are the mean and the first.
     """
     found = []
     for layer in model.encoder.feature_layers:
@@ -155,6 +156,9 @@ def candidates(model, images):
             found.append((layer, None))
             continue
         channels = probe_features(model, images[:1], layer, "mean").shape[1]
+        if len(model.encoder.backbone.until(unit_array(images[:1]), layer).shape) == 3:
+            found += [(layer, "mean"), (layer, "token")]
+            continue
         fits = [grid for grid in _GRIDS if grid * grid * channels <= _MOST_FEATURES and grid * grid * channels <= flat]
         found.append((layer, fits[0] if fits else "mean"))
     return found

@@ -88,6 +88,8 @@ class BoxOrFreeForm(Holes):
     def __init__(self, level, **kwargs):
         super().__init__(level, **kwargs)
         self.box, self.free_form = Box(level), FreeForm(_STROKES)
+        # One for all, so that what resets this layer's chance resets theirs.
+        self.box.seed_generator = self.free_form.seed_generator = self.seed_generator
 
     def build(self, input_shape):
         # Neither holds weights.

@@ -13,11 +13,13 @@ from zoo.backbones.masked import MaskedDecoder, MaskedEncoder, scales
 from zoo.images import to_unit
 from zoo.layers.code import TokenCode
 from zoo.layers.masking import PatchMask, hidden_error
-from zoo.layers.tokens import grid_of, patchify
+from zoo.layers.tokens import grid_of, patchify, unpatchify
 from zoo.models._assemble import assemble, configuration
 from zoo.models._charged import ChargesReconstruction
 
 BACKBONES = ("vit",)
+# Of hidden patches in pictures.
+_GREY = 0.5
 
 
 class MaskedAutoencoder(ChargesReconstruction, Autoencoder):
@@ -46,6 +48,16 @@ class MaskedAutoencoder(ChargesReconstruction, Autoencoder):
 
     def _anomaly_score(self, x):
         return self.reconstruction_loss.call(to_unit(x, "float32"), self._guess(x))
+
+    def example(self, x):
+        patches = patchify(x, self.encoder.backbone.net.patch_size)
+        chosen = self.corruption(patches)
+        seen = ops.expand_dims(ops.sum(chosen, axis=1), 2)
+        mean, deviation = scales(patches)
+        found = self.found(patches, chosen) * deviation + mean
+        net = self.decoder.backbone.net
+        pictures = [seen * patches + (1 - seen) * other for other in (_GREY, found)]
+        return tuple(ops.clip(unpatchify(picture, net.shape, net.patch_size), 0.0, 1.0) for picture in pictures)
 
     def _guess(self, x):
         patches = patchify(to_unit(x, self.compute_dtype), self.encoder.backbone.net.patch_size)

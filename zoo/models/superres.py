@@ -3,7 +3,7 @@
 min E loss(x, ↑x̃ + g(x̃)), x̃ = ↓x
 """
 
-from keras import layers
+from keras import layers, ops
 
 from zoo.autoencoder import Autoencoder
 from zoo.backbones.backbone import Backbone
@@ -23,6 +23,11 @@ class SuperResolution(Autoencoder):
     @property
     def damaged_shape(self):
         return small_shape(self.data_shape, self.config["scale"])
+
+    def example(self, x):
+        small = self.encoder.backbone.before(x)
+        shown = ops.image.resize(small, self.data_shape[:2], interpolation="nearest")
+        return shown, self._reconstruct(small)
 
 
 def build(
