@@ -54,10 +54,11 @@ def test_the_decoder_gives_back_the_shape(name, options, shape):
 
 
 @pytest.mark.parametrize("shape", [(9, 7, 3), (2, 2, 1), (28, 28, 1), (64, 48, 3)], ids=str)
-def test_a_unet_keeps_the_resolution(shape):
-    pair = backbones.build("unet", shape, **SMALL["unet"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_unet_ends_at_the_resolution_where_it_begins(shape, stride):
+    pair = backbones.build("unet", shape, first_stride=stride, **SMALL["unet"])
     h = pair.encoder(keras.KerasTensor((None, *shape)))
-    assert h.shape == (None, *shape[:2], 4)
+    assert h.shape == (None, -(-shape[0] // stride), -(-shape[1] // stride), 4)
     assert pair.decoder(h.shape[1:], 5)(h).shape == (None, *shape[:2], 5)
     with pytest.raises(ZooError, match="latent_dim=None"):
         pair.decoder((5,), 1)
@@ -181,6 +182,7 @@ def test_a_linear_path_ends_in_any_loss(loss, images):
         ("resnet", {"filters": ()}, "filters="),
         ("resnet", {"first_stride": 3}, "first_stride=3, expected 1, 2, 4 or 8"),
         ("unet", {"filters": (4,)}, "at least two resolutions"),
+        ("unet", {"first_stride": 3}, "first_stride=3, expected 1, 2 or 4"),
         ("vit", {"patch_size": 3}, r"patch_size=3 for inputs of shape \(8, 8, 1\), expected one that divides"),
         ("vit", {"width": 30, "heads": 4}, "width=30 for 4 heads, expected a multiple of 4 and of the heads"),
         ("vit", {"decoder_width": 6, "decoder_heads": 2}, "decoder_width=6 for 2 heads"),

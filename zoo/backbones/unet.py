@@ -14,52 +14,63 @@ def unet(
     filters=(48, 96, 192),
     blocks=2,
     activation="silu",
+    first_stride=1,
     dropout=0.0,
     weight_decay=0.0,
 ):
     """A U-Net (Ronneberger, Fischer & Brox 2015, arXiv:1505.04597) of residual blocks, for networks from images to images.
 
-    All of it is the encoder, as skips cannot pass a bottleneck: the code are the feature maps at its end, at full resolution,
-    and the decoder is one convolution that reads them. Features lie at every depth: `down1` to the deepest, then `up` back to
-    `up1`; those of a denoiser are best in the middle (Xiang et al. 2023, "Denoising diffusion autoencoders are unified
-    self-supervised learners", arXiv:2303.09769).
+    All of it is the encoder, as skips cannot pass a bottleneck: the code are the feature maps at its end, at the resolution of
+    the first, and the decoder is one convolution that reads them. Features lie at every depth: `down1` to the deepest, then
+    `up` back to `up1`; those of a denoiser are best in the middle (Xiang et al. 2023, "Denoising diffusion autoencoders are
+    unified self-supervised learners", arXiv:2303.09769).
 
     Args:
         input_shape: (height, width, channels); any size, odd ones are cropped back.
         filters: feature maps of every resolution, each half of the one before.
         blocks: residual blocks a resolution, on either way.
         activation: inside the blocks.
+        first_stride: 1, 2 or 4; 2 reads blocks of 2 x 2 pixels, for a quarter of the work (Zhang et al. 2018, FFDNet,
+            arXiv:1710.04026).
         dropout: share of whole feature maps dropped in training, in every block.
         weight_decay: L2 penalty on the kernels, added to the loss.
     """
+    if first_stride not in (1, 2, 4):
+        raise ZooError(f"got first_stride={first_stride}, expected 1, 2 or 4.")
     if len(filters) < 2:
         raise ZooError(f"got filters={tuple(filters)}, expected the feature maps of at least two resolutions.")
-    encoder = UNet(input_shape, tuple(filters), blocks, activation, dropout, weight_decay)
+    size = tuple(-(-n // first_stride) for n in input_shape[:2])
+    encoder = UNet(size, tuple(filters), blocks, activation, first_stride, dropout, weight_decay)
+    decay = regularizer(weight_decay)
 
     def decoder(code_shape, outputs):
         if len(code_shape) != 3:
             raise ZooError(f"a U-Net keeps its maps as the code, got a code of shape {tuple(code_shape)}; set latent_dim=None.")
-        return Backbone([layers.Conv2D(outputs, 3, padding="same", kernel_regularizer=regularizer(weight_decay))])
+        if first_stride == 1:
+            return Backbone([layers.Conv2D(outputs, 3, padding="same", kernel_regularizer=decay)])
+        last = layers.Conv2DTranspose(outputs, 2 * first_stride, strides=first_stride, padding="same", kernel_regularizer=decay)
+        return Backbone([last, Crop(input_shape[:2])])
 
     return Pair(encoder, decoder)
 
 
 class UNet(layers.Layer):
-    """(N, H, W, C) -> (N, H, W, filters[0])."""
+    """(N, H, W, C) -> (N, *size, filters[0]), where `size` is what the first stride leaves of height and width."""
 
-    def __init__(self, input_shape, filters, blocks, activation, dropout, weight_decay, **kwargs):
+    def __init__(self, size, filters, blocks, activation, first_stride, dropout, weight_decay, **kwargs):
         super().__init__(**kwargs)
         decay = regularizer(weight_decay)
 
         def stage(count):
             return Backbone([ResidualBlock(count, activation, dropout, weight_decay) for _ in range(blocks)])
 
-        sizes = [tuple(input_shape[:2])]
+        sizes = [size]
         for _ in filters[1:]:
             sizes.append(halved(sizes[-1]))
+        strides = [first_stride] + [2] * (len(filters) - 1)
         self.enter = [
-            layers.Conv2D(count, 3, strides=2 if i else 1, padding="same", kernel_regularizer=decay)
-            for i, count in enumerate(filters)
+            layers.Conv2D(count, max(3, stride), strides=stride, padding="same", kernel_regularizer=decay)
+            for count, stride in zip(filters, strides)
         ]
         self.down = [stage(count) for count in filters]
         self.rise = [

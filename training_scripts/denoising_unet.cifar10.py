@@ -1,0 +1,29 @@
+"""Denoiser of CIFAR-10 images: Gaussian noise of any deviation up to 0.2."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="denoising_unet.cifar10",
+    model=dict(
+        variant="denoising",
+        backbone="unet",
+        input_shape=(32, 32, 3),
+        level=(0.0, 0.2),
+        filters=(48, 96),
+        activation="relu",
+        first_stride=2,
+    ),
+    dataset="cifar10",
+    transforms=("flip",),
+    epochs=20,
+    batch_size=50,
+    learning_rate=1e-3,
+    warmup_epochs=0.2,
+    precision="mixed_bfloat16",
+    ema=0.999,
+    metrics=("denoised_psnr",),
+    anchor=("denoised_psnr", 20.48, "the noisy images"),
+)
+
+if __name__ == "__main__":
+    run(RECIPE)

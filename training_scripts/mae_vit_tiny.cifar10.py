@@ -1,0 +1,33 @@
+"""Masked autoencoder of a small vision transformer on CIFAR-10, patches of 4 x 4, three quarters hidden."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="mae_vit_tiny.cifar10",
+    model=dict(
+        variant="mae",
+        backbone="vit",
+        input_shape=(32, 32, 3),
+        mask_ratio=0.75,
+        patch_size=4,
+        width=192,
+        depth=12,
+        heads=3,
+        decoder_width=96,
+        decoder_depth=2,
+        decoder_heads=3,
+    ),
+    dataset="cifar10",
+    transforms=("crop", "flip"),
+    epochs=60,
+    batch_size=100,
+    learning_rate=1e-3,
+    optimizer="adamw",
+    weight_decay=0.05,
+    warmup_epochs=3,
+    precision="mixed_bfloat16",
+    metrics=({"metric": "linear_accuracy", "layer": "best"}, "knn_accuracy"),
+)
+
+if __name__ == "__main__":
+    run(RECIPE)

@@ -1,0 +1,29 @@
+"""Super-resolution of CIFAR-10 images: 16 x 16 pixels to 32 x 32."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="superres_resnet.cifar10-x2",
+    model=dict(
+        variant="superres",
+        backbone="resnet",
+        input_shape=(32, 32, 3),
+        scale=2,
+        filters=(48,),
+        blocks=6,
+        activation="relu",
+        first_stride=1,
+    ),
+    dataset="cifar10",
+    transforms=("flip",),
+    epochs=20,
+    batch_size=50,
+    learning_rate=1e-3,
+    warmup_epochs=0.2,
+    precision="mixed_bfloat16",
+    ema=0.999,
+    metrics=("enlarged_psnr",),
+)
+
+if __name__ == "__main__":
+    run(RECIPE)
