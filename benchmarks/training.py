@@ -14,9 +14,8 @@ import os
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-from turns import as_markdown, take_turns
+from turns import as_markdown, take_turns, write_readme
 
 NETS = {
     "mlp": dict(about="VAE 784-500-50-500-784, Bernoulli, batch 100", shape=(28, 28, 1), batch=100, images=60_000),
@@ -27,7 +26,6 @@ CONTENDERS = {
     "conv": ("zoo", "torch", "torch-channels-last", "pythae"),
 }
 EPOCHS = 3
-BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 
 
 def images(net):
@@ -194,16 +192,6 @@ def about(net, parameters):
     return f"{NETS[net]['about']}; {parameters:,} parameters"
 
 
-def write_readme(text):
-    """Put the tables between README's markers."""
-    path = Path(__file__).parents[1] / "README.md"
-    head, found, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, closed, tail = rest.partition(END)
-    if not (found and closed):
-        sys.exit(f"{path} does not say where the table goes, expected {BEGIN} and {END}.")
-    path.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}", encoding="utf-8")
-
-
 def main():
     flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     flags.add_argument("--rounds", type=int, default=3, help="turns of every contender (3)")
@@ -217,7 +205,7 @@ def main():
     text = as_markdown(tables, arguments.rounds, "net", about)
     print(text)
     if arguments.readme:
-        write_readme(text)
+        write_readme("speed", text)
 
 
 if __name__ == "__main__":

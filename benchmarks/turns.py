@@ -5,6 +5,7 @@ import os
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 LABELS = {"zoo": "**here**", "torch": "PyTorch loop", "torch-channels-last": "PyTorch loop, channels last", "pythae": "pythae"}
 
@@ -40,3 +41,14 @@ def as_markdown(tables, rounds, head, about):
             ratio = f"{table['zoo'][0] / median:.2f}" if contender != "zoo" else ""
             lines.append(f"| {shown} | {LABELS[contender]} | {median:,.0f} ({least:,.0f} to {most:,.0f}) | {ratio} |")
     return "\n".join(lines)
+
+
+def write_readme(mark, text):
+    """Put the tables between README's comments `<!-- MARK: begin -->` and `<!-- MARK: end -->`."""
+    begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
+    path = Path(__file__).parents[1] / "README.md"
+    head, found, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not (found and closed):
+        sys.exit(f"{path} does not say where the table goes, expected {begin} and {end}.")
+    path.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
