@@ -11,7 +11,6 @@ the ratio. The images are random: speed does not depend on what they show.
 import argparse
 import json
 import os
-import sys
 import tempfile
 import time
 
