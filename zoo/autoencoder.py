@@ -40,11 +40,11 @@ class Encoder(keras.Model):
         self.bottleneck.build(self.backbone(keras.KerasTensor(input_shape)).shape)
         self.built = True
 
-    def call(self, x):
+    def call(self, x, training=None):
         assert_unit(x)
         x = to_unit(x, self.compute_dtype)
         if self.features is None:
-            return self.bottleneck.features(self.backbone(x))
+            return self.bottleneck.features(self.backbone(x, training=training))
         h = self.backbone.until(x, self.features)
         return pool_features(h, min(_GRID, *h.shape[1:3]) if len(h.shape) == 4 else "mean")
 
@@ -73,7 +73,7 @@ class Encoder(keras.Model):
 
 
 class FeatureExtractor(keras.Model):
-    """An encoder cut at one depth; shares its weights."""
+    """An encoder cut at one depth; shares its weights, and can be cut at another."""
 
     def __init__(self, encoder, layer, pool, **kwargs):
         super().__init__(**kwargs)
@@ -82,11 +82,20 @@ class FeatureExtractor(keras.Model):
         self.pool = pool
         self.built = True
 
-    def call(self, x):
+    @property
+    def feature_layers(self):
+        """Those of the encoder."""
+        return self.encoder.feature_layers
+
+    def at(self, layer=None, pool=None):
+        """See `Encoder.at`; without arguments this one."""
+        return self if layer is None and pool is None else self.encoder.at(layer or "code", pool)
+
+    def call(self, x, training=None):
         assert_unit(x)
         x = to_unit(x, self.compute_dtype)
         if self.layer == "code":
-            h = self.encoder.bottleneck.code(self.encoder.backbone(x))
+            h = self.encoder.bottleneck.code(self.encoder.backbone(x, training=training))
         else:
             h = self.encoder.backbone.until(x, self.layer)
         return pool_features(h, self.pool)

@@ -51,11 +51,15 @@ def _run(argv):
     parser, commands = _parser()
     if argv and not argv[0].startswith("-") and argv[0] not in commands:
         raise ZooError(f"there is no command {argv[0]!r}.{suggest(argv[0], commands)} There are {', '.join(commands)}.")
-    # These two have flags of their own, kept where they are used.
+    # These have flags of their own, kept where they are used.
     if argv[:1] == ["train"] and not {"-h", "--help"} & set(argv[1:2]) and len(argv) > 1:
         from zoo.training.recipe import main as train
 
         return train(argv[1], argv[2:])
+    if argv[:1] == ["finetune"]:
+        from zoo.finetuning.command import main as finetune
+
+        return finetune(argv[1:])
     if argv[:1] == ["evaluate"]:
         load_quietly()
         from zoo.evaluation.evaluate import main as evaluate
@@ -108,6 +112,7 @@ def _parser():
     sub.add_argument("--seed", type=whole_number(0), default=0)
 
     command("train", None, "train a weight set from its recipe").add_argument("name", help="of the recipe, or --all")
+    command("finetune", None, "train a pretrained model on images of one's own")
     command("evaluate", None, "measure a model")
 
     sub = command("verify", _verify, "check weight files and the features they give")

@@ -101,6 +101,10 @@ def create(variant, backbone=None, **options):
 
 def build(config):
     """The model that a `config` mapping (of `model.config` or a manifest entry) describes."""
+    if config.get("variant") == "classifier":  # no autoencoder, but made from one, by fine-tuning
+        from zoo.models._classifier import classifier
+
+        return classifier(build(config["model"]), config["classes"], config["layer"], config["pool"])
     return create(**config)
 
 

@@ -46,6 +46,15 @@ class Backbone(keras.layers.Layer):
             x = stage(x)
         return x
 
+    def depths(self):
+        """Mapping of the name of every depth to the layers that lead to it from the one before."""
+        found, layers = {}, []
+        for stage, name in zip(self.stages, self._names):
+            layers.append(stage)
+            if name:
+                found[name], layers = layers, []
+        return found
+
 
 class Pair:
     """An encoder and the recipe of its mirror image.

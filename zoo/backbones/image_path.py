@@ -37,6 +37,10 @@ class ImagePathEncoder(keras.layers.Layer):
         """The output of the network's stage called `name`."""
         return self.net.until(self._image(x), name)
 
+    def depths(self):
+        """Mapping of the name of every depth to the layers that lead to it from the one before."""
+        return self.net.depths()
+
     def call(self, x):
         x = self._image(x)
         h = self.net(x)

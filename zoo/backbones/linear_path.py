@@ -28,6 +28,10 @@ class LinearPathEncoder(keras.layers.Layer):
         """The output of the network's stage called `name`."""
         return self.net.until(x, name)
 
+    def depths(self):
+        """Mapping of the name of every depth to the layers that lead to it from the one before."""
+        return self.net.depths()
+
     def call(self, x):
         return flatten(x + self.net(x))
 

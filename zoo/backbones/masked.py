@@ -33,6 +33,10 @@ class MaskedEncoder(keras.layers.Layer):
         """The output of the block called `name`."""
         return self.net.until(x, name)
 
+    def depths(self):
+        """Mapping of the name of every depth to the layers that lead to it from the one before."""
+        return self.net.depths()
+
     def call(self, x):
         scale = ops.cast(ops.concatenate(scales(patchify(x, self.net.patch_size)), axis=-1), self.compute_dtype)
         return ops.concatenate([self.net(x), ops.pad(scale, ((0, 0), (1, 0), (0, 0)))], axis=-1)

@@ -104,5 +104,10 @@ class UNet(layers.Layer):
             if name == f"up{i + 1}":
                 return x
 
+    def depths(self):
+        """Mapping of the name of every depth to the layers that lead to it from the one before."""
+        down = {f"down{i + 1}": [self.enter[i], self.down[i]] for i in range(len(self.down))}
+        return down | {f"up{i + 1}": [self.rise[i], self.up[i]] for i in reversed(range(len(self.up)))}
+
     def call(self, x):
         return self.activation(self.until(x, "up1"))

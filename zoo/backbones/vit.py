@@ -117,6 +117,12 @@ class ViTEncoder(layers.Layer):
         """The output of the block called `name`."""
         return self.run(self.start(patchify(x, self.patch_size)), self.stage_names.index(name) + 1)
 
+    def depths(self):
+        """Mapping of the name of every depth to the layers that lead to it from the one before."""
+        found = {name: [block] for name, block in zip(self.stage_names, self.blocks)}
+        found["block1"].insert(0, self.embed)
+        return found
+
     def start(self, patches, chosen=None):
         """Tokens (N, 1 + P, width) of patches (N, P, numbers); `chosen` (N, P, patches) says by ones which of all they are."""
         places = ops.cast(ops.convert_to_tensor(self.positions), self.compute_dtype)

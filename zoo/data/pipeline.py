@@ -120,7 +120,27 @@ def _affine(x, seed):
     return tf.where(unit[4][:, None, None, None] < 0, moved, _unit(x))
 
 
-TRANSFORMS = {"binarize": _binarize, "flip": _flip, "affine": _affine}
+def _crop(x, seed):
+    """Each image moved by up to an eighth of either side; what comes in is mirrored."""
+    import tensorflow as tf
+
+    count, (height, width) = tf.shape(x)[0], x.shape[1:3]
+    margin = (height // 8, width // 8)
+    x = tf.pad(x, ((0, 0), (margin[0],) * 2, (margin[1],) * 2, (0, 0)), mode="REFLECT")
+    for axis, size in ((1, height), (2, width)):
+        key = seed + tf.constant([0, axis], seed.dtype) * 2**40
+        start = tf.random.stateless_uniform((count, 1), key, 0, 2 * margin[axis - 1] + 1, tf.int32)
+        x = tf.gather(x, start + tf.range(size), axis=axis, batch_dims=1) if axis == 1 else _columns(x, start + tf.range(size))
+    return x
+
+
+def _columns(x, places):
+    import tensorflow as tf
+
+    return tf.transpose(tf.gather(tf.transpose(x, (0, 2, 1, 3)), places, axis=1, batch_dims=1), (0, 2, 1, 3))
+
+
+TRANSFORMS = {"binarize": _binarize, "flip": _flip, "affine": _affine, "crop": _crop}
 
 
 def hold_out(images, count):

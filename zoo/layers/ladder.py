@@ -40,6 +40,10 @@ class BottomUp(layers.Layer):
         """The output of the stage called `name`."""
         return self.backbone.until(x, name)
 
+    def depths(self):
+        """Mapping of the name of every depth to the layers that lead to it from the one before."""
+        return self.backbone.depths()
+
     def call(self, x):
         return self.backbone.every(x)
 

@@ -1,0 +1,64 @@
+"""Labelled images to batches, mixed where asked."""
+
+import numpy as np
+
+from zoo.data.pipeline import training_batches
+
+
+def labelled_batches(images, rows, batch_size, seed, first_step, steps, transforms=(), mixup=0.0, cutmix=0.0):
+    """A `tf.data.Dataset` of `steps` pairs (images (batch_size, ...), class rows (batch_size, classes)), from `first_step` on.
+
+    Args:
+        images: array (N, ...).
+        rows: probabilities of the classes (N, classes), float32.
+        batch_size, seed, transforms: see `zoo.data.pipeline.training_batches`.
+        first_step: number of the first batch.
+        steps: number of batches.
+        mixup: α; images and rows are averaged with those of another of the batch, by shares drawn from Beta(α, α) (Zhang et al.
+            2018, arXiv:1710.09412); 0 mixes none.
+        cutmix: α; a box of another image takes the place of as much (Yun et al. 2019, arXiv:1905.04899). With both, each batch
+            is mixed in one of the two ways.
+    """
+    import tensorflow as tf
+
+    plain = training_batches(images, batch_size, seed, first_step, steps, transforms, np.arange(len(images)))
+    table = tf.constant(rows)
+
+    def pair(step, batch):
+        x, y = batch["images"], tf.gather(table, batch["labels"])
+        if not (mixup or cutmix):
+            return x, y
+        key = tf.stack([tf.cast(seed + 1000, tf.int64), step])
+        x = tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else x
+        other, share = tf.reverse(x, [0]), _beta(mixup or cutmix, key)
+        cut = tf.constant(bool(cutmix)) if not (mixup and cutmix) else tf.random.stateless_uniform((), key + 1) < 0.5
+        boxed, left = _cut(x, other, _beta(cutmix or mixup, key), key)
+        x = tf.where(cut, boxed, share * x + (1 - share) * other)
+        share = tf.where(cut, left, share)
+        return x, share * y + (1 - share) * tf.reverse(y, [0])
+
+    return tf.data.Dataset.zip(tf.data.Dataset.range(first_step, first_step + steps), plain).map(pair, num_parallel_calls=2)
+
+
+def _beta(alpha, key):
+    """One draw from Beta(α, α)."""
+    import tensorflow as tf
+
+    a, b = (tf.random.stateless_gamma((), key + place, alpha) for place in (2, 3))
+    return a / tf.maximum(a + b, 1e-12)
+
+
+def _cut(x, other, share, key):
+    """`x` with a box of `other`, of 1 - share of its area or what the edge leaves of it, and the share of x that is left."""
+    import tensorflow as tf
+
+    height, width = x.shape[1:3]
+    middle = tf.random.stateless_uniform((2,), key + 4) * tf.constant([height, width], tf.float32)
+    half = tf.sqrt(1 - share) * tf.constant([height, width], tf.float32) / 2
+    low, high = tf.maximum(tf.round(middle - half), 0.0), tf.round(middle + half)
+    inside = [
+        tf.logical_and(tf.range(size, dtype=tf.float32) >= low[i], tf.range(size, dtype=tf.float32) < high[i])
+        for i, size in enumerate((height, width))
+    ]
+    box = tf.logical_and(inside[0][:, None], inside[1][None])[None, :, :, None]
+    return tf.where(box, other, x), 1 - tf.reduce_mean(tf.cast(box, tf.float32))

@@ -1,0 +1,240 @@
+"""`zoo finetune NAME`: a pretrained model, a user's own images, and what becomes of the two."""
+
+import dataclasses
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from zoo import weights
+from zoo.autoencoder import Autoencoder
+from zoo.data import sources
+from zoo.data.pipeline import fixed_batches, training_batches
+from zoo.errors import ZooError
+from zoo.finetuning.adapt import adapt
+from zoo.finetuning.batches import labelled_batches
+from zoo.finetuning.depths import groups
+from zoo.finetuning.optimizer import DepthwiseAdamW, factors
+from zoo.finetuning.report import confusion, draw_confusion, draw_curves, write_report
+from zoo.images import check_images, picture_shape
+from zoo.models._classifier import classifier
+from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
+from zoo.training.fit import forget
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that decides what a fine-tuned model becomes, besides the model and the images.
+
+    Args:
+        epochs: passes over the training images, at most.
+        batch_size: images a step.
+        learning_rate: of the head, after a warm-up over a twentieth of the steps; falls to zero by a cosine.
+        layer_decay: factor on the rate from each depth of the encoder to the one before it, in (0, 1].
+        freeze: depths of the encoder, from the image on, that stay as they are; "all" trains the head alone. What begins anew,
+            because the images have another shape than the model's, is trained all the same.
+        layer, pool: the depth whose features the head reads, see `Encoder.at`; None is what `encode` gives.
+        weight_decay: decoupled.
+        mixup, cutmix: α of each, 0 for none, see `zoo.finetuning.batches`.
+        dropout, drop_path: of the encoder's backbone while it is trained; None leaves them as they were.
+        transforms: random transforms of the training images, see `zoo.data.pipeline`.
+        validation: share of the images of each class that is held out.
+        patience: epochs without a better held-out loss until training stops; the best weights come back.
+        seed: of everything random.
+    """
+
+    epochs: int = 30
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    layer_decay: float = 0.75
+    freeze: int | str = 0
+    layer: str | None = None
+    pool: str | int | None = None
+    weight_decay: float = 0.01
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    dropout: float | None = None
+    drop_path: float | None = None
+    transforms: tuple = ()
+    validation: float = 0.1
+    patience: int = 5
+    seed: int = 0
+
+    def __post_init__(self):
+        def expect(field, right, wanted):
+            if not right:
+                raise ZooError(f"got {field}={getattr(self, field)!r}, expected {wanted}.")
+
+        expect("epochs", self.epochs >= 1, "at least 1")
+        expect("batch_size", self.batch_size >= 1, "at least 1")
+        expect("learning_rate", 0 < self.learning_rate < 10, "a positive number, below 10")
+        expect("layer_decay", 0 < self.layer_decay <= 1, "a factor above 0, at most 1")
+        number = isinstance(self.freeze, int) and self.freeze >= 0
+        expect("freeze", number or self.freeze == "all", "a number of depths from 0 on, or 'all'")
+        expect("weight_decay", self.weight_decay >= 0, "a number from 0 on")
+        expect("mixup", self.mixup >= 0, "a number from 0 on")
+        expect("cutmix", self.cutmix >= 0, "a number from 0 on")
+        expect("validation", 0 < self.validation < 1, "a share above 0, below 1")
+        expect("patience", self.patience >= 1, "at least 1")
+        expect("seed", 0 <= self.seed < 2**31, "an integer from 0 on, below 2**31")
+
+
+def finetune(model, images, labels, class_names, folder, settings=Settings(), about=None, progress=print):
+    """Train a classifier on a pretrained encoder, or without labels the autoencoder itself, and save it to `folder`/model.
+
+    A run found in `folder` goes on. Beside the model lie report.json, history.csv, curves.png and, for a classifier,
+    confusion.png (with matplotlib).
+
+    Args:
+        model: an `Autoencoder`; it stays as it is.
+        images: (N, H, W, C), uint8 or floats 0..1; where their shape is not the model's, it is adapted to theirs.
+        labels: integers (N,), or None to train the autoencoder on.
+        class_names: of the labels, or None.
+        folder: of the results.
+        settings: a `Settings`.
+        about: a JSON-able mapping of where model and images come from: a run of another is not gone on with.
+        progress: called with lines of text; None for silence.
+
+    Returns:
+        The trained model, and the report, a mapping: `train` and `held_out` counts, `reinitialized` paths, `epochs`, `seconds`,
+        and of the held-out images `loss` and, for a classifier, `accuracy` and `confusion`.
+    """
+    say = progress or (lambda line: None)
+    folder = Path(folder)
+    images = check_images(images, np.shape(images)[1:])
+    train, held = split(len(images), labels, settings.validation, settings.seed)
+    if len(train) < settings.batch_size:
+        raise ZooError(
+            f"got {len(train)} images to train on and batches of {settings.batch_size}; lower the batch size to at most that."
+        )
+    keras.utils.set_random_seed(settings.seed)
+    changes = {key: value for key in ("dropout", "drop_path") if (value := getattr(settings, key)) is not None}
+    model, anew = adapt(model, input_shape=list(images.shape[1:]), **changes)
+    if labels is None:
+        trained, grouped = model, None
+    else:
+        anew = [path for path in anew if path.startswith("encoder/")]
+        trained = classifier(model, class_names, settings.layer, settings.pool)
+        grouped = groups(trained)
+        known = weights.named_variables(model)
+        _freeze(trained, grouped, settings.freeze, [known[path] for path in anew])
+    if anew:
+        say(f"begins anew, as the images are {tuple(images.shape[1:])}: {', '.join(anew)}")
+    steps = len(train) // settings.batch_size
+    _compile(trained, grouped, settings, steps * settings.epochs)
+    folder.mkdir(parents=True, exist_ok=True)
+    decides = {**dataclasses.asdict(settings), "transforms": list(settings.transforms), **(about or {}), "images": len(images)}
+    stopping = EarlyStopping(settings.patience)
+    checkpoint = Checkpoint(folder, decides, stopping)
+    done = checkpoint.restore(trained)
+    if done:
+        say(f"goes on after epoch {done}")
+    if not checkpoint.stopped and done < settings.epochs:
+        rows = None if labels is None else np.eye(len(class_names), dtype=np.float32)[labels]
+        left = (settings.epochs - done) * steps
+        common = (settings.batch_size, settings.seed, done * steps, left, settings.transforms)
+        if rows is None:
+            batches, validation = training_batches(images[train], *common), fixed_batches(images[held], settings.batch_size)
+        else:
+            batches = labelled_batches(images[train], rows[train], *common, settings.mixup, settings.cutmix)
+            validation = (images[held], rows[held])
+        trained.fit(
+            batches,
+            shuffle=False,  # the batches come shuffled
+            epochs=settings.epochs,
+            initial_epoch=done,
+            steps_per_epoch=steps,
+            validation_data=validation,
+            validation_batch_size=None if rows is None else settings.batch_size,
+            callbacks=[StopOnNaN(), stopping, checkpoint],
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+    stopping.set_model(trained)
+    stopping.bring_back_best()
+    weights.save(trained, folder / "model")
+    report = {
+        **(about or {}),
+        "train": len(train),
+        "held_out": len(held),
+        "reinitialized": anew,
+        "epochs": checkpoint.epoch,
+        "seconds": round(checkpoint.seconds, 1),
+        "loss": stopping.best,
+    }
+    if labels is not None:
+        guesses = np.argmax(trained.classify(images[held]), axis=1)
+        table = confusion(labels[held], guesses, len(class_names))
+        report |= {
+            "accuracy": float(np.mean(guesses == labels[held])),
+            "classes": list(map(str, class_names)),
+            "confusion": table.tolist(),
+        }
+        draw_confusion(table, list(map(str, class_names)), folder / "confusion.png")
+    draw_curves(checkpoint.rows, folder / "curves.png")
+    write_report(folder, report)
+    return trained, report
+
+
+def split(count, labels, share, seed):
+    """Indices to train on and to hold out, sorted: `share` of each class, at least one of each, the same for a seed."""
+    rng = np.random.default_rng(seed)
+    kinds = np.zeros(count, int) if labels is None else np.asarray(labels)
+    held = []
+    for kind in np.unique(kinds):
+        members = rng.permutation(np.flatnonzero(kinds == kind))
+        if len(members) < 2:
+            raise ZooError(f"got one image of class {kind}, expected two or more of each: one to learn from, one to hold out.")
+        held += list(members[: min(len(members) - 1, max(1, round(share * len(members))))])
+    held = np.sort(held)
+    return np.setdiff1d(np.arange(count), held), held
+
+
+def _freeze(model, grouped, freeze, fresh):
+    """Leave trainable what is in use and not frozen, and what is `fresh`: frozen, that would stay as chance made it."""
+    depths = len(grouped) - 1
+    if freeze != "all" and freeze > depths:
+        raise ZooError(f"got freeze={freeze}, expected at most {depths}, the depths of the encoder that are read, or 'all'.")
+    used = {id(v) for group in grouped for v in group}
+    free = {id(v) for group in grouped[depths if freeze == "all" else freeze :] for v in group} | {id(v) for v in fresh}
+    for variable in list(model.trainable_variables):
+        variable.trainable = id(variable) in used & free
+
+
+def _compile(model, grouped, settings, steps):
+    warmup = max(1, steps // 20)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warmup), warmup_target=settings.learning_rate, warmup_steps=warmup
+    )
+    if grouped is None:
+        model.compile(keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay))
+    else:
+        optimizer = DepthwiseAdamW(factors(grouped, settings.layer_decay), learning_rate=rate, weight_decay=settings.weight_decay)
+        model.compile(optimizer, keras.losses.CategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)
+
+
+def run(name, source, output, settings, autoencode=False, data_dir=None, resize=False, skip_unreadable=False, restart=False):
+    """What `zoo finetune` does: load, train, save; returns the report. Arguments are those of its flags."""
+    model = weights.load(name)
+    if not isinstance(model, Autoencoder):
+        raise ZooError(f"{name} is a classifier already, expected an autoencoder; fine-tune the one that it was made from.")
+    shape = picture_shape(model.data_shape) if resize else None
+    data = sources.load(source, "train", data_dir, image_shape=shape, resize=resize, skip_unreadable=skip_unreadable)
+    if not autoencode and (data.labels is None or len(np.unique(data.labels)) < 2):
+        raise ZooError(
+            f"{source} has no classes, expected a folder for each of two or more, or a data set with labels; sort the images "
+            "into folders, or give --autoencode to train without classes."
+        )
+    if restart:
+        forget(Path(output))
+    labels = None if autoencode else np.asarray(data.labels)
+    names = None
+    if not autoencode:
+        names = data.class_names or [str(label) for label in np.unique(labels)]
+        if not data.class_names:
+            labels = np.searchsorted(np.unique(labels), labels)
+    about = {"name": str(name), "data": str(source), "task": "autoencode" if autoencode else "classify", "resize": resize}
+    _, report = finetune(model, data.images, labels, names, output, settings, about)
+    return report
