@@ -16,7 +16,7 @@ def batches(images=NUMBERED, batch_size=5, seed=0, first=0, steps=14, transforms
 
 
 @pytest.mark.parametrize("first", (1, 4, 13))
-@pytest.mark.parametrize("transforms", ((), ("flip", "binarize"), ("affine",)))
+@pytest.mark.parametrize("transforms", ((), ("flip", "binarize"), ("affine",), ("crop",)))
 def test_a_run_goes_on_from_any_step(first, transforms):
     whole = batches(transforms=transforms)
     np.testing.assert_array_equal(batches(first=first, steps=14 - first, transforms=transforms), whole[first:])
@@ -77,6 +77,14 @@ def centroids(images):
     mass = images[..., 0] / images.sum(axis=(1, 2, 3))[:, None, None]
     down, right = (np.arange(side) - (side - 1) / 2 for side in images.shape[1:3])
     return np.stack([mass.sum(axis=1) @ right, mass.sum(axis=2) @ down], axis=1)
+
+
+def test_crop_moves_by_up_to_an_eighth_and_mirrors_what_comes_in():
+    image = np.arange(16 * 24, dtype=np.float32).reshape(1, 16, 24, 1) / 400
+    seen = batches(np.repeat(image, 2, axis=0), batch_size=2, steps=300, transforms=("crop",)).reshape(-1, 16, 24, 1)
+    padded = np.pad(image[0], ((2, 2), (3, 3), (0, 0)), mode="reflect")
+    every = {padded[i : i + 16, j : j + 24].tobytes() for i in range(5) for j in range(7)}
+    assert {x.tobytes() for x in seen} == every
 
 
 def test_affine_moves_half_of_the_images_about_their_middle():

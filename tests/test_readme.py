@@ -20,7 +20,10 @@ def names(block):
     rng = np.random.default_rng(0)
     shape = (32, 32, 3) if "cifar10" in block else (28, 28, 1)
     images, digits = (rng.integers(0, 256, (20, *s), dtype=np.uint8) for s in (shape, (28, 28, 1)))
-    return {"keras": keras, "images": images, "digits": digits, "labels": rng.integers(0, 10, 20)}
+    photos = rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+    holes = photos * (np.indices((32, 32)).sum(axis=0) > 20).astype(np.uint8)[..., None]
+    known = {"keras": keras, "images": images, "digits": digits, "labels": rng.integers(0, 10, 20)}
+    return {**known, "photos": photos, "photos_with_black_holes": holes}
 
 
 def test_there_are_blocks():
