@@ -1,9 +1,5 @@
 """Flows: how much they stretch space, the way back, what a MADE may see, and the density that they make."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -11,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
+from on_jax import on_jax
 
 from zoo.errors import ZooError
 from zoo.flows.autoregressive import Autoregressive, GatedAutoregressive, stack
@@ -174,14 +171,7 @@ def test_draws_follow_the_density(to_noise):
 
 
 def test_flows_and_their_samplers_on_jax():
-    pytest.importorskip("jax")
-    tests = Path(__file__).parent
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(tests.parent), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, str(tests / "jax_flows.py")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = on_jax(Path(__file__).parent / "jax_flows.py")
     assert found["chain"]["determinant"] < 1e-3 and found["chain"]["back"] < 1e-3
     # Too brief a training for more; how well it fits is tested in test_samplers.
     assert np.isfinite(found["two_stage"]).all()

@@ -1,19 +1,14 @@
 """The same models on JAX, in one process of its own: every variant, every backbone."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from on_jax import on_jax
 
 import zoo
 
 pytest.importorskip("jax")
-
-TESTS = Path(__file__).parent
 
 
 def one_of_each():
@@ -29,13 +24,7 @@ NAMES = one_of_each()
 
 @pytest.fixture(scope="module")
 def found():
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, str(TESTS / "jax_family.py"), *NAMES], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return on_jax(Path(__file__).parent / "jax_family.py", *NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,9 +1,5 @@
 """The adversary: whose gradient goes where, its own learning rate, and what its discriminators know at their best."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import adversary_gradients
@@ -12,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
+from on_jax import on_jax
 from tiny import tiny
 
 import zoo
@@ -35,13 +32,7 @@ def test_every_gradient_goes_where_it_is_meant_to(name):
 
 
 def test_every_gradient_goes_where_it_is_meant_to_on_jax():
-    pytest.importorskip("jax")
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])
-    script = str(TESTS / "adversary_gradients.py")
-    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    for found in json.loads(done.stdout.splitlines()[-1]).values():
+    for found in on_jax(TESTS / "adversary_gradients.py").values():
         assert_routed(found)
 
 

@@ -1,16 +1,11 @@
 """Vector quantization: its codebook, its gradient, and what depth buys."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
+from on_jax import on_jax
 from tiny import tiny
 
 from zoo.errors import ZooError
@@ -228,13 +223,7 @@ print(json.dumps({"moved": [float(abs(a - b).max()) for a, b in zip(seen, seen[1
 
 
 def test_the_codebook_learns_on_jax():
-    pytest.importorskip("jax")
-    here = Path(__file__).parent
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(here.parent), str(here), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run([sys.executable, "-c", _ON_JAX], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = on_jax("-c", _ON_JAX)
     assert min(found["moved"]) > 0
     assert found["far"] < 1.5, "the codes lie where the encoder's vectors do"
     assert found["counts"] > 1
