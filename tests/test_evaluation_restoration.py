@@ -8,9 +8,9 @@ from zoo.cli import main
 from zoo.errors import ZooError
 from zoo.evaluation import measure
 from zoo.evaluation.damage import boxed, noisy, shrunk
-from zoo.evaluation.metrics.restoration import psnr
 from zoo.evaluation.pictures import side_by_side
 from zoo.evaluation.probes import candidates
+from zoo.evaluation.reconstruction import psnr as ratio
 from zoo.weights import save
 
 IMAGES = np.random.default_rng(0).integers(1, 256, (30, 12, 12, 3), dtype=np.uint8)
@@ -40,6 +40,11 @@ def test_a_box_lies_in_the_middle():
 def test_shrunk_images_are_bytes_of_the_small_size():
     small = shrunk(np.full((3, 12, 12, 3), 200, np.uint8), 3)
     assert small.shape == (3, 4, 4, 3) and small.dtype == np.uint8 and (small == 200).all()
+
+
+def psnr(x, made):
+    x, made = (images / 255 if images.dtype == np.uint8 else images for images in (x, made))
+    return ratio(np.square(x - made).reshape(len(x), -1).mean(axis=1))
 
 
 def test_psnr_by_hand():

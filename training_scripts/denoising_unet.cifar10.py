@@ -22,7 +22,6 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     ema=0.999,
     metrics=("denoised_psnr",),
-    anchor=("denoised_psnr", 20.48, "the noisy images"),
 )
 
 if __name__ == "__main__":

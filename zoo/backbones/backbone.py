@@ -56,6 +56,39 @@ class Backbone(keras.layers.Layer):
         return found
 
 
+class Around(keras.layers.Layer):
+    """Base of an encoder around another, whose depths are its own.
+
+    Args:
+        net: the encoder inside.
+    """
+
+    def __init__(self, net, **kwargs):
+        super().__init__(**kwargs)
+        self.net = net
+
+    def image(self, x):
+        """What `net` reads of the input."""
+        return x
+
+    def build(self, input_shape):
+        self.net(self.image(keras.KerasTensor(input_shape)))
+        self.built = True
+
+    @property
+    def stage_names(self):
+        """Names of the depths that `until` can stop at."""
+        return self.net.stage_names
+
+    def until(self, x, name):
+        """The output of the depth called `name`."""
+        return self.net.until(self.image(x), name)
+
+    def depths(self):
+        """Mapping of the name of every depth to the layers that lead to it from the one before."""
+        return self.net.depths()
+
+
 class Pair:
     """An encoder and the recipe of its mirror image.
 

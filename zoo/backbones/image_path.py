@@ -3,10 +3,11 @@
 import keras
 from keras import ops
 
+from zoo.backbones.backbone import Around
 from zoo.layers.fold import fold, side, unfold
 
 
-class ImagePathEncoder(keras.layers.Layer):
+class ImagePathEncoder(Around):
     """(N, H, W, C) -> (N, h, w, maps + s² C): the maps of `net`, and beside them the image, folded to their size.
 
     Folding loses nothing, so that any `net` that ends in maps will do; s is what it shrank the image by.
@@ -17,32 +18,14 @@ class ImagePathEncoder(keras.layers.Layer):
     """
 
     def __init__(self, net, before=None, **kwargs):
-        super().__init__(**kwargs)
-        self.net = net
+        super().__init__(net, **kwargs)
         self.before = before
 
-    def build(self, input_shape):
-        self.net(self._image(keras.KerasTensor(input_shape)))
-        self.built = True
-
-    def _image(self, x):
+    def image(self, x):
         return x if self.before is None else self.before(x)
 
-    @property
-    def stage_names(self):
-        """Names of the depths that `until` can stop at."""
-        return self.net.stage_names
-
-    def until(self, x, name):
-        """The output of the network's stage called `name`."""
-        return self.net.until(self._image(x), name)
-
-    def depths(self):
-        """Mapping of the name of every depth to the layers that lead to it from the one before."""
-        return self.net.depths()
-
     def call(self, x):
-        x = self._image(x)
+        x = self.image(x)
         h = self.net(x)
         return ops.concatenate([h, fold(x, h.shape[1:3])], axis=-1)
 

@@ -5,32 +5,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from zoo.backbones.backbone import Around
 from zoo.layers.code import flatten
 
 
-class LinearPathEncoder(keras.layers.Layer):
+class LinearPathEncoder(Around):
     """(N, H, W, C) -> (N, H W C): the image x + net(x), flattened, for the bottleneck to read with one linear map."""
-
-    def __init__(self, net, **kwargs):
-        super().__init__(**kwargs)
-        self.net = net
-
-    def build(self, input_shape):
-        self.net.build(input_shape)
-        self.built = True
-
-    @property
-    def stage_names(self):
-        """Names of the depths that `until` can stop at."""
-        return self.net.stage_names
-
-    def until(self, x, name):
-        """The output of the network's stage called `name`."""
-        return self.net.until(x, name)
-
-    def depths(self):
-        """Mapping of the name of every depth to the layers that lead to it from the one before."""
-        return self.net.depths()
 
     def call(self, x):
         return flatten(x + self.net(x))

@@ -3,39 +3,19 @@
 import keras
 from keras import ops
 
+from zoo.backbones.backbone import Around
 from zoo.layers.tokens import patchify, unpatchify
 
 _EPSILON = 1e-6
 
 
-class MaskedEncoder(keras.layers.Layer):
+class MaskedEncoder(Around):
     """Images (N, H, W, C) or series (N, T, C) to (N, 1 + patches, width + 2): the tokens of `net`, which sees all patches, and
     behind each the mean and the deviation of its patch, by which the decoder brings what it finds back to the image's scale.
 
     Args:
         net: a `ViTEncoder`.
     """
-
-    def __init__(self, net, **kwargs):
-        super().__init__(**kwargs)
-        self.net = net
-
-    def build(self, input_shape):
-        self.net.build(input_shape)
-        self.built = True
-
-    @property
-    def stage_names(self):
-        """Names of the depths that `until` can stop at."""
-        return self.net.stage_names
-
-    def until(self, x, name):
-        """The output of the block called `name`."""
-        return self.net.until(x, name)
-
-    def depths(self):
-        """Mapping of the name of every depth to the layers that lead to it from the one before."""
-        return self.net.depths()
 
     def call(self, x):
         scale = ops.cast(ops.concatenate(scales(patchify(x, self.net.patch_size)), axis=-1), self.compute_dtype)

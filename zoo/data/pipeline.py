@@ -75,7 +75,8 @@ def fixed_batches(images, batch_size, labels=None):
     return tf.data.Dataset.from_tensor_slices(data).batch(batch_size, drop_remainder=True).cache()
 
 
-def _unit(x):
+def as_unit(x):
+    """A tensor of images in 0..1, float32: uint8 is divided by 255."""
     import tensorflow as tf
 
     return tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else tf.cast(x, tf.float32)
@@ -85,7 +86,7 @@ def _binarize(x, seed):
     """Draw every pixel from a Bernoulli of its value, anew each time it is seen: dynamic binarization."""
     import tensorflow as tf
 
-    return tf.cast(tf.random.stateless_uniform(tf.shape(x), seed) < _unit(x), tf.float32)
+    return tf.cast(tf.random.stateless_uniform(tf.shape(x), seed) < as_unit(x), tf.float32)
 
 
 def _flip(x, seed):
@@ -110,14 +111,14 @@ def _affine(x, seed):
     right, down = middle_x - a * middle_x - b * middle_y, middle_y - c * middle_x - d * middle_y
     zero = tf.zeros_like(a)
     moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=_unit(x),
+        images=as_unit(x),
         transforms=tf.stack([a, b, right, c, d, down, zero, zero], axis=1),
         output_shape=(height, width),
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
         fill_value=0.0,
     )
-    return tf.where(unit[4][:, None, None, None] < 0, moved, _unit(x))
+    return tf.where(unit[4][:, None, None, None] < 0, moved, as_unit(x))
 
 
 def _crop(x, seed):
@@ -130,14 +131,8 @@ def _crop(x, seed):
     for axis, size in ((1, height), (2, width)):
         key = seed + tf.constant([0, axis], seed.dtype) * 2**40
         start = tf.random.stateless_uniform((count, 1), key, 0, 2 * margin[axis - 1] + 1, tf.int32)
-        x = tf.gather(x, start + tf.range(size), axis=axis, batch_dims=1) if axis == 1 else _columns(x, start + tf.range(size))
+        x = tf.gather(x, start + tf.range(size), axis=axis, batch_dims=1)
     return x
-
-
-def _columns(x, places):
-    import tensorflow as tf
-
-    return tf.transpose(tf.gather(tf.transpose(x, (0, 2, 1, 3)), places, axis=1, batch_dims=1), (0, 2, 1, 3))
 
 
 TRANSFORMS = {"binarize": _binarize, "flip": _flip, "affine": _affine, "crop": _crop}

@@ -38,11 +38,16 @@ def reconstruction_metrics(model, images):
     metrics = {
         "mse": float(mse.mean()),
         "sse": float(sse.mean()),
-        "psnr": float(np.mean(-10 * np.log10(np.maximum(mse, _SMALLEST_MSE)))),
+        "psnr": float(psnr(mse).mean()),
     }
     if similarity:
         metrics["ssim"] = float(np.concatenate(similarity).mean())
     return metrics
+
+
+def psnr(mse):
+    """Peak signal-to-noise ratio in dB, peak 1, of mean squared errors of images in 0..1."""
+    return -10 * np.log10(np.maximum(mse, _SMALLEST_MSE))
 
 
 def unclipped_mse(model, images):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.data.pipeline import training_batches
+from zoo.data.pipeline import as_unit, training_batches
 
 
 def labelled_batches(images, rows, batch_size, seed, first_step, steps, transforms=(), mixup=0.0, cutmix=0.0):
@@ -29,7 +29,7 @@ def labelled_batches(images, rows, batch_size, seed, first_step, steps, transfor
         if not (mixup or cutmix):
             return x, y
         key = tf.stack([tf.cast(seed + 1000, tf.int64), step])
-        x = tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else x
+        x = as_unit(x)
         other, share = tf.reverse(x, [0]), _beta(mixup or cutmix, key)
         cut = tf.constant(bool(cutmix)) if not (mixup and cutmix) else tf.random.stateless_uniform((), key + 1) < 0.5
         boxed, left = _cut(x, other, _beta(cutmix or mixup, key), key)

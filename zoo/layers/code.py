@@ -62,7 +62,17 @@ class DenseCode(Bottleneck):
         return self.dense(flatten(h))
 
 
-class MapCode(Bottleneck):
+class PlainCode(Bottleneck):
+    """Base of a code that is what the encoder ends in."""
+
+    def call(self, h):
+        return h
+
+    def code(self, h):
+        return h
+
+
+class MapCode(PlainCode):
     """The encoder's last feature maps (N, H, W, C) as they are: a fully convolutional code, as large as they are.
 
     The features are the means of every map over a grid of `grid` x `grid` regions, flattened.
@@ -88,17 +98,11 @@ class MapCode(Bottleneck):
             self.maps -= side(self.image_shape[:2], input_shape[1:3]) ** 2 * self.image_shape[-1]
         self.built = True
 
-    def call(self, h):
-        return h
-
-    def code(self, h):
-        return h
-
     def features(self, h):
         return pool_features(h[..., : self.maps], self.grid)
 
 
-class TokenCode(Bottleneck):
+class TokenCode(PlainCode):
     """The encoder's tokens (N, 1 + patches, width) as they are, and behind them `beside` numbers a token that are no features.
 
     The features are the means over the patches.
@@ -118,12 +122,6 @@ class TokenCode(Bottleneck):
         self.width = input_shape[-1] - self.beside
         self.code_shape = tuple(input_shape[1:])
         self.built = True
-
-    def call(self, h):
-        return h
-
-    def code(self, h):
-        return h
 
     def features(self, h):
         return pool_features(h[..., : self.width], "mean")

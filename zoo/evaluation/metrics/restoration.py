@@ -4,20 +4,15 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.evaluation.damage import boxed, noisy, shrunk
+from zoo.evaluation.reconstruction import psnr
 from zoo.images import unit_array
-
-_SMALLEST_MSE = 1e-10
-
-
-def psnr(x, made):
-    """Peak signal-to-noise ratio (N,) in dB, peak 1, of images (N, H, W, C)."""
-    error = np.square(unit_array(x, np.float64) - unit_array(made, np.float64)).reshape(len(x), -1).mean(axis=1)
-    return -10 * np.log10(np.maximum(error, _SMALLEST_MSE))
 
 
 def _ratio(subject, damaged, words, n):
     images = subject.test_images(n)
-    value = float(psnr(images, subject.model.reconstruct(damaged)).mean())
+    made = subject.model.reconstruct(damaged)
+    error = np.square(unit_array(images, np.float64) - made).reshape(len(images), -1).mean(axis=1)
+    value = float(psnr(error).mean())
     protocol = f"of test images {words}, 8 bits a pixel; in dB, peak 1, mean over images"
     return {"value": value, "n": len(images), "protocol": protocol, "tolerance": 0.03}
 
