@@ -207,6 +207,14 @@ def test_score(run, place, tmp_path, images):
     np.testing.assert_allclose(scores, zoo.load(place / "ae").anomaly_score(images), rtol=1e-4)
 
 
+def test_score_beside_normal_images(run, fails, place, tmp_path, images):
+    source = place / "uint8.npy"
+    run("score", place / "ae", source, "--by", "knn", "--normal", source, "--output", tmp_path / "scores.npy")
+    expected = zoo.load(place / "ae").anomaly_score(images, by="knn", normal=images)
+    np.testing.assert_allclose(np.load(tmp_path / "scores.npy")[:, 0], expected, rtol=1e-4, atol=1e-5)
+    assert "give them with --normal" in fails("score", place / "ae", source, "--by", "knn", "--output", tmp_path / "b.npy")
+
+
 def test_encode_by_name(run, weights, place, tmp_path, images):
     run("encode", NAME, place / "uint8.npy", "--output", tmp_path / "a.npy")
     np.testing.assert_allclose(np.load(tmp_path / "a.npy"), zoo.load(NAME).encode(images), rtol=1e-5, atol=1e-6)

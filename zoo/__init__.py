@@ -18,7 +18,20 @@ _HOMES = {
     "Autoencoder": "zoo.autoencoder",
     "ZooError": "zoo.errors",
 }
-_MODULES = ("backbones", "data", "evaluation", "flows", "layers", "losses", "models", "samplers", "training", "weights")
+_MODULES = (
+    "anomaly",
+    "backbones",
+    "data",
+    "evaluation",
+    "flows",
+    "layers",
+    "losses",
+    "models",
+    "samplers",
+    "sklearn",
+    "training",
+    "weights",
+)
 
 __all__ = [*_HOMES, *_MODULES]
 

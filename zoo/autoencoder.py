@@ -281,10 +281,27 @@ class Autoencoder(keras.Model):
             raise ZooError(f"got n={n} samples, expected at least 1.")
         return self.decode(self.bottleneck.sample_prior(n, seed), batch_size)
 
-    def anomaly_score(self, x, batch_size=256):
-        """Scores (N,), higher is stranger: the reconstruction loss of every image, from the deterministic code."""
-        return apply_in_batches(self, self._anomaly_score, check_images(x, self.data_shape), batch_size)
+    def reconstruction_error(self, x, batch_size=256):
+        """The reconstruction loss (N,) of every image (N, *input_shape), from the deterministic code."""
+        return apply_in_batches(self, self._reconstruction_error, check_images(x, self.data_shape), batch_size)
 
-    def _anomaly_score(self, x):
+    def _reconstruction_error(self, x):
         parameters = ops.cast(self.decoder.backbone(self.code(x)), "float32")
         return self.reconstruction_loss.call(to_unit(x, "float32"), parameters)
+
+    def anomaly_score(self, x, batch_size=256, by="reconstruction", normal=None):
+        """Scores (N,) of images (N, *input_shape), higher is stranger.
+
+        Args:
+            x: images.
+            batch_size: images at a time.
+            by: `"reconstruction"`, `"likelihood"`, `"knn"` or `"combined"`, see `zoo.anomaly.AnomalyDetector`, which also
+                remembers normal images from one call to the next.
+            normal: images (M, *input_shape) that `"knn"` and `"combined"` compare with.
+        """
+        from zoo.anomaly import AnomalyDetector
+
+        detector = AnomalyDetector(self, by)
+        if detector.needs_fit and normal is None:
+            raise ZooError(f"the anomaly score {by!r} compares with normal images; give them as normal=.")
+        return (detector.fit(normal, batch_size) if detector.needs_fit else detector).score(x, batch_size)

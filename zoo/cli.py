@@ -104,6 +104,10 @@ def _parser():
     sub = command("score", _score, "write how strange each image is to a model")
     _takes_images(sub)
     sub.add_argument("--output", required=True, help="a .npz, .npy, .csv or .parquet file")
+    scores = ("reconstruction", "likelihood", "knn", "combined")
+    sub.add_argument("--by", default=scores[0], choices=scores, help="what the score goes by (reconstruction)")
+    sub.add_argument("--normal", help="images to compare with, for knn and combined: a folder, .npy, .npz, or a TFDS name")
+    sub.add_argument("--normal-split", default="train", help="of a data set of normal images (train)")
 
     sub = command("sample", _sample, "draw images from a model's prior")
     sub.add_argument("name")
@@ -282,10 +286,36 @@ def _encode(arguments):
 
 
 def _score(arguments):
+    from zoo.data.sources import kind_of
+
+    if arguments.normal:
+        kind_of(arguments.normal)
+
     def function_of(model):
-        return lambda images: model.anomaly_score(images, arguments.batch_size)
+        from zoo.anomaly import AnomalyDetector
+
+        detector = AnomalyDetector(model, arguments.by)
+        if detector.needs_fit:
+            detector.fit(_normal_images(arguments, model), arguments.batch_size)
+        return lambda images: detector.score(images, arguments.batch_size)
 
     _write_rows(arguments, function_of, "score", "scores")
+
+
+def _normal_images(arguments, model):
+    from zoo.data import sources
+    from zoo.images import picture_shape
+
+    if not arguments.normal:
+        raise ZooError(f"the anomaly score {arguments.by!r} compares with normal images; give them with --normal.")
+    return sources.load(
+        arguments.normal,
+        arguments.normal_split,
+        arguments.data_dir,
+        image_shape=picture_shape(model.data_shape),
+        resize=arguments.resize,
+        skip_unreadable=arguments.skip_unreadable,
+    ).images
 
 
 def _reconstruct(arguments):

@@ -57,11 +57,13 @@ class Block(layers.Layer):
         outputs: maps that come out.
         middle: maps in the middle.
         scale: of the last convolution's initial variance.
+        activation: before every convolution.
     """
 
-    def __init__(self, outputs, middle, scale, **kwargs):
+    def __init__(self, outputs, middle, scale, activation, **kwargs):
         super().__init__(**kwargs)
         self.outputs, self.middle, self.scale = outputs, middle, scale
+        self.activation = keras.activations.get(activation)
 
     def build(self, input_shape):
         size = 3 if min(input_shape[1:3]) > 2 else 1
@@ -80,7 +82,7 @@ class Block(layers.Layer):
 
     def call(self, x):
         for convolution in self.convolutions:
-            x = convolution(ops.silu(x))
+            x = convolution(self.activation(x))
         return x
 
 
@@ -93,20 +95,21 @@ class Rung(layers.Layer):
     Args:
         latents: maps of z.
         scale: of the initial variance of what is added to the state: one over the number of rungs.
+        activation: of its blocks.
     """
 
-    def __init__(self, latents, scale, **kwargs):
+    def __init__(self, latents, scale, activation, **kwargs):
         super().__init__(**kwargs)
-        self.latents, self.scale = latents, scale
+        self.latents, self.scale, self.activation = latents, scale, activation
 
     def build(self, state_shape, found_shape):
         width = state_shape[-1]
         middle = _middle(width)
-        self.prior = Block(2 * self.latents + width, middle, self.scale)
-        self.posterior = Block(2 * self.latents, middle, 0.1)
+        self.prior = Block(2 * self.latents + width, middle, self.scale, self.activation)
+        self.posterior = Block(2 * self.latents, middle, 0.1, self.activation)
         start = keras.initializers.VarianceScaling(self.scale, "fan_avg", "uniform")
         self.project = layers.Conv2D(width, 1, kernel_initializer=start)
-        self.refine = Block(width, middle, self.scale)
+        self.refine = Block(width, middle, self.scale, self.activation)
         self.prior.build(state_shape)
         self.posterior.build((*state_shape[:-1], width + found_shape[-1]))
         self.project.build((*state_shape[:-1], self.latents))
@@ -147,16 +150,18 @@ class Ladder(Bottleneck):
     Args:
         rungs: stochastic layers at every stage of the pass up, finest first; 0 leaves a stage deterministic.
         latents: maps of z of every rung.
+        activation: of the blocks.
         warmup_steps: training steps over which w(t) rises linearly from 0 to 1.
         free_bits: λ, nats a map of z that cost no less when spent less (Kingma et al. 2016).
     """
 
-    def __init__(self, rungs, latents, warmup_steps=0, free_bits=0.0, **kwargs):
+    def __init__(self, rungs, latents, activation="silu", warmup_steps=0, free_bits=0.0, **kwargs):
         super().__init__(**kwargs)
         self.plan = tuple(rungs)
         total = sum(self.plan)
-        self.rungs = [[Rung(latents, 1 / total) for _ in range(count)] for count in self.plan]
+        self.rungs = [[Rung(latents, 1 / total, activation) for _ in range(count)] for count in self.plan]
         self.latents = latents
+        self.activation = activation
         self.warmup_steps = warmup_steps
         self.free_bits = free_bits
         self.loss_names = tuple(f"kl_{i + 1}" for i in range(total))
@@ -177,7 +182,8 @@ class Ladder(Bottleneck):
             self.narrow.append(layers.Conv2D(fine[-1], 1))
             self.narrow[-1].build(coarse)
         # What the finer resolution makes of the coarser one, also where no rung stands.
-        self.enter = [Block(shape[-1], _middle(shape[-1]), 1 / sum(self.plan)) for shape in shapes]
+        scale = 1 / sum(self.plan)
+        self.enter = [Block(shape[-1], _middle(shape[-1]), scale, self.activation) for shape in shapes]
         for block, shape in zip(self.enter, shapes):
             block.build(shape)
         for shape, rungs in zip(shapes, self.rungs):

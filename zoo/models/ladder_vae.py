@@ -33,6 +33,7 @@ def build(
     free_bits=0.0,
     warmup_steps=0,
     loss="bernoulli",
+    activation="silu",
     **backbone_options,
 ):
     """A bottom-up backbone, whose every stage feeds `rungs` stochastic layers of the top-down pass at its resolution.
@@ -48,6 +49,7 @@ def build(
         free_bits: nats a map of latents that cost no less when spent less.
         warmup_steps: training steps over which the weight of the divergences rises from 0 to 1.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
+        activation: of both passes, up and down.
         **backbone_options: see `zoo.backbones`; a stage of stride 1 keeps the image's own resolution.
 
     Raises:
@@ -55,28 +57,28 @@ def build(
     """
     config = configuration(build, locals())
     loss, shape = losses.get(loss), tuple(input_shape)
-    pair = backbones.build(backbone, shape, **backbone_options)
+    pair = backbones.build(backbone, shape, activation=activation, **backbone_options)
     if pair.linear_path:
         raise ZooError("a ladder has no one code for a linear path to read; leave linear_path out.")
-    bottleneck = Ladder(plan(rungs, len(pair.encoder.stage_names)), latents, warmup_steps, free_bits)
+    bottleneck = Ladder(plan(rungs, len(pair.encoder.stage_names)), latents, activation, warmup_steps, free_bits)
     encoder = LadderEncoder(BottomUp(pair.encoder), bottleneck, name="encoder")
     encoder.build((None, *shape))
-    decoder = Decoder(_head(bottleneck.code_shape, shape, loss.parameters(shape[-1])), loss, name="decoder")
+    decoder = Decoder(_head(bottleneck.code_shape, shape, loss.parameters(shape[-1]), activation), loss, name="decoder")
     model = Autoencoder(encoder, decoder, config=config, name=f"ladder_vae_{backbone}")
     model.build((None, *shape))
     model.compile(keras.optimizers.Adam(1e-3))
     return model
 
 
-def _head(code_shape, image_shape, outputs):
+def _head(code_shape, image_shape, outputs, activation):
     """From the last state to the outputs a pixel: up to the image's size, where the state is smaller, and one convolution."""
     height, width, maps = code_shape
     stride = max(-(-image_shape[0] // height), -(-image_shape[1] // width))
     up = []
     if stride > 1:
         up = [
-            layers.Activation("silu"),
+            layers.Activation(activation),
             layers.Conv2DTranspose(max(8, maps // 2), stride, strides=stride, padding="same"),
             Crop(image_shape[:2]),
         ]
-    return Backbone([*up, layers.Activation("silu"), layers.Conv2D(outputs, 3, padding="same")])
+    return Backbone([*up, layers.Activation(activation), layers.Conv2D(outputs, 3, padding="same")])

@@ -46,7 +46,7 @@ class MaskedAutoencoder(ChargesReconstruction, Autoencoder):
     def _reconstruct(self, x):
         return self.decoder.reconstruction_loss.to_image(self._guess(x))
 
-    def _anomaly_score(self, x):
+    def _reconstruction_error(self, x):
         return self.reconstruction_loss.call(to_unit(x, "float32"), self._guess(x))
 
     def example(self, x):

@@ -1,0 +1,89 @@
+"""The scikit-learn estimators: that library's own checks on flat vectors, pipelines, and images."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from tiny import tiny
+
+import zoo
+from zoo.errors import ZooError
+from zoo.sklearn import AutoencoderFeatures, AutoencoderOutlierDetector
+
+SHORT = dict(epochs=1, random_state=0)
+
+
+@parametrize_with_checks([AutoencoderFeatures(**SHORT), AutoencoderOutlierDetector(**SHORT)])
+def test_scikit_learns_own_checks(estimator, check):
+    check(estimator)
+
+
+def test_a_pipeline_on_vectors_of_any_range(digits):
+    x, y = digits[0].reshape(-1, 64) * 1e3 - 5e4, digits[1]
+    options = {"latent_dim": 16, "hidden": (64,)}
+    features = AutoencoderFeatures("ae", options=options, epochs=30, learning_rate=3e-3, random_state=0)
+    pipeline = make_pipeline(features, LogisticRegression(max_iter=500)).fit(x[:1400], y[:1400])
+    assert pipeline.score(x[1400:], y[1400:]) > 0.8
+    assert features.loss_curve_[-1] < 0.5 * features.loss_curve_[0]
+    assert list(features.get_feature_names_out())[:2] == ["autoencoderfeatures0", "autoencoderfeatures1"]
+    again = clone(features).fit(x[:1400])
+    np.testing.assert_allclose(again.transform(x[:9]), features.transform(x[:9]), rtol=1e-4, atol=1e-5)
+
+
+def test_the_draws_of_others_go_on(digits):
+    x = digits[0][:40].reshape(-1, 64).astype(float)
+    np.random.seed(3)
+    expected = np.random.rand(2)
+    np.random.seed(3)
+    first = np.random.rand()
+    AutoencoderFeatures(**SHORT).fit(x)
+    assert [first, np.random.rand()] == list(expected)
+
+
+@pytest.mark.parametrize("by", ["reconstruction", "combined"])
+def test_outliers_among_vectors(digits, by):
+    x, y = digits[0].reshape(-1, 64).astype(float), digits[1]
+    zeros, others = x[y == 0], x[y != 0]
+    detector = AutoencoderOutlierDetector(by=by, epochs=60, batch_size=16, contamination=0.05, random_state=0).fit(zeros[:120])
+    assert np.mean(detector.predict(zeros[:120]) == -1) == pytest.approx(0.05, abs=0.01)
+    rest = np.concatenate([zeros[120:], others])
+    assert roc_auc_score(np.arange(len(rest)) < len(zeros) - 120, detector.score_samples(rest)) > 0.95
+    copied = pickle.loads(pickle.dumps(detector))
+    np.testing.assert_allclose(copied.score_samples(rest[:20]), detector.score_samples(rest[:20]), rtol=1e-5)
+
+
+def test_a_pretrained_model_on_images_flat_and_not(images, tmp_path):
+    model = tiny("ae_conv")
+    zoo.save(model, tmp_path / "ae")
+    features = AutoencoderFeatures(str(tmp_path / "ae"), layer="stage1", pool="mean").fit(images)
+    expected = np.asarray(model.encoder.at("stage1", "mean")(images))
+    np.testing.assert_allclose(features.transform(images), expected, rtol=1e-4, atol=1e-6)
+    flat = AutoencoderFeatures(model, layer="stage1", pool="mean").fit(images.reshape(40, -1))
+    np.testing.assert_allclose(flat.transform(images.reshape(40, -1) / 255.0), expected, rtol=1e-4, atol=1e-5)
+    assert flat.model_ is model, "a pretrained model stays as it is"
+    detector = AutoencoderOutlierDetector(model, contamination=0.2).fit(images)
+    assert np.sum(detector.predict(images) == -1) == 8
+
+
+def test_a_variant_is_trained_on_images(images):
+    options = {"filters": (4, 8), "latent_dim": 3}
+    features = AutoencoderFeatures("vae", backbone="conv", image_shape=images.shape[1:], options=options, **SHORT)
+    assert features.fit_transform(images).shape == (40, 3)
+
+
+def test_what_does_not_fit_is_refused(images):
+    with pytest.raises(ZooError, match=r"expected images \(8, 8, 1\) or the 64 numbers of one"):
+        AutoencoderFeatures(tiny("ae_conv")).fit(np.zeros((4, 63)))
+    with pytest.raises(ZooError, match="0..1"):
+        AutoencoderFeatures(tiny("ae_conv")).fit(images.astype(float)).transform(images.astype(float))
+    with pytest.raises(ZooError, match="contamination=0.7"):
+        AutoencoderOutlierDetector(contamination=0.7).fit(np.eye(9))
+    with pytest.raises(ZooError, match="epochs=-1"):
+        AutoencoderFeatures(epochs=-1).fit(np.eye(9))
+    with pytest.raises(ZooError, match="Did you mean 'vae'"):
+        AutoencoderFeatures("vaee").fit(np.eye(9))
