@@ -145,6 +145,18 @@ def test_probes_see_the_features_they_name(dataset):
         assert results[f"{kind}_accuracy"]["value"] > 0.5
 
 
+def test_a_finetuned_encoder_beats_a_frozen_one_and_is_left_as_it_was(dataset):
+    keras.utils.set_random_seed(0)
+    model = tiny("ae_mlp", latent_dim=6, hidden=(64,))
+    before = [np.array(w) for w in model.get_weights()]
+    whole = {"metric": "finetuned_error", "epochs": 12, "batch_size": 32, "learning_rate": 5e-3, "transforms": []}
+    results = measure(model, [whole, {**whole, "metric": "finetuned_accuracy"}, "linear_error"], dataset, progress=None)
+    assert results["finetuned_error"]["value"] < 0.8 * results["linear_error"]["value"]
+    assert results["finetuned_error"]["value"] == pytest.approx(1 - results["finetuned_accuracy"]["value"])
+    assert results["finetuned_error"]["parameters"]["epochs"] == 12 and "12 epochs" in results["finetuned_error"]["protocol"]
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
+
+
 @pytest.mark.parametrize(
     "asked, message",
     [

@@ -12,7 +12,7 @@ from zoo.evaluation.measure import measure, names, repeat
 from zoo.evaluation.pictures import samples_grid, side_by_side
 from zoo.images import picture_shape
 
-_PROBES = {"linear": "linear_error", "knn": "knn_error"}
+_PROBES = {"linear": "linear_error", "knn": "knn_error", "finetune": "finetuned_error"}
 _SHOWN = 16
 
 

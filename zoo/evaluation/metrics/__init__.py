@@ -5,9 +5,9 @@ What would make a metric fail whatever the model is said by its check, a functio
 name, before a training whose end it would spoil.
 """
 
-from zoo.evaluation.metrics import classes, codebook, density, factors, reconstruction, restoration, samples
+from zoo.evaluation.metrics import classes, codebook, density, factors, finetuned, reconstruction, restoration, samples
 
-_KINDS = (reconstruction, restoration, classes, density, samples, codebook, factors)
+_KINDS = (reconstruction, restoration, classes, finetuned, density, samples, codebook, factors)
 
 METRICS = {name: metric for kind in _KINDS for name, metric in kind.METRICS.items()}
 CHECKS = {**samples.CHECKS, **factors.CHECKS}

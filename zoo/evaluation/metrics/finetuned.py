@@ -1,0 +1,72 @@
+"""What an encoder knows of the classes after all of it has been trained on them."""
+
+import tempfile
+
+import numpy as np
+
+from zoo.evaluation.metrics.classes import share_tolerance
+
+
+def _finetuned(value_of):
+    def metric(
+        subject,
+        *,
+        epochs=20,
+        batch_size=128,
+        learning_rate=1e-3,
+        layer_decay=0.75,
+        weight_decay=0.05,
+        mixup=0.0,
+        cutmix=0.0,
+        drop_path=None,
+        transforms=("flip", "crop"),
+        layer=None,
+        pool=None,
+    ):
+        given = dict(
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            layer_decay=layer_decay,
+            weight_decay=weight_decay,
+            mixup=mixup,
+            cutmix=cutmix,
+            drop_path=drop_path,
+            transforms=tuple(transforms),
+            layer=layer,
+            pool=pool,
+        )
+        accuracy, epoch = subject.once(("finetuned", *given.values()), lambda: _accuracy(subject, given))
+        extra = [f"{name} {given[name]}" for name in ("mixup", "cutmix", "drop_path") if given[name]]
+        return {
+            "value": value_of(accuracy),
+            "n": len(subject.test_images()),
+            "protocol": f"whole encoder and a linear head trained for {epoch} epochs of the training split less a tenth, on "
+            f"which the best epoch is chosen; AdamW, rates {layer_decay} times smaller a depth, "
+            f"{', '.join([*transforms, *extra]) or 'no augmentation'}",
+            "parameters": {"transforms": list(transforms)},
+            # Other kernels round otherwise, and thousands of steps carry that on.
+            "tolerance": max(0.01, share_tolerance(len(subject.test_images()))),
+        }
+
+    return metric
+
+
+def _accuracy(subject, given):
+    from zoo.finetuning.finetune import Settings, finetune
+
+    images, labels = subject.train().images, subject.labels("train")
+    classes, labels = np.unique(labels, return_inverse=True)
+    settings = Settings(**given, patience=given["epochs"], seed=subject.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        model, report = finetune(
+            subject.model, images, labels, [str(c) for c in classes], folder, settings, progress=subject.progress
+        )
+    guesses = classes[np.argmax(model.classify(subject.test_images()), axis=1)]
+    return float(np.mean(guesses == subject.labels("test"))), report["epochs"]
+
+
+METRICS = {
+    "finetuned_accuracy": _finetuned(lambda accuracy: accuracy),
+    "finetuned_error": _finetuned(lambda accuracy: 1 - accuracy),
+}
