@@ -23,6 +23,7 @@ def names(block):
     photos = rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     holes = photos * (np.indices((32, 32)).sum(axis=0) > 20).astype(np.uint8)[..., None]
     known = {"keras": keras, "images": images, "digits": digits, "labels": rng.integers(0, 10, 20)}
+    known |= {"normal_digits": digits, "table": rng.normal(size=(20, 6))}
     return {**known, "photos": photos, "photos_with_black_holes": holes}
 
 
