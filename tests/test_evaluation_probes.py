@@ -64,6 +64,19 @@ def test_linear_probe_is_indifferent_to_scale_and_label_names(digits):
     assert moved["accuracy"] == pytest.approx(result["accuracy"], abs=0.005)
 
 
+def test_mirrored_features_are_trained_on_and_never_held_out(digits):
+    train_x, train_y, test_x, test_y = digits
+    plain = linear_probe(*digits)
+    # The same features again change nothing but the number of rows, and so neither what is chosen nor what is found.
+    doubled = linear_probe(*digits, mirrored=train_x)
+    assert doubled == pytest.approx(plain, abs=2e-3)
+    # Mirror images whose features are noise spoil the training, and would not if they were not used.
+    noise = np.random.default_rng(0).permutation(train_x) * 3
+    assert linear_probe(*digits, mirrored=noise)["accuracy"] < plain["accuracy"] - 0.01
+    with pytest.raises(zoo.ZooError, match="mirrored features of shape"):
+        linear_probe(*digits, mirrored=train_x[:5])
+
+
 def test_linear_probe_does_not_touch_what_it_is_given(digits):
     before = [array.copy() for array in digits]
     linear_probe(*digits)

@@ -20,7 +20,7 @@ def probe_features(model, images, layer=None, pool=None, batch_size=256):
     return apply_in_batches(extractor, extractor.call, check_images(images, model.data_shape), batch_size)
 
 
-def linear_probe(train_x, train_y, test_x, test_y, seed=0):
+def linear_probe(train_x, train_y, test_x, test_y, seed=0, mirrored=None):
     """A linear classifier on frozen features.
 
     The protocol: each feature is standardized by the mean and the standard deviation of the training set, and dropped where
@@ -33,6 +33,7 @@ def linear_probe(train_x, train_y, test_x, test_y, seed=0):
         train_x, test_x: features (N, D), floats.
         train_y, test_y: classes (N,), integers.
         seed: of the shuffle.
+        mirrored: features (N, D) of the training images flipped left to right, to train on as well; they are never held out.
 
     Returns:
         A mapping: `accuracy` and `error` on the test set, shares; `weight_decay`, the λ chosen; `validation_accuracy`, of
@@ -42,7 +43,11 @@ def linear_probe(train_x, train_y, test_x, test_y, seed=0):
         ZooError: on features that do not fit their classes, one class only, or none that varies.
     """
     _check(train_x, train_y, test_x, test_y)
-    fit = _Search(train_x, train_y, seed)
+    if mirrored is not None and mirrored.shape != train_x.shape:
+        raise ZooError(
+            f"got mirrored features of shape {mirrored.shape}, expected {train_x.shape}, those of the training images."
+        )
+    fit = _Search(train_x, train_y, seed, mirrored)
     if not fit.alive.any():
         raise ZooError("got features that are constant over the training set; nothing can be read from them.")
     w = fit.refit()
@@ -59,21 +64,27 @@ def linear_probe(train_x, train_y, test_x, test_y, seed=0):
 class _Search:
     """The weight decay that does best on the held-out tenth of the training set."""
 
-    def __init__(self, x, y, seed):
+    def __init__(self, x, y, seed, mirrored=None):
         self.labels, y = np.unique(y, return_inverse=True)
         if len(self.labels) < 2:
             raise ZooError(f"got labels of one class only ({self.labels[0]}), expected two classes or more for a linear probe.")
         order = np.random.default_rng(seed).permutation(len(x))
         self.mean, self.deviation = _moments(x)
         self.alive = self.deviation > 1e-6 * max(float(self.deviation.max()), 1e-30)
-        self.x, self.y = self.standardize(x, order), y[order]
-        count = max(1, len(x) - int(_HELD_OUT * len(x)))
+        versions = [x] if mirrored is None else [x, mirrored]
+        # Those of one image side by side, so that none is trained on while another is held out.
+        self.x = np.empty((len(versions) * len(x), int(self.alive.sum())), np.float32)
+        for i, version in enumerate(versions):
+            self.standardize(version, order, out=self.x[i :: len(versions)])
+        self.y = np.repeat(y[order], len(versions))
+        count = len(versions) * max(1, len(x) - int(_HELD_OUT * len(x)))
+        held_x, held_y = self.x[count :: len(versions)], self.y[count :: len(versions)]
         regression = SoftmaxRegression(self.x[:count], self.y[:count], len(self.labels))
         self.bound = regression.bound
         self.accuracy, w, worse = -1.0, None, 0
         for weight_decay in WEIGHT_DECAYS:
             w = regression.fit(weight_decay, start=w, tolerance=1e-3)
-            accuracy = float(np.mean(predict(self.x[count:], w) == self.y[count:]))
+            accuracy = float(np.mean(predict(held_x, w) == held_y))
             if accuracy > self.accuracy:
                 self.accuracy, self.weight_decay, self.w, worse = accuracy, weight_decay, w, 0
             elif accuracy < self.accuracy:
@@ -85,10 +96,10 @@ class _Search:
         regression = SoftmaxRegression(self.x, self.y, len(self.labels), bound=self.bound)
         return regression.fit(self.weight_decay, start=self.w)
 
-    def standardize(self, x, order=None, block=1000):
-        """Standardized rows, those of `order` or all, in one copy."""
+    def standardize(self, x, order=None, out=None, block=1000):
+        """Standardized rows, those of `order` or all, in one copy: a new one, or `out`."""
         order = np.arange(len(x)) if order is None else order
-        made = np.empty((len(order), int(self.alive.sum())), np.float32)
+        made = np.empty((len(order), int(self.alive.sum())), np.float32) if out is None else out
         for i in range(0, len(order), block):
             rows = x[order[i : i + block]]
             made[i : i + block] = (rows[:, self.alive] - self.mean[self.alive]) / self.deviation[self.alive]

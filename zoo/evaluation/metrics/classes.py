@@ -7,17 +7,21 @@ from zoo.evaluation import probes
 
 
 def _linear(share):
-    def metric(subject, *, layer="code", pool=None):
+    def metric(subject, *, layer="code", pool=None, flips=False):
         if layer == "best":
             layer, pool = subject.once("best layer", lambda: _best_layer(subject))
-        key = ("linear", layer, pool)
-        probe = subject.once(key, lambda: probes.linear_probe(*subject.probe_inputs(layer, pool), seed=subject.seed))
+
+        def compute():
+            mirrored = subject.mirrored_features(layer, pool) if flips else None
+            return probes.linear_probe(*subject.probe_inputs(layer, pool), seed=subject.seed, mirrored=mirrored)
+
+        probe = subject.once(("linear", layer, pool, flips), compute)
         at = "the code" if (layer, pool) == ("code", None) else f"{layer}, pool {pool or 'flatten'}"
         return {
             "value": probe[share],
             "n": len(subject.test_images()),
             "protocol": f"softmax regression on standardized features ({at}), L2 decay chosen on a tenth of the training split, "
-            "fitted again on all of it",
+            f"fitted again on all of it{', and on its mirror images' if flips else ''}",
             "weight_decay": probe["weight_decay"],
             "features": probe["features"],
             "parameters": {"layer": layer, "pool": pool},

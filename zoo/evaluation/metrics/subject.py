@@ -50,6 +50,13 @@ class Subject:
         images = self.data(split).images
         return self.once(("features", split, layer, pool), lambda: probes.probe_features(self.model, images, layer, pool))
 
+    def mirrored_features(self, layer, pool):
+        """Those of the training images flipped left to right."""
+        images = self.train().images
+        if images.ndim != 4:
+            raise ZooError(f"got inputs of shape {images.shape[1:]}, expected images (height, width, channels) to flip.")
+        return probes.probe_features(self.model, np.ascontiguousarray(images[:, :, ::-1]), layer, pool)
+
     def probe_inputs(self, layer, pool):
         labels = self.labels("train"), self.labels("test")
         return self.features("train", layer, pool), labels[0], self.features("test", layer, pool), labels[1]
