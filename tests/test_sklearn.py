@@ -57,6 +57,15 @@ def test_outliers_among_vectors(digits, by):
     np.testing.assert_allclose(copied.score_samples(rest[:20]), detector.score_samples(rest[:20]), rtol=1e-5)
 
 
+@pytest.mark.parametrize("variant", ["linear", "vae"])
+def test_variants_on_vectors(variant):
+    """Where the loss is not given, it is one of numbers of any size; a row's score is its own, whatever rows are beside it."""
+    x = np.random.default_rng(0).normal(7, 20, (60, 5))
+    detector = AutoencoderOutlierDetector(variant, options={"latent_dim": 2}, by="reconstruction", **SHORT).fit(x)
+    assert detector.model_.config.get("loss") in (None, "gaussian")
+    np.testing.assert_allclose(detector.score_samples(x[:3]), detector.score_samples(x)[:3], rtol=1e-5)
+
+
 def test_a_pretrained_model_on_images_flat_and_not(images, tmp_path):
     model = tiny("ae_conv")
     zoo.save(model, tmp_path / "ae")

@@ -287,7 +287,7 @@ class Autoencoder(keras.Model):
 
     def _reconstruction_error(self, x):
         parameters = ops.cast(self.decoder.backbone(self.code(x)), "float32")
-        return self.reconstruction_loss.call(to_unit(x, "float32"), parameters)
+        return self.reconstruction_loss.error(to_unit(x, "float32"), parameters)
 
     def anomaly_score(self, x, batch_size=256, by="reconstruction", normal=None):
         """Scores (N,) of images (N, *input_shape), higher is stranger.

@@ -32,6 +32,10 @@ class ReconstructionLoss(keras.losses.Loss):
         """Images in 0..1 from decoder outputs (N, ...)."""
         return ops.clip(outputs, 0.0, 1.0) if len(outputs.shape) == 4 else outputs
 
+    def error(self, x, outputs):
+        """The loss (N,) of every image, as it is whatever other images are in the batch."""
+        return self.call(x, outputs)
+
     def shift(self, outputs, image):
         """`outputs` with their location moved by an `image`-shaped tensor: how a linear path joins the decoder."""
         return outputs + image
@@ -130,6 +134,10 @@ class Gaussian(ReconstructionLoss):
         else:
             variance = ops.convert_to_tensor(self.sigma**2, error.dtype)
         return _sum(0.5 * (error / variance + ops.log(2 * math.pi * variance)))
+
+    def error(self, x, outputs):
+        """Without a sigma of its own the sum of squares: the one that it takes in training is the batch's."""
+        return self.call(x, outputs) if self.sigma is not None else _sum(ops.square(x - outputs))
 
 
 class MSSSIM(ReconstructionLoss):

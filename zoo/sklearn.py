@@ -32,6 +32,8 @@ class _AutoencoderEstimator(BaseEstimator):
 
     def _start(self, X):
         """The rows `X` as the model takes them, after `model_`, pretrained or trained on them, is there."""
+        for left in ("mean_", "scale_", "loss_curve_"):  # by a fit before this one
+            self.__dict__.pop(left, None)
         pretrained = isinstance(self.model, Autoencoder) or os.path.isdir(self.model) or "." in self.model
         if pretrained:
             self.model_ = self.model if isinstance(self.model, Autoencoder) else weights.load(self.model)
@@ -44,8 +46,7 @@ class _AutoencoderEstimator(BaseEstimator):
         shape = tuple(self.image_shape or (self.n_features_in_,))
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with _seeded(seed):
-            options = {"loss": "mse", **(self.options or {})} if self.image_shape is None else self.options or {}
-            self.model_ = registry.create(self.model, self.backbone, input_shape=shape, **options)
+            self.model_ = self._fresh(shape)
             if self.image_shape is None:
                 self.mean_ = X.mean(axis=0, dtype=np.float64)
                 deviation = X.std(axis=0, dtype=np.float64)
@@ -57,6 +58,13 @@ class _AutoencoderEstimator(BaseEstimator):
             history = self.model_.fit(rows, epochs=self.epochs, batch_size=self.batch_size, verbose=0).history
         self.loss_curve_ = history.get("loss", [])
         return rows
+
+    def _fresh(self, shape):
+        model = registry.create(self.model, self.backbone, input_shape=shape, **(self.options or {}))
+        if self.image_shape is None and model.config.get("loss") == "bernoulli" and "loss" not in (self.options or {}):
+            # What the variant takes for the probabilities of pixels are numbers of any size here.
+            return registry.create(self.model, self.backbone, input_shape=shape, loss="gaussian", **(self.options or {}))
+        return model
 
     def _rows(self, X):
         """Validated `X` as images, or as standardized vectors where they are not images."""

@@ -47,7 +47,7 @@ class MaskedAutoencoder(ChargesReconstruction, Autoencoder):
         return self.decoder.reconstruction_loss.to_image(self._guess(x))
 
     def _reconstruction_error(self, x):
-        return self.reconstruction_loss.call(to_unit(x, "float32"), self._guess(x))
+        return self.reconstruction_loss.error(to_unit(x, "float32"), self._guess(x))
 
     def example(self, x):
         patches = patchify(x, self.encoder.backbone.net.patch_size)
