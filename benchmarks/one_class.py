@@ -75,10 +75,11 @@ def as_markdown(dataset, table, seed, minutes):
     """A row a detector, a column a class, and the mean, in percent."""
     detectors = list(next(iter(table.values())))
     spec = MODELS[dataset]
-    model = ", ".join(f"{key} {value}" for key, value in spec["model"].items())
+    model = ", ".join(f"{key}={value}" for key, value in spec["model"].items())
+    cores = len(os.sched_getaffinity(0))
     lines = [
-        f"{dataset}: {model}; {spec['steps']} steps of {BATCH} images a class, seed {seed}, {minutes:.0f} minutes in all on "
-        f"{len(os.sched_getaffinity(0))} cores of a CPU. AUROC in percent, by class.",
+        f"{dataset}: `{model}`, {spec['steps']} steps of {BATCH} images a class, seed {seed}, {minutes:.0f} minutes in all on "
+        f"{cores} core{'s' * (cores > 1)} of a CPU. AUROC in percent, by class.",
         "",
         f"| | {' | '.join(map(str, table))} | mean |",
         "|---|" + "---|" * (len(table) + 1),
