@@ -121,7 +121,7 @@ def test_a_stage_of_stride_one_keeps_the_resolution():
 
 
 def test_small_maps_have_no_neighbours():
-    small, large = Block(4, 4, 1.0), Block(4, 4, 1.0)
+    small, large = (Block(4, 4, 1.0, "silu") for _ in range(2))
     small.build((None, 2, 2, 4))
     large.build((None, 3, 3, 4))
     assert [c.kernel_size[0] for c in small.convolutions] == [1, 1, 1, 1]
