@@ -3,7 +3,7 @@
 import numpy as np
 
 from zoo.errors import ZooError, suggest
-from zoo.evaluation.likelihood import log_likelihood
+from zoo.evaluation.likelihood import has_likelihood, log_likelihood
 from zoo.evaluation.probes import probe_features
 from zoo.images import check_images
 
@@ -46,7 +46,7 @@ class AnomalyDetector:
             raise ZooError(f"got neighbours={neighbours} and samples={samples}, expected at least 1 of each.")
         self.model, self.by, self.layer, self.pool = model, by, layer, pool
         self.neighbours, self.samples, self.seed = neighbours, samples, seed
-        self.names = (by,) if by != COMBINED else tuple(n for n in SCORES if n != "likelihood" or _has_likelihood(model))
+        self.names = (by,) if by != COMBINED else tuple(n for n in SCORES if n != "likelihood" or has_likelihood(model))
         self.needs_fit = by in ("knn", COMBINED)
         self._bank = None
 
@@ -58,7 +58,8 @@ class AnomalyDetector:
         if "knn" in self.names:
             features = self._features(normal, batch_size)
             self._deviation = np.maximum(features.std(axis=0), 1e-6 * max(float(features.std()), 1e-30))
-            self._bank = features / self._deviation
+            # Double here, not in every call of `distance`: a stream is scored batch by batch.
+            self._bank = (features / self._deviation).astype(np.float64)
         if self.by == COMBINED:
             chosen = np.sort(np.random.default_rng(self.seed).permutation(len(normal))[:_CALIBRATED_ON])
             found = self._scores(normal[chosen], batch_size, itself=True)
@@ -68,7 +69,6 @@ class AnomalyDetector:
 
     def score(self, x, batch_size=256):
         """Scores (N,), float64, of images (N, *input_shape); higher is stranger."""
-        x = check_images(x, self.model.data_shape)
         if self.needs_fit and self._bank is None:
             raise ZooError(f"the anomaly score {self.by!r} needs normal images to compare with; fit the detector to some first.")
         found = self._scores(x, batch_size)
@@ -92,7 +92,7 @@ class AnomalyDetector:
 def distance(x, bank, neighbours, itself=False, block=500):
     """Mean Euclidean distance (N,) from rows `x` (N, D) to the nearest of `bank` (M, D); `itself` leaves out one, the nearest."""
     # The squares cancel: in single precision near neighbours would be noise.
-    bank = bank.astype(np.float64)
+    bank = bank.astype(np.float64, copy=False)
     norms, found = np.sum(np.square(bank), axis=1), []
     count = neighbours + itself
     for start in range(0, len(x), block):
@@ -107,8 +107,3 @@ def _spread(values):
     """How far normal images stray: by their median, unless half of them and more score the same."""
     absolute = _DEVIATIONS * float(np.median(np.abs(values - np.median(values))))
     return absolute or float(values.std()) or 1.0
-
-
-def _has_likelihood(model):
-    loss = model.reconstruction_loss
-    return loss.is_likelihood and getattr(loss, "sigma", 1.0) is not None and hasattr(model.bottleneck, "importance_samples")

@@ -51,7 +51,9 @@ def bits_per_dim(nats, shape):
 
 def _reduce(model, images, k, seed):
     """Log of the sum, and sum, of the log weights of `k` samples: (2, N) float64."""
-    _check(model, k)
+    if k < 1:
+        raise ZooError(f"got k={k} importance samples, expected at least 1.")
+    _check_density(model)
     images = _as_modelled(model, check_images(images, model.data_shape), seed)
     at_once = max(1, _NUMBERS_A_CALL // (math.prod(model.data_shape[:-1]) * _outputs(model)))
     block = min(len(images), max(1, at_once // k))
@@ -103,9 +105,16 @@ def _outputs(model):
     return model.reconstruction_loss.parameters(model.data_shape[-1])
 
 
-def _check(model, k):
-    if k < 1:
-        raise ZooError(f"got k={k} importance samples, expected at least 1.")
+def has_likelihood(model):
+    """Whether `log_likelihood` can say something of this model."""
+    try:
+        _check_density(model)
+    except ZooError:
+        return False
+    return True
+
+
+def _check_density(model):
     loss = model.reconstruction_loss
     if not loss.is_likelihood:
         raise ZooError(
