@@ -13,7 +13,6 @@ RECIPE = Recipe(
     batch_size=128,
     learning_rate=1e-3,
     precision="mixed_bfloat16",
-    embedded=False,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "mse"),
     anchor=("nll", 86.21, "HVAE of pythae, static binarization"),
 )

@@ -8,9 +8,13 @@ import random
 
 import keras
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, OutlierMixin, TransformerMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+
+try:
+    from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, OutlierMixin, TransformerMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError("zoo.sklearn needs scikit-learn: pip install scikit-learn", name=error.name) from error
 
 from zoo import registry, weights
 from zoo.anomaly import COMBINED, AnomalyDetector
