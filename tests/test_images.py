@@ -5,7 +5,8 @@ import pytest
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.images import check_images, to_unit
+from zoo.images import check_images
+from zoo.tensors import to_unit
 
 SHAPE = (8, 8, 3)
 GOOD = np.random.default_rng(0).random((5, *SHAPE), dtype=np.float32)

@@ -9,10 +9,9 @@ RECIPE = Recipe(
     ),
     dataset="mnist",
     transforms=("binarize",),
-    epochs=150,
+    epochs=220,
     batch_size=128,
     learning_rate=1e-3,
-    precision="mixed_bfloat16",
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "mse"),
     anchor=("nll", 86.21, "HVAE of pythae, static binarization"),
 )

@@ -5,9 +5,10 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError, suggest
-from zoo.images import assert_unit, check_images, to_unit
+from zoo.images import check_images
 from zoo.inference import apply_in_batches, forget_compiled
 from zoo.layers.code import pool_features
+from zoo.tensors import assert_unit, to_unit
 
 # Regions a side over which the maps of a depth are averaged, where an encoder's features lie there.
 _GRID = 4

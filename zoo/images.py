@@ -1,13 +1,14 @@
-"""The one rule for what goes in: uint8 0..255 or floats 0..1, channels last; the same features from either."""
+"""The one rule for what goes in: uint8 0..255 or floats 0..1, channels last; the same features from either.
 
-import keras
+Arrays here, tensors in `zoo.tensors`: what reads images needs no framework.
+"""
+
 import numpy as np
-from keras import ops
 
 from zoo.errors import ZooError
 
 # Float images that were resized or decoded elsewhere overshoot by rounding; more than this is another range.
-_SLACK = 1e-3
+SLACK = 1e-3
 
 
 def is_image_shape(shape):
@@ -46,7 +47,7 @@ def check_images(x, input_shape):
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = int(len(x) - np.isfinite(x.reshape(len(x), -1)).all(axis=1).sum())
         raise ZooError(f"got NaN or infinite values in {bad} of {len(x)} inputs, expected finite values; clean them first.")
-    if is_image_shape(shape) and (low < -_SLACK or high > 1 + _SLACK):
+    if is_image_shape(shape) and (low < -SLACK or high > 1 + SLACK):
         raise ZooError(
             f"got floats from {low:.4g} to {high:.4g}, expected 0..1 (or uint8 0..255); divide by 255, or undo the normalization."
         )
@@ -57,30 +58,3 @@ def unit_array(images, dtype=np.float32):
     """An array of images in 0..1 and float `dtype`: uint8 is divided by 255, floats are taken as they are."""
     images = np.asarray(images)
     return np.divide(images, 255, dtype=dtype) if images.dtype == np.uint8 else images.astype(dtype, copy=False)
-
-
-def assert_unit(x):
-    """Stop the graph when a tensor of float images (N, H, W, C) goes beyond 1, as uint8 images cast by Keras do.
-
-    On TensorFlow only, where a graph can; XLA leaves the check out.
-    """
-    if keras.backend.backend() != "tensorflow" or len(x.shape) != 4 or keras.backend.standardize_dtype(x.dtype) == "uint8":
-        return
-    import tensorflow as tf
-
-    tf.debugging.assert_less_equal(
-        tf.reduce_max(x),
-        tf.cast(1 + _SLACK, x.dtype),
-        message="got float images beyond 1, expected floats 0..1 or uint8; divide by 255, or declare "
-        "keras.Input(shape, dtype='uint8') and feed uint8 images.",
-    )
-
-
-def to_unit(x, dtype):
-    """Scale a tensor of images to 0..1 in float `dtype`: uint8 is divided by 255, floats are taken as they are."""
-    kind = keras.backend.standardize_dtype(x.dtype)
-    if kind == "uint8":
-        return ops.cast(x, dtype) / 255
-    if not kind.startswith(("float", "bfloat")):
-        raise ZooError(f"got images of dtype {kind}, expected uint8 0..255 or floats 0..1; convert them first.")
-    return ops.cast(x, dtype)

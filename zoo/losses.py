@@ -1,6 +1,7 @@
 """Reconstruction losses: what the decoder's outputs mean, how they are compared with the image, and how they become one.
 
-Distances (`mse`, `mae`, `bce`, `huber`, `ms_ssim`) are the mean over the pixels of an image. Likelihoods (`bernoulli`,
+Distances (`mse`, `mae`, `bce`, `huber`, `ms_ssim`, `contrast_mse`) are the mean over the pixels of an image. Likelihoods
+(`bernoulli`,
 `gaussian`, `logistic_mixture`) are -log p(x|z) in nats, summed over an image, the unit of a KL divergence.
 """
 
@@ -11,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError, suggest
+from zoo.layers.contrast import local_contrast
 
 
 class ReconstructionLoss(keras.losses.Loss):
@@ -189,6 +191,26 @@ def _ssim_terms(x, y, size):
     return luminance, (2 * covariance + c2) / (variance + c2)
 
 
+class ContrastMSE(ReconstructionLoss):
+    """Mean over pixels of (c(x) - outputs)², where c is the local contrast: see `zoo.layers.contrast.local_contrast`.
+
+    Errors in smooth shades, most of a photograph's variance, count no more than those at edges. The image in 0..1 is the
+    outputs' contrast around a middle grey, as brightness is not in them.
+    """
+
+    def __init__(self, name="contrast_mse", **kwargs):
+        super().__init__(name, **kwargs)
+
+    def call(self, x, outputs):
+        if len(x.shape) != 4:
+            raise ZooError(f"contrast_mse compares images, got inputs of shape {tuple(x.shape)}; use 'mse' for vectors.")
+        return _mean(ops.square(local_contrast(x) - outputs))
+
+    def to_image(self, outputs):
+        # Three deviations either way fit.
+        return ops.clip(0.5 + outputs / 6, 0.0, 1.0)
+
+
 class DiscretizedLogisticMixture(ReconstructionLoss):
     """-log p(x|z) of 256-level pixels under a mixture of discretized logistics, in nats an image.
 
@@ -266,6 +288,7 @@ _LOSSES = {
     "bce": BinaryCrossentropy,
     "huber": Huber,
     "ms_ssim": MSSSIM,
+    "contrast_mse": ContrastMSE,
     "bernoulli": Bernoulli,
     "gaussian": Gaussian,
     "logistic_mixture": DiscretizedLogisticMixture,
@@ -273,7 +296,7 @@ _LOSSES = {
 
 
 def get(name):
-    """The loss of a name ("mse", "mae", "bce", "huber", "ms_ssim", "bernoulli", "gaussian", "logistic_mixture").
+    """The loss of a name ("mse", "mae", "bce", "huber", "ms_ssim", "contrast_mse", "bernoulli", "gaussian", "logistic_mixture").
 
     A `ReconstructionLoss` comes back as it is; anything else is a `ZooError`.
     """

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from zoo.data import sprites
+from zoo.data.picture_files import Unreadable, decode, resized, with_channels
 from zoo.errors import ZooError, suggest
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
@@ -367,7 +368,7 @@ class FolderStream:
         import concurrent.futures
         from collections import deque
 
-        # TensorFlow's decoder lets go of the interpreter's lock, so that threads run it side by side.
+        # Pillow's decoders let go of the interpreter's lock, so that threads run them side by side.
         threads = max(2, os.cpu_count() or 2)
         pool = concurrent.futures.ThreadPoolExecutor(threads)
         try:
@@ -381,7 +382,7 @@ class FolderStream:
                 path, future = waiting.popleft()
                 try:
                     image = future.result()
-                except _Unreadable as reason:
+                except Unreadable as reason:
                     if not self.skip_unreadable:
                         raise ZooError(f"{path} is no readable image: {reason}; mend it, or give --skip-unreadable.") from None
                     self.skipped.append(path.relative_to(self.folder).as_posix())
@@ -393,56 +394,14 @@ class FolderStream:
 
     def _read(self, path):
         """The picture (H, W, C), uint8, of the stream's shape once that is known."""
-        image = _decode(path)
+        image = decode(path)
         if self.shape is None:
             return image
         if self.asked:
-            image = _with_channels(image, self.shape[-1])
+            image = with_channels(image, self.shape[-1])
         if image.shape == self.shape:
             return image
         if not self.resize:
             do = "give --resize to bring all to that size" if self.asked else "bring all to the shape of the first"
             raise ZooError(f"{path} has shape {image.shape}, expected {self.shape}; {do}.")
-        import tensorflow as tf
-
-        resized = tf.image.resize(image, self.shape[:2], antialias=True)
-        return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8).numpy()
-
-
-class _Unreadable(Exception):
-    pass
-
-
-_SIGNATURES = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "GIF": b"GIF8", "BMP": b"BM"}
-
-
-def _decode(path):
-    """The pixels of a picture, uint8 (H, W, 1) or (H, W, 3): without transparency, the high byte of 16 bits, the first frame."""
-    import tensorflow as tf
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise _Unreadable(error.strerror or "it cannot be opened") from None
-    kind = next((kind for kind, start in _SIGNATURES.items() if data.startswith(start)), None)
-    if kind is None:
-        raise _Unreadable(f"it is no {', '.join(_SIGNATURES)} file" if data else "the file is empty")
-    # The JPEG library writes on the standard error when a file ends in its header; one without an end mark is not given to it.
-    whole = kind != "JPEG" or b"\xff\xd9" in data
-    try:
-        if not whole:
-            raise ValueError
-        # No number of channels is asked for: the decoders of BMP and GIF cannot make grey, and that of JPEG not of every colour.
-        image = tf.io.decode_image(data, expand_animations=False).numpy()
-    except (tf.errors.OpError, ValueError):
-        raise _Unreadable(f"the {kind} file is damaged or cut short") from None
-    return image[..., :3] if image.shape[-1] == 4 else image[..., :1] if image.shape[-1] == 2 else image
-
-
-def _with_channels(image, channels):
-    """Grey repeated in three channels, or three as their luma (ITU-R BT.601), as picture files know it."""
-    if image.shape[-1] == channels:
-        return image
-    if channels == 3:
-        return np.repeat(image, 3, axis=-1)
-    return np.round(image @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)[..., None]
+        return resized(image, self.shape[:2])

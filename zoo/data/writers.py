@@ -232,7 +232,7 @@ class ImageFolder:
 
     def write(self, images, ids=None):
         """Append images; each is called after its id, a relative path, or by its number."""
-        import tensorflow as tf
+        from zoo.data.picture_files import encode_png
 
         for i, image in enumerate(images):
             if image.dtype != np.uint8:
@@ -242,5 +242,5 @@ class ImageFolder:
             name = name if name.lower().endswith(".png") else f"{name}.png"
             path = self.temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(tf.io.encode_png(image).numpy())
+            path.write_bytes(encode_png(image))
             self.count += 1

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from zoo.data.picture_files import encode_png
 from zoo.errors import ZooError
 from zoo.files import write_atomically
 from zoo.images import check_images, is_image_shape, picture_shape, unit_array
@@ -145,13 +146,11 @@ def _stack(groups):
 
 
 def _write_png(picture, path):
-    import tensorflow as tf
-
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise ZooError(f"got the file {path}, expected a name that ends in .png.")
     picture = np.pad(picture, ((_GAP, 0), (_GAP, 0), (0, 0)), constant_values=_WHITE)
-    data = tf.io.encode_png(np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)).numpy()
+    data = encode_png(np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8))
     try:
         write_atomically(path, data)
     except OSError as error:

@@ -4,8 +4,8 @@ from keras import ops
 
 from zoo.autoencoder import Autoencoder
 from zoo.errors import ZooError
-from zoo.images import to_unit
 from zoo.layers.gradients import vector_jacobian_product
+from zoo.tensors import to_unit
 
 
 class HamiltonianAutoencoder(Autoencoder):

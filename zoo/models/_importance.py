@@ -5,8 +5,8 @@ from keras import ops
 
 from zoo.autoencoder import Autoencoder
 from zoo.errors import ZooError
-from zoo.images import to_unit
 from zoo.layers.importance import importance_bound, log_densities, resample
+from zoo.tensors import to_unit
 
 
 class ImportanceWeightedAutoencoder(Autoencoder):

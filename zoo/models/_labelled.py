@@ -6,7 +6,7 @@ import numpy as np
 
 from zoo.autoencoder import Autoencoder
 from zoo.errors import ZooError
-from zoo.images import to_unit
+from zoo.tensors import to_unit
 
 
 class LabelledAutoencoder(Autoencoder):

@@ -7,9 +7,9 @@ from keras import ops
 
 from zoo.autoencoder import Autoencoder
 from zoo.errors import ZooError
-from zoo.images import to_unit
 from zoo.layers.contraction import ContractiveCode, ContractiveSigmoidCode, squared_jacobian_norm
 from zoo.models._assemble import assemble, configuration, shallow
+from zoo.tensors import to_unit
 
 BACKBONES = ("mlp", "conv", "resnet")
 

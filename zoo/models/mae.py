@@ -10,12 +10,12 @@ from zoo import backbones
 from zoo.autoencoder import Autoencoder
 from zoo.backbones.backbone import Pair
 from zoo.backbones.masked import MaskedDecoder, MaskedEncoder, scales
-from zoo.images import to_unit
 from zoo.layers.code import TokenCode
 from zoo.layers.masking import PatchMask, hidden_error
 from zoo.layers.tokens import grid_of, patchify, unpatchify
 from zoo.models._assemble import assemble, configuration
 from zoo.models._charged import ChargesReconstruction
+from zoo.tensors import to_unit
 
 BACKBONES = ("vit",)
 # Of hidden patches in pictures.

@@ -8,11 +8,11 @@ from keras import ops
 
 from zoo.autoencoder import Autoencoder
 from zoo.errors import ZooError
-from zoo.images import to_unit
 from zoo.layers.code import flatten
 from zoo.layers.gradients import vector_jacobian_product
 from zoo.layers.regularized import RegularizedCode
 from zoo.models._assemble import assemble, configuration
+from zoo.tensors import to_unit
 
 BACKBONES = ("mlp", "conv", "resnet")
 

@@ -10,13 +10,13 @@ from keras import ops
 from zoo import backbones
 from zoo.autoencoder import Autoencoder
 from zoo.errors import ZooError
-from zoo.images import to_unit
 from zoo.layers.adversary import Adversary, deception
 from zoo.layers.code import flatten
 from zoo.layers.gaussian import GaussianCode
 from zoo.layers.state import add_state
 from zoo.losses import ReconstructionLoss
 from zoo.models._assemble import assemble, configuration
+from zoo.tensors import to_unit
 
 BACKBONES = ("conv", "resnet", "mlp")
 # What a discriminator goes without: it reads images, what keeps a state would not be updated in it, and a decay would be of the

@@ -7,8 +7,10 @@ largest; a single linear deconvolution reads them.
 
 from keras import layers
 
-from zoo.backbones.backbone import Backbone
+from zoo import backbones
+from zoo.backbones.backbone import Around, Backbone, Pair
 from zoo.backbones.resize import Crop
+from zoo.layers.contrast import LocalContrast
 from zoo.layers.winner_take_all import LifetimeWinnerTakeAll, SpatialWinnerTakeAll
 from zoo.models._assemble import assemble, configuration, shallow
 
@@ -36,7 +38,8 @@ def build(
         pool: side of the windows over which a map's activations are pooled into features, in the map's pixels, on "conv".
         pool_stride: from one window to the next, in the map's pixels.
         atom: side of the patch that a winner paints, in pixels, on "conv".
-        loss: name of the reconstruction loss, see `zoo.losses`.
+        loss: name of the reconstruction loss, see `zoo.losses`; with "contrast_mse", for photographs on "conv", the encoder
+            reads the local contrast, too: atoms are then edges, where brightness would make blobs of them.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
@@ -44,7 +47,25 @@ def build(
         code = LifetimeWinnerTakeAll(latent_dim, rate)
         return assemble(backbone, input_shape, code, loss, shallow(backbone, backbone_options), config)
     code = SpatialWinnerTakeAll(pool, rate, pool_stride)
-    return assemble(backbone, input_shape, code, loss, backbone_options, config, decoder=_atoms(tuple(input_shape), atom))
+    pair = backbones.build(backbone, tuple(input_shape), **backbone_options)
+    if loss == "contrast_mse":
+        pair = Pair(ContrastEncoder(pair.encoder), pair.decoder)
+    decoder = _atoms(tuple(input_shape), atom)
+    return assemble(backbone, input_shape, code, loss, backbone_options, config, decoder=decoder, pair=pair)
+
+
+class ContrastEncoder(Around):
+    """An encoder that reads the local contrast of the image."""
+
+    def __init__(self, net, **kwargs):
+        super().__init__(net, **kwargs)
+        self.contrast = LocalContrast()
+
+    def image(self, x):
+        return self.contrast(x)
+
+    def call(self, x):
+        return self.net(self.image(x))
 
 
 def _atoms(input_shape, side):

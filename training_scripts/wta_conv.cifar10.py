@@ -1,0 +1,32 @@
+"""Convolutional winner-take-all autoencoder on CIFAR-10: edges and colours of the local contrast, one winner a feature map."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="wta_conv.cifar10",
+    model=dict(
+        variant="wta",
+        backbone="conv",
+        input_shape=(32, 32, 3),
+        filters=(384,),
+        kernel_size=7,
+        strides=(1,),
+        rate=0.1,
+        pool=16,
+        pool_stride=16,
+        atom=7,
+        loss="contrast_mse",
+    ),
+    dataset="cifar10",
+    transforms=("flip",),
+    epochs=8,
+    batch_size=100,
+    learning_rate=1e-3,
+    warmup_epochs=0.2,
+    precision="mixed_bfloat16",
+    metrics=("linear_accuracy",),
+    anchor=("linear_accuracy", 0.741, "1024 maps of one layer, Makhzani & Frey 2015, quoted from memory"),
+)
+
+if __name__ == "__main__":
+    run(RECIPE)
