@@ -15,6 +15,9 @@ _HOMES = {
     "load": "zoo.weights",
     "save": "zoo.weights",
     "load_encoder": "zoo.weights",
+    "extract_features": "zoo.features",
+    "FeatureStream": "zoo.features",
+    "export": "zoo.exporting",
     "Autoencoder": "zoo.autoencoder",
     "ZooError": "zoo.errors",
 }

@@ -1,7 +1,6 @@
 """The command line: `zoo COMMAND ...`. Thin: each command calls what the Python user calls."""
 
 import argparse
-import contextlib
 import fnmatch
 import json
 import os
@@ -11,6 +10,7 @@ from zoo import registry
 from zoo.arguments import Parser
 from zoo.errors import ZooError, suggest
 from zoo.quiet import load_quietly
+from zoo.runtimes import RUNTIMES
 
 
 def main(argv=None):
@@ -92,8 +92,10 @@ def _parser():
     sub.add_argument("--json", action="store_true", help="the whole entry")
 
     sub = command("encode", _encode, "turn images into features")
-    _takes_images(sub)
+    _takes_images(sub, batch_size=None)
     sub.add_argument("--output", required=True, help="a .npz, .npy, .csv or .parquet file")
+    sub.add_argument("--runtime", default="auto", help=f"{', '.join(RUNTIMES)} (auto: the fastest that is installed)")
+    sub.add_argument("--dtype", default="float32", help="precision to compute in: float32 or bfloat16")
     sub.add_argument("--layer", help="a depth of the encoder; by default the code")
     sub.add_argument("--pool", help="of feature maps: flatten, mean, or a number of regions a side")
 
@@ -119,6 +121,15 @@ def _parser():
     command("finetune", None, "train a pretrained model on images of one's own")
     command("evaluate", None, "measure a model")
 
+    sub = command("export", _export, "write a model, or a part of it, in the format of another tool")
+    sub.add_argument("name", help="of a weight set, or the folder of a saved model")
+    sub.add_argument("--format", required=True, help="onnx, openvino, saved_model, litert or keras")
+    sub.add_argument("--output", required=True, help="a file, or for saved_model a folder")
+    sub.add_argument("--part", default="encoder", help="encoder, decoder or autoencoder (encoder)")
+    sub.add_argument("--layer", help="a depth of the encoder; by default the code")
+    sub.add_argument("--pool", help="of feature maps: flatten, mean, or a number of regions a side")
+    sub.add_argument("--values", choices=("uint8", "float32"), help="dtype of the images that go in (uint8)")
+
     sub = command("verify", _verify, "check weight files and the features they give")
     sub.add_argument("names", nargs="*", help="by default all")
     return parser, list(commands.choices)
@@ -139,13 +150,13 @@ def whole_number(least):
     return parse
 
 
-def _takes_images(sub):
+def _takes_images(sub, batch_size=256):
     sub.add_argument("name", help="of a weight set, or the folder of a saved model")
     sub.add_argument("source", nargs="?", help="a folder of images, a .npy or .npz file, or a TFDS name")
     sub.add_argument("--input", help="the same")
     sub.add_argument("--split", default="test", help="of a data set (test)")
     sub.add_argument("--data-dir", help="where TFDS data lies or goes")
-    sub.add_argument("--batch-size", type=whole_number(1), default=256)
+    sub.add_argument("--batch-size", type=whole_number(1), default=batch_size)
     sub.add_argument("--resize", action="store_true", help="bring images of a folder to the model's size")
     sub.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
 
@@ -204,10 +215,12 @@ def _stream(arguments, source, shape):
     from zoo.data import sources
     from zoo.images import picture_shape
 
-    return sources.stream(
-        source,
-        arguments.batch_size,
-        picture_shape(shape),
+    return sources.stream(source, arguments.batch_size, picture_shape(shape), **_reading(arguments))
+
+
+def _reading(arguments):
+    """How to read the source, as every stream takes it."""
+    return dict(
         split=arguments.split,
         data_dir=arguments.data_dir,
         resize=arguments.resize,
@@ -215,34 +228,24 @@ def _stream(arguments, source, shape):
     )
 
 
-def _batches(stream, *shapes):
-    """Batches of a stream, checked to be of one of the shapes, the last where of none, under a progress bar where one watches."""
-    from zoo.images import check_images
+def _watched(stream):
+    """The batches of a stream, under a progress bar where one watches, and the names of what it left out when it ends."""
+    from tqdm import tqdm
 
-    bar = _bar(len(stream)) if sys.stderr.isatty() else None
-    done = 0
-    for ids, images in stream:
-        yield ids, check_images(images, images.shape[1:] if images.shape[1:] in shapes else shapes[-1])
-        done += len(images)
-        if bar and done < len(stream):
-            bar(done)
-    if bar:
-        bar(done, finalize=True)
+    with tqdm(total=len(stream), unit="image", disable=None, file=sys.stderr) as bar:
+        for ids, batch in stream:
+            yield ids, batch
+            bar.update(len(batch))
     for name in stream.skipped:
         print(f"zoo: left out {name}: unreadable", file=sys.stderr)
 
 
-def _bar(total):
-    from keras.utils import Progbar
+def _batches(stream, *shapes):
+    """The batches of a stream of images, checked to be of one of the shapes, the last where of none."""
+    from zoo.images import check_images
 
-    bar = Progbar(total, unit_name="image")
-
-    def update(done, finalize=None):
-        # Keras draws on the standard output, which belongs to the results.
-        with contextlib.redirect_stdout(sys.stderr):
-            bar.update(done, finalize=finalize)
-
-    return update
+    for ids, images in _watched(stream):
+        yield ids, check_images(images, images.shape[1:] if images.shape[1:] in shapes else shapes[-1])
 
 
 def _load(name):
@@ -257,49 +260,51 @@ def _load(name):
     return weights.load(name)
 
 
-def _write_rows(arguments, function_of, columns, what):
-    from zoo.data.writers import open_writer
-
-    source = _source(arguments)
-    writer = open_writer(arguments.output, columns)
-    model = _load(arguments.name)
-    function = function_of(model)
-    stream = _stream(arguments, source, model.data_shape)
-    with writer:
-        for ids, images in _batches(stream, model.data_shape):
-            rows = function(images)
-            writer.write(ids, rows.reshape(len(rows), -1))
-    print(f"wrote {writer.count} x {writer.width} {what} to {arguments.output}")
+def _pool(arguments):
+    pool = arguments.pool
+    return int(pool) if pool is not None and pool.isdigit() else pool
 
 
 def _encode(arguments):
-    pool = arguments.pool
-    pool = int(pool) if pool is not None and pool.isdigit() else pool
+    from zoo.data.writers import open_writer
+    from zoo.features import FeatureStream
 
-    def function_of(model):
-        from zoo.inference import apply_in_batches
-
-        extractor = model.encoder.at(arguments.layer, pool)
-        return lambda images: apply_in_batches(extractor, extractor.call, images, arguments.batch_size)
-
-    _write_rows(arguments, function_of, "feature", "features")
+    source = _source(arguments)
+    writer = open_writer(arguments.output)
+    stream = FeatureStream(
+        arguments.name,
+        source,
+        arguments.runtime,
+        arguments.batch_size or "auto",
+        arguments.dtype,
+        arguments.layer,
+        _pool(arguments),
+        **_reading(arguments),
+    )
+    with writer:
+        for ids, rows in _watched(stream):
+            writer.write(ids, rows)
+    print(f"wrote {writer.count} x {writer.width} features to {arguments.output}, computed by {stream.runtime}")
 
 
 def _score(arguments):
     from zoo.data.sources import kind_of
+    from zoo.data.writers import open_writer
 
+    source = _source(arguments)
     if arguments.normal:
         kind_of(arguments.normal)
+    writer = open_writer(arguments.output, "score")
+    model = _load(arguments.name)
+    from zoo.anomaly import AnomalyDetector
 
-    def function_of(model):
-        from zoo.anomaly import AnomalyDetector
-
-        detector = AnomalyDetector(model, arguments.by)
-        if detector.needs_fit:
-            detector.fit(_normal_images(arguments, model), arguments.batch_size)
-        return lambda images: detector.score(images, arguments.batch_size)
-
-    _write_rows(arguments, function_of, "score", "scores")
+    detector = AnomalyDetector(model, arguments.by)
+    if detector.needs_fit:
+        detector.fit(_normal_images(arguments, model), arguments.batch_size)
+    with writer:
+        for ids, images in _batches(_stream(arguments, source, model.data_shape), model.data_shape):
+            writer.write(ids, detector.score(images, arguments.batch_size)[:, None])
+    print(f"wrote {writer.count} scores to {arguments.output}")
 
 
 def _normal_images(arguments, model):
@@ -350,6 +355,16 @@ def _needs_pictures(model):
 
     if picture_shape(model.data_shape) is None:
         raise ZooError(f"the outputs of this model have shape {model.data_shape}, expected 1 or 3 channels to write pictures.")
+
+
+def _export(arguments):
+    model = _load(arguments.name)
+    from zoo.exporting import export
+
+    difference = export(
+        model, arguments.output, arguments.format, arguments.part, arguments.layer, _pool(arguments), arguments.values
+    )
+    print(f"wrote the {arguments.part} of {arguments.name} to {arguments.output}, within {difference:.1g} of Keras")
 
 
 def _verify(arguments):

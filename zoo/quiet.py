@@ -5,8 +5,14 @@ import sys
 
 
 def load_quietly():
+    """Import what Keras runs on, TensorFlow unless KERAS_BACKEND says otherwise, without its notes."""
+    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+        load_tensorflow_quietly()
+
+
+def load_tensorflow_quietly():
     """Import TensorFlow with the standard error closed: its first notes to developers obey no setting."""
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow" or "tensorflow" in sys.modules:
+    if "tensorflow" in sys.modules:
         return
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

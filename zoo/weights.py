@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -18,11 +17,10 @@ from safetensors.numpy import save as to_bytes
 import zoo
 from zoo import manifest, registry
 from zoo.errors import ZooError
-from zoo.fetch import fault, locate, places
+from zoo.fetch import fault, places
 from zoo.files import write_atomically
+from zoo.stored import ARRAYS, CONFIG, SCHEMA, stored
 
-_CONFIG, _ARRAYS = "config.json", "weights.safetensors"
-_SCHEMA = 1
 # Private attributes in which Keras, PyTorch and TensorFlow keep books of a layer's children: second ways to the same layers.
 _BOOKS = ("_layers", "_modules", "_self_")
 
@@ -91,10 +89,11 @@ def save_arrays(model, path, half=False):
         path: of the file, replaced whole.
         half: store float32 as float16; refused where a value would overflow.
     """
-    write_atomically(path, _serialize(model, half))
+    write_atomically(path, serialized(model, half))
 
 
-def _serialize(model, half):
+def serialized(model, half=False):
+    """The bytes of the safetensors file of a model's variables; see `save_arrays`."""
     arrays = {}
     for key, variable in sorted(named_variables(model).items()):
         # numpy has no bfloat16, and every one is a float32. (np.ascontiguousarray would make a vector of a scalar.)
@@ -148,7 +147,7 @@ def _fitting(path, model, key, variable, array):
 
 def publish(model, name, directory, half=False):
     """Write `NAME-<first hex digits of its hash>.safetensors` to `directory`; returns its `file`, `sha256` and `bytes`."""
-    data = _serialize(model, half)
+    data = serialized(model, half)
     digest = hashlib.sha256(data).hexdigest()
     path = Path(directory) / f"{name}-{digest[:8]}.safetensors"
     write_atomically(path, data)
@@ -171,12 +170,12 @@ def save(model, path):
         raise ZooError(f"got {model!r}, expected a model of zoo.create or zoo.load: only those can be built again from a config.")
     if path.exists() and not _is_saved(path):
         raise ZooError(f"{path} exists and is no model that zoo.save wrote; choose another path.")
-    saved = {"schema": _SCHEMA, "zoo_version": zoo.__version__, "config": config}
+    saved = {"schema": SCHEMA, "zoo_version": zoo.__version__, "config": config}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _folder_beside(path) as temporary:
-            save_arrays(model, temporary / _ARRAYS)
-            (temporary / _CONFIG).write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
+            save_arrays(model, temporary / ARRAYS)
+            (temporary / CONFIG).write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
             temporary.chmod(0o755)
             _put(temporary, path)
     except OSError as error:
@@ -209,9 +208,9 @@ def _put(temporary, path):
 def _is_saved(path):
     """Whether `path` is a folder that `save` wrote and nothing has been added to: one that may be replaced."""
     try:
-        if {item.name for item in path.iterdir()} != {_CONFIG, _ARRAYS}:
+        if {item.name for item in path.iterdir()} != {CONFIG, ARRAYS}:
             return False
-        saved = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
+        saved = json.loads((path / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(saved, dict) and "schema" in saved and isinstance(saved.get("config"), dict)
@@ -223,35 +222,14 @@ def load(name_or_path):
     Raises:
         ZooError: on an unknown name, a file that is nowhere to be found or is not what its hash says, or a broken folder.
     """
-    path = Path(name_or_path)
-    if path.is_dir():
-        return _load_folder(path)
-    name = str(name_or_path)
-    if name not in manifest.read() and (os.sep in name or name.startswith((".", "~"))):
-        raise ZooError(
-            f"there is no saved model at {name}, expected a folder that zoo.save wrote, or a name of zoo.list_weights()."
-        )
-    entry = manifest.entry(name)
-    file = locate(name, entry)
-    model = registry.build(entry["config"])
+    return load_stored(stored(name_or_path))
+
+
+def load_stored(found):
+    """The model of a `zoo.stored.Stored`."""
+    file = found.file()
+    model = registry.build(found.config)
     load_arrays(model, file)
-    return model
-
-
-def _load_folder(path):
-    try:
-        saved = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        saved = None
-    if not isinstance(saved, dict) or "schema" not in saved:
-        raise ZooError(f"{path} holds no readable {_CONFIG}, expected a folder that zoo.save wrote.")
-    if saved["schema"] != _SCHEMA:
-        raise ZooError(f"{path} has schema {saved['schema']!r}, expected {_SCHEMA}; update autoencoder-zoo.")
-    config = saved.get("config")
-    if not isinstance(config, dict) or "variant" not in config:
-        raise ZooError(f"{path / _CONFIG} has config={config!r}, expected a mapping with the variant; save the model again.")
-    model = registry.build(config)
-    load_arrays(model, path / _ARRAYS)
     return model
 
 

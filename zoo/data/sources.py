@@ -17,6 +17,7 @@ import numpy as np
 from zoo.data import sprites
 from zoo.data.picture_files import Unreadable, decode, resized, with_channels
 from zoo.errors import ZooError, suggest
+from zoo.quiet import load_tensorflow_quietly
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 
@@ -92,6 +93,7 @@ def kind_of(source):
 
 
 def _builder(name, data_dir):
+    load_tensorflow_quietly()
     import tensorflow_datasets as tfds
 
     try:

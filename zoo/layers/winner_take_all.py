@@ -2,7 +2,10 @@
 
 from keras import ops
 
+from zoo.errors import ZooError, suggest
 from zoo.layers.code import Bottleneck, DenseCode, flatten
+
+_POOLINGS = {"max": ops.max_pool, "average": ops.average_pool}
 
 
 class LifetimeWinnerTakeAll(DenseCode):
@@ -28,15 +31,18 @@ class SpatialWinnerTakeAll(Bottleneck):
     """CONV-WTA: of every feature map only the largest activation stays; the input maps (N, H, W, C) are rectified here.
 
     With `rate` < 1 a map's winner stays in training only on the `rate` share of the batch where it is largest (lifetime
-    sparsity). The features are the maxima of all rectified activations over windows of `pool` pixels, one every `stride` pixels
-    (by default as many, without overlap), as in the paper.
+    sparsity). The features are all rectified activations, pooled over windows of `pool` pixels, one every `stride` pixels (by
+    default as many, without overlap): by their maximum, as in the paper, or their average.
     """
 
-    def __init__(self, pool, rate=1.0, stride=None, **kwargs):
+    def __init__(self, pool, rate=1.0, stride=None, pooling="max", **kwargs):
         super().__init__(**kwargs)
         self.pool = pool
         self.stride = stride or pool
         self.rate = rate
+        if pooling not in _POOLINGS:
+            raise ZooError(f"got pooling={pooling!r}, expected one of {', '.join(_POOLINGS)}.{suggest(str(pooling), _POOLINGS)}")
+        self.pooling = pooling
 
     def build(self, input_shape):
         self.code_shape = tuple(input_shape[1:])
@@ -49,7 +55,7 @@ class SpatialWinnerTakeAll(Bottleneck):
         return spatial_winners(ops.relu(h))
 
     def features(self, h):
-        return flatten(ops.max_pool(ops.relu(h), self.pool, strides=self.stride, padding="same"))
+        return flatten(_POOLINGS[self.pooling](ops.relu(h), self.pool, strides=self.stride, padding="same"))
 
 
 def lifetime_winners(code, rate):

@@ -24,6 +24,7 @@ def build(
     rate=0.05,
     pool=5,
     pool_stride=2,
+    pooling="max",
     atom=11,
     loss="mse",
     **backbone_options,
@@ -37,6 +38,7 @@ def build(
         rate: share of the batch that a unit or a map wins, in (0, 1].
         pool: side of the windows over which a map's activations are pooled into features, in the map's pixels, on "conv".
         pool_stride: from one window to the next, in the map's pixels.
+        pooling: "max", as in the paper, or "average", which a linear classifier reads better where maps are large.
         atom: side of the patch that a winner paints, in pixels, on "conv".
         loss: name of the reconstruction loss, see `zoo.losses`; with "contrast_mse", for photographs on "conv", the encoder
             reads the local contrast, too: atoms are then edges, where brightness would make blobs of them.
@@ -46,7 +48,7 @@ def build(
     if backbone == "mlp":
         code = LifetimeWinnerTakeAll(latent_dim, rate)
         return assemble(backbone, input_shape, code, loss, shallow(backbone, backbone_options), config)
-    code = SpatialWinnerTakeAll(pool, rate, pool_stride)
+    code = SpatialWinnerTakeAll(pool, rate, pool_stride, pooling)
     pair = backbones.build(backbone, tuple(input_shape), **backbone_options)
     if loss == "contrast_mse":
         pair = Pair(ContrastEncoder(pair.encoder), pair.decoder)

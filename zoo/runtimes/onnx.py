@@ -1,0 +1,32 @@
+"""Encoders on ONNX Runtime."""
+
+import numpy as np
+
+from zoo.runtimes import processors
+from zoo.runtimes.graphs import graph
+
+
+class OnnxEngine:
+    """See `zoo.runtimes`. One thread a batch and as many batches as processors: no thread waits for another within a layer."""
+
+    name = "onnxruntime"
+    batch_size = 64
+
+    def __init__(self, subject, dtype, values):
+        self._run = session(str(graph(subject, "onnx", values)))
+        self.threads = processors()
+
+    def run(self, x):
+        return np.asarray(self._run(x), np.float32)
+
+
+def session(path):
+    """The function (n, ...) -> (n, ...) of a graph of one input and one output, on one thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    made = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    [name] = [there.name for there in made.get_inputs()]
+    return lambda x: made.run(None, {name: x})[0]

@@ -1,0 +1,75 @@
+"""What a name or a folder stands for: the config of a model and the file of its weights. Loads no framework."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo import manifest
+from zoo.errors import ZooError
+from zoo.fetch import locate, sha256_of
+
+# What a folder that `zoo.save` wrote holds.
+CONFIG, ARRAYS = "config.json", "weights.safetensors"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A model that is not built yet.
+
+    `name` is that of the weight set or of the folder, `config` what `zoo.registry.build` reads, `file()` the path of the
+    safetensors file, fetched if need be, and `sha256()` its hash, which is known of a weight set before it is fetched.
+    """
+
+    name: str
+    config: dict
+    file: Callable
+    sha256: Callable
+
+    @property
+    def data_shape(self):
+        """Shape of one input, without the batch axis."""
+        return tuple(self.config.get("model", self.config)["input_shape"])
+
+
+def stored(name_or_path):
+    """The `Stored` of a weight set's name, or of a folder that `zoo.save` wrote.
+
+    Raises:
+        ZooError: on a name or folder that is none.
+    """
+    path = Path(name_or_path)
+    if path.is_dir():
+        file = path / ARRAYS
+        return Stored(path.resolve().name, _config(path), lambda: file, lambda: _hash(file))
+    name = str(name_or_path)
+    if name not in manifest.read() and (os.sep in name or name.startswith((".", "~"))):
+        raise ZooError(
+            f"there is no saved model at {name}, expected a folder that zoo.save wrote, or a name of zoo.list_weights()."
+        )
+    entry = manifest.entry(name)
+    return Stored(name, entry["config"], lambda: locate(name, entry), lambda: entry["sha256"])
+
+
+def _hash(file):
+    try:
+        return sha256_of(file)
+    except OSError as error:
+        raise ZooError(f"{file} cannot be read: {error.strerror}; save the model again.") from None
+
+
+def _config(path):
+    try:
+        saved = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        saved = None
+    if not isinstance(saved, dict) or "schema" not in saved:
+        raise ZooError(f"{path} holds no readable {CONFIG}, expected a folder that zoo.save wrote.")
+    if saved["schema"] != SCHEMA:
+        raise ZooError(f"{path} has schema {saved['schema']!r}, expected {SCHEMA}; update autoencoder-zoo.")
+    config = saved.get("config")
+    if not isinstance(config, dict) or "variant" not in config:
+        raise ZooError(f"{path / CONFIG} has config={config!r}, expected a mapping with the variant; save the model again.")
+    return config
