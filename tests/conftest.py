@@ -1,14 +1,19 @@
 """What the tests share: small images, a way to real ones, and gradients."""
 
+import atexit
 import os
-
-os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Nothing of what tests export or fetch goes into the user's cache.
+os.environ["ZOO_CACHE"] = tempfile.mkdtemp(prefix="zoo-tests-")
+atexit.register(shutil.rmtree, os.environ["ZOO_CACHE"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
