@@ -18,6 +18,7 @@ _HOMES = {
     "extract_features": "zoo.features",
     "FeatureStream": "zoo.features",
     "export": "zoo.exporting",
+    "push": "zoo.hub",
     "Autoencoder": "zoo.autoencoder",
     "ZooError": "zoo.errors",
 }

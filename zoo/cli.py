@@ -130,6 +130,12 @@ def _parser():
     sub.add_argument("--pool", help="of feature maps: flatten, mean, or a number of regions a side")
     sub.add_argument("--values", choices=("uint8", "float32"), help="dtype of the images that go in (uint8)")
 
+    sub = command("push", _push, "put a model on the Hugging Face Hub, with a card")
+    sub.add_argument("name", help="of a weight set, or the folder of a saved model")
+    sub.add_argument("address", help="hf://user/repo")
+    sub.add_argument("--private", action="store_true", help="hide a new repository from others")
+    sub.add_argument("--message", help="of the commit")
+
     sub = command("verify", _verify, "check weight files and the features they give")
     sub.add_argument("names", nargs="*", help="by default all")
     return parser, list(commands.choices)
@@ -365,6 +371,12 @@ def _export(arguments):
         model, arguments.output, arguments.format, arguments.part, arguments.layer, _pool(arguments), arguments.values
     )
     print(f"wrote the {arguments.part} of {arguments.name} to {arguments.output}, within {difference:.1g} of Keras")
+
+
+def _push(arguments):
+    from zoo.hub import push
+
+    print(f"pushed to {push(arguments.name, arguments.address, arguments.private, arguments.message)}")
 
 
 def _verify(arguments):

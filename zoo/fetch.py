@@ -5,6 +5,7 @@ import math
 import os
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 
 from zoo import manifest
@@ -16,11 +17,11 @@ TRIES = 3
 _BACKOFF = 0.5
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """A place does not have the file; the text says why."""
 
 
-class _Passing(Exception):
+class Passing(Exception):
     """A fault that another try may not meet."""
 
 
@@ -63,9 +64,8 @@ def _wrong(detail):
 def locate(name, entry, directory=None):
     """Path of the weight file of an entry, its whole hash checked.
 
-    It is looked for in the weights folder, in the cache, and at the mirrors of ZOO_MIRRORS (comma-separated) and of the
-    manifest: `https://host/folder` or `hf://user/repo`. What is fetched goes to a temporary file in the cache, which is
-    renamed once its hash is right; a file there with wrong content is thereby replaced.
+    It is looked for in the weights folder, in the cache, and at the `mirrors`. What is fetched goes to a temporary file in the
+    cache, which is renamed once its hash is right; a file there with wrong content is thereby replaced.
 
     Raises:
         ZooError: when no place has the right file: which were tried, why each failed, and what to do.
@@ -77,11 +77,19 @@ def locate(name, entry, directory=None):
             return path
         tried.append(f"{place} {path}: {reason}")
     cached = cache_dir() / entry["file"]
-    addresses = [a.strip() for a in os.environ.get("ZOO_MIRRORS", "").split(",") if a.strip()] + manifest.mirrors(directory)
+    addresses = mirrors(directory)
+
+    def check(path):
+        size = os.path.getsize(path)
+        if size < entry["bytes"]:
+            raise Passing(f"only {size:,} of {entry['bytes']:,} bytes came")
+        if reason := fault(path, entry):
+            raise Refused(reason)
+
     for address in addresses:
         try:
-            return _from_mirror(address.rstrip("/"), entry, cached)
-        except _Refused as reason:
+            return fetched(address, entry["file"], entry["bytes"], cached, check)
+        except Refused as reason:
             tried.append(f"mirror {address}: {reason}")
     if not addresses:
         tried.append("mirrors: none configured")
@@ -91,61 +99,111 @@ def locate(name, entry, directory=None):
     )
 
 
-def _from_mirror(address, entry, target):
+def mirrors(directory=None):
+    """Addresses, in order, where weight files may lie: `https://host/folder` or `hf://user/repo`.
+
+    They are those of the environment variable ZOO_MIRRORS (comma-separated), of the key `mirrors` of the configuration file,
+    and of the manifest.
+    """
+    named = [address.strip() for address in os.environ.get("ZOO_MIRRORS", "").split(",") if address.strip()]
+    return named + _configured() + manifest.mirrors(directory)
+
+
+def config_file():
+    """Path of the configuration file, TOML: the environment variable ZOO_CONFIG, or the user's configuration folder."""
+    if os.environ.get("ZOO_CONFIG"):
+        return Path(os.environ["ZOO_CONFIG"]).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("autoencoder-zoo")) / "config.toml"
+
+
+def _configured():
+    path = config_file()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if os.environ.get("ZOO_CONFIG"):
+            raise ZooError(f"there is no file {path}, which ZOO_CONFIG names.") from None
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZooError(f"{path} cannot be read ({getattr(error, 'strerror', None) or 'no text'}).") from None
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ZooError(f"{path} is no TOML: {error}.") from None
+    listed = found.pop("mirrors", [])
+    if found:
+        raise ZooError(f"{path} has the key {next(iter(found))!r}, expected mirrors alone.")
+    if not isinstance(listed, list) or not all(isinstance(address, str) for address in listed):
+        raise ZooError(f'{path} has mirrors = {listed!r}, expected a list of addresses, such as ["https://host/folder"].')
+    return listed
+
+
+def fetched(address, file, most, target, check):
+    """`target`, replaced by what lies at `address` under the name `file`, once `check(path)` has found nothing wrong with it.
+
+    Args:
+        address: `https://host/folder` or `hf://user/repo`, of which `hf://user/repo@revision` is one state.
+        file: name there.
+        most: bytes that it may have.
+        target: path, in a folder that is made.
+        check: raises `Passing` at what another try may mend, `Refused` at anything else.
+
+    Raises:
+        Refused: when it is not to be had there; the text says why, and `target` is as it was.
+    """
+    address = address.rstrip("/")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         os.close(handle)
     except OSError as error:
-        raise _Refused(f"the cache {target.parent} is not writable ({error.strerror}), set ZOO_CACHE to one that is") from None
+        raise Refused(f"the cache {target.parent} is not writable ({error.strerror}), set ZOO_CACHE to one that is") from None
     try:
         for attempt in range(TRIES):
             try:
-                _download(address, entry, temporary)
+                _download(address, file, most, temporary)
+                check(Path(temporary))
                 break
-            except _Passing as reason:
+            except Passing as reason:
                 if attempt == TRIES - 1:
-                    raise _Refused(f"{reason}, {TRIES} times") from None
+                    raise Refused(f"{reason}, {TRIES} times") from None
                 time.sleep(_BACKOFF * 2**attempt)
-        if reason := fault(Path(temporary), entry):
-            raise _Refused(reason)
         os.chmod(temporary, 0o644)
         os.replace(temporary, target)
         return target
     except OSError as error:
-        raise _Refused(f"it could not be written to {target} ({error.strerror})") from None
+        raise Refused(f"it could not be written to {target} ({error.strerror})") from None
     finally:
         Path(temporary).unlink(missing_ok=True)
 
 
-def _download(address, entry, path):
+def _download(address, file, most, path):
     if address.startswith("hf://"):
-        return _from_hub(address.removeprefix("hf://"), entry, path)
+        return _from_hub(address.removeprefix("hf://"), file, path)
     if not address.startswith(("http://", "https://")):
-        raise _Refused("unknown kind of address, expected https://... or hf://user/repo")
+        raise Refused("unknown kind of address, expected https://... or hf://user/repo")
     import pooch
     import requests
 
     fetch = pooch.HTTPDownloader(timeout=_timeout(), progressbar=False, chunk_size=2**16)
     try:
-        with open(path, "wb") as file:
-            fetch(f"{address}/{entry['file']}", _Limited(file, entry["bytes"]), None)
+        with open(path, "wb") as written:
+            fetch(f"{address}/{file}", _Limited(written, most), None)
     except requests.HTTPError as error:
         status = error.response.status_code
-        kind = _Passing if status >= 500 or status in (408, 429) else _Refused
+        kind = Passing if status >= 500 or status in (408, 429) else Refused
         raise kind(f"answered {status} {error.response.reason}") from None
     except requests.Timeout:
-        raise _Passing("timed out") from None
+        raise Passing("timed out") from None
     except requests.exceptions.SSLError:
-        raise _Refused("its certificate was not accepted") from None
+        raise Refused("its certificate was not accepted") from None
     except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-        raise _Passing(_broken(error)) from None
+        raise Passing(_broken(error)) from None
     # A malformed header is a ValueError. A disk that is full is an OSError, and so is every RequestException: its turn is first.
     except (requests.RequestException, ValueError) as error:
-        raise _Refused(f"no usable address or answer ({type(error).__name__})") from None
-    size = os.path.getsize(path)
-    if size < entry["bytes"]:
-        raise _Passing(f"only {size:,} of {entry['bytes']:,} bytes came")
+        raise Refused(f"no usable address or answer ({type(error).__name__})") from None
 
 
 def _timeout():
@@ -184,14 +242,15 @@ class _Limited:
     def write(self, chunk):
         self._size += len(chunk)
         if self._size > self._limit:
-            raise _Refused(_wrong(f"more than the expected {self._limit:,} bytes"))
+            raise Refused(_wrong(f"more than the expected {self._limit:,} bytes"))
         self._file.write(chunk)
 
     def flush(self):
         self._file.flush()
 
 
-def _from_hub(repository, entry, path):
+def _from_hub(repository, file, path):
+    repository, _, revision = repository.partition("@")
     try:
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import (
@@ -200,18 +259,19 @@ def _from_hub(repository, entry, path):
             HFValidationError,
             LocalEntryNotFoundError,
             RepositoryNotFoundError,
+            RevisionNotFoundError,
         )
     except ImportError:
-        raise _Refused("needs the extra 'hub': pip install 'autoencoder-zoo[hub]'") from None
+        raise Refused("needs the extra 'hub': pip install 'autoencoder-zoo[hub]'") from None
     try:
         with tempfile.TemporaryDirectory(dir=Path(path).parent) as folder:
-            os.replace(hf_hub_download(repository, entry["file"], local_dir=folder), path)
+            os.replace(hf_hub_download(repository, file, revision=revision or None, local_dir=folder), path)
     except LocalEntryNotFoundError:
         # A kind of EntryNotFoundError, but it says that there was no connection.
-        raise _Passing("the hub did not answer") from None
-    except (EntryNotFoundError, RepositoryNotFoundError):
-        raise _Refused("not in that repository") from None
+        raise Passing("the hub did not answer") from None
+    except (EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError):
+        raise Refused("not in that repository") from None
     except HFValidationError:
-        raise _Refused("not a repository's name, expected hf://user/repo") from None
+        raise Refused("not a repository's name, expected hf://user/repo") from None
     except (HfHubHTTPError, OSError) as error:
-        raise _Passing(f"the hub did not answer ({type(error).__name__})") from None
+        raise Passing(f"the hub did not answer ({type(error).__name__})") from None

@@ -35,16 +35,20 @@ class Stored:
 
 
 def stored(name_or_path):
-    """The `Stored` of a weight set's name, or of a folder that `zoo.save` wrote.
+    """The `Stored` of a weight set's name, of a folder that `zoo.save` wrote, or of the address of one.
 
     Raises:
         ZooError: on a name or folder that is none.
     """
+    name = str(name_or_path)
+    if "://" in name:
+        from zoo.remote import stored_at
+
+        return stored_at(name)
     path = Path(name_or_path)
     if path.is_dir():
         file = path / ARRAYS
-        return Stored(path.resolve().name, _config(path), lambda: file, lambda: _hash(file))
-    name = str(name_or_path)
+        return Stored(path.resolve().name, read_config(path / CONFIG, path)["config"], lambda: file, lambda: _hash(file))
     if name not in manifest.read() and (os.sep in name or name.startswith((".", "~"))):
         raise ZooError(
             f"there is no saved model at {name}, expected a folder that zoo.save wrote, or a name of zoo.list_weights()."
@@ -60,16 +64,21 @@ def _hash(file):
         raise ZooError(f"{file} cannot be read: {error.strerror}; save the model again.") from None
 
 
-def _config(path):
+def read_config(file, where):
+    """The mapping of a `config.json` that `zoo.save` wrote; `where` is what errors call its folder.
+
+    Raises:
+        ZooError: when it is none, or of another schema.
+    """
     try:
-        saved = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+        saved = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         saved = None
     if not isinstance(saved, dict) or "schema" not in saved:
-        raise ZooError(f"{path} holds no readable {CONFIG}, expected a folder that zoo.save wrote.")
+        raise ZooError(f"{where} holds no readable {CONFIG}, expected a folder that zoo.save wrote.")
     if saved["schema"] != SCHEMA:
-        raise ZooError(f"{path} has schema {saved['schema']!r}, expected {SCHEMA}; update autoencoder-zoo.")
+        raise ZooError(f"{where} has schema {saved['schema']!r}, expected {SCHEMA}; update autoencoder-zoo.")
     config = saved.get("config")
     if not isinstance(config, dict) or "variant" not in config:
-        raise ZooError(f"{path / CONFIG} has config={config!r}, expected a mapping with the variant; save the model again.")
-    return config
+        raise ZooError(f"{where}/{CONFIG} has config={config!r}, expected a mapping with the variant; save the model again.")
+    return saved

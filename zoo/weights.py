@@ -170,11 +170,14 @@ def save(model, path):
         raise ZooError(f"got {model!r}, expected a model of zoo.create or zoo.load: only those can be built again from a config.")
     if path.exists() and not _is_saved(path):
         raise ZooError(f"{path} exists and is no model that zoo.save wrote; choose another path.")
-    saved = {"schema": SCHEMA, "zoo_version": zoo.__version__, "config": config}
+    data = serialized(model)
+    # By its hash the file is known again, whatever way it comes.
+    digest = hashlib.sha256(data).hexdigest()
+    saved = {"schema": SCHEMA, "zoo_version": zoo.__version__, "config": config, "sha256": digest, "bytes": len(data)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _folder_beside(path) as temporary:
-            save_arrays(model, temporary / ARRAYS)
+            write_atomically(temporary / ARRAYS, data)
             (temporary / CONFIG).write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
             temporary.chmod(0o755)
             _put(temporary, path)
@@ -217,7 +220,10 @@ def _is_saved(path):
 
 
 def load(name_or_path):
-    """The model of a weight set's name, or of a folder that `save` wrote, with its weights.
+    """The model of a weight set's name, of a folder that `save` wrote, or of the address of one, with its weights.
+
+    An address is `hf://user/repo`, of which `hf://user/repo@revision` is one state, or `https://host/folder`. What lies there
+    is kept in the cache, and taken from there when it cannot be reached.
 
     Raises:
         ZooError: on an unknown name, a file that is nowhere to be found or is not what its hash says, or a broken folder.
