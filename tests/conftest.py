@@ -11,8 +11,9 @@ import pytest
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Nothing of what tests export or fetch goes into the user's cache.
-os.environ["ZOO_CACHE"] = tempfile.mkdtemp(prefix="zoo-tests-")
+# Nothing of what tests export or fetch goes into the user's cache, and no setting of the user's is read.
+os.environ["ZOO_CACHE"] = os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="zoo-tests-")
+os.environ.pop("ZOO_CONFIG", None)
 atexit.register(shutil.rmtree, os.environ["ZOO_CACHE"], ignore_errors=True)
 
 

@@ -456,11 +456,12 @@ def hub(monkeypatch):
     errors.EntryNotFoundError = type("EntryNotFoundError", (Exception,), {})
     errors.LocalEntryNotFoundError = type("LocalEntryNotFoundError", (errors.EntryNotFoundError, FileNotFoundError), {})
     errors.RepositoryNotFoundError = type("RepositoryNotFoundError", (errors.HfHubHTTPError,), {})
+    errors.RevisionNotFoundError = type("RevisionNotFoundError", (errors.HfHubHTTPError,), {})
     errors.HFValidationError = type("HFValidationError", (ValueError,), {})
     module = types.ModuleType("huggingface_hub")
     module.errors = errors
 
-    def hf_hub_download(repository, filename, local_dir):
+    def hf_hub_download(repository, filename, revision, local_dir):
         path = Path(local_dir) / filename
         path.write_bytes(module.answer(repository, filename))
         return str(path)
@@ -488,8 +489,9 @@ def test_wrong_content_from_the_hub(place, hub):
     [
         ("EntryNotFoundError", "not in that repository"),
         ("RepositoryNotFoundError", "not in that repository"),
-        ("LocalEntryNotFoundError", "the hub did not answer, 3 times"),
-        ("HfHubHTTPError", "the hub did not answer (HfHubHTTPError), 3 times"),
+        ("RevisionNotFoundError", "not in that repository"),
+        ("LocalEntryNotFoundError", "the hub did not answer"),
+        ("HfHubHTTPError", "the hub did not answer (HfHubHTTPError)"),
         ("HFValidationError", "expected hf://user/repo"),
     ],
 )
@@ -505,3 +507,30 @@ def test_the_hub_without_its_extra(place, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     monkeypatch.setenv("ZOO_MIRRORS", "hf://someone/zoo")
     assert "pip install 'autoencoder-zoo[hub]'" in refused(place)
+
+
+# -- the configuration file
+
+
+def test_mirrors_of_the_configuration_file_come_after_those_of_the_environment(place, mirror, monkeypatch, tmp_path):
+    monkeypatch.setenv("ZOO_CONFIG", str(tmp_path / "config.toml"))
+    (tmp_path / "config.toml").write_text(f'mirrors = ["{mirror.address}", "hf://b/c"]')
+    monkeypatch.setenv("ZOO_MIRRORS", "https://first/a")
+    assert fetch.mirrors(place.embedded) == ["https://first/a", mirror.address, "hf://b/c"]
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (None, "there is no file .*, which ZOO_CONFIG names"),
+        ("mirrors = [", "is no TOML"),
+        ("mirrors = 'a'", "mirrors = 'a', expected a list of addresses"),
+        ("miror = []", "has the key 'miror', expected mirrors alone"),
+    ],
+)
+def test_a_configuration_file_that_is_none(place, monkeypatch, tmp_path, text, words):
+    monkeypatch.setenv("ZOO_CONFIG", str(tmp_path / "config.toml"))
+    if text is not None:
+        (tmp_path / "config.toml").write_text(text)
+    with pytest.raises(ZooError, match=words):
+        fetch.mirrors(place.embedded)

@@ -267,11 +267,11 @@ def _from_hub(repository, file, path):
         with tempfile.TemporaryDirectory(dir=Path(path).parent) as folder:
             os.replace(hf_hub_download(repository, file, revision=revision or None, local_dir=folder), path)
     except LocalEntryNotFoundError:
-        # A kind of EntryNotFoundError, but it says that there was no connection.
-        raise Passing("the hub did not answer") from None
+        # A kind of EntryNotFoundError, but it says that there was no connection; the client has tried for long enough.
+        raise Refused("the hub did not answer") from None
     except (EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError):
         raise Refused("not in that repository") from None
     except HFValidationError:
         raise Refused("not a repository's name, expected hf://user/repo") from None
     except (HfHubHTTPError, OSError) as error:
-        raise Passing(f"the hub did not answer ({type(error).__name__})") from None
+        raise Refused(f"the hub did not answer ({type(error).__name__})") from None
