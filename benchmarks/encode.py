@@ -1,7 +1,7 @@
 """Features a second: every runtime here, beside Keras, TensorFlow, PyTorch and the bare runtimes on the same nets, in one run.
 
     pip install -e '.[onnx,openvino]' torch==2.13.0
-    python benchmarks/encode.py
+    python benchmarks/encode.py --readme
 
 One process; after a call to warm up, contenders take turns, and what counts is the median of the rounds. All are given the
 same uint8 images and bring them to 0..1 themselves. Then, in processes of their own: the peak of memory at two numbers of
@@ -174,7 +174,7 @@ def starts(rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--write", action="store_true", help="put the tables into README")
+    parser.add_argument("--readme", action="store_true", help="write the tables into README.md")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     memory = {count: peak(count) for count in (10_000, 1_000_000)}
@@ -196,7 +196,7 @@ def main():
     lines += [f"Seconds from a cold process: {'; '.join(f'{name} {taken:.2f}' for name, taken in commands.items())}."]
     text = "\n".join(lines)
     print(text)
-    if arguments.write:
+    if arguments.readme:
         write_readme("encode", text)
 
 

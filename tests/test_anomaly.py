@@ -49,6 +49,24 @@ def test_neighbours_do_not_depend_on_the_units_of_features(trained, monkeypatch)
     np.testing.assert_allclose(AnomalyDetector(model, "knn").fit(normal).score(fresh), plain, rtol=1e-4)
 
 
+def test_directions_alone_do_not_depend_on_the_strength_of_features(trained, monkeypatch):
+    model, normal, fresh, _ = trained
+    strength = np.linspace(1, 9, len(fresh))[:, None]
+
+    def both(metric):
+        detector = AnomalyDetector(model, "knn", metric=metric).fit(normal)
+        plain = detector.score(fresh)
+        with monkeypatch.context() as patch:
+            patch.setattr("zoo.anomaly.probe_features", lambda model, x, *a: model.encode(x) * strength)
+            return plain, detector.score(fresh)
+
+    np.testing.assert_allclose(*both("cosine"), rtol=1e-4)
+    plain, strong = both("euclidean")
+    assert np.abs(plain - strong).max() > 0.1
+    with pytest.raises(ZooError, match="Did you mean 'cosine'"):
+        AnomalyDetector(model, "knn", metric="cosin")
+
+
 def test_combined_is_the_mean_of_calibrated_scores(trained):
     model, normal, fresh, _ = trained
     detector = AnomalyDetector(model).fit(normal)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from zoo.cli import main
+from zoo.data.writers import ImageFolder
 from zoo.training.readme import rendered
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +35,8 @@ def test_there_are_blocks():
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[0][:40])
 def test_python_runs(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    with ImageFolder("photos") as folder:
+        folder.write(np.random.default_rng(0).integers(0, 256, (3, 40, 48, 3), dtype=np.uint8))
     code = block if "import zoo" in block else f"import zoo\n{block}"
     exec(compile(code, "README.md", "exec"), scope := names(block))
     if "features" in scope:

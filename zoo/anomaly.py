@@ -9,6 +9,7 @@ from zoo.images import check_images
 
 SCORES = ("reconstruction", "likelihood", "knn")
 COMBINED = "combined"
+_METRICS = ("euclidean", "cosine")
 
 # Normal images on which a score's usual range is measured; more of them settle its median no better.
 _CALIBRATED_ON = 5_000
@@ -21,8 +22,8 @@ class AnomalyDetector:
 
     - `"reconstruction"`: the reconstruction loss of the image (An & Cho 2015 and before; Sakurada & Yairi 2014).
     - `"likelihood"`: -log p(x) in nats, by importance samples (Burda et al. 2016, arXiv:1509.00519).
-    - `"knn"`: mean distance of the image's features to those of the nearest normal images, each feature in units of its
-      standard deviation over these (Ramaswamy et al. 2000).
+    - `"knn"`: mean distance of the image's features to those of the nearest normal images (Ramaswamy et al. 2000): each
+      feature in units of its standard deviation over these, or, with `metric="cosine"`, the features' directions alone.
     - `"combined"`: the mean of all that the model has, each calibrated first: less its median over the normal images, over
       its deviation there (1.4826 times the median absolute one), so that none wins by its unit.
 
@@ -31,6 +32,7 @@ class AnomalyDetector:
         by: one of the above.
         layer, pool: what features `"knn"` compares, see `Encoder.at`; by default what `encode` gives.
         neighbours: of an image, for `"knn"`.
+        metric: "euclidean" or "cosine", for `"knn"`; the second overlooks how strong features are, such as an image's contrast.
         samples: importance samples an image, for `"likelihood"`.
         seed: of these samples.
 
@@ -38,13 +40,15 @@ class AnomalyDetector:
         ZooError: on a score that is not there, or that this model has not.
     """
 
-    def __init__(self, model, by=COMBINED, layer=None, pool=None, neighbours=5, samples=100, seed=0):
+    def __init__(self, model, by=COMBINED, layer=None, pool=None, neighbours=5, samples=100, seed=0, metric="euclidean"):
         known = (*SCORES, COMBINED)
         if by not in known:
             raise ZooError(f"there is no anomaly score {by!r}.{suggest(by, known)} There are {', '.join(known)}.")
         if neighbours < 1 or samples < 1:
             raise ZooError(f"got neighbours={neighbours} and samples={samples}, expected at least 1 of each.")
-        self.model, self.by, self.layer, self.pool = model, by, layer, pool
+        if metric not in _METRICS:
+            raise ZooError(f"got metric={metric!r}, expected one of {', '.join(_METRICS)}.{suggest(str(metric), _METRICS)}")
+        self.model, self.by, self.layer, self.pool, self.metric = model, by, layer, pool, metric
         self.neighbours, self.samples, self.seed = neighbours, samples, seed
         self.names = (by,) if by != COMBINED else tuple(n for n in SCORES if n != "likelihood" or has_likelihood(model))
         self.needs_fit = by in ("knn", COMBINED)
@@ -59,7 +63,7 @@ class AnomalyDetector:
             features = self._features(normal, batch_size)
             self._deviation = np.maximum(features.std(axis=0), 1e-6 * max(float(features.std()), 1e-30))
             # Double here, not in every call of `distance`: a stream is scored batch by batch.
-            self._bank = (features / self._deviation).astype(np.float64)
+            self._bank = self._scaled(features).astype(np.float64)
         if self.by == COMBINED:
             chosen = np.sort(np.random.default_rng(self.seed).permutation(len(normal))[:_CALIBRATED_ON])
             found = self._scores(normal[chosen], batch_size, itself=True)
@@ -81,9 +85,14 @@ class AnomalyDetector:
         measures = {
             "reconstruction": lambda: self.model.reconstruction_error(x, batch_size),
             "likelihood": lambda: -log_likelihood(self.model, x, self.samples, self.seed),
-            "knn": lambda: distance(self._features(x, batch_size) / self._deviation, self._bank, self.neighbours, itself),
+            "knn": lambda: distance(self._scaled(self._features(x, batch_size)), self._bank, self.neighbours, itself),
         }
         return {name: np.asarray(measures[name](), np.float64) for name in self.names}
+
+    def _scaled(self, features):
+        if self.metric == "cosine":
+            return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+        return features / self._deviation
 
     def _features(self, x, batch_size):
         return probe_features(self.model, x, self.layer, self.pool, batch_size)
