@@ -60,6 +60,10 @@ def _run(argv):
         from zoo.finetuning.command import main as finetune
 
         return finetune(argv[1:])
+    if argv[:1] == ["tune"]:
+        from zoo.tuning.command import main as tune
+
+        return tune(argv[1:])
     if argv[:1] == ["evaluate"]:
         load_quietly()
         from zoo.evaluation.evaluate import main as evaluate
@@ -119,6 +123,7 @@ def _parser():
 
     command("train", None, "train a weight set from its recipe").add_argument("name", help="of the recipe, or --all")
     command("finetune", None, "train a pretrained model on images of one's own")
+    command("tune", None, "search for better settings of a recipe")
     command("evaluate", None, "measure a model")
 
     sub = command("export", _export, "write a model, or a part of it, in the format of another tool")

@@ -14,7 +14,8 @@ def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print):
         model: an `Autoencoder`.
         metrics: names, or mappings such as `{"metric": "nll", "k": 5000, "n": 1000}` with the parameters of a metric; see
             `names`, and `zoo.evaluation.metrics` for what each takes. `layer="best"` has a probe look for its depth.
-        dataset: a TFDS name, a .npy or .npz file, or a folder of images.
+        dataset: a TFDS name, a .npy or .npz file, or a folder of images; or a mapping of "train" and "test" to
+            `zoo.data.sources.Data`.
         data_dir: where TFDS data lies.
         seed: of every random choice.
         progress: called with a line of text as each metric is done; None for silence.

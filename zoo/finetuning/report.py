@@ -23,28 +23,28 @@ def write_report(folder, report):
 
 def draw_curves(rows, path):
     """Write a picture of the history, one row an epoch: training and held-out loss and, where there is one, accuracy."""
-    figure = _figure((10, 4))
-    if figure is None:
+    canvas = figure((10, 4))
+    if canvas is None:
         return
     epochs = [row["epoch"] for row in rows]
     measures = [name for name in ("loss", "accuracy") if name in rows[0]]
-    for axes, name in zip(np.atleast_1d(figure.subplots(1, len(measures))), measures):
+    for axes, name in zip(np.atleast_1d(canvas.subplots(1, len(measures))), measures):
         for key, label in ((name, "training"), (f"val_{name}", "held out")):
             if key in rows[0]:
                 axes.plot(epochs, [row[key] for row in rows], label=label)
         axes.set(xlabel="epoch", ylabel=name)
         axes.legend(frameon=False)
-    figure.savefig(path, dpi=100)
+    canvas.savefig(path, dpi=100)
 
 
 def draw_confusion(table, names, path):
     """Write a picture of a confusion table: shares of each class, with counts where there is room."""
     side = max(4.0, 0.45 * len(names) + 2)
-    figure = _figure((side, side))
-    if figure is None:
+    canvas = figure((side, side))
+    if canvas is None:
         return
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    axes = figure.subplots()
+    axes = canvas.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     places = range(len(names))
     axes.set(xticks=places, yticks=places, yticklabels=names, xlabel="taken for", ylabel="is")
@@ -53,10 +53,10 @@ def draw_confusion(table, names, path):
         for i, j in np.ndindex(*table.shape):
             if table[i, j]:
                 axes.text(j, i, table[i, j], ha="center", va="center", color="white" if shares[i, j] > 0.5 else "black", size=7)
-    figure.savefig(path, dpi=100)
+    canvas.savefig(path, dpi=100)
 
 
-def _figure(size):
+def figure(size):
     """A figure, or None without matplotlib: a picture for which a package is missing is no reason to lose a model."""
     if find_spec("matplotlib") is None:
         return None

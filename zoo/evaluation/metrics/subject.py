@@ -9,10 +9,15 @@ from zoo.images import picture_shape
 
 
 class Subject:
-    """A model and its data, with what several metrics share computed once."""
+    """A model and its data, with what several metrics share computed once.
+
+    `dataset` is a name, or a mapping of "train" and "test" to `zoo.data.sources.Data`.
+    """
 
     def __init__(self, model, dataset, data_dir, seed, progress):
-        self.model, self.dataset, self.data_dir, self.seed, self.progress = model, dataset, data_dir, seed, progress
+        self._given = dataset if isinstance(dataset, dict) else {}
+        self.dataset = self._given["test"].name if self._given else dataset
+        self.model, self.data_dir, self.seed, self.progress = model, data_dir, seed, progress
         self._known = {}
 
     def once(self, key, compute):
@@ -21,6 +26,8 @@ class Subject:
         return self._known[key]
 
     def data(self, split):
+        if self._given:
+            return self._given[split]
         shape = picture_shape(self.model.data_shape)
         return self.once(("data", split), lambda: sources.load(self.dataset, split, self.data_dir, image_shape=shape))
 

@@ -1,0 +1,141 @@
+"""What a search varies of a recipe: axes, read from text or taken from the recipe itself."""
+
+import dataclasses
+import importlib
+import inspect
+import math
+from dataclasses import dataclass
+
+from zoo.errors import ZooError, suggest
+
+_RECIPE_FIELDS = ("learning_rate", "batch_size", "weight_decay", "warmup_epochs", "epochs", "optimizer", "schedule")
+# What variants call the price of their idea.
+_PENALTIES = ("beta", "weight", "lambda_", "gamma", "lambda_od", "commitment")
+# Options of the backbones that say how deep they are: lists of widths, or numbers.
+_WIDTHS, _COUNTS = ("hidden", "filters"), ("blocks", "depth")
+DEPTH = "network_depth"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One setting and where it may lie: among `choices`, or from `low` to `high`, on a logarithmic scale if `log`."""
+
+    name: str
+    choices: tuple = ()
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+
+
+def parse(text):
+    """The `Axis` of "latent_dim=8,16,32" or "learning_rate=1e-4:1e-2", which is logarithmic over a factor of ten and more."""
+    name, equals, values = text.partition("=")
+    name = name.strip().replace("-", "_")
+    if not equals or not name or not values.strip():
+        raise ZooError(f"got {text!r}, expected NAME=VALUE,VALUE,... or NAME=LEAST:MOST.")
+    if ":" in values:
+        ends = [_number(value) for value in values.split(":")]
+        if len(ends) != 2 or not all(isinstance(end, (int, float)) and math.isfinite(end) for end in ends) or ends[0] >= ends[1]:
+            raise ZooError(f"got {text!r}, expected two numbers, the lesser first: NAME=LEAST:MOST.")
+        return Axis(name, low=ends[0], high=ends[1], log=ends[0] > 0 and ends[1] >= 10 * ends[0])
+    choices = tuple(_number(value) for value in values.split(","))
+    if len(set(choices)) < len(choices):
+        raise ZooError(f"got {text!r}, which names a value twice.")
+    return Axis(name, choices)
+
+
+def _number(text):
+    text = text.strip()
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+def default_axes(recipe):
+    """What is worth varying of any recipe: learning rate, size of the code, depth of the networks, weight of the penalty."""
+    model, rate = recipe.model, recipe.learning_rate
+    axes = [Axis("learning_rate", low=rate / 10, high=rate * 10, log=True)]
+    if isinstance(model.get("latent_dim"), int):
+        factors = (0.25, 0.5, 1, 2, 4)
+        axes.append(Axis("latent_dim", tuple(sorted({max(1, round(model["latent_dim"] * f)) for f in factors}))))
+    depth = _depth(model)
+    if depth:
+        axes.append(Axis(DEPTH, tuple(range(max(1, depth - 1), depth + 2))))
+    weight = _penalty(model)
+    if weight:
+        name, value = weight
+        axes.append(Axis(name, low=value / 10, high=value * 10, log=True))
+    return axes
+
+
+def _build_of(model):
+    return inspect.signature(importlib.import_module(f"zoo.models.{model['variant']}").build).parameters
+
+
+def _penalty(model):
+    parameters = _build_of(model)
+    for name in _PENALTIES:
+        if name in parameters:
+            value = model.get(name, parameters[name].default)
+            if isinstance(value, (int, float)) and value > 0:
+                return name, float(value)
+    return None
+
+
+def _depth(model):
+    for name in _COUNTS:
+        if isinstance(model.get(name), int) and name not in _build_of(model):
+            return model[name]
+    return next((len(model[name]) for name in _WIDTHS if model.get(name) and name not in _build_of(model)), None)
+
+
+def changed(recipe, values):
+    """`recipe` with the values {name: value} of one trial.
+
+    Raises:
+        ZooError: on a name that the recipe has no setting of.
+    """
+    fields = {name: value for name, value in values.items() if name in _RECIPE_FIELDS}
+    model = {**recipe.model, **{name: value for name, value in values.items() if name not in (*fields, DEPTH)}}
+    if DEPTH in values:
+        model |= _deeper(recipe.model, values[DEPTH])
+    return dataclasses.replace(recipe, model=model, **fields)
+
+
+def _deeper(model, depth):
+    for name in _COUNTS:
+        if isinstance(model.get(name), int) and name not in _build_of(model):
+            return {name: depth}
+    for name in _WIDTHS:
+        if model.get(name) and name not in _build_of(model):
+            widths = list(model[name])
+            # A stage more has twice the maps of the last; a hidden layer more is as wide.
+            while len(widths) < depth:
+                widths.append(widths[-1] * (2 if name == "filters" else 1))
+            short = {name: tuple(widths[:depth])}
+            if model.get("strides"):
+                short["strides"] = tuple((list(model["strides"]) + [2] * depth)[:depth])
+            return short
+    raise ZooError(f"got {DEPTH}={depth}, but the recipe sets no depth: none of {', '.join((*_COUNTS, *_WIDTHS))}.")
+
+
+def check(recipe, axes):
+    """Stop, with a `ZooError`, at an axis that the recipe has no setting for: before the first trial is trained."""
+    from zoo import backbones
+
+    names = [axis.name for axis in axes]
+    if len(set(names)) < len(names):
+        raise ZooError(f"got {', '.join(names)} to vary, expected each once.")
+    backbone = recipe.model.get("backbone") or _build_of(recipe.model)["backbone"].default
+    own = [name for name in _build_of(recipe.model) if name not in ("backbone", "input_shape", "backbone_options")]
+    known = [*_RECIPE_FIELDS, DEPTH, *own, *backbones.options(backbone)]
+    for name in names:
+        if name not in known:
+            raise ZooError(
+                f"the recipe {recipe.name} has no setting {name!r}.{suggest(name, known)} There are {', '.join(known)}."
+            )
+    if DEPTH in names:
+        _deeper(recipe.model, 1)
