@@ -1,5 +1,7 @@
 """Trials of a recipe, each trained, measured on held-out training images, and remembered."""
 
+import contextlib
+import io
 import time
 from pathlib import Path
 
@@ -64,7 +66,7 @@ def tune(
     reasons = []
 
     class Search(keras_tuner.Tuner):
-        def run_trial(self, trial):
+        def run_trial(self, trial, **_):
             place = folder / "trials" / trial.trial_id
             place.mkdir(parents=True, exist_ok=True)
             start = time.perf_counter()
@@ -87,7 +89,9 @@ def tune(
             return {name: result["value"], "seconds": seconds}
 
     tuner = Search(oracle, directory=folder, project_name="search", overwrite=restart)
-    tuner.search()
+    # Keras Tuner prints the traceback of every trial that fails there; the line above says what there is to say.
+    with contextlib.redirect_stderr(io.StringIO()):
+        tuner.search(verbose=0)
     rows = [_row(trial, axes, name) for trial in oracle.trials.values()]
     done = [row for row in rows if row["score"] is not None]
     if not done:
@@ -120,7 +124,11 @@ def _oracle(keras_tuner, strategy, axes, objective, trials, seed):
             given.Float(axis.name, float(axis.low), float(axis.high), sampling="log" if axis.log else "linear")
     common = dict(objective=objective, max_trials=trials, hyperparameters=given, seed=seed, allow_new_entries=False)
     oracles = keras_tuner.oracles
-    kinds = {"grid": oracles.GridSearchOracle, "random": oracles.RandomSearchOracle, "bayesian": oracles.BayesianOptimizationOracle}
+    kinds = {
+        "grid": oracles.GridSearchOracle,
+        "random": oracles.RandomSearchOracle,
+        "bayesian": oracles.BayesianOptimizationOracle,
+    }
     # All may fail: whoever searches wants to see the table of what did.
     return kinds[strategy](**common, max_consecutive_failed_trials=trials + 1)
 
