@@ -1,4 +1,4 @@
-"""Puts the embedded weight sets, the manifest and the training scripts into the wheel, where an installed package finds them."""
+"""Puts the embedded weight sets, the manifest, the cards and the training scripts where an installed package finds them."""
 
 import json
 from pathlib import Path
@@ -15,4 +15,5 @@ class EmbedWeights(BuildHookInterface):
         files = ["manifest.json", *(e["file"] for e in manifest["weights"].values() if e.get("embedded"))]
         include = build_data["force_include"]
         include.update({str(root / "weights" / name): f"zoo/_weights/{name}" for name in files})
+        include.update({str(p): f"zoo/_weights/cards/{p.name}" for p in (root / "weights" / "cards").iterdir()})
         include.update({str(p): f"zoo/_training_scripts/{p.name}" for p in (root / "training_scripts").glob("*.py")})

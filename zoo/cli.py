@@ -135,6 +135,9 @@ def _parser():
     sub.add_argument("--pool", help="of feature maps: flatten, mean, or a number of regions a side")
     sub.add_argument("--values", choices=("uint8", "float32"), help="dtype of the images that go in (uint8)")
 
+    sub = command("gallery", _gallery, "write a page of all weight sets, to look through in a browser")
+    sub.add_argument("folder", help="for index.html and its pictures")
+
     sub = command("push", _push, "put a model on the Hugging Face Hub, with a card")
     sub.add_argument("name", help="of a weight set, or the folder of a saved model")
     sub.add_argument("address", help="hf://user/repo")
@@ -376,6 +379,13 @@ def _export(arguments):
         model, arguments.output, arguments.format, arguments.part, arguments.layer, _pool(arguments), arguments.values
     )
     print(f"wrote the {arguments.part} of {arguments.name} to {arguments.output}, within {difference:.1g} of Keras")
+
+
+def _gallery(arguments):
+    from zoo.gallery.page import write
+
+    count = write(arguments.folder)
+    print(f"wrote {count} cards to {os.path.join(arguments.folder, 'index.html')}")
 
 
 def _push(arguments):

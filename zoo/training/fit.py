@@ -49,7 +49,7 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
         recipe.dataset, split="train", data_dir=data_dir, image_shape=picture_shape(recipe.model.get("input_shape", ()))
     )
     model, checkpoint = fit(recipe, data.images, folder, tensorboard, data.labels)
-    return publish(recipe, model, checkpoint.seconds, checkpoint.epoch, data, data_dir, output_dir)
+    return publish(recipe, model, checkpoint.seconds, checkpoint.epoch, data, data_dir, output_dir, folder / "history.csv")
 
 
 def forget(folder):

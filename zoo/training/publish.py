@@ -1,5 +1,7 @@
 """From a trained model to a weight set: file, measurements, manifest entry, card, pictures."""
 
+import csv
+import io
 import os
 import platform
 from importlib.metadata import version
@@ -14,6 +16,7 @@ from zoo import manifest, registry, weights
 from zoo.data import sources
 from zoo.evaluation.measure import measure
 from zoo.evaluation.pictures import latent_plane, samples_grid, side_by_side
+from zoo.files import write_atomically
 from zoo.images import picture_shape
 from zoo.training.card import write_card
 
@@ -27,7 +30,7 @@ _DATA_LICENCES = {
 }
 
 
-def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None):
+def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None, history=None):
     """Write the weight file, measure what was written, then the manifest entry, the card and its pictures.
 
     Args:
@@ -38,6 +41,7 @@ def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None
         data: the `Data` trained on.
         data_dir: where TFDS data lies.
         output_dir: a weights folder; by default the zoo's own.
+        history: path of the CSV file of the training's losses, kept beside the card.
 
     Returns:
         The manifest entry, as it was written.
@@ -92,6 +96,7 @@ def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None
     cards = folder / "cards"
     cards.mkdir(exist_ok=True)
     draw(loaded, recipe, cards, data_dir)
+    keep_history(history, cards / f"{recipe.name}.history.csv")
     write_card(recipe.name, entry, cards)
     return entry
 
@@ -110,6 +115,20 @@ def draw(model, recipe, folder, data_dir=None):
     # A picture for which a package is missing is no reason to lose the set.
     if tuple(model.bottleneck.code_shape) == (2,) and test.labels is not None and find_spec("matplotlib"):
         latent_plane(model, test.images, test.labels, folder / f"{recipe.name}.plane.png")
+
+
+def keep_history(source, target):
+    """Write a history to `target`, its numbers to five significant digits; without one, what lay there goes."""
+    target.unlink(missing_ok=True)
+    if source is None or not Path(source).is_file():
+        return
+    with open(source, newline="", encoding="utf-8") as file:
+        head, *rows = csv.reader(file)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows([row[0], *(f"{float(value):.5g}" if value else "" for value in row[1:])] for row in rows)
+    write_atomically(target, text.getvalue().encode())
 
 
 def golden(model):

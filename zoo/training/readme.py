@@ -11,6 +11,7 @@ from zoo.files import write_atomically
 from zoo.training.card import number, write_card
 
 _COLUMNS = 4
+_MENDING = ("denoising", "inpainting", "superres", "mae")
 
 
 def render(root):
@@ -36,6 +37,7 @@ def rendered(root):
     blocks = {
         "weights": weights_table(entries),
         "gallery": gallery(entries, root / "weights" / "cards"),
+        "mended": mended(entries, root / "weights" / "cards"),
         "variants": variants_table(entries),
     }
     text = readme.read_text(encoding="utf-8")
@@ -88,6 +90,14 @@ def gallery(entries, cards):
         row = cells[start : start + _COLUMNS]
         lines.append(f"| {' | '.join(row + [''] * (_COLUMNS - len(row)))} |")
     return "\n".join(lines)
+
+
+def mended(entries, cards):
+    """Images, what was done to them and what came of it, of every model that mends, as Markdown."""
+    names = [name for name in sorted(entries) if entries[name]["config"]["variant"] in _MENDING]
+    shown = [name for name in names if (cards / f"{name}.png").exists()]
+    lines = [f"{_link(name)}\n\n![Images, damage and restoration of {name}](weights/cards/{name}.png)" for name in shown]
+    return "\n\n".join(lines) or "None yet."
 
 
 def _link(name):

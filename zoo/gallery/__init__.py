@@ -1,0 +1,1 @@
+"""A static page of all weight sets, to look through without a network."""
