@@ -8,6 +8,7 @@ from zoo.errors import ZooError, suggest
 from zoo.images import check_images
 from zoo.inference import apply_in_batches, forget_compiled
 from zoo.layers.code import pool_features
+from zoo.replicas import replicas
 from zoo.tensors import assert_unit, to_unit
 
 # Regions a side over which the maps of a depth are averaged, where an encoder's features lie there.
@@ -219,7 +220,7 @@ class Autoencoder(keras.Model):
         if len(values) < len(names):
             return total
         terms = dict(zip(names, values))
-        terms["reconstruction"] = ops.cast(total, "float32") - sum(values)
+        terms["reconstruction"] = ops.cast(total, "float32") * replicas() - sum(values)
         terms["weight_decay"] = sum(values[len(names) :])
         for name, tracker in self._trackers.items():
             # Weighted like Keras's own mean of the loss, for the last batch of an epoch may be smaller.

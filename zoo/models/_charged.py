@@ -3,6 +3,7 @@
 from keras import ops
 
 from zoo.errors import ZooError
+from zoo.replicas import replicas
 
 
 class ChargesReconstruction:
@@ -20,4 +21,4 @@ class ChargesReconstruction:
         terms = {**dict(zip(names, values)), "weight_decay": sum(values[len(names) :])}
         for name, tracker in self._trackers.items():
             tracker.update_state(terms[name], sample_weight=ops.shape(y_pred)[0])
-        return sum(values)
+        return sum(values) / replicas()

@@ -6,6 +6,7 @@ from keras import ops
 from zoo.autoencoder import Autoencoder
 from zoo.errors import ZooError
 from zoo.layers.importance import importance_bound, log_densities, resample
+from zoo.replicas import replicas
 from zoo.tensors import to_unit
 
 
@@ -56,10 +57,11 @@ class ImportanceWeightedAutoencoder(Autoencoder):
         reconstruction = average(bound, -ops.sum(shares * log_p, axis=1), sample_weight)
         # Nothing but the weights' penalties: no layer has charged anything.
         penalty = sum((ops.cast(value, "float32") for value in self.losses), ops.zeros(()))
-        terms = {"reconstruction": reconstruction, "kl": total - reconstruction, "weight_decay": penalty}
+        shared = replicas()
+        terms = {"reconstruction": reconstruction * shared, "kl": (total - reconstruction) * shared, "weight_decay": penalty}
         for name, tracker in self._trackers.items():
             tracker.update_state(terms[name], sample_weight=ops.shape(y)[0])
-        return total + penalty
+        return total + penalty / shared
 
     def estimate(self, x, y, training):
         """The bound (N,) of images x with targets y, and of all draws their shares v and log p(y|z): (N, draws)."""
