@@ -1,0 +1,57 @@
+"""The documentation: its pages are built without a warning, and its Python runs."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo import manifest, registry
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+BLOCKS = [
+    (page, code) for page in PAGES for code in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+]
+
+
+@pytest.mark.parametrize("page, code", BLOCKS, ids=[f"{page.stem}{i}" for i, (page, _) in enumerate(BLOCKS)])
+def test_python_runs(page, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    scope = {
+        "images": rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8),
+        "digits": rng.integers(0, 256, (20, 28, 28, 1), dtype=np.uint8),
+    }
+    exec(compile(code, str(page), "exec"), scope)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    pytest.importorskip("mkdocs")
+    pytest.importorskip("mkdocstrings")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_every_variant_has_a_page_with_its_builder_and_pictures(site):
+    entries = manifest.read()
+    for name in registry.variants():
+        text = (site / "variants" / name / "index.html").read_text(encoding="utf-8")
+        assert f"zoo.models.{name}.build" in text
+        for key in (key for key, entry in entries.items() if entry["config"]["variant"] == name):
+            assert key in text
+            pictures = re.findall(rf'src="\.\./\.\./cards/({re.escape(key)}[^"]*)"', text)
+            assert pictures and all((site / "cards" / picture).is_file() for picture in pictures)
+
+
+def test_the_pages_need_no_network(site):
+    for page in (site / "index.html", site / "variants" / "vae" / "index.html"):
+        text = page.read_text(encoding="utf-8")
+        assert not re.findall(r'<(?:script|img|link rel="stylesheet")[^>]*(?:src|href)="(https?:)?//', text)
