@@ -19,6 +19,7 @@ _HOMES = {
     "FeatureStream": "zoo.features",
     "export": "zoo.exporting",
     "push": "zoo.hub",
+    "write_projector": "zoo.projector",
     "Autoencoder": "zoo.autoencoder",
     "ZooError": "zoo.errors",
 }

@@ -1,0 +1,31 @@
+"""Denoising autoencoder on a U-Net, CIFAR-10: clean images from ones with Gaussian noise of any deviation up to one half."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="dae_unet.cifar10",
+    model=dict(
+        variant="dae",
+        backbone="unet",
+        input_shape=(32, 32, 3),
+        noise="gaussian",
+        level=(0.0, 0.5),
+        filters=(96, 192),
+        blocks=1,
+        activation="relu",
+        first_stride=2,
+    ),
+    dataset="cifar10",
+    transforms=("flip",),
+    epochs=8,
+    batch_size=50,
+    learning_rate=1e-3,
+    warmup_epochs=0.2,
+    precision="mixed_bfloat16",
+    ema=0.999,
+    metrics=({"metric": "linear_accuracy", "layer": "best", "flips": True},),
+    embedded=False,
+)
+
+if __name__ == "__main__":
+    run(RECIPE)
