@@ -11,7 +11,7 @@ import warnings
 from zoo.errors import ZooError, suggest
 
 # What runs exported graphs, the faster first as measured by benchmarks/encode.py; then what Keras itself runs on.
-GRAPH_RUNTIMES = ("openvino", "onnxruntime")
+GRAPH_RUNTIMES = ("onnxruntime", "openvino")
 KERAS_RUNTIMES = ("tensorflow", "jax", "torch")
 RUNTIMES = ("auto", *GRAPH_RUNTIMES, *KERAS_RUNTIMES)
 DTYPES = ("float32", "bfloat16")

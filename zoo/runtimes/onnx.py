@@ -1,5 +1,7 @@
 """Encoders on ONNX Runtime."""
 
+import functools
+
 import numpy as np
 
 from zoo.runtimes import processors
@@ -10,10 +12,10 @@ class OnnxEngine:
     """See `zoo.runtimes`. One thread a batch and as many batches as processors: no thread waits for another within a layer."""
 
     name = "onnxruntime"
-    batch_size = 64
+    batch_size = 128
 
     def __init__(self, subject, dtype, values):
-        self._run = session(str(graph(subject, "onnx", values)))
+        self._run = _kept(str(graph(subject, "onnx", values)))
         self.threads = processors()
 
     def run(self, x):
@@ -30,3 +32,7 @@ def session(path):
     made = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     [name] = [there.name for there in made.get_inputs()]
     return lambda x: made.run(None, {name: x})[0]
+
+
+# Opening a graph takes longer than a few thousand images do. Its path holds the weights' hash: another graph has another.
+_kept = functools.lru_cache(maxsize=8)(session)

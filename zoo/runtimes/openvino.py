@@ -1,5 +1,6 @@
 """Encoders on OpenVINO."""
 
+import functools
 import threading
 
 import numpy as np
@@ -12,11 +13,11 @@ class OpenVINOEngine:
     """See `zoo.runtimes`. As many streams as processors, and a request for every thread that asks."""
 
     name = "openvino"
-    batch_size = 64
+    batch_size = 128
 
     def __init__(self, subject, dtype, values):
         self.threads = processors()
-        self._model = compiled(str(graph(subject, "openvino", values)), dtype, self.threads)
+        self._model = _kept(str(graph(subject, "openvino", values)), dtype, self.threads)
         self._requests = threading.local()
 
     def run(self, x):
@@ -42,3 +43,7 @@ def compiled(path, dtype, streams):
         properties.inference_num_threads(): streams,
     }
     return openvino.Core().compile_model(path, "CPU", options)
+
+
+# As in zoo.runtimes.onnx: opening a graph takes long, and its path holds the weights' hash.
+_kept = functools.lru_cache(maxsize=8)(compiled)
