@@ -22,6 +22,7 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     ema=0.999,
     metrics=("inpainted_mse",),
+    embedded=False,
 )
 
 if __name__ == "__main__":

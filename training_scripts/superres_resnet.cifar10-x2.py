@@ -16,13 +16,14 @@ RECIPE = Recipe(
     ),
     dataset="cifar10",
     transforms=("flip",),
-    epochs=20,
+    epochs=10,
     batch_size=50,
     learning_rate=1e-3,
     warmup_epochs=0.2,
     precision="mixed_bfloat16",
     ema=0.999,
     metrics=("enlarged_psnr",),
+    embedded=False,
 )
 
 if __name__ == "__main__":
