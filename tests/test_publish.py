@@ -65,7 +65,7 @@ def files(folder):
 
 def test_all_is_written_and_nothing_else(published):
     folder, entry = published
-    cards = {f"cards/{NAME}.md", f"cards/{NAME}.png", f"cards/{NAME}.samples.png"}
+    cards = {f"cards/{NAME}.md", f"cards/{NAME}.png", f"cards/{NAME}.samples.png", f"cards/{NAME}.history.csv"}
     assert files(folder) == {"manifest.json", entry["file"], *cards}
     for name in cards:
         assert (folder / name).stat().st_size > 100
@@ -141,7 +141,7 @@ def test_the_same_recipe_gives_the_same_file_and_another_replaces_it(dataset, tm
     assert (again["file"], again["revision"], again["metrics"]) == (first["file"], 1, first["metrics"])
     other = training.train(dataclasses.replace(plain, seed=1), output_dir=out, run_dir=tmp_path / "3")
     assert other["revision"] == 2 and other["file"] != first["file"]
-    cards = {f"cards/{NAME}{end}" for end in (".md", ".png", ".samples.png", ".plane.png")}
+    cards = {f"cards/{NAME}{end}" for end in (".md", ".png", ".samples.png", ".plane.png", ".history.csv")}
     assert files(out) == {"manifest.json", other["file"], *cards}
     assert other["file"] in (out / "cards" / f"{NAME}.md").read_text()
 
@@ -180,7 +180,7 @@ def test_vectors_are_published_without_pictures(tmp_path):
     of = dict(name="ae_mlp.rows", model=model, dataset=str(tmp_path / "rows.npz"), transforms=())
     chosen = recipe(**of, metrics=("mse", "mse_unclipped"))
     entry = training.train(chosen, output_dir=tmp_path / "out", run_dir=tmp_path / "run")
-    assert files(tmp_path / "out") == {"manifest.json", entry["file"], "cards/ae_mlp.rows.md"}
+    assert files(tmp_path / "out") == {"manifest.json", entry["file"], "cards/ae_mlp.rows.md", "cards/ae_mlp.rows.history.csv"}
     assert entry["metrics"]["mse"]["value"] == entry["metrics"]["mse_unclipped"]["value"]
     text = (tmp_path / "out" / "cards" / "ae_mlp.rows.md").read_text()
     assert "(N, 6)" in text and "![" not in text
@@ -204,7 +204,9 @@ def test_restart_begins_anew_and_removes_only_what_a_run_wrote(dataset, tmp_path
 # -- README's table
 
 
-BLOCKS = "".join(f"<!-- {block}: begin -->\n{{0}}\n<!-- {block}: end -->\n" for block in ("weights", "gallery", "variants"))
+BLOCKS = "".join(
+    f"<!-- {block}: begin -->\n{{0}}\n<!-- {block}: end -->\n" for block in ("weights", "gallery", "mended", "variants")
+)
 
 
 def test_the_tables_are_rendered_between_its_markers(published, tmp_path):

@@ -41,6 +41,8 @@ def test_two_devices_train_as_one(found, name):
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_what_sums_up_its_own_loss_shares_it_among_the_devices(found, name):
+    if name not in found["one"]:
+        pytest.skip("on JAX one program computes the loss of the whole batch")
     one, two = found["one"][name]["history"], found["two"][name]["history"]
     assert one["weight_decay"][0] > 0.01 * one["loss"][0]
     for term, values in one.items():

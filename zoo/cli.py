@@ -298,7 +298,7 @@ def _encode(arguments):
     with writer:
         for ids, rows in _watched(stream):
             writer.write(ids, rows)
-    print(f"wrote {writer.count} x {writer.width} features to {arguments.output}, computed by {stream.runtime}")
+    print(f"wrote {writer.count} x {writer.width} features to {arguments.output}")
 
 
 def _score(arguments):
@@ -318,7 +318,7 @@ def _score(arguments):
     with writer:
         for ids, images in _batches(_stream(arguments, source, model.data_shape), model.data_shape):
             writer.write(ids, detector.score(images, arguments.batch_size)[:, None])
-    print(f"wrote {writer.count} scores to {arguments.output}")
+    print(f"wrote {writer.count} x {writer.width} scores to {arguments.output}")
 
 
 def _normal_images(arguments, model):
