@@ -68,7 +68,8 @@ def test_all_is_written_and_nothing_else(published):
     cards = {f"cards/{NAME}.md", f"cards/{NAME}.png", f"cards/{NAME}.samples.png", f"cards/{NAME}.history.csv"}
     assert files(folder) == {"manifest.json", entry["file"], *cards}
     for name in cards:
-        assert (folder / name).stat().st_size > 100
+        assert (folder / name).stat().st_size > 50
+    assert (folder / "cards" / f"{NAME}.history.csv").read_text().startswith("epoch,")
 
 
 def test_the_entry_says_what_the_set_is(published, dataset):
