@@ -16,7 +16,8 @@ def one_of_each():
     first = {}
     for name in sorted(zoo.list_models(), key=lambda name: not name.endswith("_mlp")):
         first.setdefault(name.rpartition("_")[0], name)
-    return sorted({*first.values(), *zoo.list_models("vae_*"), "wta_conv"})
+    vaes = {name for name in zoo.list_models("vae_*") if name.rpartition("_")[0] == "vae"}
+    return sorted({*first.values(), *vaes, "wta_conv"})
 
 
 NAMES = one_of_each()
