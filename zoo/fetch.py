@@ -78,17 +78,9 @@ def locate(name, entry, directory=None):
         tried.append(f"{place} {path}: {reason}")
     cached = cache_dir() / entry["file"]
     addresses = mirrors(directory)
-
-    def check(path):
-        size = os.path.getsize(path)
-        if size < entry["bytes"]:
-            raise Passing(f"only {size:,} of {entry['bytes']:,} bytes came")
-        if reason := fault(path, entry):
-            raise Refused(reason)
-
     for address in addresses:
         try:
-            return fetched(address, entry["file"], entry["bytes"], cached, check)
+            return fetched(address, entry["file"], entry["bytes"], cached, pinned(entry))
         except Refused as reason:
             tried.append(f"mirror {address}: {reason}")
     if not addresses:
@@ -97,6 +89,19 @@ def locate(name, entry, directory=None):
         f"the weights of {name} were not found. Looked in: {'; '.join(tried)}. Set ZOO_MIRRORS to a mirror that has "
         f"{entry['file']}, or put that file into {cached.parent}."
     )
+
+
+def pinned(entry):
+    """The check, for `fetched`, that a file has the `bytes` and the `sha256` of a mapping."""
+
+    def check(path):
+        size = os.path.getsize(path)
+        if size < entry["bytes"]:
+            raise Passing(f"only {size:,} of {entry['bytes']:,} bytes came")
+        if reason := fault(path, entry):
+            raise Refused(reason)
+
+    return check
 
 
 def mirrors(directory=None):

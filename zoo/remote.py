@@ -1,12 +1,11 @@
 """Saved models at an address: the config is asked for each time, the weights once, and checked by the hash that it states."""
 
 import hashlib
-import os
 import re
 import warnings
 
 from zoo.errors import ZooError
-from zoo.fetch import Passing, Refused, cache_dir, fault, fetched
+from zoo.fetch import Refused, cache_dir, fault, fetched, pinned
 from zoo.stored import ARRAYS, CONFIG, Stored, read_config
 
 # More than any config has.
@@ -49,14 +48,7 @@ def _weights(address, saved, folder):
     target = folder / f"{saved['sha256'][:16]}.safetensors"
     if fault(target, saved) is None:
         return target
-
-    def check(path):
-        if os.path.getsize(path) < saved["bytes"]:
-            raise Passing(f"only {os.path.getsize(path):,} of {saved['bytes']:,} bytes came")
-        if reason := fault(path, saved):
-            raise Refused(reason)
-
     try:
-        return fetched(address, ARRAYS, saved["bytes"], target, check)
+        return fetched(address, ARRAYS, saved["bytes"], target, pinned(saved))
     except Refused as reason:
         raise ZooError(f"the weights at {address} could not be fetched: {ARRAYS} {reason}.") from None

@@ -43,8 +43,7 @@ def curve(rows, name):
     for key, points in lines.items():
         text = " ".join(place(x, y) for x, y in points)
         parts.append(f'<polyline class="{key}" points="{text}"/>')
-    ticks = [(min(ys), "bottom"), (max(ys), "top")]
-    for value, _ in ticks:
+    for value in (min(ys), max(ys)):
         down = place(min(xs), value).split(",")[1]
         parts.append(f'<text x="{_LEFT - 4}" y="{down}" text-anchor="end" dominant-baseline="middle">{value:.4g}</text>')
     for value, anchor in ((min(xs), "start"), (max(xs), "end")):

@@ -4,12 +4,9 @@ import dataclasses
 from pathlib import Path
 
 from zoo.arguments import Parser
-from zoo.errors import ZooError
 from zoo.quiet import load_quietly
 from zoo.training.recipe import load_recipe
 from zoo.tuning import space
-
-_STRATEGIES = ("grid", "random", "bayesian")
 
 
 def parser():
@@ -20,7 +17,7 @@ def parser():
         "with a search that was stopped.",
     )
     flags.add_argument("recipe", help="of a weight set")
-    flags.add_argument("--strategy", choices=_STRATEGIES, default="bayesian")
+    flags.add_argument("--strategy", choices=space.STRATEGIES, default="bayesian")
     flags.add_argument("--trials", type=int, default=20, help="at most (20)")
     flags.add_argument(
         "--vary",
@@ -51,8 +48,6 @@ def main(argv):
     given = {name: getattr(arguments, name) for name in ("epochs", "dataset", "seed") if getattr(arguments, name) is not None}
     recipe = dataclasses.replace(recipe, **given)
     axes = [space.parse(text) for text in arguments.vary] if arguments.vary else space.default_axes(recipe)
-    if not 0 < arguments.held_out < 1:
-        raise ZooError(f"got --held-out {arguments.held_out}, expected a share between 0 and 1.")
     folder = Path(arguments.output or Path("tuning") / recipe.name)
     load_quietly()
     from zoo.tuning import report

@@ -49,9 +49,9 @@ def draw(rows, metric, path):
     columns = [_scaled([row[name] for row in rows]) for name in names] + [_scaled([row["score"] for row in rows])]
     axes = canvas.subplots()
     # The worst first, so that the best lie on top.
-    for rank, i in reversed(list(enumerate(range(len(rows))))):
+    for rank in reversed(range(len(rows))):
         shade = 0.85 * rank / max(1, len(rows) - 1)
-        axes.plot([column[0][i] for column in columns], color=str(shade), lw=2.5 if rank == 0 else 1)
+        axes.plot([column[0][rank] for column in columns], color=str(shade), lw=2.5 if rank == 0 else 1)
     for place, (_, ticks) in enumerate(columns):
         axes.axvline(place, color="0.6", lw=0.8)
         for height, text in ticks:

@@ -16,8 +16,6 @@ from zoo.images import picture_shape
 from zoo.training.fit import fit, forget
 from zoo.tuning import space
 
-STRATEGIES = ("grid", "random", "bayesian")
-
 
 def tune(
     recipe, strategy="bayesian", trials=20, axes=None, metric=None, held_out=0.1, folder="tuning", data_dir=None, restart=False
@@ -48,8 +46,10 @@ def tune(
         import keras_tuner
     except ImportError:
         raise ZooError("a search needs the extra 'tune': pip install 'autoencoder-zoo[tune]'") from None
-    if strategy not in STRATEGIES:
-        raise ZooError(f"got strategy={strategy!r}, expected one of {', '.join(STRATEGIES)}.{suggest(str(strategy), STRATEGIES)}")
+    if strategy not in space.STRATEGIES:
+        raise ZooError(
+            f"got strategy={strategy!r}, expected one of {', '.join(space.STRATEGIES)}.{suggest(str(strategy), space.STRATEGIES)}"
+        )
     if trials < 1:
         raise ZooError(f"got trials={trials}, expected at least 1.")
     if not 0 < held_out < 1:
@@ -134,10 +134,9 @@ def _oracle(keras_tuner, strategy, axes, objective, trials, seed):
 
 
 def _row(trial, axes, name):
-    metrics = trial.metrics
-    known = {key: metrics.get_best_value(key) for key in ("seconds",) if metrics.exists(key)}
+    seconds = trial.metrics.get_best_value("seconds") if trial.metrics.exists("seconds") else None
     values = {axis.name: trial.hyperparameters.values[axis.name] for axis in axes}
-    return {"trial": trial.trial_id, **values, "score": trial.score, "seconds": known.get("seconds")}
+    return {"trial": trial.trial_id, **values, "score": trial.score, "seconds": seconds}
 
 
 def _shown(values):

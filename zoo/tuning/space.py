@@ -14,6 +14,7 @@ _PENALTIES = ("beta", "weight", "lambda_", "gamma", "lambda_od", "commitment")
 # Options of the backbones that say how deep they are: lists of widths, or numbers.
 _WIDTHS, _COUNTS = ("hidden", "filters"), ("blocks", "depth")
 DEPTH = "network_depth"
+STRATEGIES = ("grid", "random", "bayesian")
 
 
 @dataclass(frozen=True)
