@@ -16,7 +16,7 @@ REFERENCE = {
     "The model": ("zoo.autoencoder",),
     "Features": ("zoo.features", "zoo.runtimes", "zoo.exporting"),
     "Losses": ("zoo.losses",),
-    "Data": ("zoo.data.sources", "zoo.data.writers", "zoo.data.sprites", "zoo.data.pipeline"),
+    "Data": ("zoo.data.sources", "zoo.data.parquet", "zoo.data.writers", "zoo.data.sprites", "zoo.data.pipeline"),
     "Training": ("zoo.training.recipe", "zoo.training.fit", "zoo.tuning.search", "zoo.tuning.space"),
     "Fine-tuning": ("zoo.finetuning.finetune", "zoo.finetuning.adapt"),
     "Measuring": ("zoo.evaluation.measure", "zoo.evaluation.probes", "zoo.evaluation.likelihood", "zoo.evaluation.frechet"),

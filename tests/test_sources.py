@@ -299,7 +299,8 @@ def test_labels_must_be_one_an_image(tmp_path):
 def test_sources_that_are_none(tmp_path):
     assert "there is no file" in refused(tmp_path / "absent.npy")
     (tmp_path / "notes.txt").touch()
-    assert "notes.txt, expected a .npy or .npz file, a folder of images, or a TFDS name" in refused(tmp_path / "notes.txt")
+    wanted = "expected a .npy, .npz or .parquet file, a folder of images, or a TFDS name"
+    assert f"notes.txt, {wanted}" in refused(tmp_path / "notes.txt")
 
 
 # -- TFDS

@@ -166,7 +166,7 @@ def whole_number(least):
 
 def _takes_images(sub, batch_size=256):
     sub.add_argument("name", help="of a weight set, or the folder of a saved model")
-    sub.add_argument("source", nargs="?", help="a folder of images, a .npy or .npz file, or a TFDS name")
+    sub.add_argument("source", nargs="?", help="a folder of images, a .npy, .npz or .parquet file, or a TFDS name")
     sub.add_argument("--input", help="the same")
     sub.add_argument("--split", default="test", help="of a data set (test)")
     sub.add_argument("--data-dir", help="where TFDS data lies or goes")
@@ -220,7 +220,7 @@ def _source(arguments):
 
     source = arguments.source or arguments.input
     if not source or (arguments.source and arguments.input):
-        raise ZooError("give the images once: a folder, a .npy or .npz file, or a TFDS name.")
+        raise ZooError("give the images once: a folder, a .npy, .npz or .parquet file, or a TFDS name.")
     kind_of(source)
     return source
 

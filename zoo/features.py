@@ -19,7 +19,7 @@ def extract_features(
     Args:
         name_or_model: the name of a weight set, the folder of a saved model, or a model.
         source: an array (N, *input_shape), uint8 0..255 or floats 0..1; an iterable of such arrays, for example a batched
-            `tf.data.Dataset`; or what `zoo encode` takes: a folder of pictures, a .npy or .npz file, a TFDS name.
+            `tf.data.Dataset`; or what `zoo encode` takes: a folder of pictures, a .npy, .npz or .parquet file, a TFDS name.
         runtime: "openvino", "onnxruntime", "tensorflow", "jax", "torch", or "auto", the fastest that is installed: see
             `zoo.runtimes`. Graphs are exported once, checked, and kept in the cache.
         batch_size: images at a time, or "auto".

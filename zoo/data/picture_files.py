@@ -15,16 +15,20 @@ class Unreadable(Exception):
     """No picture; the text says why."""
 
 
-def decode(path):
-    """The pixels of a file, uint8 (H, W, 1) or (H, W, 3): without transparency, the high byte of 16 bits, the first frame.
+def read(path):
+    """The bytes of a file; `Unreadable` where it cannot be opened."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unreadable(error.strerror or "it cannot be opened") from None
+
+
+def decode(data):
+    """The pixels of a file's bytes, uint8 (H, W, 1) or (H, W, 3): no transparency, the high byte of 16 bits, the first frame.
 
     Raises:
         Unreadable: when there is none to decode.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise Unreadable(error.strerror or "it cannot be opened") from None
     kind = next((kind for kind, start in SIGNATURES.items() if data.startswith(start)), None)
     if kind is None:
         raise Unreadable(f"it is no {', '.join(SIGNATURES)} file" if data else "the file is empty")

@@ -1,7 +1,9 @@
-"""Images from where people have them: a TFDS name, a .npy or .npz file, a folder of pictures; and `zoo.data.sprites`."""
+"""Images from where people have them: a TFDS name, a .npy, .npz or .parquet file, a folder of pictures or of .parquet files;
+and `zoo.data.sprites`."""
 
 import contextlib
-import itertools
+import copy
+import functools
 import os
 import re
 import sys
@@ -15,7 +17,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from zoo.data import sprites
-from zoo.data.picture_files import Unreadable, decode, resized, with_channels
+from zoo.data.parquet import open_parquet, parquet_files
+from zoo.data.picture_files import read
+from zoo.data.picture_stream import PictureStream
 from zoo.errors import ZooError, suggest
 from zoo.quiet import load_tensorflow_quietly
 
@@ -43,10 +47,10 @@ def load(source, split="train", data_dir=None, image_shape=None, resize=False, s
 
     Args:
         source: a TFDS name ("mnist"), a `.npy` file of images, a `.npz` file (`images` or `x`, and perhaps `labels` or `y`; or
-            `x_train`, `y_train`, `x_test`, `y_test`), a folder of pictures, whose sub-folders, if any, are the classes, or
-            "sprites", which is rendered on the spot, see `zoo.data.sprites`: its labels are the shapes, its ids places in the
-            order of all its images.
-        split: "train" or "test", or a TFDS slice such as "train[:90%]"; a folder and a single array have but one.
+            `x_train`, `y_train`, `x_test`, `y_test`), a folder of pictures, whose sub-folders, if any, are the classes, a
+            `.parquet` file or a folder of them, see `zoo.data.parquet`, or "sprites", which is rendered on the spot, see
+            `zoo.data.sprites`: its labels are the shapes, its ids places in the order of all its images.
+        split: "train" or "test", or a TFDS slice such as "train[:90%]"; folders, Parquet and a single array have but one.
         data_dir: where TFDS data lies or goes; by default TFDS_DATA_DIR, then TFDS's own.
         image_shape: (height, width, channels) that pictures must have; None takes that of the first.
         resize: bring pictures of other sizes to `image_shape` instead of refusing them.
@@ -62,6 +66,8 @@ def load(source, split="train", data_dir=None, image_shape=None, resize=False, s
         return _load_tfds(source, split, data_dir)
     if kind == "folder":
         return _load_folder(Path(source), image_shape, resize, skip_unreadable)
+    if kind == "parquet":
+        return _load_parquet(Path(source), image_shape, resize, skip_unreadable)
     return _load_array(Path(source), split)
 
 
@@ -75,18 +81,20 @@ def _checked(images, source):
 
 
 def kind_of(source):
-    """ "tfds", "array", "folder" or "sprites"; `ZooError` for what is none."""
+    """ "tfds", "array", "folder", "parquet" or "sprites"; `ZooError` for what is none."""
     path = Path(source)
     if path.is_dir():
-        return "folder"
+        # Features that were written beside the pictures do not make it another folder.
+        return "parquet" if parquet_files(path) and next(_pictures(path), None) is None else "folder"
     if str(source) == sprites.NAME:
         return "sprites"
-    if path.suffix in (".npy", ".npz"):
+    if path.suffix in (".npy", ".npz", ".parquet"):
         if not path.is_file():
             raise ZooError(f"there is no file {path}.")
-        return "array"
+        return "parquet" if path.suffix == ".parquet" else "array"
     if path.is_file():
-        raise ZooError(f"got the file {path}, expected a .npy or .npz file, a folder of images, or a TFDS name such as 'mnist'.")
+        wanted = "a .npy, .npz or .parquet file, a folder of images, or a TFDS name such as 'mnist'"
+        raise ZooError(f"got the file {path}, expected {wanted}.")
     if os.sep in str(source) and (path.is_absolute() or str(source).endswith(os.sep) or str(source).startswith(".")):
         raise ZooError(f"there is no folder {path}.")
     return "tfds"
@@ -252,26 +260,40 @@ def _broken(error):
     return "it is damaged or cut short; copy or save it again"
 
 
-def _files(folder):
+def _pictures(folder):
     found = (p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
     # Hidden files are not the user's pictures: macOS leaves "._a.png" beside a.png.
-    files = sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    return (p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+
+
+def _files(folder):
+    files = sorted(_pictures(folder))
     if not files:
         raise ZooError(f"the folder {folder} holds no images, expected files ending in {', '.join(_SUFFIXES)}.")
     return files
 
 
-def _load_folder(folder, image_shape, resize, skip):
-    stream = FolderStream(folder, 256, image_shape, resize, skip)
+def _gathered(stream, source):
+    """The ids and images of a whole stream."""
     batches = list(stream)
     if not batches:
-        raise ZooError(f"none of the {len(stream)} images of {folder} can be read; the first is {stream.skipped[0]}.")
-    ids = [i for b in batches for i in b[0]]
+        raise ZooError(f"none of the {len(stream)} images of {source} can be read; the first is {stream.skipped[0]}.")
+    return [i for b in batches for i in b[0]], np.concatenate([b[1] for b in batches])
+
+
+def _load_folder(folder, image_shape, resize, skip):
+    stream = FolderStream(folder, 256, image_shape, resize, skip)
+    ids, images = _gathered(stream, folder)
     parents = [str(Path(i).parent) for i in ids]
     names = sorted(set(parents))
     labels = np.array([names.index(p) for p in parents]) if names != ["."] else None
-    images = np.concatenate([b[1] for b in batches])
     return Data(images, labels, ids, folder.resolve().name, "", names if labels is not None else None, stream.skipped)
+
+
+def _load_parquet(path, image_shape, resize, skip):
+    stream = open_parquet(path, 256, image_shape, resize, skip)
+    ids, images = _gathered(stream, path)
+    return Data(_checked(images, path), None, ids, path.resolve().stem, "", skipped=list(stream.skipped))
 
 
 def stream(source, batch_size, image_shape, split="test", data_dir=None, resize=False, skip_unreadable=False):
@@ -284,6 +306,8 @@ def stream(source, batch_size, image_shape, split="test", data_dir=None, resize=
         return SpritesStream(split, batch_size)
     if kind == "folder":
         return FolderStream(Path(source), batch_size, image_shape, resize, skip_unreadable)
+    if kind == "parquet":
+        return open_parquet(Path(source), batch_size, image_shape, resize, skip_unreadable)
     if kind == "array":
         return ArrayStream(_arrays(Path(source), split, mmap=True)[0], batch_size)
     return TFDSStream(_prepared(source, data_dir), split, batch_size)
@@ -294,16 +318,20 @@ class ArrayStream:
 
     skipped = ()
 
-    def __init__(self, images, batch_size):
-        self.images, self.batch_size = images, batch_size
+    def __init__(self, images, batch_size, first=0):
+        self.images, self.batch_size, self.first = images, batch_size, first
 
     def __len__(self):
         return len(self.images)
 
+    def part(self, start, stop):
+        """The stream of the images from number `start` to before `stop`."""
+        return ArrayStream(self.images[start:stop], self.batch_size, self.first + start)
+
     def __iter__(self) -> Iterator:
         for start in range(0, len(self.images), self.batch_size):
             batch = np.asarray(self.images[start : start + self.batch_size])
-            yield [str(start + i) for i in range(len(batch))], batch
+            yield [str(self.first + start + i) for i in range(len(batch))], batch
 
 
 class SpritesStream:
@@ -342,68 +370,22 @@ class TFDSStream:
             start += len(batch)
 
 
-class FolderStream:
+class FolderStream(PictureStream):
     """Batches of the pictures under a folder, decoded in parallel, sorted by path. Ids are paths relative to the folder."""
 
     def __init__(self, folder, batch_size, image_shape, resize, skip_unreadable):
-        self.folder, self.batch_size = folder, batch_size
-        self.resize, self.skip_unreadable = resize, skip_unreadable
-        self.files = _files(folder)
-        self.skipped = []
-        self.asked = image_shape is not None
-        self.shape = tuple(image_shape) if self.asked else None
-        if resize and self.shape is None:
-            raise ZooError("got resize without an image_shape to resize to.")
-        if self.shape is not None and (len(self.shape) != 3 or self.shape[-1] not in (1, 3)):
-            raise ZooError(f"pictures have 1 or 3 channels, expected inputs of shape {self.shape}; give an array instead.")
+        super().__init__(batch_size, image_shape, resize, skip_unreadable)
+        self.folder, self.files = folder, _files(folder)
 
     def __len__(self):
         return len(self.files)
 
-    def __iter__(self) -> Iterator:
-        self.skipped = []
-        decoded = self._decoded()
-        while group := list(itertools.islice(decoded, self.batch_size)):
-            yield [i for i, _ in group], np.stack([image for _, image in group])
+    def part(self, start, stop):
+        """The stream of the pictures from number `start` to before `stop`."""
+        part = copy.copy(self)
+        part.files = self.files[start:stop]
+        return part
 
-    def _decoded(self):
-        import concurrent.futures
-        from collections import deque
-
-        # Pillow's decoders let go of the interpreter's lock, so that threads run them side by side.
-        threads = max(2, os.cpu_count() or 2)
-        pool = concurrent.futures.ThreadPoolExecutor(threads)
-        try:
-            waiting, rest = deque(), iter(self.files)
-            while True:
-                # The first readable picture may settle the shape of all; few are under way, as one may be a large photograph.
-                for path in itertools.islice(rest, 4 * threads - len(waiting) if self.shape else 1 - len(waiting)):
-                    waiting.append((path, pool.submit(self._read, path)))
-                if not waiting:
-                    return
-                path, future = waiting.popleft()
-                try:
-                    image = future.result()
-                except Unreadable as reason:
-                    if not self.skip_unreadable:
-                        raise ZooError(f"{path} is no readable image: {reason}; mend it, or give --skip-unreadable.") from None
-                    self.skipped.append(path.relative_to(self.folder).as_posix())
-                    continue
-                self.shape = self.shape or image.shape
-                yield path.relative_to(self.folder).as_posix(), image
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-    def _read(self, path):
-        """The picture (H, W, C), uint8, of the stream's shape once that is known."""
-        image = decode(path)
-        if self.shape is None:
-            return image
-        if self.asked:
-            image = with_channels(image, self.shape[-1])
-        if image.shape == self.shape:
-            return image
-        if not self.resize:
-            do = "give --resize to bring all to that size" if self.asked else "bring all to the shape of the first"
-            raise ZooError(f"{path} has shape {image.shape}, expected {self.shape}; {do}.")
-        return resized(image, self.shape[:2])
+    def _encoded(self):
+        for path in self.files:
+            yield path.relative_to(self.folder).as_posix(), path, functools.partial(read, path)

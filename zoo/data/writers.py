@@ -192,7 +192,7 @@ class ImageFolder:
         path: of the folder, made where there is none.
 
     Raises:
-        ZooError: when the folder that it would be in is missing, or a file is in its place.
+        ZooError: when the folder that it would be in is missing, a file is in its place, or an id leads out of it.
     """
 
     def __init__(self, path):
@@ -240,6 +240,8 @@ class ImageFolder:
             name = f"{self.count:05d}" if ids is None else ids[i]
             # Another suffix stays: a.jpg and a.bmp are two images.
             name = name if name.lower().endswith(".png") else f"{name}.png"
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise ZooError(f"got the id {name!r} for a file of {self.path}, expected a relative path inside it.")
             path = self.temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(encode_png(image))

@@ -1,0 +1,202 @@
+"""Images and vectors from Parquet: one file, or a folder of them in sorted order, read by row groups in flat memory."""
+
+import copy
+import itertools
+from collections.abc import Iterator
+
+from zoo.data.picture_files import Unreadable
+from zoo.data.picture_stream import PictureStream
+from zoo.errors import ZooError
+
+KEYS = ("key", "path", "id", "__index__")
+
+
+def parquet_files(folder):
+    """The .parquet files that lie in a folder, sorted, without hidden ones."""
+    return sorted(p for p in folder.glob("*.parquet") if p.is_file() and not p.name.startswith("."))
+
+
+def open_parquet(path, batch_size, image_shape=None, resize=False, skip_unreadable=False):
+    """The stream of a file or folder: pictures where a column holds encoded ones, else vectors; see `zoo.data.sources.stream`.
+
+    Pictures are binary, or Hugging Face's struct of `bytes` and `path`, in a column called `image` or the only one of the
+    kind. Vectors are the only column of lists of numbers. Ids come from a column `key`, `path`, `id` or `__index__` of texts
+    or whole numbers, the first of these that is there; else they are the numbers of the rows.
+
+    Raises:
+        ZooError: when there is no such column, or more than one, a file cannot be read, or pyarrow is missing.
+    """
+    table = _Table(path)
+    if table.encoded:
+        return ParquetPictures(table, batch_size, image_shape, resize, skip_unreadable)
+    return ParquetVectors(table, batch_size)
+
+
+class ParquetPictures(PictureStream):
+    """Batches of encoded pictures in a column, decoded in parallel."""
+
+    def __init__(self, table, batch_size, image_shape, resize, skip_unreadable):
+        super().__init__(batch_size, image_shape, resize, skip_unreadable)
+        self.table = table
+
+    def __len__(self):
+        return len(self.table)
+
+    def part(self, start, stop):
+        """The stream of the rows from `start` to before `stop`."""
+        part = copy.copy(self)
+        part.table = self.table.part(start, stop)
+        return part
+
+    def _encoded(self):
+        # Few at a time: a row may be a photograph of megabytes.
+        for names, ids, column in self.table.chunks(16):
+            for name, i, value in zip(names, ids, column.to_pylist()):
+                yield i, name, lambda value=value: _bytes(value)
+
+
+def _bytes(value):
+    data = value.get("bytes") if isinstance(value, dict) else value
+    if data is None:
+        raise Unreadable("the row holds no bytes")
+    return data
+
+
+class ParquetVectors:
+    """Batches (ids, vectors (N, D)) of a column of lists."""
+
+    skipped = ()
+
+    def __init__(self, table, batch_size):
+        self.table, self.batch_size = table, batch_size
+
+    def __len__(self):
+        return len(self.table)
+
+    def part(self, start, stop):
+        """The stream of the rows from `start` to before `stop`."""
+        return ParquetVectors(self.table.part(start, stop), self.batch_size)
+
+    def __iter__(self) -> Iterator:
+        for names, ids, column in self.table.chunks(self.batch_size):
+            lengths = [-1 if row is None else row for row in self.table.arrow.compute.list_value_length(column).to_pylist()]
+            odd = next((k for k, length in enumerate(lengths) if length < 0 or length != lengths[0]), None)
+            if odd is not None:
+                came = "no vector" if lengths[odd] < 0 else f"a vector of {lengths[odd]} numbers"
+                raise ZooError(f"{names[odd]} holds {came}, expected as many numbers as in the other rows.")
+            yield ids, column.flatten().to_numpy(zero_copy_only=False).reshape(len(ids), -1)
+
+
+class _Table:
+    """The rows from `start` to before `stop` of files that have the same columns.
+
+    `encoded` says whether `column` holds pictures; `borders` has for each file the places where its row groups begin, counted
+    over all files, and the place after its last row.
+    """
+
+    def __init__(self, path):
+        try:
+            import pyarrow
+            import pyarrow.compute
+            import pyarrow.parquet
+        except ImportError:
+            raise ZooError("reading .parquet needs the extra 'parquet': pip install 'autoencoder-zoo[parquet]'") from None
+        self.arrow = pyarrow
+        self.files = parquet_files(path) if path.is_dir() else [path]
+        self.borders, place, found = [], 0, None
+        for file in self.files:
+            with self._open(file) as opened:
+                columns = self._columns(opened.schema_arrow, file)
+                if columns != (found or columns):
+                    raise ZooError(f"{file} has other columns than {self.files[0]}, expected files of the same kind.")
+                found = columns
+                rows = [opened.metadata.row_group(group).num_rows for group in range(opened.num_row_groups)]
+            self.borders.append(list(itertools.accumulate(rows, initial=place)))
+            place = self.borders[-1][-1]
+        self.column, self.encoded, self.key = found
+        self.start, self.stop = 0, place
+        if not place:
+            raise ZooError(f"{path} holds no rows, expected images or vectors.")
+
+    def __len__(self):
+        return self.stop - self.start
+
+    def part(self, start, stop):
+        part = copy.copy(self)
+        part.start, part.stop = self.start + start, min(self.start + stop, self.stop)
+        return part
+
+    def chunks(self, size):
+        """What errors call rows, their ids, and their images as an array of Arrow's, at most `size` at a time."""
+        columns = [self.column, *([self.key] if self.key else [])]
+        for file, borders in zip(self.files, self.borders):
+            groups = [g for g in range(len(borders) - 1) if borders[g] < self.stop and borders[g + 1] > self.start]
+            if not groups:
+                continue
+            begin, place = borders[0], borders[groups[0]]
+            with self._open(file) as opened:
+                batches = opened.iter_batches(size, groups, columns)
+                while (batch := self._next(batches, file)) is not None:
+                    low, high = max(self.start - place, 0), min(self.stop - place, len(batch))
+                    if low < high:
+                        part, places = batch.slice(low, high - low), range(place + low, place + high)
+                        ids = self._ids(part, places)
+                        yield [f"{file}, row {p - begin}," for p in places], ids, part.column(self.column)
+                    place += len(batch)
+                    if place >= self.stop:
+                        break
+
+    def _ids(self, batch, places):
+        keys = batch.column(self.key).to_pylist() if self.key else places
+        return [str(place if key is None else key) for key, place in zip(keys, places)]
+
+    def _open(self, file):
+        try:
+            # A small buffer and nothing read ahead: else whole row groups, all of them, come into memory.
+            return self.arrow.parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
+        except (self.arrow.ArrowException, OSError) as error:
+            raise _unreadable(file, error) from None
+
+    def _next(self, batches, file):
+        try:
+            return next(batches, None)
+        except (self.arrow.ArrowException, OSError) as error:
+            raise _unreadable(file, error) from None
+
+    def _columns(self, schema, file):
+        """The column that holds images, whether they are pictures, and the column of keys, or None."""
+        types = self.arrow.types
+
+        def numbers(kind):
+            listed = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+            return listed and (types.is_floating(kind.value_type) or types.is_integer(kind.value_type))
+
+        def binary(kind):
+            if types.is_struct(kind):
+                return any(field.name == "bytes" and binary(field.type) for field in kind)
+            return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
+
+        def named(kind):
+            return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or types.is_integer(kind)
+
+        kinds = {field.name: field.type for field in schema}
+        key = next((name for name in KEYS if name in kinds and named(kinds[name])), None)
+        for test, encoded in ((binary, True), (numbers, False)):
+            found = [name for name, kind in kinds.items() if test(kind)]
+            if encoded and "image" in found:
+                found = ["image"]
+            if len(found) == 1:
+                return found[0], encoded, key
+            if found:
+                wanted = "one, or one called 'image'" if encoded else "one"
+                raise ZooError(f"{file} has several columns of images or vectors, {', '.join(found)}, expected {wanted}.")
+        raise ZooError(
+            f"{file} has the columns {', '.join(kinds) or 'none'}, expected encoded pictures (binary, or a struct with 'bytes') "
+            "or lists of numbers."
+        )
+
+
+def _unreadable(file, error):
+    if isinstance(error, OSError) and error.strerror:
+        return ZooError(f"{file} cannot be read: {error.strerror}.")
+    return ZooError(f"{file} cannot be read: it is no Parquet file, damaged or cut short; write it again.")
