@@ -22,9 +22,11 @@ from zoo.layers import (
     finite_scalar,
     flow_posterior,
     gaussian,
+    gaussian_map,
     gumbel,
     holes,
     k_sparse,
+    learned_codebook,
     mmd,
     sparsity,
     total_correlation,
@@ -101,6 +103,9 @@ _exact_contraction = functools.partial(tiny, "contractive_mlp", penalty="exact",
 IDEAS = {
     "ae": lambda m: type(m.bottleneck) is code.DenseCode and m.corruption is None and m.bottleneck.loss_names == (),
     "annealed_vae": lambda m: type(m.bottleneck) is capacity.CapacityCode and m.bottleneck.c_max == 25.0,
+    "autoencoder_kl": lambda m: (
+        type(m.bottleneck) is gaussian_map.GaussianMap and (m.bottleneck.beta, m.bottleneck.scaling) == (1e-6, 0.18215)
+    ),
     "beta_tc_vae": lambda m: type(m.bottleneck) is total_correlation.TotalCorrelationCode and m.bottleneck.beta == 6.0,
     "beta_vae": lambda m: type(m.bottleneck) is gaussian.GaussianCode and m.bottleneck.beta == 4.0,
     "contractive": lambda m: (
@@ -140,6 +145,7 @@ IDEAS = {
         type(m.bottleneck) is flow_posterior.FlowCode
         and [type(f).__name__ for f in m.bottleneck.flow.flows] == ["Planar", "Radial"]
     ),
+    "vq_gan": lambda m: type(m.bottleneck) is learned_codebook.LearnedCodebook and m.bottleneck.code_count == 8,
     "vq_vae": lambda m: type(m.bottleneck) is vector_quantizer.VectorQuantizer,
     "wae_mmd": lambda m: type(m.bottleneck) is mmd.WassersteinCode,
     "wta": lambda m: (

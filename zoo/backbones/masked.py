@@ -1,6 +1,7 @@
 """A vision transformer that sees some patches and finds the others, in the scale that each patch has of its own."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo.backbones.backbone import Around
@@ -15,9 +16,25 @@ class MaskedEncoder(Around):
 
     Args:
         net: a `ViTEncoder`.
+        mean, deviation: numbers a channel, by which `net` has images standardized; None leaves them.
     """
 
+    def __init__(self, net, mean=None, deviation=None, **kwargs):
+        super().__init__(net, **kwargs)
+        self.mean, self.deviation = mean, deviation
+
+    def image(self, x):
+        if self.mean is None:
+            return x
+        mean, deviation = (ops.cast(np.asarray(numbers), x.dtype) for numbers in (self.mean, self.deviation))
+        return (x - mean) / deviation
+
+    def patches(self, x):
+        """Patches (N, P, numbers) of images or series as `net` reads them."""
+        return patchify(self.image(x), self.net.patch_size)
+
     def call(self, x):
+        x = self.image(x)
         scale = ops.cast(ops.concatenate(scales(patchify(x, self.net.patch_size)), axis=-1), self.compute_dtype)
         return ops.concatenate([self.net(x), ops.pad(scale, ((0, 0), (1, 0), (0, 0)))], axis=-1)
 
@@ -31,11 +48,13 @@ class MaskedDecoder(keras.layers.Layer):
 
     Args:
         net: a `ViTDecoder`.
+        mean, deviation: as of the encoder.
     """
 
-    def __init__(self, net, **kwargs):
+    def __init__(self, net, mean=None, deviation=None, **kwargs):
         super().__init__(**kwargs)
         self.net = net
+        self.mean, self.deviation = mean, deviation
 
     def build(self, input_shape):
         self.net.build((*input_shape[:-1], input_shape[-1] - 2))
@@ -49,7 +68,15 @@ class MaskedDecoder(keras.layers.Layer):
 
     def scaled(self, found, mean, deviation):
         """The outputs (N, *shape) of patches in their own scale, (N, P, numbers)."""
-        return unpatchify(found * deviation + mean, self.net.shape, self.net.patch_size)
+        return self.image(found * deviation + mean)
+
+    def image(self, patches):
+        """Images or series (N, *shape) of the patches that the encoder reads of them."""
+        x = unpatchify(patches, self.net.shape, self.net.patch_size)
+        if self.mean is None:
+            return x
+        mean, deviation = (ops.cast(np.asarray(numbers), x.dtype) for numbers in (self.mean, self.deviation))
+        return x * deviation + mean
 
     def found(self, tokens, chosen):
         """What is found of all patches, (N, P, numbers), from the tokens (N, 1 + seen, width) of those that `chosen` shows."""

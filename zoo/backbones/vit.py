@@ -9,8 +9,6 @@ from zoo.errors import ZooError
 from zoo.layers.tokens import grid_of, patchify, positions, unpatchify
 from zoo.layers.transformer import TransformerBlock
 
-_EPSILON = 1e-6
-
 
 def vit(
     input_shape,
@@ -25,6 +23,8 @@ def vit(
     dropout=0.0,
     drop_path=0.0,
     weight_decay=0.0,
+    epsilon=1e-6,
+    trained_grid=None,
 ):
     """A vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929) and a lighter one to decode (He et al. 2022).
 
@@ -42,6 +42,9 @@ def vit(
         drop_path: share of the inputs that the last block's branches are left out for in training, rising to it from 0 at the
             first (Huang et al. 2016).
         weight_decay: L2 penalty on the kernels, added to the loss.
+        epsilon: added to the variance in the normalizations.
+        trained_grid: patches along every axis of the images that the weights were trained on, if of another size than these:
+            the positions are interpolated from there. None makes those of these images.
     """
     shape = tuple(input_shape)
     if any(side % patch_size for side in shape[:-1]):
@@ -52,14 +55,15 @@ def vit(
         if numbers % count or numbers % 4:
             raise ZooError(f"got {name}={numbers} for {count} heads, expected a multiple of 4 and of the heads.")
     decay = regularizer(weight_decay)
-    common = dict(mlp_ratio=mlp_ratio, dropout=dropout, decay=decay)
+    common = dict(mlp_ratio=mlp_ratio, dropout=dropout, decay=decay, epsilon=epsilon)
+    ends = dict(decay=decay, epsilon=epsilon, trained_grid=trained_grid)
     grid = grid_of(shape, patch_size)
 
     def blocks(count, width, heads, rate):
         rates = np.linspace(0, rate, count) if count > 1 else [rate] * count
         return [TransformerBlock(width, heads, drop_path=float(r), **common) for r in rates]
 
-    encoder = ViTEncoder(patch_size, width, blocks(depth, width, heads, drop_path), decay)
+    encoder = ViTEncoder(patch_size, width, blocks(depth, width, heads, drop_path), **ends)
 
     def decoder(code_shape, outputs):
         net = ViTDecoder(
@@ -67,7 +71,7 @@ def vit(
             patch_size,
             decoder_width,
             blocks(decoder_depth, decoder_width, decoder_heads, 0.0),
-            decay,
+            **ends,
         )
         if len(code_shape) == 2:
             return net
@@ -86,14 +90,15 @@ class ViTEncoder(layers.Layer):
         width: numbers a token.
         blocks: `TransformerBlock`s.
         decay: regularizer of the embedding's kernel, or None.
+        epsilon, trained_grid: see `vit`.
     """
 
-    def __init__(self, patch_size, width, blocks, decay=None, **kwargs):
+    def __init__(self, patch_size, width, blocks, decay=None, epsilon=1e-6, trained_grid=None, **kwargs):
         super().__init__(**kwargs)
-        self.patch_size, self.width = patch_size, width
+        self.patch_size, self.width, self.trained_grid = patch_size, width, trained_grid
         self.embed = layers.Dense(width, kernel_regularizer=decay)
         self.blocks = list(blocks)
-        self.norm = layers.LayerNormalization(epsilon=_EPSILON)
+        self.norm = layers.LayerNormalization(epsilon=epsilon)
 
     @property
     def stage_names(self):
@@ -102,7 +107,7 @@ class ViTEncoder(layers.Layer):
 
     def build(self, input_shape):
         grid = grid_of(input_shape[1:], self.patch_size)
-        self.positions = positions(grid, self.width)
+        self.positions = positions(grid, self.width, self.trained_grid)
         self.first = self.add_weight(name="first", shape=(1, 1, self.width), initializer=_small())
         self.embed.build((None, len(self.positions), self.patch_size ** len(grid) * input_shape[-1]))
         shape = (None, None, self.width)
@@ -150,16 +155,17 @@ class ViTDecoder(layers.Layer):
         width: numbers a token inside.
         blocks: `TransformerBlock`s.
         decay: regularizer of the kernels at either end, or None.
+        epsilon, trained_grid: see `vit`.
     """
 
-    def __init__(self, shape, patch_size, width, blocks, decay=None, **kwargs):
+    def __init__(self, shape, patch_size, width, blocks, decay=None, epsilon=1e-6, trained_grid=None, **kwargs):
         super().__init__(**kwargs)
         self.shape, self.patch_size, self.width = tuple(shape), patch_size, width
         self.embed = layers.Dense(width, kernel_regularizer=decay)
         self.blocks = list(blocks)
-        self.norm = layers.LayerNormalization(epsilon=_EPSILON)
+        self.norm = layers.LayerNormalization(epsilon=epsilon)
         grid = grid_of(shape, patch_size)
-        self.positions = np.pad(positions(grid, width), ((1, 0), (0, 0)))
+        self.positions = np.pad(positions(grid, width, trained_grid), ((1, 0), (0, 0)))
         self.out = layers.Dense(patch_size ** len(grid) * shape[-1], kernel_regularizer=decay)
 
     def build(self, input_shape):

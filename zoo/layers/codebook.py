@@ -44,7 +44,7 @@ class Codebook(keras.layers.Layer):
 
     def nearest(self, x):
         """Index (M,) of the code nearest to each of the vectors (M, size)."""
-        return _nearest(x, ops.convert_to_tensor(self.embeddings))
+        return nearest(x, ops.convert_to_tensor(self.embeddings))
 
     def embed(self, indices):
         """Codes (..., size) of integers (...)."""
@@ -80,7 +80,8 @@ class Codebook(keras.layers.Layer):
         return ops.take(x, ops.minimum(rows, count - 1), axis=0)
 
 
-def _nearest(x, embeddings):
+def nearest(x, embeddings):
+    """Index (M,) of the row of `embeddings` (K, D) nearest to each of the vectors (M, D)."""
     # ||x||² is the same for all codes: what is left is one matrix product, and no (M, codes, size).
     distances = ops.sum(ops.square(embeddings), axis=-1) - 2 * ops.matmul(x, ops.transpose(embeddings))
     return ops.argmin(distances, axis=-1)
@@ -97,7 +98,7 @@ def _k_means(x, centres):
 
     def step(_, state):
         centres, _ = state
-        found, sums = _tally(x, _nearest(x, centres), centres.shape[0])
+        found, sums = _tally(x, nearest(x, centres), centres.shape[0])
         moved = sums / ops.maximum(found, 1.0)[:, None]
         return ops.where(found[:, None] > 0, moved, centres), found
 

@@ -28,15 +28,38 @@ def unpatchify(patches, shape, patch_size):
     return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, *shape[:2], channels))
 
 
-def positions(grid, width):
+def positions(grid, width, trained=None):
     """Sines and cosines of every place of a grid, (places, width), float32 (Vaswani et al. 2017, arXiv:1706.03762).
 
-    The width is shared evenly between the axes, as in He et al. 2022, arXiv:2111.06377.
+    The width is shared evenly between the axes, the last axis first, as in the code of He et al. 2022, arXiv:2111.06377.
+
+    Args:
+        grid: places along every axis.
+        width: numbers a place.
+        trained: the grid that a model was trained on, if another: its numbers are then interpolated by cubic convolution.
     """
+    if trained is not None and tuple(trained) != tuple(grid):
+        numbers = positions(trained, width).reshape(*trained, width)
+        for axis, count in enumerate(grid):
+            numbers = np.moveaxis(np.tensordot(_cubic(numbers.shape[axis], count), numbers, (1, axis)), 0, axis)
+        return numbers.reshape(-1, width).astype(np.float32)
     share = width // len(grid)
     rates = 1 / 10000 ** (np.arange(share // 2) / (share / 2))
     parts = []
-    for axis in np.meshgrid(*map(np.arange, grid), indexing="ij"):
+    for axis in np.meshgrid(*map(np.arange, grid), indexing="ij")[::-1]:
         angles = axis.reshape(-1, 1) * rates
         parts += [np.sin(angles), np.cos(angles)]
     return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _cubic(old, new, a=-0.75):
+    """The matrix (new, old) that interpolates `old` values to `new` (Keys 1981), `a` as in PyTorch; edges go on as they end."""
+    centres = (np.arange(new) + 0.5) * old / new - 0.5
+    first = np.floor(centres).astype(int)
+    matrix = np.zeros((new, old))
+    for tap in range(-1, 3):
+        d = np.abs(centres - (first + tap))
+        near = (a + 2) * d**3 - (a + 3) * d**2 + 1
+        far = a * (d**3 - 5 * d**2 + 8 * d - 4)
+        np.add.at(matrix, (np.arange(new), np.clip(first + tap, 0, old - 1)), np.where(d <= 1, near, far))
+    return matrix

@@ -3,8 +3,6 @@
 import keras
 from keras import layers, ops
 
-_EPSILON = 1e-6
-
 
 class Attention(layers.Layer):
     """(N, T, width) -> the same: every token a mixture of all, by `heads` heads.
@@ -61,13 +59,14 @@ class TransformerBlock(layers.Layer):
         dropout: share of what each branch gives that is dropped in training.
         drop_path: share of the inputs that a branch is left out for in training.
         decay: regularizer of the kernels, or None.
+        epsilon: added to the variance in the normalizations.
     """
 
-    def __init__(self, width, heads, mlp_ratio=4.0, dropout=0.0, drop_path=0.0, decay=None, **kwargs):
+    def __init__(self, width, heads, mlp_ratio=4.0, dropout=0.0, drop_path=0.0, decay=None, epsilon=1e-6, **kwargs):
         super().__init__(**kwargs)
-        self.norm1 = layers.LayerNormalization(epsilon=_EPSILON)
+        self.norm1 = layers.LayerNormalization(epsilon=epsilon)
         self.attention = Attention(width, heads, decay)
-        self.norm2 = layers.LayerNormalization(epsilon=_EPSILON)
+        self.norm2 = layers.LayerNormalization(epsilon=epsilon)
         self.hidden = layers.Dense(int(width * mlp_ratio), activation="gelu", kernel_regularizer=decay)
         self.out = layers.Dense(width, kernel_regularizer=decay)
         self.dropout = layers.Dropout(dropout) if dropout else None

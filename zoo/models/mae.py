@@ -10,9 +10,10 @@ from zoo import backbones
 from zoo.autoencoder import Autoencoder
 from zoo.backbones.backbone import Pair
 from zoo.backbones.masked import MaskedDecoder, MaskedEncoder, scales
+from zoo.errors import ZooError
 from zoo.layers.code import TokenCode
 from zoo.layers.masking import PatchMask, hidden_error
-from zoo.layers.tokens import grid_of, patchify, unpatchify
+from zoo.layers.tokens import grid_of
 from zoo.models._assemble import assemble, configuration
 from zoo.models._charged import ChargesReconstruction
 from zoo.tensors import to_unit
@@ -30,7 +31,7 @@ class MaskedAutoencoder(ChargesReconstruction, Autoencoder):
     """
 
     def call(self, x, training=None):
-        patches = patchify(to_unit(x, self.compute_dtype), self.encoder.backbone.net.patch_size)
+        patches = self.encoder.backbone.patches(to_unit(x, self.compute_dtype))
         chosen = ops.cast(self.corruption(patches), self.compute_dtype)
         found = self.found(patches, chosen)
         mean, deviation = scales(patches)
@@ -50,17 +51,17 @@ class MaskedAutoencoder(ChargesReconstruction, Autoencoder):
         return self.reconstruction_loss.error(to_unit(x, "float32"), self._guess(x))
 
     def example(self, x):
-        patches = patchify(x, self.encoder.backbone.net.patch_size)
+        patches = self.encoder.backbone.patches(x)
         chosen = self.corruption(patches)
         seen = ops.expand_dims(ops.sum(chosen, axis=1), 2)
         mean, deviation = scales(patches)
         found = self.found(patches, chosen) * deviation + mean
-        net = self.decoder.backbone.net
-        pictures = [seen * patches + (1 - seen) * other for other in (_GREY, found)]
-        return tuple(ops.clip(unpatchify(picture, net.shape, net.patch_size), 0.0, 1.0) for picture in pictures)
+        grey = self.encoder.backbone.patches(ops.full_like(x, _GREY))
+        pictures = [seen * patches + (1 - seen) * other for other in (grey, found)]
+        return tuple(ops.clip(self.decoder.backbone.image(picture), 0.0, 1.0) for picture in pictures)
 
     def _guess(self, x):
-        patches = patchify(to_unit(x, self.compute_dtype), self.encoder.backbone.net.patch_size)
+        patches = self.encoder.backbone.patches(to_unit(x, self.compute_dtype))
         total, times = 0.0, 0.0
         for choice in self.corruption.complementary():
             chosen = ops.repeat(ops.cast(choice[None], self.compute_dtype), ops.shape(patches)[0], axis=0)
@@ -70,7 +71,7 @@ class MaskedAutoencoder(ChargesReconstruction, Autoencoder):
         return self.decoder.backbone.scaled(total / times, *scales(patches))
 
 
-def build(backbone="vit", input_shape=(32, 32, 3), mask_ratio=0.75, features=None, **backbone_options):
+def build(backbone="vit", input_shape=(32, 32, 3), mask_ratio=0.75, features=None, mean=None, deviation=None, **backbone_options):
     """Features are the means of the encoder's tokens over all patches.
 
     Args:
@@ -78,12 +79,19 @@ def build(backbone="vit", input_shape=(32, 32, 3), mask_ratio=0.75, features=Non
         input_shape: (height, width, channels), or (length, channels) of a series.
         mask_ratio: share of the patches that is hidden.
         features: a block of the encoder to take the features from; None is the last, normalized.
+        mean, deviation: numbers a channel by which the model standardizes images of 0..1 inside, both or none.
         **backbone_options: see `zoo.backbones.vit`.
     """
     config = configuration(build, locals())
     pair = backbones.build(backbone, input_shape, **backbone_options)
     patches = int(np.prod(grid_of(tuple(input_shape), pair.encoder.patch_size)))
-    masked = Pair(MaskedEncoder(pair.encoder), lambda code_shape, outputs: MaskedDecoder(pair.decoder(code_shape, outputs)))
+    if (mean is None) != (deviation is None) or any(len(n) != input_shape[-1] for n in (mean, deviation) if n is not None):
+        raise ZooError(f"got mean={mean} and deviation={deviation}, expected {input_shape[-1]} numbers each, or neither.")
+
+    def decoder(code_shape, outputs):
+        return MaskedDecoder(pair.decoder(code_shape, outputs), mean, deviation)
+
+    masked = Pair(MaskedEncoder(pair.encoder, mean, deviation), decoder)
     return assemble(
         backbone,
         input_shape,

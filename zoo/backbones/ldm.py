@@ -1,0 +1,262 @@
+"""The convolutional encoder and decoder of VQGAN and of latent diffusion, Stable Diffusion's among them."""
+
+from keras import layers, ops
+
+from zoo.backbones.backbone import Backbone, Pair
+from zoo.errors import ZooError
+from zoo.layers.group_norm import GroupNorm
+
+
+def ldm(
+    input_shape,
+    filters=(128, 256, 512, 512),
+    blocks=2,
+    groups=32,
+    attention=(),
+    middle_attention=True,
+    latent_channels=4,
+):
+    """Stages of residual blocks that halve the image between them, and attention at the bottom.
+
+    Esser, Rombach & Ommer 2021, "Taming transformers for high-resolution image synthesis", arXiv:2012.09841; Rombach et al.
+    2022, "High-resolution image synthesis with latent diffusion models", arXiv:2112.10752. The defaults are Stable Diffusion's.
+
+    Args:
+        input_shape: (height, width, channels), multiples of 2 ** (stages - 1) but for the channels.
+        filters: feature maps of every stage.
+        blocks: residual blocks a stage; the decoder has one more.
+        groups: of the group normalization, divides all filters.
+        attention: stages, counted from 0, whose every block is followed by attention.
+        middle_attention: whether there is attention between the two blocks in the middle.
+        latent_channels: feature maps that the encoder ends in.
+    """
+    height, width, _ = input_shape
+    factor = 2 ** (len(filters) - 1)
+    if height % factor or width % factor:
+        raise ZooError(
+            f"got images of {height} x {width} for {len(filters)} stages, expected a height and a width that {factor} divides."
+        )
+    if any(count % groups for count in filters):
+        raise ZooError(f"got groups={groups} and filters={tuple(filters)}, expected a number of groups that divides them all.")
+    if not set(attention) <= set(range(len(filters))):
+        raise ZooError(f"got attention={tuple(attention)}, expected stages from 0 to {len(filters) - 1}.")
+    common = dict(groups=groups, attention=frozenset(attention), middle_attention=middle_attention)
+
+    def decoder(code_shape, outputs):
+        return LDMDecoder(tuple(filters), blocks + 1, outputs=outputs, **common)
+
+    return Pair(LDMEncoder(tuple(filters), blocks, outputs=latent_channels, **common), decoder)
+
+
+class LDMEncoder(Backbone):
+    """Images (N, H, W, C), 0..1, to feature maps (N, H / f, W / f, outputs).
+
+    Args:
+        filters: feature maps of every stage.
+        blocks: residual blocks a stage.
+        groups: of the group normalization.
+        attention: stages with attention.
+        middle_attention: whether there is some in the middle.
+        outputs: feature maps at the end.
+    """
+
+    def __init__(self, filters, blocks, groups, attention, middle_attention, outputs):
+        self.conv_in = _conv(filters[0])
+        last = len(filters) - 1
+        self.blocks = [
+            Stage(n, blocks, groups, i in attention, None if i == last else Downsample(n)) for i, n in enumerate(filters)
+        ]
+        self.middle = Middle(filters[-1], groups, middle_attention)
+        self.norm_out, self.conv_out = GroupNorm(groups), _conv(outputs)
+        # The images that these nets are trained on lie in -1..1.
+        stages = [layers.Rescaling(2.0, -1.0), self.conv_in, *self.blocks, self.middle]
+        names = [None, None, *(f"stage{i + 1}" for i in range(len(filters))), "middle", None, None, None]
+        super().__init__([*stages, self.norm_out, layers.Activation("silu"), self.conv_out], names)
+
+
+class LDMDecoder(Backbone):
+    """Feature maps (N, h, w, any number) to outputs (N, h f, w f, outputs), images in 0..1 among them.
+
+    Args: see `LDMEncoder`, whose filters are read from the last.
+    """
+
+    def __init__(self, filters, blocks, groups, attention, middle_attention, outputs):
+        self.conv_in = _conv(filters[-1])
+        self.middle = Middle(filters[-1], groups, middle_attention)
+        self.blocks = [
+            Stage(n, blocks, groups, i in attention, Upsample(n) if i else None) for i, n in reversed(list(enumerate(filters)))
+        ]
+        self.norm_out, self.conv_out = GroupNorm(groups), _conv(outputs)
+        stages = [self.conv_in, self.middle, *self.blocks, self.norm_out, layers.Activation("silu"), self.conv_out]
+        super().__init__([*stages, layers.Rescaling(0.5, 0.5)])
+
+
+class Stage(layers.Layer):
+    """Residual blocks to `filters` maps, each followed by attention or not, and a change of size at the end or none.
+
+    Args:
+        filters: feature maps.
+        blocks: how many.
+        groups: of the group normalization.
+        attention: whether every block is followed by it.
+        resize: `Downsample`, `Upsample` or None.
+    """
+
+    def __init__(self, filters, blocks, groups, attention, resize, **kwargs):
+        super().__init__(**kwargs)
+        self.resnets = [ResidualBlock(filters, groups) for _ in range(blocks)]
+        self.attentions = [MapAttention(filters, groups) for _ in range(blocks)] if attention else []
+        self.resize = resize
+
+    def _steps(self):
+        for i, block in enumerate(self.resnets):
+            yield block
+            yield from self.attentions[i : i + 1]
+        if self.resize is not None:
+            yield self.resize
+
+    def build(self, input_shape):
+        shape = input_shape
+        for step in self._steps():
+            step.build(shape)
+            shape = step.compute_output_shape(shape)
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        for step in self._steps():
+            input_shape = step.compute_output_shape(input_shape)
+        return input_shape
+
+    def call(self, x):
+        for step in self._steps():
+            x = step(x)
+        return x
+
+
+class Middle(layers.Layer):
+    """A residual block, attention or none, and a residual block, all of `filters` maps."""
+
+    def __init__(self, filters, groups, attention, **kwargs):
+        super().__init__(**kwargs)
+        self.resnets = [ResidualBlock(filters, groups) for _ in range(2)]
+        self.attentions = [MapAttention(filters, groups)] if attention else []
+
+    def build(self, input_shape):
+        for step in (*self.resnets, *self.attentions):
+            step.build(input_shape)
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def call(self, x):
+        x = self.resnets[0](x)
+        for attention in self.attentions:
+            x = attention(x)
+        return self.resnets[1](x)
+
+
+class ResidualBlock(layers.Layer):
+    """x + conv(silu(norm(conv(silu(norm(x)))))), x by a 1 x 1 convolution where the number of maps changes to `filters`."""
+
+    def __init__(self, filters, groups, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.norm1, self.conv1 = GroupNorm(groups), _conv(filters)
+        self.norm2, self.conv2 = GroupNorm(groups), _conv(filters)
+        self.shortcut = None
+
+    def build(self, input_shape):
+        shape = self.compute_output_shape(input_shape)
+        self.norm1.build(input_shape)
+        self.conv1.build(input_shape)
+        self.norm2.build(shape)
+        self.conv2.build(shape)
+        if input_shape[-1] != self.filters:
+            self.shortcut = layers.Conv2D(self.filters, 1)
+            self.shortcut.build(input_shape)
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.filters)
+
+    def call(self, x):
+        h = self.conv1(ops.silu(self.norm1(x)))
+        h = self.conv2(ops.silu(self.norm2(h)))
+        return h + (x if self.shortcut is None else self.shortcut(x))
+
+
+class MapAttention(layers.Layer):
+    """x + attention(norm(x)) over the places of feature maps (N, H, W, filters), with one head.
+
+    The scores are made for some thousand places at a time: for all at once they would fill memory with the square of the image.
+    """
+
+    _SCORES = 2**24
+
+    def __init__(self, filters, groups, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.norm = GroupNorm(groups)
+        self.query, self.key, self.value, self.out = (layers.Dense(filters) for _ in range(4))
+
+    def build(self, input_shape):
+        self.norm.build(input_shape)
+        for dense in (self.query, self.key, self.value, self.out):
+            dense.build((None, None, self.filters))
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def call(self, x):
+        height, width = x.shape[1:3]
+        places = height * width
+        h = ops.reshape(self.norm(x), (-1, places, self.filters))
+        query, key, value = self.query(h) * self.filters**-0.5, ops.transpose(self.key(h), (0, 2, 1)), self.value(h)
+        step = max(1, min(places, self._SCORES // places))
+        mixed = [ops.matmul(ops.softmax(ops.matmul(query[:, i : i + step], key), axis=-1), value) for i in range(0, places, step)]
+        mixed = ops.concatenate(mixed, axis=1) if len(mixed) > 1 else mixed[0]
+        return x + ops.reshape(self.out(mixed), (-1, height, width, self.filters))
+
+
+class Downsample(layers.Layer):
+    """Half the height and width, by a convolution that looks past the lower and the right edge only."""
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(**kwargs)
+        self.conv = layers.Conv2D(filters, 3, strides=2, padding="valid")
+
+    def build(self, input_shape):
+        self.conv.build(input_shape)
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        count, height, width, maps = input_shape
+        return count, height // 2, width // 2, maps
+
+    def call(self, x):
+        return self.conv(ops.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0))))
+
+
+class Upsample(layers.Layer):
+    """Twice the height and width: every place four times, then a convolution."""
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(**kwargs)
+        self.conv = _conv(filters)
+
+    def build(self, input_shape):
+        self.conv.build(input_shape)
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        count, height, width, maps = input_shape
+        return count, 2 * height, 2 * width, maps
+
+    def call(self, x):
+        return self.conv(ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2))
+
+
+def _conv(filters):
+    return layers.Conv2D(filters, 3, padding="same")

@@ -1,0 +1,120 @@
+"""Arrays from files of another library into a model's variables: each used once, one at a time."""
+
+import contextlib
+
+import numpy as np
+from keras import backend, ops
+from safetensors import SafetensorError, safe_open
+
+from zoo.errors import ZooError
+
+# Of the greatest of a constant.
+_CONSTANT_TOLERANCE = 1e-4
+
+
+class Arrays:
+    """The arrays of safetensors files, mapped into memory and read when asked for.
+
+    Args:
+        files: paths.
+        canonical: function of the name of an array to the one that it is asked for by.
+        ignored: function of that one to whether it is passed over.
+        where: what errors call the files.
+    """
+
+    def __init__(self, files, canonical, ignored, where):
+        self.where, self._stack, self._places = where, contextlib.ExitStack(), {}
+        try:
+            for path in files:
+                opened = self._stack.enter_context(safe_open(path, framework="np"))
+                for name in sorted(opened.keys()):
+                    known = canonical(name)
+                    if ignored(known):
+                        continue
+                    if known in self._places:
+                        raise ZooError(f"{where} has two arrays for {known}: {self._places[known][1]} and {name}.")
+                    self._places[known] = (opened, name)
+        except (SafetensorError, OSError, ValueError) as error:
+            raise ZooError(f"{path} is no readable safetensors file ({error}); fetch it again.") from None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    def names(self):
+        """All names."""
+        return self._places.keys()
+
+    def read(self, name):
+        """An array, as it is stored."""
+        opened, stored = self._places[name]
+        try:
+            return opened.get_tensor(stored)
+        except (TypeError, AttributeError):
+            # NumPy itself has no bfloat16; its bytes are the upper halves of float32's.
+            raise ZooError(f"{self.where} holds {name} in a type that NumPy has not; store it as float32 or float16.") from None
+
+
+def assign(variables, arrays, sources, constants):
+    """Set variables from arrays, one at a time.
+
+    Args:
+        variables: mapping of attribute path to variable.
+        arrays: an `Arrays`.
+        sources: function of a path to a name, or names.
+        constants: mapping of names to arrays that have to be the same.
+
+    Raises:
+        ZooError: when arrays are left over, missing, mis-shaped or not finite, naming them; before anything is set where names
+            alone tell.
+    """
+    wanted = {path: (found,) if isinstance(found := sources(path), str) else tuple(found) for path in variables}
+    used = [name for names in wanted.values() for name in names] + list(constants)
+    missing, left = sorted(set(used) - arrays.names()), sorted(arrays.names() - set(used))
+    twice = sorted({name for name in used if used.count(name) > 1})
+    if missing or left or twice:
+        faults = (("lacks", missing), ("has left over", left), ("would be read twice for", twice))
+        told = " and ".join(f"{words} {_some(names)}" for words, names in faults if names)
+        raise ZooError(f"{arrays.where} does not fit: it {told}.")
+    for name, value in constants.items():
+        found = arrays.read(name).astype(np.float32)
+        if found.shape != value.shape or np.abs(found - value).max() > _CONSTANT_TOLERANCE * np.abs(value).max():
+            raise ZooError(f"{arrays.where} has other numbers in {name} than this model computes; it was trained otherwise.")
+    for path, names in wanted.items():
+        variable = variables[path]
+        parts = [arrays.read(name) for name in names]
+        array = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        variable.assign(_fitting(array, variable, path, names, arrays.where))
+
+
+def _some(names, most=8):
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _fitting(array, variable, path, names, where):
+    shape = tuple(variable.shape)
+    fitted = array
+    if path.endswith("kernel"):
+        if array.ndim == 2:
+            fitted = array.T
+        elif array.ndim == 4 and shape == _moved(array.shape, (2, 3, 0, 1)) and array.shape[1] == 1:
+            fitted = array.transpose(2, 3, 0, 1)  # a depthwise convolution
+        elif array.ndim == 4 and len(shape) == 2:
+            # A convolution as large as its stride is a product with patches, as is one of a single pixel.
+            fitted = array.transpose(2, 3, 1, 0).reshape(-1, array.shape[0])
+        elif array.ndim == 4:
+            fitted = array.transpose(2, 3, 1, 0)
+    elif fitted.shape != shape and fitted.size == np.prod(shape) and fitted.squeeze().shape == tuple(n for n in shape if n > 1):
+        fitted = fitted.reshape(shape)
+    if fitted.shape != shape:
+        raise ZooError(f"{where} does not fit: {' + '.join(names)} has shape {array.shape}, expected it to give {shape}.")
+    fitted = np.ascontiguousarray(fitted, dtype=np.float32)
+    if not np.isfinite(fitted).all():
+        raise ZooError(f"{where} holds NaN or infinite values in {' + '.join(names)}; fetch it again.")
+    return ops.cast(fitted, backend.standardize_dtype(variable.dtype))
+
+
+def _moved(shape, order):
+    return tuple(shape[i] for i in order)

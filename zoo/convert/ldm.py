@@ -1,0 +1,119 @@
+"""AutoencoderKL and VQModel of diffusers: the autoencoders of Stable Diffusion, SDXL, SD3, FLUX, VQGAN and latent diffusion."""
+
+import re
+
+from zoo.errors import ZooError
+
+CLASSES = ("AutoencoderKL", "VQModel")
+
+_SIDE = 256
+_DOWN = {"DownEncoderBlock2D": False, "AttnDownEncoderBlock2D": True}
+_UP = {"UpDecoderBlock2D": False, "AttnUpDecoderBlock2D": True}
+# What has one value in all models that the zoo reads.
+_FIXED = {
+    "act_fn": ("silu",),
+    "latents_mean": (None,),
+    "latents_std": (None,),
+    "norm_type": ("group",),
+    "lookup_from_codebook": (False, True),
+}
+
+
+def config(theirs, input_shape=None):
+    """The zoo's config of one of theirs."""
+    for option, values in _FIXED.items():
+        if theirs.get(option, values[0]) not in values:
+            raise ZooError(f"got a {theirs['_class_name']} with {option}={theirs[option]!r}, expected {values[0]!r}.")
+    filters = list(theirs["block_out_channels"])
+    channels = theirs.get("in_channels", 3)
+    if theirs.get("out_channels", 3) != channels:
+        raise ZooError(f"got {theirs['out_channels']} channels out for {channels} in, expected as many.")
+    down = [_attention(kind, _DOWN) for kind in theirs["down_block_types"]]
+    up = [_attention(kind, _UP) for kind in theirs["up_block_types"]]
+    if up[::-1] != down or len(down) != len(filters):
+        raise ZooError(f"got the blocks {theirs['down_block_types']} and {theirs['up_block_types']}, expected mirror images.")
+    net = {
+        "backbone": "ldm",
+        "input_shape": list(input_shape or (_SIDE, _SIDE, channels)),
+        "filters": filters,
+        "blocks": theirs.get("layers_per_block", 1),
+        "groups": theirs.get("norm_num_groups", 32),
+        "attention": [i for i, has in enumerate(down) if has],
+        "middle_attention": theirs.get("mid_block_add_attention", True),
+    }
+    if theirs["_class_name"] == "VQModel":
+        latent = theirs.get("latent_channels", 3)
+        width = theirs.get("vq_embed_dim") or latent
+        codes = theirs.get("num_vq_embeddings", 256)
+        return {"variant": "vq_gan", "latent_channels": latent, "latent_dim": width, "codes": codes, **net}
+    before, after = theirs.get("use_quant_conv", True), theirs.get("use_post_quant_conv", True)
+    if before != after:
+        raise ZooError(f"got use_quant_conv={before} and use_post_quant_conv={after}, expected both or none.")
+    return {
+        "variant": "autoencoder_kl",
+        "latent_channels": theirs.get("latent_channels", 4),
+        "projected": before,
+        "scaling": theirs.get("scaling_factor", 0.18215),
+        "shift": theirs.get("shift_factor") or 0.0,
+        **net,
+    }
+
+
+def _attention(kind, known):
+    if kind not in known:
+        raise ZooError(f"got a block of the kind {kind}, expected {' or '.join(known)}.")
+    return known[kind]
+
+
+_ENDS = {"kernel": "weight", "gamma": "weight", "embeddings": "weight"}
+_PARTS = {
+    "conv_in": "conv_in",
+    "conv_out": "conv_out",
+    "norm_out": "conv_norm_out",
+    "middle": "mid_block",
+    "shortcut": "conv_shortcut",
+    "norm": "group_norm",
+    "query": "to_q",
+    "key": "to_k",
+    "value": "to_v",
+    "out": "to_out.0",
+}
+
+
+def sources(path):
+    """Name of the array of the variable at `path`."""
+    *parts, last = path.split("/")
+    end = _ENDS.get(last, "bias")
+    room = parts[0]
+    if parts[1] == "bottleneck" or room == "bottleneck":
+        return "quantize.embedding.weight" if last == "embeddings" else f"quant_conv.{end}"
+    inside = parts[2:]
+    if room == "decoder":
+        # The scale, where there is one, and the convolution after the code stand before the net.
+        inside = inside[2:]
+        if not inside:
+            return f"post_quant_conv.{end}"
+    names = []
+    for part in inside:
+        if part == "blocks":
+            names.append("down_blocks" if room == "encoder" else "up_blocks")
+        elif part == "resize":
+            names.append("downsamplers.0" if room == "encoder" else "upsamplers.0")
+        else:
+            names.append(_PARTS.get(part, part))
+    return ".".join([room, *names, end])
+
+
+_OLD = (
+    (re.compile(r"\.query\."), ".to_q."),
+    (re.compile(r"\.key\."), ".to_k."),
+    (re.compile(r"\.value\."), ".to_v."),
+    (re.compile(r"\.proj_attn\."), ".to_out.0."),
+)
+
+
+def canonical(name):
+    """The present name of an array: attention was called otherwise when most of these were published."""
+    for old, new in _OLD:
+        name = old.sub(new, name)
+    return name

@@ -1,0 +1,47 @@
+"""VQGAN's autoencoder: a map of learned codes between residual nets with attention (Esser et al. 2021, arXiv:2012.09841).
+
+loss(x, x̂) + mean (sg[z] - e)² + β mean (z - sg[e])², e the nearest of K learned codes
+"""
+
+from keras import layers
+
+from zoo import backbones
+from zoo.backbones.backbone import Backbone
+from zoo.layers.learned_codebook import LearnedCodebook
+from zoo.models._assemble import assemble, configuration
+
+BACKBONES = ("ldm",)
+
+
+def build(
+    backbone="ldm",
+    input_shape=(256, 256, 3),
+    latent_channels=3,
+    latent_dim=3,
+    codes=8192,
+    beta=0.25,
+    loss="mae",
+    **backbone_options,
+):
+    """The features are the codes of all places, flattened.
+
+    The paper's loss has a perceptual and an adversarial term besides, by nets that judge images; this one has not.
+
+    Args:
+        backbone: "ldm".
+        input_shape: (height, width, channels).
+        latent_channels: feature maps around the code.
+        latent_dim: numbers a code.
+        codes: K.
+        beta: β, of the commitment.
+        loss: name of the reconstruction loss, see `zoo.losses`.
+        **backbone_options: see `zoo.backbones.ldm`.
+    """
+    config = configuration(build, locals())
+    pair = backbones.build(backbone, input_shape, latent_channels=latent_channels, **backbone_options)
+
+    def decoder(code_shape, outputs):
+        return Backbone([layers.Conv2D(latent_channels, 1), pair.decoder(code_shape, outputs)])
+
+    bottleneck = LearnedCodebook(latent_dim, codes, beta)
+    return assemble(backbone, input_shape, bottleneck, loss, backbone_options, config, decoder=decoder, pair=pair)
