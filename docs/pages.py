@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 REFERENCE = {
     "Models by name": ("zoo.registry", "zoo.weights", "zoo.hub"),
     "The model": ("zoo.autoencoder",),
-    "Features": ("zoo.features", "zoo.runtimes", "zoo.exporting"),
+    "Features": ("zoo.features", "zoo.scaling", "zoo.runtimes", "zoo.exporting"),
     "Losses": ("zoo.losses",),
     "Data": ("zoo.data.sources", "zoo.data.parquet", "zoo.data.writers", "zoo.data.sprites", "zoo.data.pipeline"),
     "Training": ("zoo.training.recipe", "zoo.training.fit", "zoo.tuning.search", "zoo.tuning.space"),

@@ -17,6 +17,7 @@ _HOMES = {
     "load_encoder": "zoo.weights",
     "extract_features": "zoo.features",
     "FeatureStream": "zoo.features",
+    "extract_features_on_ray": "zoo.scaling",
     "export": "zoo.exporting",
     "push": "zoo.hub",
     "write_projector": "zoo.projector",

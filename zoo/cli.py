@@ -97,7 +97,8 @@ def _parser():
 
     sub = command("encode", _encode, "turn images into features")
     _takes_images(sub, batch_size=None)
-    sub.add_argument("--output", required=True, help="a .npz, .npy, .csv or .parquet file")
+    sub.add_argument("--output", required=True, help="a .npz, .npy, .csv or .parquet file; with --ray a folder of .parquet files")
+    sub.add_argument("--ray", metavar="ADDRESS", help="compute on a Ray cluster: local (begun for it), auto or host:port")
     sub.add_argument("--runtime", default="auto", help=f"{', '.join(RUNTIMES)} (auto: the fastest that is installed)")
     sub.add_argument("--dtype", default="float32", help="precision to compute in: float32 or bfloat16")
     sub.add_argument("--layer", help="a depth of the encoder; by default the code")
@@ -280,25 +281,31 @@ def _pool(arguments):
 
 
 def _encode(arguments):
-    from zoo.data.writers import open_writer
-    from zoo.features import FeatureStream
-
     source = _source(arguments)
-    writer = open_writer(arguments.output)
-    stream = FeatureStream(
-        arguments.name,
-        source,
-        arguments.runtime,
-        arguments.batch_size or "auto",
-        arguments.dtype,
-        arguments.layer,
-        _pool(arguments),
+    options = dict(
+        runtime=arguments.runtime,
+        batch_size=arguments.batch_size or "auto",
+        dtype=arguments.dtype,
+        layer=arguments.layer,
+        pool=_pool(arguments),
         **_reading(arguments),
     )
-    with writer:
-        for ids, rows in _watched(stream):
-            writer.write(ids, rows)
-    print(f"wrote {writer.count} x {writer.width} features to {arguments.output}")
+    if arguments.ray:
+        from zoo.scaling import FeatureJob
+
+        written = FeatureJob(arguments.name, source, arguments.output, arguments.ray, **options)
+        for _ in _watched(written):
+            pass
+    else:
+        from zoo.data.writers import open_writer
+        from zoo.features import FeatureStream
+
+        written = open_writer(arguments.output)
+        stream = FeatureStream(arguments.name, source, **options)
+        with written:
+            for ids, rows in _watched(stream):
+                written.write(ids, rows)
+    print(f"wrote {written.count} x {written.width} features to {arguments.output}")
 
 
 def _score(arguments):

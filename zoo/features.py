@@ -1,5 +1,6 @@
 """Images to features at full speed, in flat memory: read, compute and write at the same time."""
 
+import copy
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
@@ -77,6 +78,12 @@ class FeatureStream:
 
     def __len__(self):
         return len(self.images)
+
+    def part(self, start, stop):
+        """The stream of the images from number `start` to before `stop` of a folder or file, on the same engines."""
+        part = copy.copy(self)
+        part.images = self.images.part(start, stop)
+        return part
 
     @property
     def skipped(self):

@@ -32,21 +32,30 @@ def open_parquet(path, batch_size, image_shape=None, resize=False, skip_unreadab
     return ParquetVectors(table, batch_size)
 
 
-class ParquetPictures(PictureStream):
-    """Batches of encoded pictures in a column, decoded in parallel."""
-
-    def __init__(self, table, batch_size, image_shape, resize, skip_unreadable):
-        super().__init__(batch_size, image_shape, resize, skip_unreadable)
-        self.table = table
+class _Rows:
+    """A stream of the rows of a `_Table`."""
 
     def __len__(self):
         return len(self.table)
+
+    @property
+    def borders(self):
+        """Numbers of the rows at which row groups begin."""
+        return [place for borders in self.table.borders for place in borders[:-1]]
 
     def part(self, start, stop):
         """The stream of the rows from `start` to before `stop`."""
         part = copy.copy(self)
         part.table = self.table.part(start, stop)
         return part
+
+
+class ParquetPictures(_Rows, PictureStream):
+    """Batches of encoded pictures in a column, decoded in parallel."""
+
+    def __init__(self, table, batch_size, image_shape, resize, skip_unreadable):
+        super().__init__(batch_size, image_shape, resize, skip_unreadable)
+        self.table, self.files = table, table.files
 
     def _encoded(self):
         # Few at a time: a row may be a photograph of megabytes.
@@ -62,20 +71,13 @@ def _bytes(value):
     return data
 
 
-class ParquetVectors:
+class ParquetVectors(_Rows):
     """Batches (ids, vectors (N, D)) of a column of lists."""
 
     skipped = ()
 
     def __init__(self, table, batch_size):
-        self.table, self.batch_size = table, batch_size
-
-    def __len__(self):
-        return len(self.table)
-
-    def part(self, start, stop):
-        """The stream of the rows from `start` to before `stop`."""
-        return ParquetVectors(self.table.part(start, stop), self.batch_size)
+        self.table, self.files, self.batch_size = table, table.files, batch_size
 
     def __iter__(self) -> Iterator:
         for names, ids, column in self.table.chunks(self.batch_size):

@@ -93,5 +93,7 @@ def has_gpu():
 
 
 def processors():
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processors that this process may use; OMP_NUM_THREADS, which Ray sets for its workers, may say fewer."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(there, int(said))) if said.isdigit() else there
