@@ -8,6 +8,7 @@ _BACKBONE = {
     "conv": {"filters": (4, 8)},
     "resnet": {"filters": (4, 8), "blocks": 1},
     "unet": {"filters": (4, 8), "blocks": 1},
+    "ldm": {"filters": (4, 8), "blocks": 1, "groups": 2, "latent_channels": 3},
     "vit": {
         "patch_size": 2,
         "width": 8,
@@ -16,6 +17,15 @@ _BACKBONE = {
         "decoder_width": 8,
         "decoder_depth": 1,
         "decoder_heads": 2,
+    },
+    "taesd": {"filters": 4, "blocks": (1, 1)},
+    "dcae": {
+        "filters": (4, 8),
+        "blocks": (1, 1),
+        "kinds": ("residual", "attention"),
+        "scales": ((), (3,)),
+        "head_dim": 4,
+        "latent_channels": 4,
     },
 }
 # What a variant needs besides to fit the small backbones; a new variant without such needs has no entry.
@@ -33,6 +43,7 @@ _VARIANT = {
     "ciwae": {"k": 3},
     "vamp_vae": {"pseudo_inputs": 6},
     "wta": {"rate": 0.25, "pool": 2, "atom": 3},
+    "vq_gan": {"codes": 8},
     "vq_vae": {"codes": 8, "groups": 4},
     "rq_vae": {"codes": 8, "groups": 4, "depth": 2},
     "fsq_vae": {"levels": (4, 3), "groups": 4},

@@ -9,7 +9,7 @@ import inspect
 
 from zoo.errors import ZooError
 
-NAMES = ("mlp", "conv", "resnet", "unet", "vit")
+NAMES = ("mlp", "conv", "resnet", "unet", "vit", "ldm", "taesd", "dcae")
 _FIXED = ("input_shape",)
 
 

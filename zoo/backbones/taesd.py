@@ -1,0 +1,97 @@
+"""The tiny autoencoder of latent diffusion: plain convolutions without normalization."""
+
+import keras
+from keras import layers, ops
+
+from zoo.backbones.backbone import Backbone, Pair
+from zoo.errors import ZooError
+from zoo.layers.strided import StridedConv2D
+
+
+def taesd(
+    input_shape,
+    filters=64,
+    blocks=(1, 3, 3, 3),
+    decoder_filters=None,
+    decoder_blocks=None,
+    activation="relu",
+    latent_channels=4,
+):
+    """Residual blocks at every resolution, each half of the one before (Bohan 2023, github.com/madebyollin/taesd).
+
+    Reads and gives images in 0..1. The decoder clamps its codes h to 3 tanh(h / 3) first.
+
+    Args:
+        input_shape: (height, width, channels), multiples of 2 ** (resolutions - 1) but for the channels.
+        filters: feature maps of every layer.
+        blocks: residual blocks a resolution, from the image down.
+        decoder_filters: feature maps of the decoder's layers, None for as many.
+        decoder_blocks: residual blocks a resolution, from the code up, None for the mirrored ones.
+        activation: inside the blocks; behind them stands a rectifier in any case.
+        latent_channels: feature maps that the encoder ends in.
+    """
+    decoder_filters = filters if decoder_filters is None else decoder_filters
+    decoder_blocks = tuple(reversed(blocks)) if decoder_blocks is None else tuple(decoder_blocks)
+    if not blocks or len(blocks) != len(decoder_blocks):
+        raise ZooError(
+            f"got blocks={tuple(blocks)} and decoder_blocks={decoder_blocks}, expected one number a resolution in either."
+        )
+    height, width, _ = input_shape
+    count = len(blocks)
+    factor = 2 ** (count - 1)
+    if height % factor or width % factor:
+        raise ZooError(
+            f"got images of {height} x {width} for {count} resolutions, expected a height and a width that {factor} divides."
+        )
+
+    def decoder(code_shape, outputs):
+        if len(code_shape) != 3:
+            raise ZooError(f"the tiny decoder reads feature maps, got a code of shape {tuple(code_shape)}.")
+        stages = [SoftClamp(), _conv(decoder_filters), layers.Activation(activation)]
+        for i, count in enumerate(decoder_blocks):
+            stages += [TinyBlock(decoder_filters, activation) for _ in range(count)]
+            if i < len(decoder_blocks) - 1:
+                stages += [layers.UpSampling2D(2), _conv(decoder_filters, use_bias=False)]
+        return Backbone([*stages, _conv(outputs)])
+
+    stages, names = [], []
+    for i, count in enumerate(blocks):
+        stages.append(StridedConv2D(filters, use_bias=False) if i else _conv(filters))
+        stages += [TinyBlock(filters, activation) for _ in range(count)]
+        names += [None] * count + [f"stage{i + 1}"]
+    return Pair(Backbone([*stages, _conv(latent_channels)], [*names, None]), decoder)
+
+
+def _conv(filters, use_bias=True):
+    return layers.Conv2D(filters, 3, padding="same", use_bias=use_bias)
+
+
+class TinyBlock(layers.Layer):
+    """relu(x + conv(act(conv(act(conv(x)))))), (N, H, W, filters) -> the same shape."""
+
+    def __init__(self, filters, activation, **kwargs):
+        super().__init__(**kwargs)
+        self.activation = keras.activations.get(activation)
+        self.conv1, self.conv2, self.conv3 = _conv(filters), _conv(filters), _conv(filters)
+
+    def build(self, input_shape):
+        for conv in (self.conv1, self.conv2, self.conv3):
+            conv.build(input_shape)
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def call(self, x):
+        h = self.activation(self.conv1(x))
+        return ops.relu(x + self.conv3(self.activation(self.conv2(h))))
+
+
+class SoftClamp(layers.Layer):
+    """3 tanh(x / 3), of any shape: codes that a diffusion model has thrown too far come back."""
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def call(self, x):
+        return 3 * ops.tanh(x / 3)
