@@ -1,0 +1,84 @@
+"""AutoencoderTiny of diffusers as Keras models: the same numbers, layer by layer."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from compact_converted import differences
+from on_jax import on_jax
+
+from zoo import backbones, registry
+from zoo.convert.autoencoder_tiny import config
+from zoo.errors import ZooError
+
+_TESTS = Path(__file__).parent
+NAMES = ("tiny", "taesd")
+# Asked without importing it: PyTorch and TensorFlow in one process may crash each other.
+needs_diffusers = pytest.mark.skipif(not all(map(importlib.util.find_spec, ("torch", "diffusers"))), reason="no diffusers here")
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("originals")
+    subprocess.run([sys.executable, _TESTS / "compact_references.py", folder, *NAMES], check=True)
+    return folder
+
+
+@needs_diffusers
+@pytest.mark.parametrize("name", NAMES)
+def test_every_layer_gives_the_original_numbers(originals, name):
+    assert max(differences(originals, name).values()) < 1e-5
+
+
+@needs_diffusers
+def test_on_jax_they_are_the_same(originals):
+    found = on_jax(_TESTS / "compact_converted.py", "float32", originals, "tiny")
+    assert max(found["tiny"].values()) < 1e-5
+
+
+@needs_diffusers
+@pytest.mark.parametrize("name", NAMES)
+def test_half_precision_is_near(originals, name, policy):
+    policy("mixed_bfloat16")
+    # The original's own code and images differ by up to .007 when it runs in bfloat16.
+    assert max(differences(originals, name).values()) < 0.02
+
+
+PUBLIC = {"_class_name": "AutoencoderTiny", "latent_magnitude": 3, "latent_shift": 0.5, "force_upcast": False}
+
+
+def test_the_config_is_what_the_model_has():
+    ours = config({**PUBLIC, "latent_channels": 16}, (32, 16, 3))
+    assert registry.build(ours).config == ours
+    assert config(PUBLIC)["input_shape"] == [256, 256, 3]
+
+
+@pytest.mark.parametrize(
+    "option, message",
+    [
+        ({"upsample_fn": "bilinear"}, "upsample_fn='bilinear', expected nearest"),
+        ({"upsampling_scaling_factor": 4}, "upsampling_scaling_factor=4, expected 2"),
+        ({"act_fn": "selu"}, "act_fn='selu', expected relu or silu"),
+        ({"encoder_block_out_channels": [64, 32]}, "expected one number of maps"),
+        ({"out_channels": 4}, "out_channels=4, expected 3"),
+        ({"in_channels": 1, "out_channels": 1}, "in_channels=1"),
+        ({"dropout": 0.1}, "dropout=0.1, which the zoo does not know"),
+    ],
+)
+def test_what_is_not_supported_is_named(option, message):
+    with pytest.raises(ZooError, match=message):
+        config({**PUBLIC, **option}, (64, 64, 3))
+
+
+@pytest.mark.parametrize(
+    "shape, options, message",
+    [
+        ((64, 60, 3), {}, "64 x 60 for 4 resolutions, expected a height and a width that 8 divides"),
+        ((64, 64, 3), {"decoder_blocks": (1, 1)}, "expected one number a resolution"),
+    ],
+)
+def test_impossible_options_are_refused(shape, options, message):
+    with pytest.raises(ZooError, match=message):
+        backbones.build("taesd", shape, **options)
