@@ -136,6 +136,11 @@ def _parser():
     sub.add_argument("--pool", help="of feature maps: flatten, mean, or a number of regions a side")
     sub.add_argument("--values", choices=("uint8", "float32"), help="dtype of the images that go in (uint8)")
 
+    sub = command("convert", _convert, "write a model of transformers or diffusers in the zoo's own format")
+    sub.add_argument("source", help="a public name, a folder, or hf://user/repo[@revision]")
+    sub.add_argument("folder", help="for the model")
+    sub.add_argument("--size", type=whole_number(1), nargs=2, metavar=("HEIGHT", "WIDTH"), help="of the images")
+
     sub = command("gallery", _gallery, "write a page of all weight sets, to look through in a browser")
     sub.add_argument("folder", help="for index.html and its pictures")
 
@@ -183,11 +188,12 @@ def _list(arguments):
             print(f"{name:24} {about[name.rpartition('_')[0]]}")
         return
     from zoo import manifest
+    from zoo.convert.public import public
 
     entries = manifest.read()
-    names = sorted(fnmatch.filter(entries, arguments.pattern))
-    if not names:
-        raise ZooError(f"no weight set matches {arguments.pattern!r}.{suggest(arguments.pattern, entries)}")
+    names, others = (sorted(fnmatch.filter(known, arguments.pattern)) for known in (entries, public()))
+    if not names and not others:
+        raise ZooError(f"no weight set matches {arguments.pattern!r}.{suggest(arguments.pattern, [*entries, *public()])}")
     for name in names:
         entry = entries[name]
         metrics, metric = entry.get("metrics", {}), entry.get("anchor", {}).get("metric")
@@ -195,12 +201,19 @@ def _list(arguments):
         metric = metric if metric in metrics else next(iter(metrics), None)
         measured = f"{metric} {metrics[metric]['value']:.4g}" if metric else ""
         print(f"{name:28} {entry['bytes'] / 1e6:6.1f} MB  {measured:24} {entry.get('paper', '')}")
+    for name in others:
+        entry = public()[name]
+        # As float32, which is what they become; many are stored in half.
+        print(f"{name:28} {entry['parameters'] * 4e-6:6.1f} MB  {entry['licence']:24} {entry['origin']}")
 
 
 def _info(arguments):
     known = registry.info(arguments.name)
     if arguments.json:
         print(json.dumps(known, indent=1, sort_keys=True))
+        return
+    if "origin" in known:
+        _info_public(known)
         return
     run, dataset = known["run"], known["dataset"]
     print(f"{arguments.name}\n{known['paper']}")
@@ -213,6 +226,21 @@ def _info(arguments):
     for metric, result in known["metrics"].items():
         where = f"{result.get('split', 'test')} split, {result['n']} images"
         print(f"{metric:9} {result['value']:.6g} ({where}; {result['protocol']})")
+
+
+def _info_public(known):
+    folder = f", folder {known['subfolder']}" if known["subfolder"] else ""
+    print(f"{known['name']}\n{known['paper']}")
+    print(f"origin    {known['origin']}, revision {known['revision']}{folder}; a {known['class']}")
+    print(f"data      {known['dataset']}")
+    print(f"licence   {known['licence']}")
+    shape = " x ".join(map(str, known["input_shape"]))
+    print(f"size      {known['parameters']:,} parameters, images of {shape} unless told otherwise")
+    print(f"sha256    {known['sha256'] or 'not known here: the files that are fetched first are pinned'}")
+    for what, value in known.get("reported", {}).items():
+        print(f"reported  {what}: {value}")
+    if "note" in known:
+        print(f"note      {known['note']}")
 
 
 def _source(arguments):
@@ -388,6 +416,16 @@ def _export(arguments):
     print(f"wrote the {arguments.part} of {arguments.name} to {arguments.output}, within {difference:.1g} of Keras")
 
 
+def _convert(arguments):
+    load_quietly()
+    from zoo.convert import convert_model
+    from zoo.weights import save
+
+    model = convert_model(arguments.source, (*arguments.size, 3) if arguments.size else None)
+    save(model, arguments.folder)
+    print(f"wrote {arguments.source} to {arguments.folder}: {model.count_params():,} parameters")
+
+
 def _gallery(arguments):
     from zoo.gallery.page import write
 
@@ -403,17 +441,26 @@ def _push(arguments):
 
 def _verify(arguments):
     from zoo import manifest
+    from zoo.convert.layout import verify_public
+    from zoo.convert.public import public
 
     names = arguments.names or sorted(manifest.read())
     if not names:
         raise ZooError("there are no weight sets to verify: the manifest has none.")
     for name in names:
-        manifest.entry(name)
-    load_quietly()
-    from zoo import weights
-
+        if name not in public():
+            manifest.entry(name, others=public())
+    if any(name not in public() for name in names):
+        load_quietly()
     bad = 0
     for name in names:
+        if name in public():
+            status, detail = verify_public(name)
+            bad += status == "corrupt"
+            print(f"{name:28} {status:8} {detail}")
+            continue
+        from zoo import weights
+
         [(_, status, detail)] = weights.verify([name])
         if status == "ok":
             try:

@@ -39,12 +39,12 @@ def mirrors(directory=None):
     return list(_read_all(directory).get("mirrors", []))
 
 
-def entry(name, directory=None):
-    """The entry of a weight set; `ZooError` with the nearest names when there is none."""
+def entry(name, directory=None, others=()):
+    """The entry of a weight set; `ZooError` with the nearest names, of sets or of `others`, when there is none."""
     entries = read(directory)
     if name not in entries:
-        known = f"The sets are {', '.join(sorted(entries))}." if entries else "The manifest has none."
-        raise ZooError(f"there is no weight set {name!r}.{suggest(name, entries)} {known}")
+        known = f"The sets are {', '.join(sorted([*entries, *others]))}." if entries else "The manifest has none."
+        raise ZooError(f"there is no weight set {name!r}.{suggest(name, [*entries, *others])} {known}")
     return entries[name]
 
 

@@ -11,6 +11,7 @@ import inspect
 from pathlib import Path
 
 from zoo import manifest
+from zoo.convert.public import public
 from zoo.errors import ZooError, suggest
 
 _MODELS = Path(__file__).parent / "models"
@@ -56,9 +57,16 @@ def info(name):
     """A mapping of what is known of a weight set: config, dataset, licence, metrics, file, sha256, bytes, recipe, backend,
     device, seed, versions, and the rest of its manifest entry.
 
+    Of a public model of another library it is the entry of `zoo.convert.public`, and None for what is not known here.
+
     Raises `ZooError` with the nearest names when there is no such set.
     """
-    entry = manifest.entry(name)
+    if name in public():
+        unknown = dict.fromkeys(
+            ("config", "metrics", "file", "sha256", "bytes", "recipe", "backend", "device", "seed", "versions")
+        )
+        return {"name": name, **unknown, **public()[name]}
+    entry = manifest.entry(name, others=public())
     run = entry.get("run", {})
     return {"name": name, **entry, **{key: run.get(key) for key in ("backend", "device", "seed", "versions")}}
 

@@ -6,7 +6,7 @@ import warnings
 
 from zoo.errors import ZooError
 from zoo.fetch import Refused, cache_dir, fault, fetched, pinned
-from zoo.stored import ARRAYS, CONFIG, Stored, read_config
+from zoo.stored import ARRAYS, CONFIG, Stored, is_original, read_config
 
 # More than any config has.
 _MOST_CONFIG = 1_000_000
@@ -14,7 +14,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def stored_at(address):
-    """The `Stored` of a folder that `zoo.save` wrote, at `hf://user/repo` or `https://host/folder`.
+    """The `Stored` of a folder that `zoo.save` wrote, at `hf://user/repo` or `https://host/folder`; or the
+    `zoo.convert.Original` of one in the layout of transformers or diffusers.
 
     Raises:
         ZooError: when there is none, or its config states no hash.
@@ -30,6 +31,10 @@ def stored_at(address):
         if not kept.is_file():
             raise ZooError(f"there is no saved model at {address}: {CONFIG} {reason}.") from None
         warnings.warn(f"{address} was not reached ({reason}); this is the copy in the cache.", stacklevel=2)
+    if is_original(kept):
+        from zoo.convert.original import original
+
+        return original(address)
     saved = read_config(kept, address)
     digest, size = saved.get("sha256"), saved.get("bytes")
     if not (isinstance(digest, str) and _SHA256.fullmatch(digest) and isinstance(size, int) and size > 0):
@@ -38,6 +43,8 @@ def stored_at(address):
 
 
 def _is_config(path):
+    if is_original(path):
+        return
     try:
         read_config(path, "it")
     except ZooError as error:

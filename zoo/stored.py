@@ -3,10 +3,11 @@
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zoo import manifest
+from zoo.convert.public import address, public
 from zoo.errors import ZooError
 from zoo.fetch import locate, sha256_of
 
@@ -28,6 +29,18 @@ class Stored:
     file: Callable
     sha256: Callable
 
+    def model(self):
+        """The model with its weights."""
+        from zoo.weights import build_and_fill
+
+        return build_and_fill(self)
+
+    def resized(self, input_shape):
+        """The same for inputs of another shape, as far as the weights fit."""
+        key = "model" if "model" in self.config else None
+        inner = {**(self.config[key] if key else self.config), "input_shape": list(input_shape)}
+        return replace(self, config={**self.config, key: inner} if key else inner)
+
     @property
     def data_shape(self):
         """Shape of one input, without the batch axis."""
@@ -35,7 +48,8 @@ class Stored:
 
 
 def stored(name_or_path):
-    """The `Stored` of a weight set's name, of a folder that `zoo.save` wrote, or of the address of one.
+    """The `Stored` of a weight set's name, of a folder that `zoo.save` wrote, or of the address of one; the
+    `zoo.convert.Original`, which serves as one, of a public model's name, or of a folder or address in its library's layout.
 
     Raises:
         ZooError: on a name or folder that is none.
@@ -47,13 +61,22 @@ def stored(name_or_path):
         return stored_at(name)
     path = Path(name_or_path)
     if path.is_dir():
+        if is_original(path / CONFIG):
+            from zoo.convert.original import original
+
+            return original(path)
         file = path / ARRAYS
         return Stored(path.resolve().name, read_config(path / CONFIG, path)["config"], lambda: file, lambda: _hash(file))
+    if name in public():
+        from zoo.convert.original import original
+
+        entry = public()[name]
+        return original(address(entry), entry["input_shape"], entry["subfolder"], name)
     if name not in manifest.read() and (os.sep in name or name.startswith((".", "~"))):
         raise ZooError(
             f"there is no saved model at {name}, expected a folder that zoo.save wrote, or a name of zoo.list_weights()."
         )
-    entry = manifest.entry(name)
+    entry = manifest.entry(name, others=public())
     return Stored(name, entry["config"], lambda: locate(name, entry), lambda: entry["sha256"])
 
 
@@ -62,6 +85,15 @@ def _hash(file):
         return sha256_of(file)
     except OSError as error:
         raise ZooError(f"{file} cannot be read: {error.strerror}; save the model again.") from None
+
+
+def is_original(file):
+    """Whether a `config.json` is one of transformers or diffusers: it names a class."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and "schema" not in found and bool(found.get("_class_name") or found.get("architectures"))
 
 
 def read_config(file, where):

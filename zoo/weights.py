@@ -219,8 +219,15 @@ def _is_saved(path):
     return isinstance(saved, dict) and "schema" in saved and isinstance(saved.get("config"), dict)
 
 
-def load(name_or_path):
+def load(name_or_path, input_shape=None):
     """The model of a weight set's name, of a folder that `save` wrote, or of the address of one, with its weights.
+
+    Public models of other libraries are loaded by the names of `zoo.convert.public`, such as "sd_vae_ft_mse", or from a folder
+    or address in the layout of transformers or diffusers.
+
+    Args:
+        name_or_path: which.
+        input_shape: of an image, for a model whose weights fit images of other sizes: convolutions alone, or a transformer.
 
     An address is `hf://user/repo`, of which `hf://user/repo@revision` is one state, or `https://host/folder`. What lies there
     is kept in the cache, and taken from there when it cannot be reached.
@@ -228,10 +235,11 @@ def load(name_or_path):
     Raises:
         ZooError: on an unknown name, a file that is nowhere to be found or is not what its hash says, or a broken folder.
     """
-    return load_stored(stored(name_or_path))
+    found = stored(name_or_path)
+    return (found.resized(tuple(input_shape)) if input_shape else found).model()
 
 
-def load_stored(found):
+def build_and_fill(found):
     """The model of a `zoo.stored.Stored`."""
     file = found.file()
     model = registry.build(found.config)

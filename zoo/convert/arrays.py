@@ -2,6 +2,7 @@
 
 import contextlib
 
+import ml_dtypes  # noqa: F401 - by which NumPy knows bfloat16
 import numpy as np
 from keras import backend, ops
 from safetensors import SafetensorError, safe_open
@@ -50,11 +51,7 @@ class Arrays:
     def read(self, name):
         """An array, as it is stored."""
         opened, stored = self._places[name]
-        try:
-            return opened.get_tensor(stored)
-        except (TypeError, AttributeError):
-            # NumPy itself has no bfloat16; its bytes are the upper halves of float32's.
-            raise ZooError(f"{self.where} holds {name} in a type that NumPy has not; store it as float32 or float16.") from None
+        return opened.get_tensor(stored)
 
 
 def assign(variables, arrays, sources, constants):

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.convert.public import address, public
 from zoo.errors import ZooError
 from zoo.fetch import Refused, cache_dir, fault, fetched, sha256_of
 from zoo.files import write_atomically
@@ -50,7 +51,7 @@ def local(folder):
     raise ZooError(f"{folder} holds no weights, expected {' or '.join(_WEIGHTS)}.{hint}")
 
 
-def remote(address, subfolder=""):
+def remote(origin, subfolder=""):
     """The `Layout` of a repository `hf://user/repo[@revision]`, or a folder in it, fetched into the cache.
 
     What is fetched the first time is remembered by its hash; a file that lies there with another one later is refused. A folder
@@ -59,14 +60,14 @@ def remote(address, subfolder=""):
     Raises:
         ZooError: when it cannot be had: why, and how to place the files by hand.
     """
-    folder = cache_folder(address, subfolder)
-    where = f"{address}/{subfolder}" if subfolder else address
+    folder = cache_folder(origin, subfolder)
+    where = f"{origin}/{subfolder}" if subfolder else origin
     files = []
 
     def fetch(name, most=_MOST_WEIGHTS):
         path = folder / name
         if not path.is_file():
-            fetched(address, f"{subfolder}/{name}" if subfolder else name, most, path, _safe)
+            fetched(origin, f"{subfolder}/{name}" if subfolder else name, most, path, _unknown)
         files.append(path)
         return path
 
@@ -81,10 +82,10 @@ def remote(address, subfolder=""):
     return Layout(where, config, shards)
 
 
-def cache_folder(address, subfolder=""):
+def cache_folder(origin, subfolder=""):
     """Where the files of a repository are kept; the folder may not be there yet."""
-    key = hashlib.sha256(f"{address}/{subfolder}".encode()).hexdigest()[:16]
-    return cache_dir() / "originals" / f"{address.removeprefix('hf://').replace('/', '--').replace('@', '--')}-{key}"
+    key = hashlib.sha256(f"{origin}/{subfolder}".encode()).hexdigest()[:16]
+    return cache_dir() / "originals" / f"{origin.removeprefix('hf://').replace('/', '--').replace('@', '--')}-{key}"
 
 
 def _fetch_weights(fetch, where):
@@ -125,10 +126,17 @@ def digest(layout):
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-def verified(folder):
-    """What is wrong with the files of a cache folder, by their pins: a list of texts."""
+def verify_public(name):
+    """("ok" | "corrupt" | "absent", detail) of the files of a public model in the cache, all hashed again."""
+    entry = public()[name]
+    folder = cache_folder(address(entry), entry["subfolder"])
+    if not (folder / _PINS).is_file():
+        return "absent", f"nothing of it lies in {folder}; it is fetched from {entry['origin']} on first use"
     kept = _json(folder / _PINS, folder)
-    return [f"{name}: {reason}" for name, entry in kept.items() if (reason := fault(folder / name, entry))]
+    wrong = [f"{file}: {reason}" for file, pin in kept.items() if (reason := fault(folder / file, pin))]
+    if wrong:
+        return "corrupt", f"{'; '.join(wrong)}; delete {folder}, and it is fetched again on next use"
+    return "ok", f"{sum(pin['bytes'] for pin in kept.values()):,} bytes, as first fetched"
 
 
 def _shards(index, where):
@@ -141,8 +149,8 @@ def _shards(index, where):
     return found
 
 
-def _safe(path):
-    """Nothing that a fetched file can be checked for before its hash is known."""
+def _unknown(path):
+    """There is nothing that a file can be checked for whose hash is not known."""
 
 
 def _json(path, where):

@@ -6,6 +6,8 @@ from pathlib import Path
 from zoo import registry
 from zoo.convert import layout as layouts
 from zoo.convert.families import family
+from zoo.convert.public import address, public
+from zoo.errors import ZooError
 
 
 class Original:
@@ -26,6 +28,18 @@ class Original:
     def data_shape(self):
         """Shape of one input, without the batch axis."""
         return tuple(self.config["input_shape"])
+
+    def resized(self, input_shape):
+        """The same for images of another shape."""
+        return Original(self.layout, self.name, input_shape)
+
+    def file(self):
+        """There is none in the zoo's own format.
+
+        Raises:
+            ZooError: always.
+        """
+        raise ZooError(f"{self.name} lies in the files of another library; write it in the zoo's by: zoo convert SOURCE FOLDER.")
 
     def sha256(self):
         """Hash of all weights."""
@@ -51,23 +65,28 @@ class Original:
         return model
 
 
-def original(source, input_shape=None, subfolder=""):
-    """The `Original` in a folder, or in a repository `hf://user/repo[@revision]`."""
+def original(source, input_shape=None, subfolder="", name=None):
+    """The `Original` in a folder, or in a repository `hf://user/repo[@revision]` and a folder there."""
     text = str(source)
     if text.startswith("hf://"):
-        name = subfolder or text.rpartition("/")[2].partition("@")[0]
+        name = name or subfolder or text.rpartition("/")[2].partition("@")[0]
         return Original(layouts.remote(text, subfolder), name, input_shape)
-    return Original(layouts.local(source), Path(source).resolve().name, input_shape)
+    return Original(layouts.local(source), name or Path(source).resolve().name, input_shape)
 
 
 def convert_model(source, input_shape=None):
-    """The zoo's model, with its weights, of a folder or `hf://` address in the layout of transformers or diffusers.
+    """The zoo's model, with its weights, of another library's.
 
     Args:
-        source: which.
+        source: a folder or an `hf://user/repo[@revision]` in the layout of transformers or diffusers, or a public name.
         input_shape: (height, width, channels) of the images; None is what its config says, or 256 x 256.
 
     Raises:
         ZooError: on a class or an option that the zoo does not read, and when arrays are missing, left over or mis-shaped.
     """
-    return original(source, input_shape).model()
+    if str(source) in public():
+        entry = public()[str(source)]
+        found = original(address(entry), input_shape or entry["input_shape"], entry["subfolder"], str(source))
+    else:
+        found = original(source, input_shape)
+    return found.model()

@@ -50,12 +50,10 @@ class Subject:
         load_quietly()
         import keras
 
-        from zoo import weights
-
         kept = keras.config.dtype_policy()
         keras.config.set_dtype_policy("float32" if dtype == "float32" else f"mixed_{dtype}")
         try:
-            return weights.load_stored(self._stored).encoder.at(self.layer, self.pool)
+            return self._stored.model().encoder.at(self.layer, self.pool)
         finally:
             keras.config.set_dtype_policy(kept)
 

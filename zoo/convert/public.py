@@ -1,0 +1,20 @@
+"""Public models that `zoo.load` fetches from their own repositories and reads into Keras. Loads no framework."""
+
+import functools
+import json
+from pathlib import Path
+
+_FILE = Path(__file__).parent / "public.json"
+
+
+@functools.cache
+def public():
+    """Mapping of name to entry: `origin`, `revision` and `subfolder`, the `class` in its library, `input_shape` that it is
+    built for, `parameters`, `licence`, `dataset`, `paper`, what its authors have `reported`, and `sha256`, null where the hash
+    of the weights is not known here: what is fetched first is then what counts."""
+    return json.loads(_FILE.read_text(encoding="utf-8"))
+
+
+def address(entry):
+    """The address of an entry's repository: `hf://user/repo`, with the revision where it is not the main one."""
+    return entry["origin"] + ("" if entry["revision"] == "main" else f"@{entry['revision']}")
