@@ -26,6 +26,7 @@ from zoo.layers import (
     gumbel,
     holes,
     k_sparse,
+    latent_map,
     learned_codebook,
     mmd,
     sparsity,
@@ -103,6 +104,8 @@ _exact_contraction = functools.partial(tiny, "contractive_mlp", penalty="exact",
 IDEAS = {
     "ae": lambda m: type(m.bottleneck) is code.DenseCode and m.corruption is None and m.bottleneck.loss_names == (),
     "annealed_vae": lambda m: type(m.bottleneck) is capacity.CapacityCode and m.bottleneck.c_max == 25.0,
+    "autoencoder_dc": lambda m: type(m.bottleneck) is latent_map.LatentMap and m.encoder.backbone.stage_names[-1] == "stage2",
+    "autoencoder_tiny": lambda m: type(m.bottleneck) is latent_map.LatentMap and m.bottleneck.loss_names == (),
     "autoencoder_kl": lambda m: (
         type(m.bottleneck) is gaussian_map.GaussianMap and (m.bottleneck.beta, m.bottleneck.scaling) == (1e-6, 0.18215)
     ),

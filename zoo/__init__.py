@@ -19,6 +19,7 @@ _HOMES = {
     "FeatureStream": "zoo.features",
     "extract_features_on_ray": "zoo.scaling",
     "export": "zoo.exporting",
+    "quantize": "zoo.quantizing",
     "push": "zoo.hub",
     "write_projector": "zoo.projector",
     "Autoencoder": "zoo.autoencoder",
@@ -35,6 +36,7 @@ _MODULES = (
     "models",
     "samplers",
     "sklearn",
+    "tiling",
     "training",
     "weights",
 )

@@ -61,17 +61,16 @@ class LDMEncoder(Backbone):
     """
 
     def __init__(self, filters, blocks, groups, attention, middle_attention, outputs):
-        self.conv_in = _conv(filters[0])
         last = len(filters) - 1
-        self.blocks = [
-            Stage(n, blocks, groups, i in attention, None if i == last else Downsample(n)) for i, n in enumerate(filters)
-        ]
-        self.middle = Middle(filters[-1], groups, middle_attention)
-        self.norm_out, self.conv_out = GroupNorm(groups), _conv(outputs)
-        # The images that these nets are trained on lie in -1..1.
-        stages = [layers.Rescaling(2.0, -1.0), self.conv_in, *self.blocks, self.middle]
+        conv_in, conv_out, norm_out = _conv(filters[0]), _conv(outputs), GroupNorm(groups)
+        parts = [Stage(n, blocks, groups, i in attention, None if i == last else Downsample(n)) for i, n in enumerate(filters)]
+        middle = Middle(filters[-1], groups, middle_attention)
         names = [None, None, *(f"stage{i + 1}" for i in range(len(filters))), "middle", None, None, None]
-        super().__init__([*stages, self.norm_out, layers.Activation("silu"), self.conv_out], names)
+        # The images that these nets are trained on lie in -1..1.
+        stages = [layers.Rescaling(2.0, -1.0), conv_in, *parts, middle, norm_out, layers.Activation("silu"), conv_out]
+        super().__init__(stages, names)
+        # By name as well, for the names of the weights.
+        self.conv_in, self.blocks, self.middle, self.norm_out, self.conv_out = conv_in, parts, middle, norm_out, conv_out
 
 
 class LDMDecoder(Backbone):
@@ -81,14 +80,12 @@ class LDMDecoder(Backbone):
     """
 
     def __init__(self, filters, blocks, groups, attention, middle_attention, outputs):
-        self.conv_in = _conv(filters[-1])
-        self.middle = Middle(filters[-1], groups, middle_attention)
-        self.blocks = [
-            Stage(n, blocks, groups, i in attention, Upsample(n) if i else None) for i, n in reversed(list(enumerate(filters)))
-        ]
-        self.norm_out, self.conv_out = GroupNorm(groups), _conv(outputs)
-        stages = [self.conv_in, self.middle, *self.blocks, self.norm_out, layers.Activation("silu"), self.conv_out]
-        super().__init__([*stages, layers.Rescaling(0.5, 0.5)])
+        conv_in, conv_out, norm_out = _conv(filters[-1]), _conv(outputs), GroupNorm(groups)
+        order = reversed(list(enumerate(filters)))
+        parts = [Stage(n, blocks, groups, i in attention, Upsample(n) if i else None) for i, n in order]
+        middle = Middle(filters[-1], groups, middle_attention)
+        super().__init__([conv_in, middle, *parts, norm_out, layers.Activation("silu"), conv_out, layers.Rescaling(0.5, 0.5)])
+        self.conv_in, self.blocks, self.middle, self.norm_out, self.conv_out = conv_in, parts, middle, norm_out, conv_out
 
 
 class Stage(layers.Layer):
