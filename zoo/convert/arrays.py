@@ -1,7 +1,5 @@
 """Arrays from files of another library into a model's variables: each used once, one at a time."""
 
-import contextlib
-
 import ml_dtypes  # noqa: F401 - by which NumPy knows bfloat16
 import numpy as np
 from keras import backend, ops
@@ -14,7 +12,7 @@ _CONSTANT_TOLERANCE = 1e-4
 
 
 class Arrays:
-    """The arrays of safetensors files, mapped into memory and read when asked for.
+    """The arrays of safetensors files, read when asked for.
 
     Args:
         files: paths.
@@ -24,25 +22,20 @@ class Arrays:
     """
 
     def __init__(self, files, canonical, ignored, where):
-        self.where, self._stack, self._places = where, contextlib.ExitStack(), {}
+        self.where, self._places = where, {}
         try:
             for path in files:
-                opened = self._stack.enter_context(safe_open(path, framework="np"))
-                for name in sorted(opened.keys()):
+                with safe_open(path, framework="np") as opened:
+                    names = sorted(opened.keys())
+                for name in names:
                     known = canonical(name)
                     if ignored(known):
                         continue
                     if known in self._places:
                         raise ZooError(f"{where} has two arrays for {known}: {self._places[known][1]} and {name}.")
-                    self._places[known] = (opened, name)
+                    self._places[known] = (path, name)
         except (SafetensorError, OSError, ValueError) as error:
             raise ZooError(f"{path} is no readable safetensors file ({error}); fetch it again.") from None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._stack.close()
 
     def names(self):
         """All names."""
@@ -50,8 +43,10 @@ class Arrays:
 
     def read(self, name):
         """An array, as it is stored."""
-        opened, stored = self._places[name]
-        return opened.get_tensor(stored)
+        path, stored = self._places[name]
+        # Mapped anew for each: what was read through a mapping counts as this process's memory until it is closed.
+        with safe_open(path, framework="np") as opened:
+            return opened.get_tensor(stored)
 
 
 def assign(variables, arrays, sources, constants):
@@ -107,7 +102,7 @@ def _fitting(array, variable, path, names, where):
         fitted = fitted.reshape(shape)
     if fitted.shape != shape:
         raise ZooError(f"{where} does not fit: {' + '.join(names)} has shape {array.shape}, expected it to give {shape}.")
-    fitted = np.ascontiguousarray(fitted, dtype=np.float32)
+    fitted = fitted.astype(np.float32, copy=False)
     if not np.isfinite(fitted).all():
         raise ZooError(f"{where} holds NaN or infinite values in {' + '.join(names)}; fetch it again.")
     return ops.cast(fitted, backend.standardize_dtype(variable.dtype))

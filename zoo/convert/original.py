@@ -1,6 +1,5 @@
 """A model of another library as one of the zoo's."""
 
-from functools import partial
 from pathlib import Path
 
 from zoo import registry
@@ -57,11 +56,10 @@ class Original:
 
         model = registry.build(self.config)
         variables = named_variables(model)
-        canonical = partial(getattr(self.family, "canonical", str))
+        canonical = getattr(self.family, "canonical", str)
         ignored = getattr(self.family, "ignored", lambda name: False)
         constants = getattr(self.family, "constants", lambda model: {})(model)
-        with Arrays(self.layout.files, canonical, ignored, self.layout.where) as arrays:
-            assign(variables, arrays, self.family.sources, constants)
+        assign(variables, Arrays(self.layout.files, canonical, ignored, self.layout.where), self.family.sources, constants)
         return model
 
 

@@ -11,6 +11,9 @@ from zoo.data.picture_files import Unreadable, decode, resized, with_channels
 from zoo.errors import ZooError
 from zoo.runtimes import processors
 
+# A thread takes so many pictures at a time: handing over one costs as much as decoding a small one.
+_TOGETHER = 8
+
 
 class PictureStream:
     """Batches (ids, images (N, H, W, C) uint8); those that cannot be decoded are refused, or left out and named in `skipped`.
@@ -44,31 +47,38 @@ class PictureStream:
     def _decoded(self):
         # Pillow's decoders let go of the interpreter's lock, so that threads run them side by side.
         threads = max(2, processors())
+        together = max(1, min(_TOGETHER, len(self) // (4 * threads)))
         pool = ThreadPoolExecutor(threads)
         try:
             waiting, rest = deque(), self._encoded()
             while True:
-                # The first readable picture may settle the shape of all; few are under way, as one may be a large photograph.
-                for i, name, data in itertools.islice(rest, 4 * threads - len(waiting) if self.shape else 1 - len(waiting)):
-                    waiting.append((i, name, pool.submit(self._read, name, data)))
+                # The first readable picture may settle the shape of all.
+                ahead, size = (threads + 2, together) if self.shape else (1, 1)
+                while len(waiting) < ahead and (group := list(itertools.islice(rest, size))):
+                    waiting.append(pool.submit(self._read_all, group))
                 if not waiting:
                     return
-                i, name, future = waiting.popleft()
-                try:
-                    image = future.result()
-                except Unreadable as reason:
-                    if not self.skip_unreadable:
-                        raise ZooError(f"{name} is no readable image: {reason}; mend it, or give --skip-unreadable.") from None
-                    self.skipped.append(i)
-                    continue
-                self.shape = self.shape or image.shape
-                yield i, image
+                for i, name, image in waiting.popleft().result():
+                    if isinstance(image, Unreadable):
+                        if not self.skip_unreadable:
+                            raise ZooError(f"{name} is no readable image: {image}; mend it, or give --skip-unreadable.")
+                        self.skipped.append(i)
+                        continue
+                    self.shape = self.shape or image.shape
+                    yield i, image
         finally:
             pool.shutdown(cancel_futures=True)
 
+    def _read_all(self, group):
+        """Ids, names, and pictures or what is wrong with them."""
+        return [(i, name, self._read(name, data)) for i, name, data in group]
+
     def _read(self, name, data):
-        """The picture (H, W, C), uint8, of the stream's shape once that is known."""
-        image = decode(data())
+        """The picture (H, W, C), uint8, of the stream's shape once that is known; or the `Unreadable` that says why not."""
+        try:
+            image = decode(data())
+        except Unreadable as reason:
+            return reason
         if self.shape is None:
             return image
         if self.asked:

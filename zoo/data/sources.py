@@ -387,5 +387,7 @@ class FolderStream(PictureStream):
         return part
 
     def _encoded(self):
+        # Not by relative_to, which takes a fifth of the time that a small picture does.
+        start = len((self.folder / "x").as_posix()) - 1
         for path in self.files:
-            yield path.relative_to(self.folder).as_posix(), path, functools.partial(read, path)
+            yield path.as_posix()[start:], path, functools.partial(read, path)
