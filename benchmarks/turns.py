@@ -43,10 +43,10 @@ def as_markdown(tables, rounds, head, about):
     return "\n".join(lines)
 
 
-def write_readme(mark, text):
-    """Put the tables between README's comments `<!-- MARK: begin -->` and `<!-- MARK: end -->`."""
+def write_readme(mark, text, page="README.md"):
+    """Put the tables between the comments `<!-- MARK: begin -->` and `<!-- MARK: end -->` of README, or of another page."""
     begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
-    path = Path(__file__).parents[1] / "README.md"
+    path = Path(__file__).parents[1] / page
     head, found, rest = path.read_text(encoding="utf-8").partition(begin)
     _, closed, tail = rest.partition(end)
     if not (found and closed):

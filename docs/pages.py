@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 REFERENCE = {
     "Models by name": ("zoo.registry", "zoo.weights", "zoo.hub"),
     "The model": ("zoo.autoencoder",),
-    "Features": ("zoo.features", "zoo.scaling", "zoo.runtimes", "zoo.exporting"),
+    "Features": ("zoo.features", "zoo.scaling", "zoo.runtimes", "zoo.exporting", "zoo.quantizing"),
     "Losses": ("zoo.losses",),
     "Data": ("zoo.data.sources", "zoo.data.parquet", "zoo.data.writers", "zoo.data.sprites", "zoo.data.pipeline"),
     "Training": ("zoo.training.recipe", "zoo.training.fit", "zoo.tuning.search", "zoo.tuning.space"),
@@ -35,6 +35,8 @@ def on_config(config):
         {"Backbones": [{name: f"backbones/{name}.md"} for name in _backbones()]},
         {"Recipes": "recipes.md"},
         {"How weights are verified": "weights.md"},
+        {"Many images, small models": "scale.md"},
+        {"Experiment trackers": "trackers.md"},
         {"Reference": reference},
     ]
     return config

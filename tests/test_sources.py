@@ -137,6 +137,14 @@ def test_sub_folders_are_classes_and_hidden_files_none(tmp_path):
     assert found.labels.tolist() == [0, 1] and found.class_names == ["cat", "dog"]
 
 
+def test_ids_are_relative_to_the_folder(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    folder_of(tmp_path / "in", a_png=PNG)
+    monkeypatch.chdir(tmp_path)
+    for folder, wanted in ((".", "in/a.png"), ("in", "a.png"), ("in/", "a.png"), ("./in", "a.png"), (tmp_path, "in/a.png")):
+        assert sources.load(folder).ids == [wanted]
+
+
 def test_pictures_of_other_sizes_are_resized_only_when_asked(tmp_path):
     flat = np.full((9, 7, 3), 40, np.uint8)
     folder_of(tmp_path, a_png=PNG, b_png=encoded(flat, "PNG"))

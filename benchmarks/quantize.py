@@ -1,0 +1,78 @@
+"""What int8 weights cost and save: accuracy of a linear probe, bytes and speed, before and after, in one run.
+
+    pip install -e '.[onnx]'
+    python benchmarks/quantize.py --docs
+
+The probe learns from the first 10,000 training images of MNIST and meets all 10,000 test images. Sizes are those of the
+encoder as an ONNX file; speeds are of that file on ONNX Runtime, on one thread, and of `encode`, on Keras's backend.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+
+from turns import write_readme
+
+SETS = ("dae_mlp.mnist", "stacked_mlp.mnist", "sparse_mlp.mnist")
+ROUNDS = 5
+BATCH = 128
+
+
+def speed(function, x):
+    """Images a second, the median of the rounds."""
+    function(x[:BATCH])
+    taken = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        for i in range(0, len(x), BATCH):
+            function(x[i : i + BATCH])
+        taken.append(time.perf_counter() - start)
+    return len(x) / statistics.median(taken)
+
+
+def measured(model, train, test):
+    """Accuracy of the probe, megabytes, images a second by ONNX Runtime and by `encode`."""
+    from zoo.evaluation.probes import linear_probe
+    from zoo.exporting import export
+    from zoo.runtimes.onnx import session
+
+    features = [model.encode(images, 1000) for images in (train.images, test.images)]
+    accuracy = linear_probe(features[0], train.labels, features[1], test.labels)["accuracy"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "encoder.onnx")
+        export(model, path, "onnx")
+        size, by_onnx = os.path.getsize(path) / 1e6, speed(session(path), test.images)
+    return accuracy, size, by_onnx, speed(lambda x: model.encode(x, BATCH), test.images)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--docs", action="store_true", help="write the table into docs/scale.md")
+    arguments = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import zoo
+    from zoo.data.sources import load
+
+    train, test = load("mnist", "train[:10000]"), load("mnist", "test")
+    lines = [f"{len(os.sched_getaffinity(0))} cores of a CPU; speeds in images a second, median of {ROUNDS} rounds."]
+    lines += [
+        "",
+        "| weights | | linear probe, accuracy | encoder, MB | ONNX Runtime, one thread | `encode` |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in SETS:
+        model = zoo.load(name)
+        for kind, given in (("float32", model), ("int8", None)):
+            accuracy, size, by_onnx, by_keras = measured(given or zoo.quantize(model), train, test)
+            shown = f"`{name}`" if given else ""
+            lines.append(f"| {shown} | {kind} | {accuracy:.4f} | {size:.2f} | {by_onnx:,.0f} | {by_keras:,.0f} |")
+    text = "\n".join(lines)
+    print(text)
+    if arguments.docs:
+        write_readme("int8", text, "docs/scale.md")
+
+
+if __name__ == "__main__":
+    main()
