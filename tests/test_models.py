@@ -39,6 +39,7 @@ from zoo.weights import load_arrays, save_arrays
 
 NAMES = zoo.list_models()
 # A backbone's code is a vector to most variants, whatever the backbone: these make maps of it.
+_PUBLISHED = ("ldm", "dcae")
 _OF_MAPS = ("fsq_vae", "gumbel_vae", "rq_vae", "vq_vae", "wta")
 
 
@@ -54,6 +55,8 @@ def fitted(request, images):
     """A tiny model after one compiled epoch, with its history. Tests read it and change nothing."""
     keras.utils.set_random_seed(0)
     model = tiny(request.param)
+    # Tracing a step of the deep nets that are there to be loaded takes as long as that of ten others.
+    model.run_eagerly = request.param.rpartition("_")[2] in _PUBLISHED
     # 40 images: the last batch is smaller.
     history = model.fit(images, batch_size=16, verbose=0).history
     return types.SimpleNamespace(name=request.param, model=model, history=history)
@@ -72,7 +75,7 @@ def test_uint8_and_floats_give_the_same_features(fitted, images):
     features = fitted.model.encode(images)
     assert features.dtype == np.float32 and features.ndim == 2 and len(features) == len(images)
     assert np.isfinite(features).all() and features.std(axis=0).max() > 0
-    np.testing.assert_allclose(fitted.model.encode(images / 255), features, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(fitted.model.encode(images / 255), features, rtol=1e-5, atol=1e-5)
 
 
 def test_encoding_is_deterministic_and_a_matter_of_the_image_alone(fitted, images):
@@ -165,7 +168,7 @@ def test_the_name_builds_the_variant_and_no_other(fitted):
     inside = list(model.encoder.backbone._flatten_layers())
     kind = keras.layers.Dense if backbone in ("mlp", "vit") else keras.layers.Conv2D
     assert variant == "linear" or any(isinstance(layer, kind) for layer in inside)
-    assert any(hasattr(layer, "conv2") for layer in inside) == (backbone in ("resnet", "unet"))
+    assert any(hasattr(layer, "conv2") for layer in inside) == (backbone not in ("mlp", "conv", "vit"))
     assert any(hasattr(layer, "rise") for layer in inside) == (backbone == "unet")
     assert any(hasattr(layer, "attention") for layer in inside) == (backbone == "vit")
     if variant in IDEAS:

@@ -13,7 +13,8 @@ from zoo.training.readme import rendered
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+# That of the public models, which have to be fetched, runs in test_convert with others in their place.
+BLOCKS = [block for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if "hf://" not in block]
 
 
 def names(block):

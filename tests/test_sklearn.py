@@ -19,7 +19,7 @@ SHORT = dict(epochs=1, random_state=0)
 
 
 @parametrize_with_checks([AutoencoderFeatures(**SHORT), AutoencoderOutlierDetector(**SHORT)])
-def test_scikit_learns_own_checks(estimator, check):
+def test_scikit_learns_own_checks(estimator, check, eagerly):
     check(estimator)
 
 

@@ -28,16 +28,6 @@ def orthonormal(images, count):
     return x.mean(axis=0), basis.T, np.ones(count)
 
 
-@pytest.fixture
-def eagerly():
-    """TensorFlow without graphs: for two steps of a deep net, tracing is what takes the time."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "training_scripts").glob("*.py")))
 def test_a_recipe_takes_two_steps(name, tmp_path, monkeypatch, eagerly):
     # The eigenvectors of a colour image's covariance take longer than all else; test_training_pca has real ones.

@@ -4,6 +4,8 @@ import hashlib
 import re
 import warnings
 
+from zoo.convert.layout import cache_folder
+from zoo.convert.original import original
 from zoo.errors import ZooError
 from zoo.fetch import Refused, cache_dir, fault, fetched, pinned
 from zoo.stored import ARRAYS, CONFIG, Stored, is_original, read_config
@@ -23,6 +25,9 @@ def stored_at(address):
     address = address.rstrip("/")
     if not address.startswith(("hf://", "http://", "https://")):
         raise ZooError(f"got the address {address!r}, expected hf://user/repo or https://host/folder.")
+    if is_original(cache_folder(address) / CONFIG):
+        # Fetched before, or laid there by hand.
+        return original(address)
     folder = cache_dir() / "models" / hashlib.sha256(address.encode()).hexdigest()[:16]
     kept = folder / CONFIG
     try:
@@ -32,8 +37,6 @@ def stored_at(address):
             raise ZooError(f"there is no saved model at {address}: {CONFIG} {reason}.") from None
         warnings.warn(f"{address} was not reached ({reason}); this is the copy in the cache.", stacklevel=2)
     if is_original(kept):
-        from zoo.convert.original import original
-
         return original(address)
     saved = read_config(kept, address)
     digest, size = saved.get("sha256"), saved.get("bytes")
