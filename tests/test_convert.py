@@ -1,5 +1,6 @@
 """Models of other libraries: every array used once, errors that name what is wrong, files from a hub or laid by hand."""
 
+import functools
 import json
 import os
 import re
@@ -19,6 +20,8 @@ from zoo.convert import convert_model, families, layout, ldm, public, vit_mae
 from zoo.errors import ZooError
 from zoo.stored import stored
 from zoo.weights import named_variables
+
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 KL = {
     "_class_name": "AutoencoderKL",
@@ -63,22 +66,27 @@ def arrays_of(model, family):
     return {name: np.ascontiguousarray(value) for name, value in found.items()}
 
 
+@functools.cache
+def made(family, text):
+    """A model of another library's config, given as JSON, with random weights, and its arrays there. Tests change neither."""
+    theirs = json.loads(text)
+    model = zoo.registry.build(family.config(theirs, SHAPE if theirs != MAE else None))
+    rng = np.random.default_rng(0)
+    for variable in named_variables(model).values():
+        variable.assign(rng.normal(size=variable.shape, scale=0.3))
+    return model, arrays_of(model, family)
+
+
 @pytest.fixture
 def written(tmp_path):
     """A function (config, family) that writes a model in another library's layout and gives its folder and the model."""
 
     def written(theirs, family, change=None):
-        import keras
-
-        keras.utils.set_random_seed(3)
-        model = zoo.registry.build(family.config(theirs, SHAPE if theirs is not MAE else None))
-        rng = np.random.default_rng(0)
-        for variable in named_variables(model).values():
-            variable.assign(rng.normal(size=variable.shape, scale=0.3))
-        arrays = arrays_of(model, family)
+        text = json.dumps(theirs)
+        model, arrays = made(family, text)
         folder = tmp_path / "theirs"
         folder.mkdir()
-        (folder / "config.json").write_text(json.dumps(theirs))
+        (folder / "config.json").write_text(text)
         save_file(change(arrays) if change else arrays, folder / "diffusion_pytorch_model.safetensors")
         return folder, model
 

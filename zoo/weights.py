@@ -170,6 +170,8 @@ def save(model, path):
         raise ZooError(f"got {model!r}, expected a model of zoo.create or zoo.load: only those can be built again from a config.")
     if path.exists() and not _is_saved(path):
         raise ZooError(f"{path} exists and is no model that zoo.save wrote; choose another path.")
+    if any(getattr(layer, "quantization_mode", None) for layer in model._flatten_layers()):
+        raise ZooError("got a quantized model, which its config cannot build again; save it before zoo.quantize, or export it.")
     data = serialized(model)
     # By its hash the file is known again, whatever way it comes.
     digest = hashlib.sha256(data).hexdigest()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from zoo import manifest, weights
 from zoo.arguments import Parser
+from zoo.convert.public import public
 from zoo.data import sources
 from zoo.errors import ZooError, suggest
 from zoo.evaluation.measure import measure, names, repeat
@@ -13,6 +14,8 @@ from zoo.evaluation.pictures import samples_grid, side_by_side
 from zoo.images import picture_shape
 
 _PROBES = {"linear": "linear_error", "knn": "knn_error", "finetune": "finetuned_error"}
+# Metrics that need an encoder alone.
+_OF_FEATURES = ("linear_", "knn_", "finetuned_", "classification_")
 _SHOWN = 16
 
 
@@ -38,7 +41,8 @@ def main(argv):
         ZooError: on bad input.
     """
     arguments = _parser().parse_args(argv)
-    entry = {} if Path(arguments.name).is_dir() else manifest.entry(arguments.name)
+    elsewhere = Path(arguments.name).is_dir() or "://" in arguments.name or arguments.name in public()
+    entry = {} if elsewhere else manifest.entry(arguments.name, others=public())
     dataset = arguments.data or entry.get("dataset", {}).get("name")
     if arguments.check and not entry.get("metrics"):
         raise ZooError(f"{arguments.name} has no card to check against; --check is for the weight sets of zoo list.")
@@ -56,6 +60,9 @@ def main(argv):
     if picture and not picture.parent.is_dir():
         raise ZooError(f"there is no folder {picture.parent} to write {picture.name} to; make it first.")
     model = weights.load(arguments.name)
+    asked = [each if isinstance(each, str) else each["metric"] for each in wanted or ()]
+    if not hasattr(model, "decoder") and (picture or not all(name.startswith(_OF_FEATURES) for name in asked)):
+        raise ZooError(f"{arguments.name} is a classifier, which gives no images back; measure its features by --probe.")
     if picture:
         _draw(model, dataset, arguments.data_dir, picture)
         if not (arguments.check or arguments.metrics or arguments.probe):
