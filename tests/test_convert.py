@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 import zoo
 from zoo.cli import main
 from zoo.convert import convert_model, families, layout, ldm, public, vit_mae
+from zoo.data.writers import ImageFolder
 from zoo.errors import ZooError
 from zoo.stored import stored
 from zoo.weights import named_variables
@@ -272,6 +273,30 @@ def test_features_come_from_the_folder_by_every_door(written, tmp_path):
     assert zoo.load_encoder(folder, layer="block1", pool="token").feature_layers[0] == "block1"
     with pytest.raises(ZooError, match="zoo convert SOURCE FOLDER"):
         zoo.push(folder, "hf://me/mine")
+
+
+def test_a_converted_model_is_fine_tuned_and_probed(written, tmp_path):
+    folder, _ = written(MAE, vit_mae)
+    rng = np.random.default_rng(0)
+    photos, out = tmp_path / "photos", tmp_path / "tuned"
+    photos.mkdir()
+    for name, shade in (("dark", 60), ("light", 180)):
+        with ImageFolder(photos / name) as images:
+            images.write(np.clip(rng.normal(shade, 20, (20, 16, 16, 3)), 0, 255).astype(np.uint8))
+    command = [
+        "finetune",
+        str(folder),
+        "--data",
+        str(tmp_path / "photos"),
+        "--output",
+        str(tmp_path / "tuned"),
+        "--batch-size",
+        "12",
+    ]
+    assert main([*command, "--epochs", "6", "--learning-rate", "0.003"]) == 0
+    tuned = zoo.load(tmp_path / "tuned" / "model")
+    assert tuned.classify(np.full((1, 16, 16, 3), 180, np.uint8)).argmax() == 1
+    assert main(["evaluate", str(out / "model"), "--data", str(photos)]) == 2
 
 
 # -- public names
