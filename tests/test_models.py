@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from tiny import tiny
+from tiny import PUBLISHED, tiny
 
 import zoo
 from zoo import registry
@@ -39,7 +39,6 @@ from zoo.weights import load_arrays, save_arrays
 
 NAMES = zoo.list_models()
 # A backbone's code is a vector to most variants, whatever the backbone: these make maps of it.
-_PUBLISHED = ("ldm", "dcae")
 _OF_MAPS = ("fsq_vae", "gumbel_vae", "rq_vae", "vq_vae", "wta")
 
 
@@ -56,7 +55,7 @@ def fitted(request, images):
     keras.utils.set_random_seed(0)
     model = tiny(request.param)
     # Tracing a step of the deep nets that are there to be loaded takes as long as that of ten others.
-    model.run_eagerly = request.param.rpartition("_")[2] in _PUBLISHED
+    model.run_eagerly = request.param.rpartition("_")[2] in PUBLISHED
     # 40 images: the last batch is smaller.
     history = model.fit(images, batch_size=16, verbose=0).history
     return types.SimpleNamespace(name=request.param, model=model, history=history)
