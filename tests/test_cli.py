@@ -12,6 +12,7 @@ from tiny import tiny
 
 import zoo
 from zoo import cli, manifest
+from zoo.convert.public import public
 from zoo.data.writers import ImageFolder
 from zoo.training import recipe as recipes
 from zoo.weights import save
@@ -124,9 +125,10 @@ def left(folder):
 def test_list(run, weights):
     out, err = run("list")
     entry = zoo.info(NAME)
-    assert out.count("\n") == 1 and out.startswith(NAME) and err == ""
+    own, *others = out.splitlines()
+    assert own.startswith(NAME) and err == "" and [line.split()[0] for line in others] == sorted(public())
     assert f"mse {entry['metrics']['mse']['value']:.4g}" in out
-    assert run("list", "ae_*")[0] == out
+    assert run("list", "ae_*")[0] == own + "\n"
 
 
 def test_list_models(run):
@@ -434,7 +436,7 @@ def test_unknown_depths(fails, place, tmp_path):
 
 
 def test_a_zoo_without_weights(fails, empty):
-    assert "no weight set matches" in fails("list")
+    assert "no weight set matches" in fails("list", "ae_*")
     assert "no weight sets to verify" in fails("verify")
 
 

@@ -35,9 +35,17 @@ def test_a_place_holds_its_own_pixels():
 def test_positions_are_all_different_and_share_the_width_between_the_axes():
     table = positions((4, 5), 8)
     assert table.shape == (20, 8) and len(np.unique(table.round(5), axis=0)) == 20
-    # Places of one row share the first half, places of one column the second.
-    np.testing.assert_allclose(table[0, :4], table[4, :4])
-    np.testing.assert_allclose(table[0, 4:], table[5, 4:])
+    # Places of one column share the first half, places of one row the second, as in the masked autoencoder's own code.
+    np.testing.assert_allclose(table[0, :4], table[5, :4])
+    np.testing.assert_allclose(table[0, 4:], table[4, 4:])
+
+
+def test_positions_of_another_grid_lie_between():
+    np.testing.assert_array_equal(positions((4, 5), 8, trained=(4, 5)), positions((4, 5), 8))
+    twice = positions((8, 8), 8, trained=(4, 4)).reshape(8, 8, 8)
+    # New places lie a quarter of a step before and behind the old ones, and the slowest sine is all but straight.
+    np.testing.assert_allclose(twice[3, 3:5, 1], np.sin(np.array([1.25, 1.75]) / 100), atol=1e-4)
+    np.testing.assert_allclose(twice[3:5, 3, 5], np.sin(np.array([1.25, 1.75]) / 100), atol=1e-4)
 
 
 def test_attention_is_that_of_keras():

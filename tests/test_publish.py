@@ -114,7 +114,7 @@ def test_the_check_fails_beyond_the_tolerance(drift, code, here, dataset, monkey
     mse = entry["metrics"]["mse"]
     stated = {**mse, "value": mse["value"] + drift * mse["tolerance"]}
     changed = {**entry, "metrics": {"mse": stated}, "dataset": {**entry["dataset"], "name": dataset}}
-    monkeypatch.setattr(manifest, "entry", lambda name, directory=None: changed)
+    monkeypatch.setattr(manifest, "entry", lambda name, directory=None, others=(): changed)
     assert evaluate.main([NAME, "--check"]) == code
     out, err = capsys.readouterr()
     assert ("OFF" in out) == ("outside" in err) == bool(code)

@@ -42,7 +42,7 @@ def main(argv):
     """
     arguments = _parser().parse_args(argv)
     elsewhere = Path(arguments.name).is_dir() or "://" in arguments.name or arguments.name in public()
-    entry = {} if elsewhere else manifest.entry(arguments.name, others=public())
+    entry = {} if elsewhere else manifest.entry(arguments.name)
     dataset = arguments.data or entry.get("dataset", {}).get("name")
     if arguments.check and not entry.get("metrics"):
         raise ZooError(f"{arguments.name} has no card to check against; --check is for the weight sets of zoo list.")
