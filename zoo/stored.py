@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zoo import manifest
+from zoo.convert.families import kind
 from zoo.convert.public import address, public
 from zoo.errors import ZooError
 from zoo.fetch import locate, sha256_of
@@ -93,7 +94,7 @@ def is_original(file):
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(found, dict) and "schema" not in found and bool(found.get("_class_name") or found.get("architectures"))
+    return kind(found) is not None and "schema" not in found
 
 
 def read_config(file, where):
