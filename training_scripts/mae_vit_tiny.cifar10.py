@@ -19,14 +19,15 @@ RECIPE = Recipe(
     ),
     dataset="cifar10",
     transforms=("crop", "flip"),
-    epochs=60,
+    epochs=15,
     batch_size=100,
     learning_rate=1e-3,
     optimizer="adamw",
     weight_decay=0.05,
-    warmup_epochs=3,
+    warmup_epochs=1,
     precision="mixed_bfloat16",
     metrics=({"metric": "linear_accuracy", "layer": "best"}, "knn_accuracy"),
+    embedded=False,
 )
 
 if __name__ == "__main__":
