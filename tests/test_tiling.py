@@ -42,6 +42,20 @@ def test_one_tile_is_the_model_itself(pair, images):
     np.testing.assert_allclose(tiling.reconstruct(model, x), model.reconstruct(x), atol=1e-6)
 
 
+def test_a_last_group_of_fewer_tiles_is_filled_and_says_the_same(pair, images, monkeypatch):
+    model, _ = pair
+    expected, seen, code = tiling.encode(model, images, batch_size=1), set(), model.code
+
+    def watched(x):
+        seen.add(tuple(x.shape))
+        return code(x)
+
+    monkeypatch.setattr(model, "code", watched)
+    # 2 x 3 tiles an image, 12 in all.
+    np.testing.assert_allclose(tiling.encode(model, images, batch_size=5), expected, atol=1e-6)
+    assert seen == {(5, 64, 64, 3)}
+
+
 @pytest.mark.parametrize("size, side, overlap", [(9, 4, 0.25), (9, 4, 0.0), (4, 4, 0.5), (100, 8, 0.5), (13, 6, 0.9)])
 def test_tiles_cover_everything_and_overlap(size, side, overlap):
     axis = tiling._along(size, side, overlap, factor=2)

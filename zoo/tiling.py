@@ -78,9 +78,12 @@ def _blended(count, shape, tile, overlap, batch_size, run, factor, channels):
     result = np.zeros((count, shape[0] * factor, shape[1] * factor, channels), np.float32)
     total = np.zeros((*result.shape[1:3], 1), np.float32)
     places = [(i, a, b) for i in range(count) for a in axes[0] for b in axes[1]]
+    batch_size = min(batch_size, len(places))
     for first in range(0, len(places), batch_size):
         some = places[first : first + batch_size]
-        for (i, a, b), made in zip(some, run(some)):
+        # Filled up to the size of the others: a model traced anew takes longer than tiles that nobody looks at.
+        filled = some + some[-1:] * (batch_size - len(some))
+        for (i, a, b), made in zip(some, run(filled)):
             window = np.s_[a * factor : (a + tile[0]) * factor, b * factor : (b + tile[1]) * factor]
             weight = np.outer(axes[0][a], axes[1][b])[..., None]
             result[i][window] += weight * made
