@@ -27,6 +27,13 @@ class Backbone(keras.layers.Layer):
             x = stage(x)
         self.built = True
 
+    def compute_output_shape(self, input_shape):
+        # Stage by stage: to find it by itself, Keras traces the whole chain, which takes longer than all else of building.
+        x = keras.KerasTensor(input_shape)
+        for stage in self.stages:
+            x = stage(x)
+        return x.shape
+
     def call(self, x):
         for stage in self.stages:
             x = stage(x)

@@ -23,6 +23,10 @@ class MaskedEncoder(Around):
         super().__init__(net, **kwargs)
         self.mean, self.deviation = mean, deviation
 
+    def compute_output_shape(self, input_shape):
+        count, tokens, width = self.net.compute_output_shape(input_shape)
+        return count, tokens, width + 2
+
     def image(self, x):
         if self.mean is None:
             return x
@@ -61,6 +65,9 @@ class MaskedDecoder(keras.layers.Layer):
         small = keras.initializers.RandomNormal(stddev=0.02)
         self.hidden = self.add_weight(name="hidden", shape=(1, 1, self.net.width), initializer=small)
         self.built = True
+
+    def compute_output_shape(self, input_shape):
+        return self.net.compute_output_shape(input_shape)
 
     def call(self, z):
         found = self.net.patches(self.net.embed(z[..., :-2]))

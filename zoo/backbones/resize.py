@@ -15,5 +15,8 @@ class Crop(keras.layers.Layer):
         super().__init__(**kwargs)
         self.size = tuple(size)
 
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], *self.size, input_shape[3]
+
     def call(self, x):
         return x if tuple(x.shape[1:3]) == self.size else x[:, : self.size[0], : self.size[1]]

@@ -107,6 +107,9 @@ class ResidualBlock(layers.Layer):
         self.scale = self.add_weight(name="scale", shape=(), initializer="zeros")
         self.built = True
 
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
     def call(self, x):
         h = self.conv2(self.activation(self.conv1(self.activation(x))))
         if self.dropout is not None:

@@ -87,8 +87,11 @@ class UNet(layers.Layer):
         return down + [f"up{i + 1}" for i in reversed(range(len(self.up)))]
 
     def build(self, input_shape):
-        self.until(keras.KerasTensor(input_shape), "up1")
+        self.maps_shape = self.until(keras.KerasTensor(input_shape), "up1").shape[1:]
         self.built = True
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], *self.maps_shape
 
     def until(self, x, name):
         """The output of the stage called `name`."""

@@ -115,6 +115,9 @@ class ViTEncoder(layers.Layer):
             layer.build(shape)
         self.built = True
 
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], 1 + len(self.positions), self.width
+
     def call(self, x):
         return self.finish(self.start(patchify(x, self.patch_size)))
 
@@ -174,6 +177,9 @@ class ViTDecoder(layers.Layer):
         for layer in (*self.blocks, self.norm, self.out):
             layer.build(inside)
         self.built = True
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], *self.shape
 
     def call(self, z):
         return unpatchify(self.patches(self.embed(z)), self.shape, self.patch_size)

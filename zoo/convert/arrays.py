@@ -1,5 +1,7 @@
 """Arrays from files of another library into a model's variables: each used once, one at a time."""
 
+import math
+
 import ml_dtypes  # noqa: F401 - by which NumPy knows bfloat16
 import numpy as np
 from keras import backend, ops
@@ -74,18 +76,21 @@ def assign(variables, arrays, sources, constants):
         found = arrays.read(name).astype(np.float32)
         if found.shape != value.shape or np.abs(found - value).max() > _CONSTANT_TOLERANCE * np.abs(value).max():
             raise ZooError(f"{arrays.where} has other numbers in {name} than this model computes; it was trained otherwise.")
-    for path, names in wanted.items():
+    # The largest first: what one frees fits the next, where smaller ones first would cut up what TensorFlow's pool holds.
+    for path, names in sorted(wanted.items(), key=lambda item: -math.prod(variables[item[0]].shape)):
         variable = variables[path]
-        parts = [arrays.read(name) for name in names]
-        array = np.concatenate(parts) if len(parts) > 1 else parts[0]
-        variable.assign(_fitting(array, variable, path, names, arrays.where))
+        variable.assign(ops.cast(_fitting(arrays, names, variable, path), backend.standardize_dtype(variable.dtype)))
 
 
 def _some(names, most=8):
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _fitting(array, variable, path, names, where):
+def _fitting(arrays, names, variable, path):
+    """The numbers, float32, of the variable at `path`, from the arrays called `names`; what was read is not held beyond this."""
+    parts = [arrays.read(name) for name in names]
+    array = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    del parts
     shape = tuple(variable.shape)
     fitted = array
     if path.endswith("kernel"):
@@ -101,11 +106,13 @@ def _fitting(array, variable, path, names, where):
     elif fitted.shape != shape and fitted.size == np.prod(shape) and fitted.squeeze().shape == tuple(n for n in shape if n > 1):
         fitted = fitted.reshape(shape)
     if fitted.shape != shape:
-        raise ZooError(f"{where} does not fit: {' + '.join(names)} has shape {array.shape}, expected it to give {shape}.")
-    fitted = fitted.astype(np.float32, copy=False)
+        raise ZooError(
+            f"{arrays.where} does not fit: {' + '.join(names)} has shape {array.shape}, expected it to give {shape}."
+        )
+    fitted = np.ascontiguousarray(fitted, np.float32)
     if not np.isfinite(fitted).all():
-        raise ZooError(f"{where} holds NaN or infinite values in {' + '.join(names)}; fetch it again.")
-    return ops.cast(fitted, backend.standardize_dtype(variable.dtype))
+        raise ZooError(f"{arrays.where} holds NaN or infinite values in {' + '.join(names)}; fetch it again.")
+    return fitted
 
 
 def _moved(shape, order):
