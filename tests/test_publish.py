@@ -12,9 +12,11 @@ import zoo
 from zoo import manifest, weights
 from zoo.evaluation import evaluate
 from zoo.evaluation.measure import repeat
+from zoo.fetch import sha256_of
 from zoo.training import card, publish
 from zoo.training import fit as training
 from zoo.training.readme import render
+from zoo.training.seeds import main, publish_median
 
 NAME = "vae_mlp.digits"
 VAE = dict(variant="vae", input_shape=(8, 8, 1), latent_dim=3, hidden=(16,), loss="bernoulli")
@@ -185,6 +187,42 @@ def test_vectors_are_published_without_pictures(tmp_path):
     assert entry["metrics"]["mse"]["value"] == entry["metrics"]["mse_unclipped"]["value"]
     text = (tmp_path / "out" / "cards" / "ae_mlp.rows.md").read_text()
     assert "(N, 6)" in text and "![" not in text
+
+
+def seeds_folders(root, dataset, seeds, **changes):
+    """One weights folder for each seed, trained by the same recipe."""
+    for seed in seeds:
+        training.train(recipe(dataset=dataset, seed=seed, **changes), output_dir=root / str(seed), run_dir=root / f"run{seed}")
+    return [root / str(seed) for seed in seeds]
+
+
+def test_of_several_seeds_the_one_in_the_middle_is_published(dataset, tmp_path):
+    folders = seeds_folders(tmp_path, dataset, (5, 6, 7), metrics=("mse", "knn_error"))
+    values = {path.name: manifest.read(path)[NAME]["metrics"]["mse"]["value"] for path in folders}
+    main([NAME, "mse", *map(str, folders), "--output-dir", str(tmp_path / "weights")])
+    entry = manifest.read(tmp_path / "weights")[NAME]
+    assert values[str(entry["run"]["seed"])] == sorted(values.values())[1]
+    assert entry["seeds"]["values"]["mse"] == values and set(entry["seeds"]["values"]) == {"mse", "knn_error"}
+    text = (tmp_path / "weights" / "cards" / f"{NAME}.md").read_text()
+    assert f"with the seeds 5, 6, 7: mse {', '.join(card.number(v) for v in values.values())}; knn_error" in text
+    assert {path.name for path in (tmp_path / "weights" / "cards").iterdir()} == {
+        path.name for path in (folders[0] / "cards").iterdir()
+    }
+    assert sha256_of(tmp_path / "weights" / entry["file"]) == entry["sha256"]
+
+
+def test_trainings_that_differ_by_more_than_the_seed_have_no_middle(dataset, tmp_path):
+    folders = seeds_folders(tmp_path, dataset, (1, 2), metrics=("mse",))
+    [other] = seeds_folders(tmp_path, dataset, (3,), metrics=("mse",), batch_size=32)
+    for given, metric, message in (
+        (folders, "mse", r"seeds \[1, 2\], expected an odd number"),
+        ([*folders, folders[0]], "mse", r"seeds \[1, 2, 1\], expected an odd number of different ones"),
+        ([*folders, other], "elbo", "was not measured by 'elbo', expected one of mse"),
+        ([*folders, other], "mse", "another recipe"),
+    ):
+        with pytest.raises(zoo.ZooError, match=message):
+            publish_median(NAME, metric, given, tmp_path / "weights")
+    assert not (tmp_path / "weights").exists()
 
 
 def test_restart_begins_anew_and_removes_only_what_a_run_wrote(dataset, tmp_path):

@@ -11,16 +11,17 @@ RECIPE = Recipe(
         latent_dim=10,
         gamma=35.0,
         discriminator=(512, 512, 512, 512),
-        filters=(16, 32, 64, 64),
+        filters=(8, 16, 32, 64),
         kernel_size=4,
         loss="bernoulli",
     ),
     dataset="sprites",
     epochs=6,
-    batch_size=128,
-    learning_rate=5e-4,
-    schedule="constant",
+    batch_size=256,
+    learning_rate=1e-3,
+    precision="mixed_bfloat16",
     metrics=("mig", "factor_vae_score", "sap", "dci_disentanglement", "elbo", "mse"),
+    embedded=False,
 )
 
 if __name__ == "__main__":

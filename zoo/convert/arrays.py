@@ -106,9 +106,7 @@ def _fitting(arrays, names, variable, path):
     elif fitted.shape != shape and fitted.size == np.prod(shape) and fitted.squeeze().shape == tuple(n for n in shape if n > 1):
         fitted = fitted.reshape(shape)
     if fitted.shape != shape:
-        raise ZooError(
-            f"{arrays.where} does not fit: {' + '.join(names)} has shape {array.shape}, expected it to give {shape}."
-        )
+        raise ZooError(f"{arrays.where} does not fit: {' + '.join(names)} has shape {array.shape}, expected it to give {shape}.")
     fitted = np.ascontiguousarray(fitted, np.float32)
     if not np.isfinite(fitted).all():
         raise ZooError(f"{arrays.where} holds NaN or infinite values in {' + '.join(names)}; fetch it again.")

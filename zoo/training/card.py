@@ -34,6 +34,8 @@ def card(name, entry, folder):
         )
     again = f"`zoo evaluate {name} --check` measures them again."
     lines += ["", f"Each was written here by the run that trained the weights; {again}"]
+    if "seeds" in entry:
+        lines += ["", seeds(entry)]
     if anchor:
         lines += ["", f"To hold it against: {anchor['metric']} {number(anchor['value'])}, {anchor['source']}."]
     lines += [
@@ -59,6 +61,14 @@ def card(name, entry, folder):
         if (Path(folder) / picture).exists():
             lines += ["", f"![{text}]({picture})", "", f"{text}."]
     return "\n".join(lines) + "\n"
+
+
+def seeds(entry):
+    """What the trainings with other seeds gave, and which of them this is, as a sentence."""
+    median, values = entry["seeds"]["median_of"], entry["seeds"]["values"]
+    told = "; ".join(f"{metric} {', '.join(number(value) for value in found.values())}" for metric, found in values.items())
+    count = len(values[median])
+    return f"Trained {count} times, with the seeds {', '.join(values[median])}: {told}. This is the median of {median}."
 
 
 def shape(values):
