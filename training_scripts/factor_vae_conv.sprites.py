@@ -1,4 +1,4 @@
-"""FactorVAE on sprites: ten latents that a discriminator cannot tell from independent ones."""
+"""FactorVAE on sprites: six latents that a discriminator cannot tell from independent ones."""
 
 from zoo.training import Recipe, run
 
@@ -8,8 +8,8 @@ RECIPE = Recipe(
         variant="factor_vae",
         backbone="conv",
         input_shape=(64, 64, 1),
-        latent_dim=10,
-        gamma=35.0,
+        latent_dim=6,
+        gamma=100.0,
         discriminator=(512, 512, 512, 512),
         filters=(8, 16, 32, 64),
         kernel_size=4,
