@@ -26,7 +26,8 @@ RECIPE = Recipe(
     weight_decay=0.05,
     warmup_epochs=1,
     precision="mixed_bfloat16",
-    metrics=({"metric": "linear_accuracy", "layer": "best"}, "knn_accuracy"),
+    # Of the twelve blocks and the code the best on a part of the training images.
+    metrics=({"metric": "linear_accuracy", "layer": "block7", "pool": "mean"},),
     embedded=False,
 )
 
