@@ -22,13 +22,11 @@ class Backbone(keras.layers.Layer):
         return [name for name in self._names if name]
 
     def build(self, input_shape):
-        x = keras.KerasTensor(input_shape)
-        for stage in self.stages:
-            x = stage(x)
+        self.compute_output_shape(input_shape)
         self.built = True
 
     def compute_output_shape(self, input_shape):
-        # Stage by stage: to find it by itself, Keras traces the whole chain, which takes longer than all else of building.
+        # Stage by stage, each built on the way: by itself Keras traces the whole chain, which takes longer than all else.
         x = keras.KerasTensor(input_shape)
         for stage in self.stages:
             x = stage(x)
