@@ -219,6 +219,7 @@ def test_trainings_that_differ_by_more_than_the_seed_have_no_middle(dataset, tmp
         ([*folders, folders[0]], "mse", r"seeds \[1, 2, 1\], expected an odd number of different ones"),
         ([*folders, other], "elbo", "was not measured by 'elbo', expected one of mse"),
         ([*folders, other], "mse", "another recipe"),
+        ([*folders, tmp_path / "none"], "mse", f"no {NAME} in .*none, expected what --output-dir was"),
     ):
         with pytest.raises(zoo.ZooError, match=message):
             publish_median(NAME, metric, given, tmp_path / "weights")

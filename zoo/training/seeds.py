@@ -30,7 +30,11 @@ def publish_median(name, metric, folders, output_dir=None):
         ZooError: on folders that lack the set or the metric, or whose recipes differ by more than the seed; nothing is written.
     """
     folders = [Path(folder) for folder in folders]
-    entries = [manifest.entry(name, folder) for folder in folders]
+    found = [manifest.read(folder) for folder in folders]
+    lacking = [str(folder) for folder, sets in zip(folders, found) if name not in sets]
+    if lacking:
+        raise ZooError(f"there is no {name} in {', '.join(lacking)}, expected what --output-dir was of each of its trainings.")
+    entries = [sets[name] for sets in found]
     seeds = [entry["run"]["seed"] for entry in entries]
     if len(seeds) < 3 or len(seeds) % 2 == 0 or len(set(seeds)) < len(seeds):
         raise ZooError(f"got trainings with the seeds {seeds}, expected an odd number of different ones, 3 or more.")
@@ -43,8 +47,8 @@ def publish_median(name, metric, folders, output_dir=None):
     source, entry = folders[order[len(order) // 2]], dict(entries[order[len(order) // 2]])
     # The folder that it goes to counts the revisions.
     entry.pop("revision", None)
-    found = {key: {str(seed): e["metrics"][key]["value"] for seed, e in zip(seeds, entries)} for key in entry["metrics"]}
-    entry["seeds"] = {"median_of": metric, "values": found}
+    values = {key: {str(seed): e["metrics"][key]["value"] for seed, e in zip(seeds, entries)} for key in entry["metrics"]}
+    entry["seeds"] = {"median_of": metric, "values": values}
     target = Path(output_dir) if output_dir else manifest.weights_dir()
     earlier = manifest.read(target).get(name)
     cards = target / "cards"
