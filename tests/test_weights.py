@@ -604,7 +604,10 @@ def test_an_unknown_name_comes_with_a_suggestion(shelf, model):
 
 
 @pytest.mark.parametrize("path", ["./nowhere", "../x", "no/where", "~/model", "/nowhere"])
-def test_a_path_that_leads_nowhere_is_said_to_be_one(shelf, path):
+def test_a_path_that_leads_nowhere_is_said_to_be_one(shelf, path, tmp_path, monkeypatch):
+    # Whatever lies beside the checkout.
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     with pytest.raises(ZooError, match=f"there is no saved model at {re.escape(path)}, expected a folder that zoo.save wrote"):
         zoo.load(path)
 
