@@ -20,6 +20,7 @@ RECIPE = Recipe(
     epochs=6,
     batch_size=256,
     learning_rate=2e-3,
+    warmup_epochs=0.5,
     precision="mixed_bfloat16",
     metrics=("mig", "factor_vae_score", "sap", "dci_disentanglement", "elbo", "mse"),
     embedded=False,
