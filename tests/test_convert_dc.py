@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 from compact_converted import differences
-from on_jax import on_jax
+from other_backends import on_jax
 from tiny import tiny
 
 from zoo import backbones, registry

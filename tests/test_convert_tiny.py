@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from compact_converted import differences
-from on_jax import on_jax
+from other_backends import on_jax
 
 from zoo import backbones, registry
 from zoo.convert.autoencoder_tiny import config

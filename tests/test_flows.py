@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
-from on_jax import on_jax
+from other_backends import on_jax
 
 from zoo.errors import ZooError
 from zoo.flows.autoregressive import Autoregressive, GatedAutoregressive, stack

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
-from on_jax import on_jax
+from other_backends import on_jax
 from tiny import tiny
 
 from zoo.errors import ZooError

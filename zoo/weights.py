@@ -65,7 +65,8 @@ def _children(layer):
     if isinstance(layer, keras.Sequential) or (isinstance(layer, keras.Model) and hasattr(layer, "operations")):
         yield from _layers_in(list(layer.layers), ("layers",))
         return
-    for name, value in sorted(vars(layer).items()):
+    # On PyTorch a layer is a Module, which keeps the layers that are its attributes in a mapping of their own.
+    for name, value in sorted({**vars(layer), **getattr(layer, "_modules", {})}.items()):
         if not name.startswith(_BOOKS):
             yield from _layers_in(value, (name.lstrip("_"),))
 

@@ -20,6 +20,13 @@ def vector_jacobian_product(function, x):
         return code, lambda v: tape.gradient(code, x, output_gradients=v)
     import torch
 
-    x = x if x.requires_grad else x.detach().requires_grad_(True)
-    code = function(x)
-    return code, lambda v: torch.autograd.grad(code, x, v, create_graph=True)[0]
+    # Keras evaluates and predicts without gradients, and these are wanted there, too.
+    with torch.enable_grad():
+        x = x if x.requires_grad else x.detach().requires_grad_(True)
+        code = function(x)
+
+    def pull(v):
+        with torch.enable_grad():
+            return torch.autograd.grad(code, x, v, create_graph=True)[0]
+
+    return code, pull

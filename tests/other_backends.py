@@ -1,5 +1,6 @@
-"""What the tests run on JAX, each in a process of its own: a process has one backend."""
+"""What the tests run on JAX and PyTorch, each in a process of its own: a process has one backend."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -12,9 +13,16 @@ _TESTS = Path(__file__).parent
 
 
 def on_jax(*command):
-    """What `python COMMAND` prints last, read as JSON; the test is skipped without JAX, and fails with what the process said."""
-    pytest.importorskip("jax")
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    """`on_backend` on JAX, the core's other backend."""
+    return on_backend("jax", *command)
+
+
+def on_backend(backend, *command):
+    """What `python COMMAND` prints last, read as JSON; skipped without the backend, and fails with what the process said."""
+    # Not imported: PyTorch and TensorFlow do not bear one another in one process.
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
     # Most of the time is compilation of steps that run once: the machine code need not be good.
     environment["XLA_FLAGS"] = f"{environment.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
     environment["PYTHONPATH"] = os.pathsep.join([str(_TESTS.parent), str(_TESTS), environment.get("PYTHONPATH", "")])

@@ -1,16 +1,13 @@
-"""The same models on JAX, in one process of its own: every variant, every backbone."""
+"""The same models on JAX and PyTorch, each in one process of its own: every variant, every backbone."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from on_jax import on_jax
+from other_backends import on_backend
 from tiny import PUBLISHED
 
 import zoo
-
-pytest.importorskip("jax")
-
 
 CHARGING = ("vae_mlp", "beta_vae_mlp", "sparse_mlp", "contractive_mlp")
 # One for each way of training: what is charged, drawn, counted, quantized, judged by an adversary, masked.
@@ -44,14 +41,14 @@ def one_of_each():
     return [name if name in CORE else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["jax", "torch"])
 def found(request):
-    chosen = [item.callspec.params["name"] for item in request.session.items if item.originalname == "test_on_jax"]
-    return on_jax(Path(__file__).parent / "jax_family.py", *sorted({*chosen, *CHARGING}))
+    chosen = [item.callspec.params["name"] for item in request.session.items if item.originalname == "test_as_elsewhere"]
+    return on_backend(request.param, Path(__file__).parent / "family.py", *sorted({*chosen, *CHARGING}))
 
 
 @pytest.mark.parametrize("name", one_of_each())
-def test_on_jax(found, name):
+def test_as_elsewhere(found, name):
     result = found[name]
     assert "failed" not in result, result["failed"]
     history, terms = result["history"], result["terms"]
