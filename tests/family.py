@@ -5,13 +5,16 @@ Arguments: names of models. For each: what `tests/test_other_backends.py` assert
 
 import json
 import sys
+import tempfile
 import traceback
+from pathlib import Path
 
 import keras
 import numpy as np
 from keras import ops
 from tiny import tiny
 
+import zoo
 from zoo import registry
 from zoo.layers.contraction import squared_jacobian_norm
 
@@ -24,6 +27,9 @@ def examine(name, images):
     reconstructions = model.reconstruct(images)
     again = registry.build(json.loads(json.dumps(model.config)))
     again.set_weights(model.get_weights())
+    with tempfile.TemporaryDirectory() as folder:
+        zoo.save(model, Path(folder) / "saved")
+        loaded = zoo.load(Path(folder) / "saved")
     return {
         "history": {key: value[0] for key, value in history.items()},
         "terms": [term for layer in model.loss_layers() for term in layer.loss_names],
@@ -35,6 +41,7 @@ def examine(name, images):
         "range": [float(reconstructions.min()), float(reconstructions.max())],
         "decoded": list(model.decode(np.zeros((3, *model.bottleneck.code_shape))).shape),
         "same_config": again.config == model.config,
+        "loaded_differs": float(np.abs(loaded.encode(images, batch_size=16) - features).max()),
         "rebuilt_differs": float(np.abs(again.encode(images, batch_size=16) - features).max()),
     }
 

@@ -64,6 +64,7 @@ def test_as_elsewhere(found, name):
     assert result["decoded"] == [3, 8, 8, 1]
     assert result["same_config"]
     assert result["rebuilt_differs"] < 1e-6
+    assert result["loaded_differs"] < 1e-6
 
 
 def test_terms_are_the_same_as_elsewhere(found):
