@@ -27,26 +27,27 @@ class FiniteScalarCode(DiscreteCode):
             raise ZooError(f"got levels={levels}, expected at least one number of levels, each at least 2.")
         super().__init__(len(levels), math.prod(levels), groups, **kwargs)
         self.levels = levels
+        # Arrays of numpy, which a graph takes as constants; PyTorch's operators refuse them, `ops` do not.
         self._half = (np.array(levels, np.float32) - 1) / 2
         # Worth of one level of each number in the index: the first counts ones, as in the paper.
         self._places = np.cumprod([1, *levels[:-1]]).astype(np.int32)
 
     def bound(self, vectors):
         """(..., len(levels)) to -a..a, float32."""
-        return self._half * ops.tanh(vectors)
+        return ops.multiply(self._half, ops.tanh(vectors))
 
     def _levels_of(self, vectors):
         """Integers 0..L-1, as float32: a bounded number's distance from the lowest level, rounded."""
-        return ops.round(self.bound(vectors) + self._half)
+        return ops.round(ops.add(self.bound(vectors), self._half))
 
     def call(self, h):
         vectors = self.vectors(h)
-        rounded = self._levels_of(vectors) - self._half
-        return self.as_code(straight_through(self.bound(vectors), rounded) / self._half)
+        rounded = ops.subtract(self._levels_of(vectors), self._half)
+        return self.as_code(ops.divide(straight_through(self.bound(vectors), rounded), self._half))
 
     def indices(self, h):
-        return ops.sum(ops.cast(self._levels_of(self.vectors(h)), "int32") * self._places, axis=-1)
+        return ops.sum(ops.multiply(ops.cast(self._levels_of(self.vectors(h)), "int32"), self._places), axis=-1)
 
     def embed(self, indices):
-        levels = (ops.cast(indices, "int32")[..., None] // self._places) % np.array(self.levels, np.int32)
-        return (ops.cast(levels, "float32") - self._half) / self._half
+        levels = ops.mod(ops.floor_divide(ops.cast(indices, "int32")[..., None], self._places), np.array(self.levels, np.int32))
+        return ops.divide(ops.subtract(ops.cast(levels, "float32"), self._half), self._half)

@@ -141,8 +141,8 @@ def _cosine_slope(gap, k, units):
     # Eight standard deviations, or more, of the angle.
     reach = 8 * ops.rsqrt(k * ratio + (units - 2) / (1 - ops.square(ratio)))
     span = ops.where(1 - gap >= ratio, -ops.minimum(theta, reach), ops.minimum(math.pi - theta, reach))
-    phi = theta + span * _NODES
+    phi = theta + ops.multiply(span, _NODES)
     log_sine = ops.log(ops.maximum(ops.sin(phi), 1e-6)) - ops.log(ops.maximum(ops.sin(theta), 1e-6))
     exponent = 2 * k * ops.sin((theta + phi) / 2) * ops.sin((theta - phi) / 2) + (units - 3) * log_sine
     values = ops.abs(ops.cos(phi) - ratio) * ops.exp(exponent) * ops.sin(phi)
-    return ops.abs(span) * ops.sum(_WEIGHTS * values, axis=-1, keepdims=True)
+    return ops.abs(span) * ops.sum(ops.multiply(_WEIGHTS, values), axis=-1, keepdims=True)
