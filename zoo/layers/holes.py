@@ -57,7 +57,7 @@ class FreeForm(Holes):
     _REACH = 0.4
 
     def mask(self, count, size):
-        unit, edges = float(min(size)), ops.convert_to_tensor(size, dtype="float32")
+        unit, edges = float(min(size)), ops.convert_to_tensor(np.array(size, np.float32))
         start = self._uniform((count, 1, 2)) * edges
         turns = self._uniform((count, self._PIECES, 1), 0.0, 2 * np.pi)
         lengths = self._uniform((count, self._PIECES, 1), 0.0, self._REACH * unit)
