@@ -237,20 +237,21 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
         return self.mixtures * (1 + 2 * channels + channels * (channels - 1) // 2)
 
     def _split(self, outputs):
-        """(P, outputs a pixel) -> logits (K, P), means, log scales and coefficients, each a list, by channel, of (K, P).
+        """(N, H, W, outputs) -> logits (K, N H W), means, log scales and coefficients, each by channel a list of (K, N H W).
 
         Pixels come last, where they lie side by side: an axis of five mixtures or three channels there would make every
         operation one of many short runs.
         """
         k, channels = self.mixtures, 1 if outputs.shape[-1] == 3 * self.mixtures else 3
-        logits, means, scales, rest = ops.split(ops.transpose(outputs), [k, k + k * channels, k + 2 * k * channels], axis=0)
+        rows = ops.transpose(ops.reshape(outputs, (-1, outputs.shape[-1])))
+        logits, means, scales, rest = ops.split(rows, [k, k + k * channels, k + 2 * k * channels], axis=0)
         scales = ops.clip(scales, self._MIN_LOG_SCALE, self._MAX_LOG_SCALE)
         rest = _by_channel(ops.tanh(rest), 3) if channels == 3 else None
         return logits, _by_channel(means, channels), _by_channel(scales, channels), rest
 
     def call(self, x, outputs):
         count, channels = ops.shape(outputs)[0], x.shape[-1]
-        logits, means, scales, coefficients = self._split(ops.reshape(outputs, (-1, outputs.shape[-1])))
+        logits, means, scales, coefficients = self._split(outputs)
         x = ops.split(ops.transpose(ops.reshape(x, (-1, channels))) * 2 - 1, channels, axis=0)
         centred = [value - mean for value, mean in zip(x, means)]
         if coefficients is not None:
@@ -263,7 +264,7 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
         return -_sum(ops.reshape(log_likelihood, (count, -1)))
 
     def to_image(self, outputs):
-        logits, means, _, _ = self._split(ops.reshape(outputs, (-1, outputs.shape[-1])))
+        logits, means, _, _ = self._split(outputs)
         weights = ops.softmax(logits, axis=0)
         image = ops.stack([ops.sum(weights * mean, axis=0) for mean in means], axis=-1)
         return ops.clip((ops.reshape(image, (-1, *outputs.shape[1:3], len(means))) + 1) / 2, 0.0, 1.0)
