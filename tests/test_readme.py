@@ -26,6 +26,7 @@ def names(block):
     holes = photos * (np.indices((32, 32)).sum(axis=0) > 20).astype(np.uint8)[..., None]
     known = {"keras": keras, "images": images, "digits": digits, "labels": rng.integers(0, 10, 20)}
     known |= {"normal_digits": digits, "table": rng.normal(size=(20, 6))}
+    known |= {"photographs": rng.integers(0, 256, (4, 96, 64, 3), dtype=np.uint8)}
     return {**known, "photos": photos, "photos_with_black_holes": holes}
 
 

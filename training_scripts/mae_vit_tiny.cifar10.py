@@ -19,7 +19,7 @@ RECIPE = Recipe(
     ),
     dataset="cifar10",
     transforms=("crop", "flip"),
-    epochs=15,
+    epochs=20,
     batch_size=100,
     learning_rate=1e-3,
     optimizer="adamw",

@@ -19,6 +19,7 @@ from zoo import manifest, registry
 from zoo.errors import ZooError
 from zoo.fetch import fault, places
 from zoo.files import write_atomically
+from zoo.resizing import ResizingEncoder
 from zoo.stored import ARRAYS, CONFIG, SCHEMA, stored
 
 # Private attributes in which Keras, PyTorch and TensorFlow keep books of a layer's children: second ways to the same layers.
@@ -250,15 +251,18 @@ def build_and_fill(found):
     return model
 
 
-def load_encoder(name_or_path, layer=None, pool=None):
+def load_encoder(name_or_path, layer=None, pool=None, resize=False):
     """A `keras.Model` from images (N, ...), uint8 0..255 or floats 0..1, to features (N, D).
 
     Args:
         name_or_path: as for `load`.
         layer: a depth of `encoder.feature_layers`; None is the code.
         pool: of feature maps: "flatten", "mean" or a number of regions a side.
+        resize: take images of any one size and bring them to the model's inside; without, another size is an error.
     """
-    return load(name_or_path).encoder.at(layer, pool)
+    model = load(name_or_path)
+    encoder = model.encoder.at(layer, pool)
+    return ResizingEncoder(encoder, model.data_shape) if resize else encoder
 
 
 def verify(names=None):
