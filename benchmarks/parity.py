@@ -3,8 +3,7 @@
     pip install -e '.[convert-test,jax]'
     python benchmarks/parity.py --readme
 
-The originals run in processes of their own, by `tests/references.py` and `tests/compact_references.py`; what is compared is in
-`tests/parity.py` and `tests/compact_converted.py`.
+The originals run in processes of their own, by `tests/references.py`; what is compared is in `tests/parity.py`.
 """
 
 import argparse
@@ -18,23 +17,22 @@ from pathlib import Path
 from turns import write_readme
 
 TESTS = Path(__file__).parents[1] / "tests"
-# What is in the table: the scripts that write and compare it, and what it is.
-PLAIN, COMPACT = ("references.py", "parity.py", ()), ("compact_references.py", "compact_converted.py", ("float32",))
 MODELS = {
-    "mae": (PLAIN, "ViTMAEForPreTraining, small, also on images of another size"),
-    "mae_vit_base": (PLAIN, "ViTMAEForPreTraining, ViT-MAE base"),
-    "kl": (PLAIN, "AutoencoderKL, small, in 39 shards"),
-    "kl_plain": (PLAIN, "AutoencoderKL, small, no convolutions around the code"),
-    "sd_vae": (PLAIN, "AutoencoderKL, Stable Diffusion 1, 2 and SDXL"),
-    "flux_vae": (PLAIN, "AutoencoderKL, Stable Diffusion 3 and FLUX.1"),
-    "vq": (PLAIN, "VQModel, small, attention in its blocks"),
-    "taesd": (COMPACT, "AutoencoderTiny, TAESD"),
-    "shuffling": (COMPACT, "AutoencoderDC, small, by pixel shuffles"),
-    "interpolating": (COMPACT, "AutoencoderDC, small, by interpolation"),
-    "sana": (COMPACT, "AutoencoderDC, DC-AE f32c32 of SANA"),
+    "mae": "ViTMAEForPreTraining, small, also on images of another size",
+    "mae_vit_base": "ViTMAEForPreTraining, ViT-MAE base",
+    "kl": "AutoencoderKL, small, in 39 shards",
+    "kl_plain": "AutoencoderKL, small, no convolutions around the code",
+    "sd_vae": "AutoencoderKL, Stable Diffusion 1, 2 and SDXL",
+    "flux_vae": "AutoencoderKL, Stable Diffusion 3 and FLUX.1",
+    "vq": "VQModel, small, attention in its blocks",
+    "tiny": "AutoencoderTiny, small",
+    "taesd": "AutoencoderTiny, TAESD",
+    "shuffling": "AutoencoderDC, small, by pixel shuffles",
+    "interpolating": "AutoencoderDC, small, by interpolation",
+    "sana": "AutoencoderDC, DC-AE f32c32 of SANA",
 }
 CODES = ("tokens", "mean", "vectors", "code")
-IMAGES = ("logits", "reconstruction", "decoded")
+IMAGES = ("logits", "reconstruction", "image")
 
 
 def main():
@@ -45,17 +43,14 @@ def main():
     lines = ["Largest difference as a share of the largest value, float32, TensorFlow / JAX.", ""]
     lines += ["| original | at any depth | code | image |", "|---|---|---|---|"]
     for name in arguments.names:
-        (write, compare, more), about = MODELS[name]
         with tempfile.TemporaryDirectory() as folder:
-            run(write, folder, name)
-            found = [
-                json.loads(run(compare, *more, folder, name, backend=b).splitlines()[-1])[name] for b in ("tensorflow", "jax")
-            ]
+            run("references.py", folder, name)
+            found = [json.loads(run("parity.py", folder, name, backend=b).splitlines()[-1])[name] for b in ("tensorflow", "jax")]
         cells = []
         for keys in (None, CODES, IMAGES):
             shares = [max(value for key, value in each.items() if keys is None or key in keys) for each in found]
             cells.append(" / ".join(f"{share:.1e}" for share in shares))
-        lines.append(f"| {about} | {' | '.join(cells)} |")
+        lines.append(f"| {MODELS[name]} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
     if arguments.readme:
         write_readme("parity", "\n".join(lines))

@@ -10,13 +10,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from keras import ops
 
 
-def differences(folder, name, images=True):
-    """Mapping of what was compared, over all sizes, to the largest difference as a share of the reference's largest value.
-
-    With `images`, what a user sees is compared with it as well, within 1e-4.
-    """
+def differences(folder, name):
+    """Mapping of what was compared, over all sizes, to the largest difference as a share of the reference's largest value."""
     from zoo.convert import convert_model
 
     stored = np.load(Path(folder) / f"{name}.npz")
@@ -25,9 +23,11 @@ def differences(folder, name, images=True):
         reference = {key.partition("/")[2]: stored[key] for key in stored if key.startswith(f"{size}/")}
         x = reference.pop("x")
         model = convert_model(Path(folder) / name, input_shape=x.shape[1:])
-        compare = _masked if model.config["variant"] == "mae" else _diffusion
-        for what, ours in compare(model, x, reference, images).items():
-            theirs = reference.pop(what)
+        if "reconstruction" in reference:
+            # What a user sees.
+            reference["image"] = np.clip(reference["reconstruction"], 0, 1)
+        for what, ours in _COMPARE[model.config["variant"]](model, x, reference).items():
+            ours, theirs = _array(ours), reference.pop(what)
             assert ours.shape == theirs.shape, f"{name} {what}: {ours.shape}, expected {theirs.shape}"
             share = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
             worst[what] = max(worst.get(what, 0.0), share)
@@ -35,44 +35,11 @@ def differences(folder, name, images=True):
     return worst
 
 
-def _array(tensor):
-    from keras import ops
-
-    return np.asarray(ops.convert_to_numpy(ops.cast(tensor, "float32")))
-
-
-def _cast(model, x):
-    from keras import ops
-
-    return ops.cast(x, model.compute_dtype)
-
-
-def _depths(model, x, reference):
-    backbone = model.encoder.backbone
-    x = _cast(model, x)
-    return {name: _array(backbone.until(x, name)) for name in backbone.stage_names if name in reference}
-
-
-def _diffusion(model, x, reference, images):
-    found = _depths(model, x, reference)
-    h = model.encoder.backbone(_cast(model, x))
-    if model.config["variant"] == "autoencoder_kl":
-        found["mean"], found["log_variance"] = model.posterior(x)
-    elif model.config["variant"] == "vq_gan":
-        found["vectors"] = _array(model.bottleneck.vectors(h))
-    else:
-        found["latent"] = _array(h)
-    found["reconstruction"] = _array(model.decoder.backbone(model.code(x)))
-    if images:
-        np.testing.assert_allclose(model.reconstruct(x), np.clip(found["reconstruction"], 0, 1), atol=1e-4)
-    return found
-
-
-def _masked(model, x, reference, images):
+def _masked(model, x, reference):
     from zoo.layers.masking import hidden_error
 
     found = _depths(model, x, reference)
-    found["tokens"] = _array(model.encoder.backbone.net(model.encoder.backbone.image(_cast(model, x))))
+    found["tokens"] = model.encoder.backbone.net(model.encoder.backbone.image(_cast(model, x)))
     if "noise" in reference:
         noise = reference.pop("noise")
         seen = int(noise.shape[1] * (1 - model.config["mask_ratio"]))
@@ -81,8 +48,61 @@ def _masked(model, x, reference, images):
         found["logits"] = _array(model.found(patches, _cast(model, chosen)))
         values = _array(patches)
         target = (values - values.mean(-1, keepdims=True)) / np.sqrt(values.var(-1, ddof=1, keepdims=True) + 1e-6)
-        found["loss"] = _array(hidden_error(found["logits"], target, chosen.sum(axis=1)))
+        found["loss"] = hidden_error(found["logits"], target, chosen.sum(axis=1))
     return found
+
+
+def _latent(model, x, reference):
+    found = _depths(model, x, reference)
+    if "vectors" in reference:
+        found["vectors"] = model.bottleneck.vectors(model.encoder.backbone(_cast(model, x)))
+    else:
+        found["mean"], found["log_variance"] = model.posterior(x)
+    found["reconstruction"] = model.decoder.backbone(model.code(x))
+    return {**found, "image": model.reconstruct(x)}
+
+
+def _depths(model, x, reference):
+    backbone = model.encoder.backbone
+    x = _cast(model, x)
+    return {name: backbone.until(x, name) for name in backbone.stage_names if name in reference}
+
+
+def _compact(model, x, reference):
+    encoder, (unscaled, decoder) = model.encoder.backbone, model.decoder.backbone.stages
+    if hasattr(encoder, "blocks"):
+        named = {id(block): f"encoder.down_blocks.{i}" for i, block in enumerate(encoder.blocks)}
+        named |= {id(block): f"decoder.up_blocks.{i}" for i, block in enumerate(decoder.blocks)}
+    else:
+        named = {id(stage): f"encoder.layers.{i}" for i, stage in enumerate(encoder.stages)}
+        named |= {id(stage): f"decoder.layers.{i}" for i, stage in enumerate(decoder.stages[1:])}
+    found, h = {}, ops.convert_to_tensor(x)
+    for chain in (encoder, decoder):
+        for stage in chain.stages:
+            h = stage(h)
+            if id(stage) in named:
+                found[named[id(stage)]] = h
+        if chain is encoder:
+            found["code"] = h = model.bottleneck.code(h)
+            h = unscaled(h)
+    return {**found, "reconstruction": h, "image": model.reconstruct(x)}
+
+
+_COMPARE = {
+    "mae": _masked,
+    "autoencoder_kl": _latent,
+    "vq_gan": _latent,
+    "autoencoder_tiny": _compact,
+    "autoencoder_dc": _compact,
+}
+
+
+def _array(tensor):
+    return np.asarray(ops.convert_to_numpy(ops.cast(tensor, "float32")))
+
+
+def _cast(model, x):
+    return ops.cast(x, model.compute_dtype)
 
 
 if __name__ == "__main__":

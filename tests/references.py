@@ -1,155 +1,142 @@
-"""Models of other libraries with random weights, saved with what they make of some images; run in a process of its own.
+"""Models of transformers and diffusers with random weights, saved with what they make of some images.
 
     python references.py FOLDER NAME...
 
-writes, for every name of `REFERENCES`, FOLDER/NAME/ in the library's layout and FOLDER/NAME.npz with arrays: `x`, images
-(N, H, W, C) in 0..1, and what the test compares, feature maps and images as (N, H, W, C).
+writes, for every name of `reference_models.MODELS`, FOLDER/NAME/ in the library's layout and FOLDER/NAME.npz with arrays for
+every size: `x`, images (N, H, W, C) in 0..1, and what is compared: outputs of layers, codes and images, maps as (N, H, W, C).
 
-PyTorch and TensorFlow in one process may crash each other. Nothing of the zoo is imported here.
+In a process of its own, as PyTorch and TensorFlow in one may crash each other. Nothing of the zoo is imported here.
 """
 
 import sys
 from pathlib import Path
 
 import numpy as np
+import torch
+from reference_models import MODELS
 
-
-def references():
-    """Mapping of name to (function that makes the model, sizes of the images, whether it is a public architecture's)."""
-    small = dict(block_out_channels=[8, 16, 16], layers_per_block=2, norm_num_groups=4)
-    blocks = dict(down_block_types=["DownEncoderBlock2D"] * 3, up_block_types=["UpDecoderBlock2D"] * 3)
-    attending = dict(
-        down_block_types=["DownEncoderBlock2D", "AttnDownEncoderBlock2D"],
-        up_block_types=["AttnUpDecoderBlock2D", "UpDecoderBlock2D"],
-        block_out_channels=[8, 16],
-        layers_per_block=1,
-        norm_num_groups=4,
-    )
-    full = dict(
-        down_block_types=["DownEncoderBlock2D"] * 4,
-        up_block_types=["UpDecoderBlock2D"] * 4,
-        block_out_channels=[128, 256, 512, 512],
-        layers_per_block=2,
-    )
-    flux = dict(use_quant_conv=False, use_post_quant_conv=False, shift_factor=0.1159, scaling_factor=0.3611)
-    vit = dict(hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=48, image_size=32, patch_size=8)
-    vit_decoder = dict(
-        decoder_hidden_size=16, decoder_num_hidden_layers=2, decoder_num_attention_heads=4, decoder_intermediate_size=32
-    )
-    return {
-        "kl": (lambda: _kl(**blocks, **small), ((2, 40, 56), (1, 16, 8))),
-        "kl_plain": (lambda: _kl(**attending, **flux, latent_channels=6, mid_block_add_attention=False), ((3, 18, 22),)),
-        "vq": (lambda: _vq(**attending, num_vq_embeddings=20, vq_embed_dim=5), ((2, 18, 22),)),
-        "mae": (lambda: _mae(**vit, **vit_decoder), ((2, 32, 32), (1, 48, 40))),
-        "sd_vae": (lambda: _kl(**full, sample_size=512), ((1, 64, 64),)),
-        "flux_vae": (lambda: _kl(**full, **flux, latent_channels=16), ((1, 64, 64),)),
-        "mae_vit_base": (lambda: _mae(), ((1, 224, 224),)),
-    }
-
-
-def _kl(**config):
-    from diffusers import AutoencoderKL
-
-    return AutoencoderKL(**config)
-
-
-def _vq(**config):
-    from diffusers import VQModel
-
-    model = VQModel(**config)
-    model.quantize.embedding.weight.data.normal_(0, 1)
-    return model
-
-
-def _mae(**config):
-    from transformers import ViTMAEConfig, ViTMAEForPreTraining
-
-    model = ViTMAEForPreTraining(ViTMAEConfig(**config, norm_pix_loss=True))
-    # A fresh model's positions are zeros (transformers 5.23), a published one's are not.
-    embeddings = model.vit.embeddings
-    embeddings.patch_embeddings.projection._is_hf_initialized = False
-    embeddings.initialize_weights()
-    model.decoder.initialize_weights(embeddings.patch_embeddings.num_patches)
-    return model
-
-
-def run(model, x):
-    """What a model makes of images (N, H, W, C) in 0..1: a mapping of names to arrays."""
-    import torch
-
-    kind = type(model).__name__
-    found, handles = {}, []
-
-    def keep(name, module):
-        handles.append(module.register_forward_hook(lambda *call: found.__setitem__(name, _numpy(call[2]))))
-
-    with torch.no_grad():
-        images = torch.from_numpy(x).permute(0, 3, 1, 2)
-        if kind == "ViTMAEForPreTraining":
-            mean, deviation = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (IMAGENET_MEAN, IMAGENET_DEVIATION))
-            images = (images - mean) / deviation
-            for i, layer in enumerate(model.vit.layers):
-                keep(f"block{i + 1}", layer)
-            every = torch.arange(model.vit.embeddings.patch_embeddings.num_patches * 4).repeat(len(x), 1).float()
-            patches = (x.shape[1] // model.config.patch_size) * (x.shape[2] // model.config.patch_size)
-            elsewhere = dict(interpolate_pos_encoding=True) if x.shape[1] != model.config.image_size else {}
-            model.config.mask_ratio = 0.0
-            found["tokens"] = _numpy(model.vit(images, noise=every[:, :patches], **elsewhere).last_hidden_state)
-            if not elsewhere:
-                model.config.mask_ratio = 0.75
-                noise = torch.rand(len(x), patches, generator=torch.Generator().manual_seed(1))
-                handles.clear()
-                for layer in model.vit.layers:
-                    layer._forward_hooks.clear()
-                out = model(images, noise=noise)
-                found.update(noise=_numpy(noise), logits=_numpy(out.logits), loss=_numpy(out.loss))
-            return found
-        images = 2 * images - 1
-        for i, block in enumerate(model.encoder.down_blocks):
-            keep(f"stage{i + 1}", block)
-        keep("middle", model.encoder.mid_block)
-        if kind == "VQModel":
-            h = model.encode(images).latents
-            found["vectors"] = _numpy(h)
-            z = h
-        else:
-            posterior = model.encode(images).latent_dist
-            found.update(mean=_numpy(posterior.mean), log_variance=_numpy(posterior.logvar))
-            z = posterior.mean
-        found["reconstruction"] = (_numpy(model.decode(z).sample) + 1) / 2
-    return found
-
-
-IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-def _numpy(tensor):
-    tensor = tensor[0] if isinstance(tensor, tuple) else tensor
-    return (tensor.permute(0, 2, 3, 1) if tensor.ndim == 4 else tensor).contiguous().numpy()
+_IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def main(folder, *names):
     """Write the references called `names`."""
-    import torch
-
     torch.set_num_threads(1)
     for name in names:
         torch.manual_seed(0)
-        make, sizes = references()[name]
-        model = make().eval()
-        with torch.no_grad():
-            for parameter_name, parameter in model.named_parameters():
-                # Fresh norms and biases are ones and zeros, by which a mistake would not show.
-                if parameter.ndim == 1 or "token" in parameter_name:
-                    parameter.add_(0.3 * torch.randn(parameter.shape))
-        shards = dict(max_shard_size="8KB") if name == "kl" else {}
-        model.save_pretrained(Path(folder) / name, **shards)
+        kind, config, sizes = MODELS[name]
+        model = _made(kind, config)
+        # In small shards, for one, so that there are several to read.
+        model.save_pretrained(Path(folder) / name, **(dict(max_shard_size="8KB") if name == "kl" else {}))
         arrays = {}
         for i, size in enumerate(sizes):
             x = np.random.default_rng(i).random((*size, 3), dtype=np.float32)
-            arrays[f"{i}/x"] = x
-            arrays.update({f"{i}/{key}": value for key, value in run(model, x).items()})
+            with torch.no_grad():
+                found = _RUN[kind](model, torch.from_numpy(x).permute(0, 3, 1, 2))
+            arrays.update({f"{i}/{key}": value for key, value in {"x": x, **found}.items()})
         np.savez(Path(folder) / f"{name}.npz", **arrays)
+
+
+@torch.no_grad()
+def _made(kind, config):
+    import diffusers
+    import transformers
+
+    if kind == "ViTMAEForPreTraining":
+        model = transformers.ViTMAEForPreTraining(transformers.ViTMAEConfig(**config))
+        # A fresh model's positions are zeros (transformers 5.23), a published one's are not.
+        embeddings = model.vit.embeddings
+        embeddings.patch_embeddings.projection._is_hf_initialized = False
+        embeddings.initialize_weights()
+        model.decoder.initialize_weights(embeddings.patch_embeddings.num_patches)
+    else:
+        model = getattr(diffusers, kind)(**config)
+    if kind == "VQModel":
+        model.quantize.embedding.weight.data.normal_(0, 1)
+    for key, array in [*model.named_parameters(), *model.named_buffers()]:
+        # Fresh norms and biases are ones and zeros, by which a mistake would not show.
+        if array.ndim == 1 or "token" in key:
+            array.add_(0.2 * (torch.rand if key.endswith("running_var") else torch.randn)(array.shape))
+    return model.eval()
+
+
+class _Kept(dict):
+    """Outputs of layers by name, in a model's next run."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.handles = [layer.register_forward_hook(self._keeper(name)) for name, layer in layers.items()]
+
+    def _keeper(self, name):
+        return lambda *call: self.__setitem__(name, _numpy(call[2]))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        for handle in self.handles:
+            handle.remove()
+
+
+def _masked(model, images):
+    """Tokens of all patches, in their order; at the size that the model is made for also what it finds behind a mask."""
+    mean, deviation = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (_IMAGENET_MEAN, _IMAGENET_DEVIATION))
+    images = (images - mean) / deviation
+    patch, side = model.config.patch_size, model.config.image_size
+    patches = (images.shape[2] // patch) * (images.shape[3] // patch)
+    elsewhere = images.shape[2] != side
+    with _Kept({f"block{i + 1}": layer for i, layer in enumerate(model.vit.layers)}) as found:
+        model.config.mask_ratio = 0.0
+        order = torch.arange(patches).repeat(len(images), 1).float()
+        more = dict(interpolate_pos_encoding=True) if elsewhere else {}
+        tokens = _numpy(model.vit(images, noise=order, **more).last_hidden_state)
+    if elsewhere:
+        return {**found, "tokens": tokens}
+    model.config.mask_ratio = 0.75
+    noise = torch.rand(len(images), patches, generator=torch.Generator().manual_seed(1))
+    out = model(images, noise=noise)
+    return {**found, "tokens": tokens, "noise": _numpy(noise), "logits": _numpy(out.logits), "loss": _numpy(out.loss)}
+
+
+def _latent(model, images):
+    """Every stage of the encoder, the code as the model's class calls it, and the image."""
+    images = 2 * images - 1
+    stages = {f"stage{i + 1}": block for i, block in enumerate(model.encoder.down_blocks)}
+    with _Kept({**stages, "middle": model.encoder.mid_block}) as found:
+        if type(model).__name__ == "VQModel":
+            z = model.encode(images).latents
+            found["vectors"] = _numpy(z)
+        else:
+            posterior = model.encode(images).latent_dist
+            z = posterior.mean
+            found.update(mean=_numpy(z), log_variance=_numpy(posterior.logvar))
+    return {**found, "reconstruction": (_numpy(model.decode(z).sample) + 1) / 2}
+
+
+def _compact(model, images):
+    """Every layer of both nets under its own name, the code in its scale, and the image."""
+    chains = ("encoder.down_blocks", "decoder.up_blocks", "encoder.layers", "decoder.layers")
+    modules = dict(model.named_modules())
+    layers = {f"{c}.{i}": layer for c in chains if c in modules for i, layer in enumerate(modules[c].children())}
+    with _Kept(layers) as found:
+        latents = model.encode(2 * images - 1, return_dict=False)[0]
+        decoded = model.decode(latents, return_dict=False)[0]
+    code = (latents - model.config.get("shift_factor", 0.0)) * model.config.scaling_factor
+    return {**found, "code": _numpy(code), "reconstruction": (_numpy(decoded) + 1) / 2}
+
+
+_RUN = {
+    "ViTMAEForPreTraining": _masked,
+    "AutoencoderKL": _latent,
+    "VQModel": _latent,
+    "AutoencoderTiny": _compact,
+    "AutoencoderDC": _compact,
+}
+
+
+def _numpy(tensor):
+    tensor = tensor[0] if isinstance(tensor, tuple) else tensor
+    # A copy: the rectifiers of diffusers' chains may work in place.
+    return (tensor.permute(0, 2, 3, 1) if tensor.ndim == 4 else tensor).contiguous().numpy().copy()
 
 
 if __name__ == "__main__":

@@ -1,50 +1,10 @@
-"""AutoencoderTiny of diffusers as Keras models: the same numbers, layer by layer."""
-
-import importlib.util
-import subprocess
-import sys
-from pathlib import Path
+"""Configs of diffusers' AutoencoderTiny; its numbers are in test_parity."""
 
 import pytest
-from compact_converted import differences
-from other_backends import on_jax
 
 from zoo import backbones, registry
 from zoo.convert.autoencoder_tiny import config
 from zoo.errors import ZooError
-
-_TESTS = Path(__file__).parent
-NAMES = ("tiny", "taesd")
-# Asked without importing it: PyTorch and TensorFlow in one process may crash each other.
-needs_diffusers = pytest.mark.skipif(not all(map(importlib.util.find_spec, ("torch", "diffusers"))), reason="no diffusers here")
-
-
-@pytest.fixture(scope="module")
-def originals(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("originals")
-    subprocess.run([sys.executable, _TESTS / "compact_references.py", folder, *NAMES], check=True)
-    return folder
-
-
-@needs_diffusers
-@pytest.mark.parametrize("name", NAMES)
-def test_every_layer_gives_the_original_numbers(originals, name):
-    assert max(differences(originals, name).values()) < 1e-5
-
-
-@needs_diffusers
-def test_on_jax_they_are_the_same(originals):
-    found = on_jax(_TESTS / "compact_converted.py", "float32", originals, "tiny")
-    assert max(found["tiny"].values()) < 1e-5
-
-
-@needs_diffusers
-@pytest.mark.parametrize("name", NAMES)
-def test_half_precision_is_near(originals, name, policy):
-    policy("mixed_bfloat16")
-    # The original's own code and images differ by up to .007 when it runs in bfloat16.
-    assert max(differences(originals, name).values()) < 0.02
-
 
 PUBLIC = {"_class_name": "AutoencoderTiny", "latent_magnitude": 3, "latent_shift": 0.5, "force_upcast": False}
 

@@ -1,54 +1,75 @@
 """The zoo's copies of ViT-MAE and of diffusers' autoencoders against the originals, by which they are right or wrong.
 
-Needs the extra `convert-test`. The public architectures in their full size are in `benchmarks/parity.py`.
+Needs the extra `convert-test`. The other public architectures in their full size are in `benchmarks/parity.py`.
 """
 
-import json
-import os
 import subprocess
 import sys
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from other_backends import on_jax
 from parity import differences
 
-# Of the reference's largest value: float32 sums in another order.
-TOLERANCE = 1e-4
-NAMES = ["kl", "kl_plain", "vq", "mae"]
+_TESTS = Path(__file__).parent
+# Name -> what float32 sums in another order may differ by, and bfloat16's eight bits of mantissa, of the reference's largest
+# value. Of DC-AE's small heads, a place may have nothing to divide by, which rounding changes: the originals' own code and images
+# differ by up to .055 in bfloat16 (TAESD's by .007), Sana's wider heads here by less than .02.
+TOLERANCES = {
+    "kl": (1e-4, 0.1),
+    "kl_plain": (1e-4, 0.1),
+    "vq": (1e-4, None),
+    "mae": (1e-4, 0.1),
+    "tiny": (1e-5, 0.02),
+    "taesd": (1e-5, 0.02),
+    "shuffling": (1e-4, 0.25),
+    "interpolating": (1e-4, 0.25),
+}
+# Between the layers of DC-AE a place as above may be anything.
+_ENDS = ("code", "reconstruction", "image")
 
+# Asked without importing them: PyTorch and TensorFlow in one process may crash each other.
 pytestmark = pytest.mark.skipif(
     any(find_spec(name) is None for name in ("torch", "diffusers", "transformers")), reason="needs the extra convert-test"
 )
+
+
+def write(folder, *names):
+    done = subprocess.run([sys.executable, _TESTS / "references.py", folder, *names], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
 def references(tmp_path_factory):
     """The folder that `references.py` has filled."""
     folder = tmp_path_factory.mktemp("references")
-    argv = [sys.executable, str(Path(__file__).with_name("references.py")), str(folder), *NAMES]
-    done = subprocess.run(argv, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    write(folder, *TOLERANCES)
     return folder
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TOLERANCES)
 def test_every_depth_the_code_and_the_images_are_the_originals(references, name):
     found = differences(references, name)
-    assert len(found) > 3 and max(found.values()) <= TOLERANCE, found
+    assert len(found) > 3 and max(found.values()) <= TOLERANCES[name][0], found
 
 
 def test_so_they_are_on_jax(references):
-    argv = [sys.executable, str(Path(__file__).with_name("parity.py")), str(references), *NAMES]
-    done = subprocess.run(argv, capture_output=True, text=True, env={**os.environ, "KERAS_BACKEND": "jax"})
-    assert done.returncode == 0, done.stderr
-    for name, found in json.loads(done.stdout.splitlines()[-1]).items():
-        assert max(found.values()) <= TOLERANCE, (name, found)
+    for name, found in on_jax(_TESTS / "parity.py", references, *TOLERANCES).items():
+        assert max(found.values()) <= TOLERANCES[name][0], (name, found)
 
 
-@pytest.mark.parametrize("name", ["kl", "mae"])
+@pytest.mark.parametrize("name", [name for name, (_, half) in TOLERANCES.items() if half])
 def test_mixed_precision_stays_near(references, name, policy):
     policy("mixed_bfloat16")
-    found = differences(references, name, images=False)
-    # Eight bits of mantissa, through some twenty layers.
-    assert max(found.values()) <= 0.1, found
+    found = differences(references, name)
+    ends = name in ("shuffling", "interpolating")
+    assert max(value for key, value in found.items() if key in _ENDS or not ends) <= TOLERANCES[name][1], found
+
+
+def test_dc_ae_of_sana_is_the_original():
+    # Its file has 1.2 GB, which pytest would keep.
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, "sana")
+        assert max(differences(folder, "sana").values()) < 1e-4
