@@ -28,7 +28,8 @@ def to_unit(x, dtype):
     """Scale a tensor of images to 0..1 in float `dtype`: uint8 is divided by 255, floats are taken as they are."""
     kind = keras.backend.standardize_dtype(x.dtype)
     if kind == "uint8":
-        return ops.cast(x, dtype) / 255
+        # Of full rank: ONNX Runtime takes a scalar to images of one channel pixel by pixel, which is a hundred times slower.
+        return ops.cast(x, dtype) / ops.full((1,) * len(x.shape), 255, dtype=dtype)
     if not kind.startswith(("float", "bfloat")):
         raise ZooError(f"got images of dtype {kind}, expected uint8 0..255 or floats 0..1; convert them first.")
     return ops.cast(x, dtype)
