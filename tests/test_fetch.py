@@ -460,6 +460,10 @@ def hub(monkeypatch):
     errors.HFValidationError = type("HFValidationError", (ValueError,), {})
     module = types.ModuleType("huggingface_hub")
     module.errors = errors
+    module.constants = types.SimpleNamespace(ENDPOINT="http://127.0.0.1")
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
 
     def hf_hub_download(repository, filename, revision, local_dir):
         path = Path(local_dir) / filename
@@ -501,6 +505,16 @@ def test_the_hub_fails(place, hub, error, words):
 
     hub.answer = answer
     assert words in refused(place)
+
+
+def test_a_hub_that_no_network_leads_to_is_not_asked(place, hub, monkeypatch):
+    asked = []
+    hub.answer = lambda *file: asked.append(file) or BODY
+    hub.constants.ENDPOINT = "https://hub.invalid"
+    assert "the hub did not answer: no such host, or no network" in refused(place) and not asked
+    # A proxy may know it.
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    assert locate(place) == place.cache / FILE and asked
 
 
 def test_the_hub_without_its_extra(place, monkeypatch):

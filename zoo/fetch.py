@@ -3,9 +3,12 @@
 import hashlib
 import math
 import os
+import socket
 import tempfile
 import time
 import tomllib
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 from zoo import manifest
@@ -257,7 +260,7 @@ class _Limited:
 def _from_hub(repository, file, path):
     repository, _, revision = repository.partition("@")
     try:
-        from huggingface_hub import hf_hub_download
+        from huggingface_hub import constants, hf_hub_download
         from huggingface_hub.errors import (
             EntryNotFoundError,
             HfHubHTTPError,
@@ -268,6 +271,8 @@ def _from_hub(repository, file, path):
         )
     except ImportError:
         raise Refused("needs the extra 'hub': pip install 'autoencoder-zoo[hub]'") from None
+    if not _is_within_reach(constants.ENDPOINT):
+        raise Refused("the hub did not answer: no such host, or no network")
     try:
         with tempfile.TemporaryDirectory(dir=Path(path).parent) as folder:
             os.replace(hf_hub_download(repository, file, revision=revision or None, local_dir=folder), path)
@@ -280,3 +285,16 @@ def _from_hub(repository, file, path):
         raise Refused("not a repository's name, expected hf://user/repo") from None
     except (HfHubHTTPError, OSError) as error:
         raise Refused(f"the hub did not answer ({type(error).__name__})") from None
+
+
+def _is_within_reach(address):
+    """Whether the name of a server is known here: the hub's client tries again for half a minute before it gives up."""
+    server = urllib.parse.urlsplit(address)
+    if {server.scheme, "all"} & set(urllib.request.getproxies()) and not urllib.request.proxy_bypass(server.hostname):
+        # The proxy is asked, and may know more names.
+        return True
+    try:
+        socket.getaddrinfo(server.hostname, server.port or server.scheme)
+    except OSError:
+        return False
+    return True
