@@ -15,7 +15,7 @@ REFERENCE = {
     "Models by name": ("zoo.registry", "zoo.weights", "zoo.hub"),
     "The model": ("zoo.autoencoder", "zoo.tiling"),
     "Models of other libraries": ("zoo.convert", "zoo.convert.original", "zoo.convert.public", "zoo.convert.families"),
-    "Features": ("zoo.features", "zoo.scaling", "zoo.runtimes", "zoo.exporting", "zoo.quantizing"),
+    "Features": ("zoo.features", "zoo.resizing", "zoo.scaling", "zoo.runtimes", "zoo.exporting", "zoo.quantizing"),
     "Losses": ("zoo.losses",),
     "Data": ("zoo.data.sources", "zoo.data.parquet", "zoo.data.writers", "zoo.data.sprites", "zoo.data.pipeline"),
     "Training": ("zoo.training.recipe", "zoo.training.fit", "zoo.tuning.search", "zoo.tuning.space"),
