@@ -7,8 +7,6 @@ import socket
 import tempfile
 import time
 import tomllib
-import urllib.parse
-import urllib.request
 from pathlib import Path
 
 from zoo import manifest
@@ -289,6 +287,9 @@ def _from_hub(repository, file, path):
 
 def _is_within_reach(address):
     """Whether the name of a server is known here: the hub's client tries again for half a minute before it gives up."""
+    import urllib.parse
+    import urllib.request
+
     server = urllib.parse.urlsplit(address)
     if {server.scheme, "all"} & set(urllib.request.getproxies()) and not urllib.request.proxy_bypass(server.hostname):
         # The proxy is asked, and may know more names.
