@@ -66,8 +66,36 @@ def test_every_rung_charges_its_own_divergence(images, monkeypatch):
         assert abs(log_weight.mean() - value) < 5 * log_weight.std() / np.sqrt(len(z))
 
 
-def test_importance_weights_average_to_one(images):
-    model = ladder(posterior=0.1)
+def test_patches_reach_the_posterior_by_a_linear_map_alone(images):
+    """Of a posterior whose block is silent, every latent variable is one of the patch of pixels that lies at its place."""
+    model = ladder(posterior=0.0, patches=True)
+    h = found(model, images[:3])
+    for rung, (delta, log_variance, *_) in zip(rungs(model), model.bottleneck.descend(3, None, h)[1], strict=True):
+        side = 8 // delta.shape[1]
+        kernel, bias = (ops.convert_to_numpy(v) for v in rung.read.weights)
+        assert kernel.shape == (1, 1, side * side, 2)
+        rng = np.random.default_rng(0)
+        for n, i, j in zip(rng.integers(3, size=9), *rng.integers(delta.shape[1], size=(2, 9))):
+            patch = images[n, i * side : (i + 1) * side, j * side : (j + 1) * side, 0] / 255
+            np.testing.assert_allclose(delta[n, i, j], 4 * (patch.ravel() - 0.5) @ kernel[0, 0] + bias, atol=1e-5)
+        np.testing.assert_allclose(log_variance, -3.0, atol=0.1)
+
+
+def test_the_prior_reads_no_patches(images):
+    model = ladder(posterior=0.5, patches=True)
+    prior = model.bottleneck.sample_prior(2, 3)
+    for rung in rungs(model):
+        rung.read.kernel.assign(rung.read.kernel + 1.0)
+    np.testing.assert_array_equal(prior, model.bottleneck.sample_prior(2, 3))
+
+
+@pytest.mark.parametrize("options", [{"posterior": 0.1}, {"posterior": 0.0, "patches": True, "latents": 1, "rungs": (0, 1)}])
+def test_importance_weights_average_to_one(images, options):
+    model = ladder(**options)
+    for rung in rungs(model):
+        if model.bottleneck.patches:
+            rung.read.kernel.assign(0.02 * rung.read.kernel)
+            rung.posterior.convolutions[-1].bias.assign([0.0, 1.4])
     _, log_weights = model.bottleneck.importance_samples(found(model, images[:2]), 4000, seed=5)
     weights = np.exp(ops.convert_to_numpy(log_weights))
     error = weights.std(axis=1) / np.sqrt(weights.shape[1])
@@ -113,11 +141,12 @@ def test_a_trained_ladder_has_a_likelihood(digits):
     )
 
 
-def test_a_stage_of_stride_one_keeps_the_resolution():
-    model = tiny("ladder_vae_conv", input_shape=(7, 5, 3), filters=(4, 4, 8), strides=(1, 2, 2), rungs=(1, 0, 1))
+@pytest.mark.parametrize("patches", [False, True])
+def test_a_stage_of_stride_one_keeps_the_resolution(patches):
+    model = tiny("ladder_vae_conv", input_shape=(7, 5, 3), filters=(4, 4, 8), strides=(1, 2, 2), rungs=(1, 0, 1), patches=patches)
     assert model.bottleneck.code_shape == (7, 5, 4) and model.bottleneck.loss_names == ("kl_1", "kl_2")
     assert model.bottleneck.noise_size == 2 * (7 * 5 + 2 * 2)
-    assert model.sample(2).shape == (2, 7, 5, 3)
+    assert model.sample(2).shape == model.reconstruct(np.zeros((2, 7, 5, 3), "float32")).shape == (2, 7, 5, 3)
 
 
 def test_small_maps_have_no_neighbours():

@@ -11,21 +11,30 @@ from keras import layers, ops
 from zoo.errors import ZooError
 from zoo.inference import apply_in_batches
 from zoo.layers.code import Bottleneck, pool_features
+from zoo.layers.fold import fold, side
 from zoo.layers.gaussian import divergence
 from zoo.layers.state import add_state, warmup
 
 # Log deviations stay within ± this, softly: a sum of many layers is as safe as its wildest.
 _WIDEST = 5.0
+# Where patches are read, log deviations of posteriors are counted from here: the first draws should say what was read.
+_PRECISE = -1.5
 # Side of the grid of regions over which the means of a layer's latents become features.
 _GRID = 4
 
 
 class BottomUp(layers.Layer):
-    """The deterministic pass: images to the feature maps at the end of every named stage of `backbone`, finest first."""
+    """The deterministic pass: images to the feature maps at the end of every named stage of `backbone`, finest first.
 
-    def __init__(self, backbone, **kwargs):
+    Args:
+        backbone: of the stages.
+        patches: hand on the image too, after the maps: its values as -2..2, about as wide as a standard normal.
+    """
+
+    def __init__(self, backbone, patches=False, **kwargs):
         super().__init__(**kwargs)
         self.backbone = backbone
+        self.patches = patches
 
     def build(self, input_shape):
         self.backbone.build(input_shape)
@@ -45,7 +54,8 @@ class BottomUp(layers.Layer):
         return self.backbone.depths()
 
     def call(self, x):
-        return self.backbone.every(x)
+        maps = self.backbone.every(x)
+        return [*maps, 4 * (x - 0.5)] if self.patches else maps
 
 
 class Block(layers.Layer):
@@ -90,7 +100,8 @@ class Rung(layers.Layer):
     """One stochastic layer of the pass down, on a state s (N, H, W, C) and the feature maps h of the pass up.
 
     p(z|s) = N(μ(s), σ(s)²) and, relative to it, q(z|s, h) = N(μ + σ Δμ, (σ Δσ)²), so that their divergence is that of
-    N(Δμ, Δσ²) from N(0, 1); both are read as z = μ + σ u. Then s <- s + r(s) + W z, and a residual block.
+    N(Δμ, Δσ²) from N(0, 1); both are read as z = μ + σ u. Then s <- s + r(s) + W z, and a residual block. Given patches of the
+    image, Δμ is a linear map of them besides, and begins as little more than that.
 
     Args:
         latents: maps of z.
@@ -102,12 +113,15 @@ class Rung(layers.Layer):
         super().__init__(**kwargs)
         self.latents, self.scale, self.activation = latents, scale, activation
 
-    def build(self, state_shape, found_shape):
+    def build(self, state_shape, found_shape, patch_shape=None):
         width = state_shape[-1]
         middle = _middle(width)
         self.prior = Block(2 * self.latents + width, middle, self.scale, self.activation)
         self.posterior = Block(2 * self.latents, middle, 0.1, self.activation)
         start = keras.initializers.VarianceScaling(self.scale, "fan_avg", "uniform")
+        if patch_shape is not None:
+            self.read = layers.Conv2D(self.latents, 1, kernel_initializer=keras.initializers.VarianceScaling(1.0, "fan_in"))
+            self.read.build(patch_shape)
         self.project = layers.Conv2D(width, 1, kernel_initializer=start)
         self.refine = Block(width, middle, self.scale, self.activation)
         self.prior.build(state_shape)
@@ -121,10 +135,12 @@ class Rung(layers.Layer):
         mean, log_deviation, gain = ops.split(self.prior(state), [self.latents, 2 * self.latents], axis=-1)
         return ops.cast(mean, "float32"), _soften(log_deviation), gain
 
-    def found(self, state, h):
+    def found(self, state, h, patches=None):
         """Δμ and log Δσ² (N, H, W, latents), float32, of q(z|s, h) relative to p(z|s)."""
         delta, log_deviation = ops.split(self.posterior(ops.concatenate([state, h], axis=-1)), 2, axis=-1)
-        return ops.cast(delta, "float32"), 2 * _soften(log_deviation)
+        if patches is None:
+            return ops.cast(delta, "float32"), 2 * _soften(log_deviation)
+        return ops.cast(delta + self.read(patches), "float32"), 2 * _soften(log_deviation + _PRECISE)
 
     def climb(self, state, gain, z):
         """The state after this rung."""
@@ -153,9 +169,10 @@ class Ladder(Bottleneck):
         activation: of the blocks.
         warmup_steps: training steps over which w(t) rises linearly from 0 to 1.
         free_bits: λ, nats a map of z that cost no less when spent less (Kingma et al. 2016).
+        patches: read the image besides the feature maps, as `BottomUp` hands it on.
     """
 
-    def __init__(self, rungs, latents, activation="silu", warmup_steps=0, free_bits=0.0, **kwargs):
+    def __init__(self, rungs, latents, activation="silu", warmup_steps=0, free_bits=0.0, patches=False, **kwargs):
         super().__init__(**kwargs)
         self.plan = tuple(rungs)
         total = sum(self.plan)
@@ -164,11 +181,13 @@ class Ladder(Bottleneck):
         self.activation = activation
         self.warmup_steps = warmup_steps
         self.free_bits = free_bits
+        self.patches = patches
         self.loss_names = tuple(f"kl_{i + 1}" for i in range(total))
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shapes):
         shapes = [tuple(shape) for shape in input_shapes]
+        image = shapes.pop() if self.patches else None
         self.code_shape = shapes[0][1:]
         # Where a rung stands on the noise of all: (height, width) of each, in the order of the pass down.
         self.sizes = [shape[1:3] for shape, count in zip(reversed(shapes), reversed(self.plan)) for _ in range(count)]
@@ -188,7 +207,7 @@ class Ladder(Bottleneck):
             block.build(shape)
         for shape, rungs in zip(shapes, self.rungs):
             for rung in rungs:
-                rung.build(shape, shape)
+                rung.build(shape, shape, _folded(image, shape[1:3]) if self.patches else None)
         if self.warmup_steps:
             self.step = add_state(self, "step")
         self.built = True
@@ -204,7 +223,7 @@ class Ladder(Bottleneck):
         Args:
             count: rows.
             noise: (count, noise_size) standard normal, or None for the posterior's means.
-            h: feature maps of the pass up, finest first, or None to draw from the prior.
+            h: what the pass up gave, or None to draw from the prior.
 
         Returns:
             The state (count, *code_shape) and, for every rung, (Δμ, log Δσ², u, z), each (count, H, W, latents) float32; the
@@ -219,12 +238,13 @@ class Ladder(Bottleneck):
             else:
                 state = _enlarged(self.narrow[stage](state), start.shape[1:3]) + start
             state = state + self.enter[stage](state)
+            patches = fold(h[-1], state.shape[1:3]) if h is not None and self.patches else None
             for rung in self.rungs[stage]:
                 mean, log_deviation, gain = rung.given(state)
                 if h is None:
                     delta, log_variance, u = None, None, parts[len(passed)]
                 else:
-                    delta, log_variance = rung.found(state, h[stage])
+                    delta, log_variance = rung.found(state, h[stage], patches)
                     u = delta if parts is None else delta + ops.exp(0.5 * log_variance) * parts[len(passed)]
                 z = mean + ops.exp(log_deviation) * u
                 state = rung.climb(state, gain, z)
@@ -275,6 +295,11 @@ class Ladder(Bottleneck):
     def from_noise(self, noise):
         """States (N, *code_shape) of standard normal draws (N, noise_size) in place of every rung's: what the prior dreams."""
         return self.descend(ops.shape(noise)[0], noise)[0]
+
+
+def _folded(shape, size):
+    """The shape (N, *size, C) to which `fold` brings images of `shape`."""
+    return (*shape[:1], *size, shape[-1] * side(shape[1:3], size) ** 2)
 
 
 def _enlarged(x, size):

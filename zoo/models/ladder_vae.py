@@ -32,6 +32,7 @@ def build(
     latents=16,
     free_bits=0.0,
     warmup_steps=0,
+    patches=False,
     loss="bernoulli",
     activation="silu",
     **backbone_options,
@@ -48,6 +49,8 @@ def build(
         latents: maps of latent variables of every stochastic layer.
         free_bits: nats a map of latents that cost no less when spent less.
         warmup_steps: training steps over which the weight of the divergences rises from 0 to 1.
+        patches: let every posterior read the image's own patches at its resolution, linearly, beside the pass up. On colour
+            images the fine layers else stay unused for thousands of steps.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         activation: of both passes, up and down.
         **backbone_options: see `zoo.backbones`; a stage of stride 1 keeps the image's own resolution.
@@ -60,8 +63,8 @@ def build(
     pair = backbones.build(backbone, shape, activation=activation, **backbone_options)
     if pair.linear_path:
         raise ZooError("a ladder has no one code for a linear path to read; leave linear_path out.")
-    bottleneck = Ladder(plan(rungs, len(pair.encoder.stage_names)), latents, activation, warmup_steps, free_bits)
-    encoder = LadderEncoder(BottomUp(pair.encoder), bottleneck, name="encoder")
+    bottleneck = Ladder(plan(rungs, len(pair.encoder.stage_names)), latents, activation, warmup_steps, free_bits, patches)
+    encoder = LadderEncoder(BottomUp(pair.encoder, patches), bottleneck, name="encoder")
     encoder.build((None, *shape))
     decoder = Decoder(_head(bottleneck.code_shape, shape, loss.parameters(shape[-1]), activation), loss, name="decoder")
     model = Autoencoder(encoder, decoder, config=config, name=f"ladder_vae_{backbone}")
