@@ -100,8 +100,10 @@ class Rung(layers.Layer):
     """One stochastic layer of the pass down, on a state s (N, H, W, C) and the feature maps h of the pass up.
 
     p(z|s) = N(μ(s), σ(s)²) and, relative to it, q(z|s, h) = N(μ + σ Δμ, (σ Δσ)²), so that their divergence is that of
-    N(Δμ, Δσ²) from N(0, 1); both are read as z = μ + σ u. Then s <- s + r(s) + W z, and a residual block. Given patches of the
-    image, Δμ is a linear map of them besides, and begins as little more than that.
+    N(Δμ, Δσ²) from N(0, 1); both are read as z = μ + σ u. Then s <- s + r(s) + W z, and a residual block.
+
+    Given patches of the image, q(z|s, h) = N(m, τ²) by itself, and m begins as little more than a linear map of them. Relative to
+    the prior, such a mean would carry μ along, and whatever the layers above foretell would have to be taken off again.
 
     Args:
         latents: maps of z.
@@ -135,12 +137,13 @@ class Rung(layers.Layer):
         mean, log_deviation, gain = ops.split(self.prior(state), [self.latents, 2 * self.latents], axis=-1)
         return ops.cast(mean, "float32"), _soften(log_deviation), gain
 
-    def found(self, state, h, patches=None):
-        """Δμ and log Δσ² (N, H, W, latents), float32, of q(z|s, h) relative to p(z|s)."""
-        delta, log_deviation = ops.split(self.posterior(ops.concatenate([state, h], axis=-1)), 2, axis=-1)
+    def found(self, state, h, prior, patches=None):
+        """Δμ and log Δσ² (N, H, W, latents), float32, of q(z|s, h) relative to the `prior`, a mean and a log deviation."""
+        mean, log_deviation = ops.split(self.posterior(ops.concatenate([state, h], axis=-1)), 2, axis=-1)
         if patches is None:
-            return ops.cast(delta, "float32"), 2 * _soften(log_deviation)
-        return ops.cast(delta + self.read(patches), "float32"), 2 * _soften(log_deviation + _PRECISE)
+            return ops.cast(mean, "float32"), 2 * _soften(log_deviation)
+        mean, log_deviation = ops.cast(mean + self.read(patches), "float32"), _soften(log_deviation + _PRECISE)
+        return (mean - prior[0]) * ops.exp(-prior[1]), 2 * (log_deviation - prior[1])
 
     def climb(self, state, gain, z):
         """The state after this rung."""
@@ -244,7 +247,7 @@ class Ladder(Bottleneck):
                 if h is None:
                     delta, log_variance, u = None, None, parts[len(passed)]
                 else:
-                    delta, log_variance = rung.found(state, h[stage], patches)
+                    delta, log_variance = rung.found(state, h[stage], (mean, log_deviation), patches)
                     u = delta if parts is None else delta + ops.exp(0.5 * log_variance) * parts[len(passed)]
                 z = mean + ops.exp(log_deviation) * u
                 state = rung.climb(state, gain, z)
