@@ -1,7 +1,7 @@
 """Ladder VAE on CIFAR-10, discretized logistic mixture: three stochastic layers from 4 x 4 to 16 x 16, as two cores allow.
 
 On a GPU: filters (128, 192, 192, 192) of strides (1, 2, 2, 2), three convolutions a stage, rungs (4, 5, 4, 2), silu, batches of
-64 at 6e-4, 100 epochs and more.
+64 at 6e-4, 100 epochs and more, patches read as here.
 """
 
 from zoo.training import Recipe, run
@@ -17,17 +17,18 @@ RECIPE = Recipe(
         activation="relu",
         rungs=(1, 1, 1),
         latents=16,
-        warmup_steps=4000,
+        warmup_steps=400,
+        patches=True,
         loss="logistic_mixture",
     ),
     dataset="cifar10",
     transforms=("flip",),
-    epochs=28,
+    epochs=27,
     batch_size=64,
-    learning_rate=1.5e-3,
+    learning_rate=2e-3,
     optimizer="adamw",
     weight_decay=1e-2,
-    warmup_epochs=0.5,
+    warmup_epochs=0.1,
     clip_norm=200.0,
     ema=0.999,
     precision="mixed_bfloat16",
