@@ -92,10 +92,11 @@ def test_the_prior_reads_no_patches(images):
 @pytest.mark.parametrize("options", [{"posterior": 0.1}, {"posterior": 0.0, "patches": True, "latents": 1, "rungs": (0, 1)}])
 def test_importance_weights_average_to_one(images, options):
     model = ladder(**options)
-    for rung in rungs(model):
-        if model.bottleneck.patches:
-            rung.read.kernel.assign(0.02 * rung.read.kernel)
-            rung.posterior.convolutions[-1].bias.assign([0.0, 1.4])
+    if options.get("patches"):
+        # A posterior by itself is brought near the prior: far from it no number of draws would do.
+        (rung,) = rungs(model)
+        rung.read.kernel.assign(0.02 * rung.read.kernel)
+        rung.posterior.convolutions[-1].bias.assign([0.0, 1.4])
     _, log_weights = model.bottleneck.importance_samples(found(model, images[:2]), 4000, seed=5)
     weights = np.exp(ops.convert_to_numpy(log_weights))
     error = weights.std(axis=1) / np.sqrt(weights.shape[1])

@@ -138,7 +138,10 @@ class Rung(layers.Layer):
         return ops.cast(mean, "float32"), _soften(log_deviation), gain
 
     def found(self, state, h, prior, patches=None):
-        """Δμ and log Δσ² (N, H, W, latents), float32, of q(z|s, h) relative to the `prior`, a mean and a log deviation."""
+        """Δμ and log Δσ² (N, H, W, latents), float32, of q(z|s, h) relative to the `prior`, a mean and a log deviation.
+
+        `patches` are the image's, folded to (N, H, W, C), for a rung that was built to read them.
+        """
         mean, log_deviation = ops.split(self.posterior(ops.concatenate([state, h], axis=-1)), 2, axis=-1)
         if patches is None:
             return ops.cast(mean, "float32"), 2 * _soften(log_deviation)
@@ -172,10 +175,9 @@ class Ladder(Bottleneck):
         activation: of the blocks.
         warmup_steps: training steps over which w(t) rises linearly from 0 to 1.
         free_bits: λ, nats a map of z that cost no less when spent less (Kingma et al. 2016).
-        patches: read the image besides the feature maps, as `BottomUp` hands it on.
     """
 
-    def __init__(self, rungs, latents, activation="silu", warmup_steps=0, free_bits=0.0, patches=False, **kwargs):
+    def __init__(self, rungs, latents, activation="silu", warmup_steps=0, free_bits=0.0, **kwargs):
         super().__init__(**kwargs)
         self.plan = tuple(rungs)
         total = sum(self.plan)
@@ -184,13 +186,12 @@ class Ladder(Bottleneck):
         self.activation = activation
         self.warmup_steps = warmup_steps
         self.free_bits = free_bits
-        self.patches = patches
         self.loss_names = tuple(f"kl_{i + 1}" for i in range(total))
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shapes):
         shapes = [tuple(shape) for shape in input_shapes]
-        image = shapes.pop() if self.patches else None
+        image = shapes.pop() if self._with_image(shapes) else None
         self.code_shape = shapes[0][1:]
         # Where a rung stands on the noise of all: (height, width) of each, in the order of the pass down.
         self.sizes = [shape[1:3] for shape, count in zip(reversed(shapes), reversed(self.plan)) for _ in range(count)]
@@ -210,10 +211,14 @@ class Ladder(Bottleneck):
             block.build(shape)
         for shape, rungs in zip(shapes, self.rungs):
             for rung in rungs:
-                rung.build(shape, shape, _folded(image, shape[1:3]) if self.patches else None)
+                rung.build(shape, shape, _folded(image, shape[1:3]) if image else None)
         if self.warmup_steps:
             self.step = add_state(self, "step")
         self.built = True
+
+    def _with_image(self, h):
+        """Whether the pass up hands on the image, after the maps of its stages."""
+        return len(h) > len(self.plan)
 
     @property
     def noise_size(self):
@@ -241,7 +246,7 @@ class Ladder(Bottleneck):
             else:
                 state = _enlarged(self.narrow[stage](state), start.shape[1:3]) + start
             state = state + self.enter[stage](state)
-            patches = fold(h[-1], state.shape[1:3]) if h is not None and self.patches else None
+            patches = fold(h[-1], state.shape[1:3]) if h is not None and self._with_image(h) else None
             for rung in self.rungs[stage]:
                 mean, log_deviation, gain = rung.given(state)
                 if h is None:

@@ -63,7 +63,7 @@ def build(
     pair = backbones.build(backbone, shape, activation=activation, **backbone_options)
     if pair.linear_path:
         raise ZooError("a ladder has no one code for a linear path to read; leave linear_path out.")
-    bottleneck = Ladder(plan(rungs, len(pair.encoder.stage_names)), latents, activation, warmup_steps, free_bits, patches)
+    bottleneck = Ladder(plan(rungs, len(pair.encoder.stage_names)), latents, activation, warmup_steps, free_bits)
     encoder = LadderEncoder(BottomUp(pair.encoder, patches), bottleneck, name="encoder")
     encoder.build((None, *shape))
     decoder = Decoder(_head(bottleneck.code_shape, shape, loss.parameters(shape[-1]), activation), loss, name="decoder")
