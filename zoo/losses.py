@@ -202,8 +202,6 @@ class ContrastMSE(ReconstructionLoss):
         super().__init__(name, **kwargs)
 
     def call(self, x, outputs):
-        if len(x.shape) != 4:
-            raise ZooError(f"contrast_mse compares images, got inputs of shape {tuple(x.shape)}; use 'mse' for vectors.")
         return _mean(ops.square(local_contrast(x) - outputs))
 
     def to_image(self, outputs):

@@ -5,6 +5,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.errors import ZooError
+
 # Deviation of the Gaussian window in pixels, and the distance from its middle at which it is cut off.
 _SIGMA, _RADIUS = 1.5, 5
 # Two levels of 256: an image without any contrast stays without.
@@ -16,7 +18,12 @@ def local_contrast(x):
 
     Each channel loses its own mean; the deviation is that of all channels together, and nowhere less than its mean over the
     image, so that flat regions stay flat.
+
+    Raises:
+        ZooError: on inputs that are not images.
     """
+    if len(x.shape) != 4:
+        raise ZooError(f"local contrast is of images, got inputs of shape {tuple(x.shape)}; use the loss 'mse' for vectors.")
     centred = x - _blur(x)
     deviation = ops.sqrt(_blur(ops.mean(ops.square(centred), axis=-1, keepdims=True)))
     least = ops.maximum(ops.mean(deviation, axis=(1, 2), keepdims=True), _FLOOR)

@@ -4,6 +4,11 @@ import keras
 from keras import layers, ops
 
 
+def as_rows(x):
+    """Tokens (N, T, width) to (N T, width): TensorFlow fuses a product with its bias and activation for matrices alone."""
+    return ops.reshape(x, (-1, x.shape[-1]))
+
+
 class Attention(layers.Layer):
     """(N, T, width) -> the same: every token a mixture of all, by `heads` heads.
 
@@ -26,11 +31,12 @@ class Attention(layers.Layer):
 
     def call(self, x):
         tokens, size = x.shape[1], self.width // self.heads
-        qkv = ops.reshape(self.qkv(x), (-1, tokens, 3, self.heads, size))
+        qkv = ops.reshape(self.qkv(as_rows(x)), (-1, tokens, 3, self.heads, size))
         q, k, v = ops.unstack(ops.transpose(qkv, (2, 0, 3, 1, 4)), 3)
         scores = ops.matmul(q * size**-0.5, ops.transpose(k, (0, 1, 3, 2)))
         mixed = ops.matmul(ops.softmax(scores, axis=-1), v)
-        return self.out(ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, tokens, self.width)))
+        rows = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, self.width))
+        return ops.reshape(self.out(rows), (-1, tokens, self.width))
 
 
 class DropPath(layers.Layer):
@@ -82,7 +88,8 @@ class TransformerBlock(layers.Layer):
 
     def call(self, x):
         x = x + self._branch(self.attention(self.norm1(x)))
-        return x + self._branch(self.out(self.hidden(self.norm2(x))))
+        rows = self.out(self.hidden(as_rows(self.norm2(x))))
+        return x + self._branch(ops.reshape(rows, (-1, *x.shape[1:])))
 
     def _branch(self, x):
         x = x if self.dropout is None else self.dropout(x)

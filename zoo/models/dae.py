@@ -6,6 +6,7 @@ min E loss(x, g(f(x̃))), x̃ ~ q(x̃|x)
 from zoo.layers.code import DenseCode, MapCode
 from zoo.layers.corruption import corruption
 from zoo.models._assemble import assemble, configuration, shallow
+from zoo.models._contrast import contrast_pair
 
 BACKBONES = ("mlp", "conv", "resnet", "unet")
 
@@ -32,10 +33,13 @@ def build(
             between which each image draws its own.
         code_activation: of a code of units.
         features: a depth of the backbone to take the features from; None is the code.
-        loss: name of the reconstruction loss, see `zoo.losses`.
+        loss: name of the reconstruction loss, see `zoo.losses`; with "contrast_mse", for photographs, the encoder reads the
+            local contrast, too: of what it has to give back, shades are then no part.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
     code = MapCode() if latent_dim is None or backbone == "unet" else DenseCode(latent_dim, code_activation)
     options = shallow(backbone, backbone_options)
-    return assemble(backbone, input_shape, code, loss, options, config, corruption=corruption(noise, level), features=features)
+    pair = contrast_pair(backbone, input_shape, loss, options)
+    damage = corruption(noise, level)
+    return assemble(backbone, input_shape, code, loss, options, config, corruption=damage, features=features, pair=pair)

@@ -7,12 +7,11 @@ largest; a single linear deconvolution reads them.
 
 from keras import layers
 
-from zoo import backbones
-from zoo.backbones.backbone import Around, Backbone, Pair
+from zoo.backbones.backbone import Backbone
 from zoo.backbones.resize import Crop
-from zoo.layers.contrast import LocalContrast
 from zoo.layers.winner_take_all import LifetimeWinnerTakeAll, SpatialWinnerTakeAll
 from zoo.models._assemble import assemble, configuration, shallow
+from zoo.models._contrast import contrast_pair
 
 BACKBONES = ("mlp", "conv")
 
@@ -49,25 +48,9 @@ def build(
         code = LifetimeWinnerTakeAll(latent_dim, rate)
         return assemble(backbone, input_shape, code, loss, shallow(backbone, backbone_options), config)
     code = SpatialWinnerTakeAll(pool, rate, pool_stride, pooling)
-    pair = backbones.build(backbone, tuple(input_shape), **backbone_options)
-    if loss == "contrast_mse":
-        pair = Pair(ContrastEncoder(pair.encoder), pair.decoder)
+    pair = contrast_pair(backbone, input_shape, loss, backbone_options)
     decoder = _atoms(tuple(input_shape), atom)
     return assemble(backbone, input_shape, code, loss, backbone_options, config, decoder=decoder, pair=pair)
-
-
-class ContrastEncoder(Around):
-    """An encoder that reads the local contrast of the image."""
-
-    def __init__(self, net, **kwargs):
-        super().__init__(net, **kwargs)
-        self.contrast = LocalContrast()
-
-    def image(self, x):
-        return self.contrast(x)
-
-    def call(self, x):
-        return self.net(self.image(x))
 
 
 def _atoms(input_shape, side):
