@@ -23,7 +23,7 @@ DEPTHS = {
     "mlp": {"hidden1": (6,), "hidden2": (5,)},
     "conv": {"stage1": (4, 4, 4), "stage2": (2, 2, 6)},
     "resnet": {"stage1": (4, 4, 4), "stage2": (2, 2, 6)},
-    "unet": {"down1": (8, 8, 4), "down2": (4, 4, 6), "down3": (2, 2, 8), "up2": (4, 4, 6), "up1": (8, 8, 4)},
+    "unet": {"down1": (8, 8, 8), "down2": (4, 4, 12), "down3": (2, 2, 16), "up2": (4, 4, 12), "up1": (8, 8, 8)},
     "vit": {"block1": (17, 8), "block2": (17, 8)},
     "ldm": {"stage1": (4, 4, 4), "stage2": (4, 4, 6), "middle": (4, 4, 6)},
     "taesd": {"stage1": (8, 8, 4), "stage2": (4, 4, 4)},
@@ -90,6 +90,18 @@ def test_skips_lead_past_the_deepest_maps():
     encoder.rise[0].kernel.assign(ops.zeros_like(encoder.rise[0].kernel))
     after = ops.convert_to_numpy(encoder(a) - encoder(b))
     assert np.abs(after).max() > 1e-2 and np.abs(after - before).max() > 1e-2
+
+
+def test_the_depths_of_a_unet_are_its_maps_of_either_sign():
+    encoder = backbones.build("unet", (8, 8, 1), filters=(4, 6), blocks=1, activation="relu").encoder
+    x = np.random.default_rng(0).random((3, 8, 8, 1), dtype=np.float32)
+    for name in encoder.stage_names:
+        h = ops.convert_to_numpy(encoder.until(x, name))
+        half = h.shape[-1] // 2
+        above, below = h[..., :half], h[..., half:]
+        assert above.min() == below.min() == 0 and above.max() > 0 and below.max() > 0
+        assert not np.any(above * below)
+    np.testing.assert_allclose(encoder(x), above, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape, tokens", [((8, 6, 3), 13), ((12, 5), 7), ((64, 64, 1), 1025)], ids=str)

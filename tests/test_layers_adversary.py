@@ -97,6 +97,19 @@ def test_at_chance_the_total_correlation_is_zero():
     assert tc == 0 and discriminator == pytest.approx(np.log(4))
 
 
+def test_beta_weighs_the_divergence_alone():
+    h, found = np.random.default_rng(0).normal(size=(32, 5)).astype(np.float32), []
+    for beta in (1.0, 3.0):
+        keras.utils.set_random_seed(0)
+        model = tiny("factor_vae_mlp", input_shape=(5,), latent_dim=2, beta=beta)
+        assert model.config["beta"] == beta
+        model.bottleneck(model.encoder.backbone(h), training=True)
+        found.append([float(loss) for loss in model.bottleneck.losses])
+    (kl, *others), (weighed, *same) = found
+    assert kl > 0 and weighed == pytest.approx(3 * kl, rel=1e-5)
+    assert others == pytest.approx(same, rel=1e-5)
+
+
 def test_at_its_best_the_discriminator_is_the_log_ratio():
     layer, rng = factor_code(), np.random.default_rng(0)
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(5e-3, 1500))

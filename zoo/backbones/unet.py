@@ -1,7 +1,7 @@
 """Residual U-Net: features at every resolution on the way down, and joined again on the way up."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from zoo.backbones.backbone import Backbone, Pair, regularizer
 from zoo.backbones.resize import Crop, halved
@@ -23,7 +23,7 @@ def unet(
     All of it is the encoder, as skips cannot pass a bottleneck: the code are the feature maps at its end, at the resolution of
     the first, and the decoder is one convolution that reads them. Features lie at every depth: `down1` to the deepest, then
     `up` back to `up1`; those of a denoiser are best in the middle (Xiang et al. 2023, "Denoising diffusion autoencoders are
-    unified self-supervised learners", arXiv:2303.09769).
+    unified self-supervised learners", arXiv:2303.09769). They are each stage's maps and their negatives, activated.
 
     Args:
         input_shape: (height, width, channels); any size, odd ones are cropped back.
@@ -87,14 +87,22 @@ class UNet(layers.Layer):
         return down + [f"up{i + 1}" for i in reversed(range(len(self.up)))]
 
     def build(self, input_shape):
-        self.maps_shape = self.until(keras.KerasTensor(input_shape), "up1").shape[1:]
+        self.maps_shape = self._run(keras.KerasTensor(input_shape), "up1").shape[1:]
         self.built = True
 
     def compute_output_shape(self, input_shape):
         return input_shape[0], *self.maps_shape
 
     def until(self, x, name):
-        """The output of the stage called `name`."""
+        """Twice as many maps as the stage called `name` has, activated: its own, then their negatives.
+
+        Averaged over a region, maps of either sign say little, and a classifier reads either half (Coates & Ng 2011, "The
+        importance of encoding versus training with sparse coding and vector quantization", ICML).
+        """
+        x = self._run(x, name)
+        return self.activation(ops.concatenate([x, -x], axis=-1))
+
+    def _run(self, x, name):
         skips = []
         for i, (enter, stage) in enumerate(zip(self.enter, self.down)):
             x = stage(enter(x))
@@ -113,4 +121,4 @@ class UNet(layers.Layer):
         return down | {f"up{i + 1}": [self.rise[i], self.up[i]] for i in reversed(range(len(self.up)))}
 
     def call(self, x):
-        return self.activation(self.until(x, "up1"))
+        return self.activation(self._run(x, "up1"))

@@ -18,12 +18,13 @@ class FactorCode(GaussianCode):
         gamma: γ.
         discriminator: units of the discriminator's hidden layers.
         rate: factor on the discriminator's learning rate, see `Adversary`.
+        beta: weight of the divergence.
     """
 
     loss_names = ("kl", "tc", "discriminator")
 
-    def __init__(self, units, gamma, discriminator, rate=1.0, **kwargs):
-        super().__init__(units, **kwargs)
+    def __init__(self, units, gamma, discriminator, rate=1.0, beta=1.0, **kwargs):
+        super().__init__(units, beta, **kwargs)
         self.gamma = gamma
         self.adversary = Adversary(dense_discriminator(discriminator), rate)
 

@@ -1,6 +1,6 @@
 """FactorVAE: independent latent variables by a penalty on their total correlation (Kim & Mnih 2018, arXiv:1802.05983).
 
-E_q(z|x) [-log p(x|z)] + KL(q(z|x) || N(0, I)) + γ KL(q(z) || Π_d q(z_d)), the last by an adversary's estimate, in nats an image
+E_q(z|x) [-log p(x|z)] + β KL(q(z|x) || N(0, I)) + γ KL(q(z) || Π_d q(z_d)), the last by an adversary's estimate, in nats an image
 """
 
 from zoo.layers.factor import FactorCode
@@ -14,6 +14,7 @@ def build(
     input_shape=(28, 28, 1),
     latent_dim=10,
     gamma=10.0,
+    beta=1.0,
     discriminator=(1000, 1000, 1000, 1000, 1000, 1000),
     discriminator_rate=1.0,
     loss="bernoulli",
@@ -28,11 +29,13 @@ def build(
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
         gamma: γ.
+        beta: weight of the divergence KL(q(z|x) || N(0, I)), 1 in the paper; more of it turns the variables, which the penalty
+            alone leaves mixed as long as they are independent, towards axes of their own (Rolinek et al. 2019, arXiv:1812.06775).
         discriminator: units of the discriminator's hidden layers.
         discriminator_rate: factor on the learning rate of the discriminator, which shares its optimizer with the rest.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
-    code = FactorCode(latent_dim, gamma, tuple(discriminator), discriminator_rate)
+    code = FactorCode(latent_dim, gamma, tuple(discriminator), discriminator_rate, beta=beta)
     return assemble(backbone, input_shape, code, loss, backbone_options, config)
