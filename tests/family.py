@@ -22,7 +22,8 @@ from zoo.layers.contraction import squared_jacobian_norm
 def examine(name, images):
     keras.utils.set_random_seed(0)
     model = tiny(name, **({"warmup_steps": 10} if name.startswith("beta_vae") else {}))
-    history = model.fit(images, batch_size=16, verbose=0).history
+    # Batches of one size: each size is compiled anew.
+    history = model.fit(images, batch_size=20, verbose=0).history
     features = model.encode(images, batch_size=16)
     reconstructions = model.reconstruct(images)
     again = registry.build(json.loads(json.dumps(model.config)))
