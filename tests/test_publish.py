@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from zoo import manifest, weights
 from zoo.evaluation import evaluate
 from zoo.evaluation.measure import repeat
 from zoo.fetch import sha256_of
-from zoo.training import card, publish
+from zoo.training import card, publish, remeasure
 from zoo.training import fit as training
 from zoo.training.readme import render
 from zoo.training.seeds import main, publish_median
@@ -224,6 +225,29 @@ def test_trainings_that_differ_by_more_than_the_seed_have_no_middle(dataset, tmp
         with pytest.raises(zoo.ZooError, match=message):
             publish_median(NAME, metric, given, tmp_path / "weights")
     assert not (tmp_path / "weights").exists()
+
+
+def test_a_published_set_is_measured_again_by_what_its_recipe_names_now(published, dataset, tmp_path, monkeypatch, capsys):
+    folder, before = shutil.copytree(published[0], tmp_path / "weights"), published[1]
+    now = recipe(dataset=dataset, metrics=("mse", "linear_accuracy"))
+    monkeypatch.setattr(remeasure, "load_recipe", lambda name: now)
+    remeasure.main([NAME, "--output-dir", str(folder)])
+    entry = manifest.read(folder)[NAME]
+    assert set(entry["metrics"]) == {"mse", "linear_accuracy"} and entry["metrics"]["mse"] == before["metrics"]["mse"]
+    assert {**entry, "metrics": None} == {**before, "metrics": None}
+    shown = card.number(entry["metrics"]["linear_accuracy"]["value"])
+    assert f"| linear_accuracy | {shown} |" in (folder / "cards" / f"{NAME}.md").read_text()
+    assert f"{NAME} mse " in capsys.readouterr().out
+    text = (folder / "manifest.json").read_bytes()
+    monkeypatch.setattr(remeasure, "load_recipe", lambda name: dataclasses.replace(now, seed=9))
+    with pytest.raises(zoo.ZooError, match="by another recipe than training_scripts/"):
+        remeasure.remeasure(NAME, output_dir=folder)
+    monkeypatch.setattr(remeasure, "load_recipe", lambda name: now)
+    manifest.write_entry(NAME, {**entry, "seeds": {"median_of": "mse", "values": {"mse": {"1": 0.1}}}}, folder)
+    with pytest.raises(zoo.ZooError, match="the median of several trainings"):
+        remeasure.remeasure(NAME, output_dir=folder)
+    manifest.write_entry(NAME, entry, folder)
+    assert (folder / "manifest.json").read_bytes() == text
 
 
 def test_restart_begins_anew_and_removes_only_what_a_run_wrote(dataset, tmp_path):

@@ -33,7 +33,7 @@ def card(name, entry, folder):
             f"| ±{number(result['tolerance'])} | {result.get('protocol', '')} |"
         )
     again = f"`zoo evaluate {name} --check` measures them again."
-    lines += ["", f"Each was written here by the run that trained the weights; {again}"]
+    lines += ["", f"Each was written here by the command that measured it; {again}"]
     if "seeds" in entry:
         lines += ["", seeds(entry)]
     if anchor:

@@ -58,14 +58,12 @@ def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None
     loaded = registry.build(model.config)
     try:
         weights.load_arrays(loaded, folder / written["file"])
-        metrics = measure(loaded, recipe.metrics, recipe.dataset, data_dir=data_dir)
+        metrics = measured(recipe, loaded, data_dir)
     except BaseException:
         # A file that no manifest names would lie there for ever.
         if not earlier or earlier["file"] != written["file"]:
             (folder / written["file"]).unlink(missing_ok=True)
         raise
-    for result in metrics.values():
-        result["command"] = f"zoo evaluate {recipe.name} --check"
     entry = {
         **written,
         "config": model.config,
@@ -99,6 +97,14 @@ def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None
     keep_history(history, cards / f"{recipe.name}.history.csv")
     write_card(recipe.name, entry, cards)
     return entry
+
+
+def measured(recipe, model, data_dir=None):
+    """The metrics of a recipe as a manifest entry holds them, of a model as users load it."""
+    metrics = measure(model, recipe.metrics, recipe.dataset, data_dir=data_dir)
+    for result in metrics.values():
+        result["command"] = f"zoo evaluate {recipe.name} --check"
+    return metrics
 
 
 def draw(model, recipe, folder, data_dir=None):
