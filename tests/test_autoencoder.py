@@ -69,6 +69,17 @@ def test_fit_is_one_graph_that_is_never_traced_again(images, monkeypatch, steps_
     assert int(model.optimizer.iterations) == 4 * 3
 
 
+def test_the_optimizers_state_is_made_before_the_step_is_traced(images, monkeypatch):
+    model = tiny("ae_mlp")
+    made, build = [], model.optimizer.build
+    monkeypatch.setattr(model.optimizer, "build", lambda *a: made.append(tf.executing_eagerly()) or build(*a))
+    model.fit(images, batch_size=16, verbose=0)
+    assert made[0] is True
+    count = len(model.optimizer.variables)
+    model.fit(images, batch_size=16, verbose=0)
+    assert len(model.optimizer.variables) == count
+
+
 def test_encode_is_traced_once_whatever_the_number_of_images(images, count):
     runs = count(Encoder)
     model = tiny("ae_mlp")

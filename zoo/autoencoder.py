@@ -206,6 +206,12 @@ class Autoencoder(keras.Model):
             names.append("weight_decay")
         object.__setattr__(self, "_trackers", {name: keras.metrics.Mean(name=name) for name in names})
 
+    def make_train_function(self, force=False):
+        # TensorFlow makes the optimizer's state inside the graph otherwise, for half of the time until the first step.
+        if self.built and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
     @property
     def metrics(self):
         return [*super().metrics, *self._trackers.values()]
