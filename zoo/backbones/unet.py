@@ -1,12 +1,13 @@
 """Residual U-Net: features at every resolution on the way down, and joined again on the way up."""
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from zoo.backbones.backbone import Backbone, Pair, regularizer
 from zoo.backbones.resize import Crop, halved
 from zoo.backbones.resnet import ResidualBlock
 from zoo.errors import ZooError
+from zoo.layers.dictionary import PatchDictionary, both_halves
 
 
 def unet(
@@ -15,6 +16,7 @@ def unet(
     blocks=2,
     activation="silu",
     first_stride=1,
+    words=0,
     dropout=0.0,
     weight_decay=0.0,
 ):
@@ -32,15 +34,19 @@ def unet(
         activation: inside the blocks.
         first_stride: 1, 2 or 4; 2 reads blocks of 2 x 2 pixels, for a quarter of the work (Zhang et al. 2018, FFDNet,
             arXiv:1710.04026).
+        words: of a dictionary of patches of 7 x 7 pixels, whose responses (averaged over `first_stride` pixels a side) are what
+            the first resolution reads, and the first depth, `words`; 0 reads the image. See `zoo.training.words`.
         dropout: share of whole feature maps dropped in training, in every block.
         weight_decay: L2 penalty on the kernels, added to the loss.
     """
     if first_stride not in (1, 2, 4):
         raise ZooError(f"got first_stride={first_stride}, expected 1, 2 or 4.")
+    if not (isinstance(words, int) and words >= 0):
+        raise ZooError(f"got words={words!r}, expected the number of words of a dictionary, or 0 for none.")
     if len(filters) < 2:
         raise ZooError(f"got filters={tuple(filters)}, expected the feature maps of at least two resolutions.")
     size = tuple(-(-n // first_stride) for n in input_shape[:2])
-    encoder = UNet(size, tuple(filters), blocks, activation, first_stride, dropout, weight_decay)
+    encoder = UNet(size, tuple(filters), blocks, activation, first_stride, words, dropout, weight_decay)
     decay = regularizer(weight_decay)
 
     def decoder(code_shape, outputs):
@@ -57,7 +63,7 @@ def unet(
 class UNet(layers.Layer):
     """(N, H, W, C) -> (N, *size, filters[0]), where `size` is what the first stride leaves of height and width."""
 
-    def __init__(self, size, filters, blocks, activation, first_stride, dropout, weight_decay, **kwargs):
+    def __init__(self, size, filters, blocks, activation, first_stride, words, dropout, weight_decay, **kwargs):
         super().__init__(**kwargs)
         decay = regularizer(weight_decay)
 
@@ -72,6 +78,11 @@ class UNet(layers.Layer):
             layers.Conv2D(count, max(3, stride), strides=stride, padding="same", kernel_regularizer=decay)
             for count, stride in zip(filters, strides)
         ]
+        self.words = PatchDictionary(words) if words else None
+        if words:
+            # A word has seen the pixels around: what is left to do is to join the words of one place.
+            mean = layers.AveragePooling2D(first_stride, padding="same")
+            self.enter[0] = Backbone([mean, layers.Conv2D(filters[0], 1, kernel_regularizer=decay)])
         self.down = [stage(count) for count in filters]
         self.rise = [
             layers.Conv2DTranspose(count, 4, strides=2, padding="same", kernel_regularizer=decay) for count in filters[:-1]
@@ -83,8 +94,9 @@ class UNet(layers.Layer):
     @property
     def stage_names(self):
         """Names of the depths that `until` can stop at, first to last."""
+        first = ["words"] if self.words else []
         down = [f"down{i + 1}" for i in range(len(self.down))]
-        return down + [f"up{i + 1}" for i in reversed(range(len(self.up)))]
+        return first + down + [f"up{i + 1}" for i in reversed(range(len(self.up)))]
 
     def build(self, input_shape):
         self.maps_shape = self._run(keras.KerasTensor(input_shape), "up1").shape[1:]
@@ -100,10 +112,14 @@ class UNet(layers.Layer):
         importance of encoding versus training with sparse coding and vector quantization", ICML).
         """
         x = self._run(x, name)
-        return self.activation(ops.concatenate([x, -x], axis=-1))
+        return x if name == "words" else self.activation(both_halves(x))
 
     def _run(self, x, name):
         skips = []
+        if self.words:
+            x = self.words(x)
+            if name == "words":
+                return x
         for i, (enter, stage) in enumerate(zip(self.enter, self.down)):
             x = stage(enter(x))
             skips.append(x)
@@ -118,7 +134,8 @@ class UNet(layers.Layer):
     def depths(self):
         """Mapping of the name of every depth to the layers that lead to it from the one before."""
         down = {f"down{i + 1}": [self.enter[i], self.down[i]] for i in range(len(self.down))}
-        return down | {f"up{i + 1}": [self.rise[i], self.up[i]] for i in reversed(range(len(self.up)))}
+        first = {"words": [self.words]} if self.words else {}
+        return first | down | {f"up{i + 1}": [self.rise[i], self.up[i]] for i in reversed(range(len(self.up)))}
 
     def call(self, x):
         return self.activation(self._run(x, "up1"))

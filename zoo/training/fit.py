@@ -15,6 +15,7 @@ from zoo.images import check_images, picture_shape
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, tensorboard_log
 from zoo.training.optimizers import optimizer
 from zoo.training.pca import linear_path, start_from_pca
+from zoo.training.words import dictionary, start_from_patches
 
 # Steps that one call from Python runs: enough that a small net is not bound by the calls.
 _STEPS_A_CALL = 32
@@ -149,6 +150,9 @@ def prepare(recipe, model, steps):
         # of the training would go into finding it again.
         for layer in linear_path(model):
             layer.trainable = False
+    if recipe.start == "words":
+        # Kept there: words are to tell patches apart, which what is read behind them does not ask of them.
+        dictionary(model).trainable = False
     model.compile(optimizer(recipe, steps), steps_per_execution=together)
     model.optimizer.build(model.trainable_variables)
 
@@ -157,6 +161,8 @@ def begin(recipe, model, images, folder):
     """Give the weights the start that the recipe names."""
     if recipe.start == "pca":
         start_from_pca(model, images)
+    elif recipe.start == "words":
+        start_from_patches(model, images, recipe.seed)
     elif recipe.start == "layerwise":
         from zoo.training.layerwise import pretrain
 

@@ -14,7 +14,7 @@ from zoo.errors import ZooError, suggest
 from zoo.quiet import load_quietly
 
 _PRECISIONS = ("float32", "mixed_bfloat16")
-_STARTS = ("random", "pca", "layerwise")
+_STARTS = ("random", "pca", "words", "layerwise")
 # Fields younger than the first weight sets: at these values they decide nothing, and leave the hash of a recipe as it was.
 _YOUNGER = {"labelled": 0, "labelled_share": 0.0}
 
@@ -42,7 +42,8 @@ class Recipe:
         labelled: training images whose labels the model sees, as many of each class, chosen with the seed, or "all"; 0 for
             images alone.
         labelled_share: share of every batch that is drawn from those, the rest from all images; 0 makes no difference.
-        start: how the weights begin: "random"; "pca", the linear path at PCA's solution; "layerwise", greedy pretraining.
+        start: how the weights begin: "random"; "pca", the linear path at PCA's solution; "words", the dictionary at k-means of
+            patches; "layerwise", greedy pretraining.
         start_epochs: epochs of every layer's pretraining, for "layerwise".
         validation: images held out of the end of the training split.
         patience: epochs without a better validation loss until training stops and the best weights come back, or None.
