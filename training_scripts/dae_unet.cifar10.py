@@ -1,4 +1,5 @@
-"""Denoising autoencoder on a U-Net, CIFAR-10: clean images from ones with Gaussian noise of any deviation up to one half."""
+"""Denoising autoencoder on a U-Net, CIFAR-10: the local contrast of images from ones with Gaussian noise of up to a tenth, read
+through a dictionary of patches that k-means finds before the training."""
 
 from zoo.training import Recipe, run
 
@@ -9,8 +10,10 @@ RECIPE = Recipe(
         backbone="unet",
         input_shape=(32, 32, 3),
         noise="gaussian",
-        level=(0.0, 0.5),
-        filters=(96, 192),
+        level=(0.0, 0.1),
+        loss="contrast_mse",
+        words=1024,
+        filters=(64, 128),
         blocks=1,
         activation="relu",
         first_stride=2,
@@ -23,6 +26,7 @@ RECIPE = Recipe(
     warmup_epochs=0.2,
     precision="mixed_bfloat16",
     ema=0.999,
+    start="words",
     metrics=({"metric": "linear_accuracy", "layer": "best", "flips": True},),
     anchor=("linear_accuracy", 0.9005, "denoising diffusion autoencoder of 35.7 million parameters, Xiang et al. 2023"),
     embedded=False,

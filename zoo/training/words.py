@@ -49,7 +49,9 @@ def _patches(model, images, size, rng):
     read = getattr(model.encoder.backbone, "image", ops.convert_to_tensor)
     height, width = images.shape[1] - size + 1, images.shape[2] - size + 1
     if height < 1 or width < 1:
-        raise ZooError(f"got images of {images.shape[1]} x {images.shape[2]}, expected at least {size} x {size}, a patch of them.")
+        raise ZooError(
+            f"got images of {images.shape[1]} x {images.shape[2]}, expected at least {size} x {size}, a patch of them."
+        )
     chosen = rng.permutation(len(images))[:_IMAGES]
     found = []
     for start in range(0, len(chosen), _BLOCK):
