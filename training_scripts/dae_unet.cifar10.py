@@ -20,7 +20,7 @@ RECIPE = Recipe(
     ),
     dataset="cifar10",
     transforms=("flip",),
-    epochs=8,
+    epochs=6,
     batch_size=50,
     learning_rate=1e-3,
     warmup_epochs=0.2,

@@ -48,6 +48,8 @@ class NetworkSampler(VectorSampler):
         steps = len(z) // batch_size
         decay = keras.optimizers.schedules.CosineDecay(self.learning_rate, self.epochs * steps)
         self.network.compile(keras.optimizers.Adam(decay), jit_compile=self.jit_compile)
+        # Before the step is traced, see `Autoencoder.make_train_function`.
+        self.network.optimizer.build(self.network.trainable_variables)
         batches = training_batches(z, batch_size, self.seed, 0, self.epochs * steps)
         # The batches come shuffled.
         self.network.fit(batches, shuffle=False, epochs=self.epochs, steps_per_epoch=steps, verbose=0)

@@ -58,6 +58,8 @@ class PixelCNNSampler(Sampler):
         steps = len(grids) // size
         rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps * self.epochs)
         self.network.compile(keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        # Before the step is traced, see `Autoencoder.make_train_function`.
+        self.network.optimizer.build(self.network.trainable_variables)
         # Every grid is its own target: the network sees to it that no position sees itself.
         batches = training_batches(grids, size, self.seed, 0, steps * self.epochs).map(lambda grid: (grid, grid))
         fitted = self.network.fit(batches, shuffle=False, epochs=self.epochs, steps_per_epoch=steps, verbose=0)
