@@ -4,6 +4,14 @@ from pathlib import Path
 
 from zoo.files import write_atomically
 
+# What was no training by gradients, but is part of the weights; see `zoo.training.Recipe`.
+_STARTS = {
+    "random": "",
+    "pca": "; the linear path is PCA's solution, set before and kept",
+    "words": "; the dictionary's words are from k-means of patches, set before and kept",
+    "layerwise": "; before, greedy pretraining of every layer",
+}
+
 
 def write_card(name, entry, folder):
     """Write the card of a weight set to `folder/NAME.md`; its pictures lie beside it."""
@@ -46,7 +54,7 @@ def card(name, entry, folder):
         f"| model | {', '.join(f'{k}={v}' for k, v in entry['config'].items())} |",
         f"| parameters | {run['parameters']:,} |",
         f"| training | {run['epochs']} epochs, {run['seconds'] / 60:.1f} minutes, seed {run['seed']}, {run['precision']}, "
-        f"XLA {'on' if run['jit'] else 'off'} |",
+        f"XLA {'on' if run['jit'] else 'off'}{_STARTS[recipe['start']]} |",
         f"| on | {run['device']}; {run['backend']} backend; {', '.join(f'{k} {v}' for k, v in run['versions'].items())} |",
         f"| recipe | `{recipe['path']}`, sha256 of its fields {recipe['sha256'][:16]} |",
         f"| file | {entry['file']}, {entry['bytes']:,} bytes, revision {entry['revision']} |",
