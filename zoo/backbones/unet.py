@@ -70,19 +70,20 @@ class UNet(layers.Layer):
         def stage(count):
             return Backbone([ResidualBlock(count, activation, dropout, weight_decay) for _ in range(blocks)])
 
+        def into(count, stride):
+            return layers.Conv2D(count, max(3, stride), strides=stride, padding="same", kernel_regularizer=decay)
+
         sizes = [size]
         for _ in filters[1:]:
             sizes.append(halved(sizes[-1]))
-        strides = [first_stride] + [2] * (len(filters) - 1)
-        self.enter = [
-            layers.Conv2D(count, max(3, stride), strides=stride, padding="same", kernel_regularizer=decay)
-            for count, stride in zip(filters, strides)
-        ]
         self.words = PatchDictionary(words) if words else None
         if words:
             # A word has seen the pixels around: what is left to do is to join the words of one place.
             mean = layers.AveragePooling2D(first_stride, padding="same")
-            self.enter[0] = Backbone([mean, layers.Conv2D(filters[0], 1, kernel_regularizer=decay)])
+            first = Backbone([mean, layers.Conv2D(filters[0], 1, kernel_regularizer=decay)])
+        else:
+            first = into(filters[0], first_stride)
+        self.enter = [first, *(into(count, 2) for count in filters[1:])]
         self.down = [stage(count) for count in filters]
         self.rise = [
             layers.Conv2DTranspose(count, 4, strides=2, padding="same", kernel_regularizer=decay) for count in filters[:-1]
