@@ -174,7 +174,7 @@ def test_what_fails_on_the_way_is_one_line(fault, line, code, monkeypatch, capsy
     "changes, message",
     [
         (dict(epochs=0), "epochs=0"),
-        (dict(start="middle"), "start='middle', expected one of random, pca, layerwise"),
+        (dict(start="middle"), "start='middle', expected one of random, pca, words, layerwise"),
         (dict(start="layerwise"), "start_epochs=0, expected at least 1"),
         (dict(precision="float16"), "precision='float16', expected one of float32, mixed_bfloat16"),
         (dict(patience=0, ema=None), "patience=0"),
