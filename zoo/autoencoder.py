@@ -118,6 +118,10 @@ class Decoder(keras.Model):
     def call(self, z):
         return self.reconstruction_loss.to_image(ops.cast(self.backbone(z), "float32"))
 
+    def outputs(self, z, x, training=None):
+        """What the reconstruction loss reads, of codes (N, ...); for decoders that draw pixels in turn, given the images `x`."""
+        return self.backbone(z, training=training)
+
 
 class Autoencoder(keras.Model):
     """An encoder, a bottleneck that owns the variant's idea, a decoder, and the loss that compares what went in and came out.
@@ -176,12 +180,12 @@ class Autoencoder(keras.Model):
     # -- training
 
     def call(self, x, training=None):
-        x = to_unit(x, self.compute_dtype)
+        seen = to_unit(x, self.compute_dtype)
         if self.corruption is not None:
-            x = self.corruption(x, training=training)
+            seen = self.corruption(seen, training=training)
         # Said to each: on JAX a layer inside does not hear of it otherwise, and dropout, warm-ups and codebooks would rest.
-        h = self.encoder.backbone(x, training=training)
-        return self.decoder.backbone(self.bottleneck(h, training=training), training=training)
+        h = self.encoder.backbone(seen, training=training)
+        return self.decoder.outputs(self.bottleneck(h, training=training), x, training=training)
 
     def compile(self, optimizer="adam", loss=None, **kwargs):
         """As `keras.Model.compile`; `loss` is one of `zoo.losses` or its name, by default the model's own."""
@@ -294,8 +298,8 @@ class Autoencoder(keras.Model):
         return apply_in_batches(self, self._reconstruction_error, check_images(x, self.data_shape), batch_size)
 
     def _reconstruction_error(self, x):
-        parameters = ops.cast(self.decoder.backbone(self.code(x)), "float32")
-        return self.reconstruction_loss.error(to_unit(x, "float32"), parameters)
+        outputs = ops.cast(self.decoder.outputs(self.code(x), x), "float32")
+        return self.reconstruction_loss.error(to_unit(x, "float32"), outputs)
 
     def anomaly_score(self, x, batch_size=256, by="reconstruction", normal=None):
         """Scores (N,) of images (N, *input_shape), higher is stranger.

@@ -244,7 +244,7 @@ class Ladder(Bottleneck):
             if state is None:
                 state = ops.repeat(start, count, axis=0)
             else:
-                state = _enlarged(self.narrow[stage](state), start.shape[1:3]) + start
+                state = enlarged(self.narrow[stage](state), start.shape[1:3]) + start
             state = state + self.enter[stage](state)
             patches = fold(h[-1], state.shape[1:3]) if h is not None and self._with_image(h) else None
             for rung in self.rungs[stage]:
@@ -310,7 +310,7 @@ def _folded(shape, size):
     return (*shape[:1], *size, shape[-1] * side(shape[1:3], size) ** 2)
 
 
-def _enlarged(x, size):
+def enlarged(x, size):
     """Nearest neighbours: (N, h, w, C) to (N, *size, C), what is over cut off."""
     for axis, wanted in zip((1, 2), size):
         times = -(-wanted // x.shape[axis])

@@ -12,6 +12,7 @@ from zoo.backbones.backbone import Backbone
 from zoo.backbones.resize import Crop
 from zoo.errors import ZooError
 from zoo.layers.ladder import BottomUp, Ladder, plan
+from zoo.layers.pixel_groups import PixelGroups
 from zoo.models._assemble import configuration
 
 BACKBONES = ("conv", "resnet")
@@ -25,6 +26,17 @@ class LadderEncoder(Encoder):
         self.built = True
 
 
+class GroupDecoder(Decoder):
+    """A decoder whose backbone is a `PixelGroups`."""
+
+    def build(self, code_shape):
+        self.backbone.build(code_shape)
+        self.built = True
+
+    def outputs(self, z, x, training=None):
+        return self.backbone(z, x)
+
+
 def build(
     backbone="conv",
     input_shape=(28, 28, 1),
@@ -33,6 +45,7 @@ def build(
     free_bits=0.0,
     warmup_steps=0,
     patches=False,
+    groups=(),
     loss="bernoulli",
     activation="silu",
     **backbone_options,
@@ -51,12 +64,15 @@ def build(
         warmup_steps: training steps over which the weight of the divergences rises from 0 to 1.
         patches: let every posterior read the image's own patches at its resolution, linearly, beside the pass up. On colour
             images the fine layers else stay unused for thousands of steps.
+        groups: () for a decoder that draws all pixels at once, or maps of each of L levels, finest first, for one that draws the
+            upper left of every 2^L x 2^L pixels from the code, and the others group by group, of which each sees those before:
+            see `zoo.layers.pixel_groups`. Images that it makes are made of the groups' means.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         activation: of both passes, up and down.
         **backbone_options: see `zoo.backbones`; a stage of stride 1 keeps the image's own resolution.
 
     Raises:
-        ZooError: when `rungs` does not fit the stages, and for a backbone with a linear path.
+        ZooError: when `rungs` does not fit the stages or `groups` the image, and for a backbone with a linear path.
     """
     config = configuration(build, locals())
     loss, shape = losses.get(loss), tuple(input_shape)
@@ -66,14 +82,17 @@ def build(
     bottleneck = Ladder(plan(rungs, len(pair.encoder.stage_names)), latents, activation, warmup_steps, free_bits)
     encoder = LadderEncoder(BottomUp(pair.encoder, patches), bottleneck, name="encoder")
     encoder.build((None, *shape))
-    decoder = Decoder(_head(bottleneck.code_shape, shape, loss.parameters(shape[-1]), activation), loss, name="decoder")
+    if groups:
+        decoder = GroupDecoder(PixelGroups(shape, groups, loss, activation), loss, name="decoder")
+    else:
+        decoder = Decoder(_head(bottleneck.code_shape, shape, loss, activation), loss, name="decoder")
     model = Autoencoder(encoder, decoder, config=config, name=f"ladder_vae_{backbone}")
     model.build((None, *shape))
     model.compile(keras.optimizers.Adam(1e-3))
     return model
 
 
-def _head(code_shape, image_shape, outputs, activation):
+def _head(code_shape, image_shape, loss, activation):
     """From the last state to the outputs a pixel: up to the image's size, where the state is smaller, and one convolution."""
     height, width, maps = code_shape
     stride = max(-(-image_shape[0] // height), -(-image_shape[1] // width))
@@ -84,4 +103,7 @@ def _head(code_shape, image_shape, outputs, activation):
             layers.Conv2DTranspose(max(8, maps // 2), stride, strides=stride, padding="same"),
             Crop(image_shape[:2]),
         ]
-    return Backbone([*up, layers.Activation(activation), layers.Conv2D(outputs, 3, padding="same")])
+    channels = image_shape[-1]
+    start = keras.initializers.Constant(loss.start(channels))
+    last = layers.Conv2D(loss.parameters(channels), 3, padding="same", bias_initializer=start)
+    return Backbone([*up, layers.Activation(activation), last])
