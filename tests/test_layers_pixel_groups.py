@@ -118,3 +118,33 @@ def test_a_ladder_that_draws_in_groups(digits):
     assert elbo(model, few, k=32, seed=2).mean() == pytest.approx(-measured, rel=0.03)
     assert model.reconstruct(few).shape == few.shape and np.isfinite(model.sample(3)).all()
     assert model.reconstruction_error(few).mean() < measured
+
+
+def test_samples_draw_the_pixels(images):
+    keras.utils.set_random_seed(5)
+    model = tiny("ladder_vae_conv", input_shape=(8, 8, 3), groups=(4,), loss="logistic_mixture")
+    made = model.sample(40, seed=3)
+    assert made.shape == (40, 8, 8, 3)
+    np.testing.assert_allclose(made, np.round(made * 255) / 255, atol=1e-6)
+    np.testing.assert_array_equal(made, model.sample(40, seed=3))
+    assert np.mean(made != model.sample(40, seed=4)) > 0.9
+    # Of one code, too, two draws differ.
+    numbers = np.random.default_rng(0).uniform(0.01, 0.99, (2, 8, 8, 4)).astype("float32")
+    code = ops.repeat(model.bottleneck.sample_prior(1, 0), 2, axis=0)
+    first, second = ops.convert_to_numpy(model.decoder.backbone.draw(code, numbers))
+    assert np.mean(first != second) > 0.5
+    with pytest.raises(ZooError, match="got n=0 samples"):
+        model.sample(0)
+
+
+def test_draws_have_the_probabilities_that_images_are_given():
+    """All images of 2 x 2 binary pixels, as often as they are likely."""
+    layer = drawer((2, 2, 1), loss="bernoulli", code=(1, 1, 2))
+    every = np.array(list(itertools.product([0.0, 1.0], repeat=4)), "float32").reshape(-1, 2, 2, 1)
+    code = np.random.default_rng(2).normal(size=(1, 1, 1, 2)).astype("float32")
+    expected = np.exp(-ops.convert_to_numpy(layer.loss.call(every, layer(code.repeat(16, axis=0), every))))
+    count = 40_000
+    uniform = np.random.default_rng(7).uniform(size=(count, 2, 2, 1)).astype("float32")
+    drawn = ops.convert_to_numpy(layer.draw(code.repeat(count, axis=0), uniform)).reshape(count, 4)
+    found = np.bincount((drawn @ [8, 4, 2, 1]).astype(int), minlength=16) / count
+    assert np.all(np.abs(found - expected) < 5 * np.sqrt(expected * (1 - expected) / count))

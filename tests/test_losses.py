@@ -125,6 +125,32 @@ class TestLogisticMixture:
         got = value(losses.DiscretizedLogisticMixture(k), (x / 255).astype(np.float32), outputs.astype(np.float32))
         np.testing.assert_allclose(got, expected, rtol=1e-4)
 
+    def test_draws_of_one_channel_come_as_often_as_they_are_likely(self):
+        loss, count = losses.DiscretizedLogisticMixture(mixtures=2), 200_000
+        outputs = np.array([0.5, -0.2, -0.9, 0.6, -2.0, -3.5], np.float32)
+        expected = np.exp(-value(loss, self.LEVELS.reshape(256, 1, 1, 1), np.tile(outputs, (256, 1, 1, 1))))
+        uniform = np.random.default_rng(1).uniform(1e-6, 1 - 1e-6, (1, count, 1, 2)).astype(np.float32)
+        drawn = np.asarray(ops.convert_to_numpy(loss.draw(np.tile(outputs, (1, count, 1, 1)), uniform)))
+        levels = np.round(drawn.ravel() * 255)
+        np.testing.assert_allclose(drawn.ravel(), levels / 255, atol=1e-6)
+        found = np.bincount(levels.astype(int), minlength=256) / count
+        assert expected[0] > 0.05
+        assert np.all(np.abs(found - expected) < 5 * np.sqrt(expected * (1 - expected) / count) + 1e-5)
+
+    def test_draws_of_colours_follow_the_density(self):
+        """The mean of q / p over draws from p is one, whatever the density q beside it."""
+        loss, count = losses.DiscretizedLogisticMixture(mixtures=3), 100_000
+        other = np.random.default_rng(2)
+        outputs = np.concatenate([other.normal(size=3), other.normal(size=9) / 3, np.full(9, -2.0), other.normal(size=9)])
+        tiled = np.tile(outputs.astype(np.float32), (count, 1, 1, 1))
+        uniform = other.uniform(1e-6, 1 - 1e-6, (count, 1, 1, 4)).astype(np.float32)
+        drawn = np.asarray(ops.convert_to_numpy(loss.draw(tiled, uniform)))
+        for moved in range(len(outputs)):
+            beside = tiled + 0.1 * (np.arange(len(outputs)) == moved).astype(np.float32)
+            ratio = np.exp(value(loss, drawn, tiled).astype(np.float64) - value(loss, drawn, beside))
+            assert ratio.std() > 1e-4
+            assert abs(ratio.mean() - 1) < 5 * ratio.std() / np.sqrt(count)
+
     @pytest.mark.parametrize("pixel", [0.0, 1.0, 0.5])
     @pytest.mark.parametrize("log_scale", [-100.0, -7.0, 0.0, 20.0, 100.0])
     @pytest.mark.parametrize("mean", [-50.0, 0.0, 50.0])
@@ -168,7 +194,8 @@ class TestMSSSIM:
 
     @pytest.mark.parametrize("shape", [(1, 1, 1), (8, 8, 1), (9, 7, 3), (28, 28, 1), (176, 176, 1)])
     def test_zero_for_identical_images_and_at_most_one(self, shape):
-        x = rng.random((2, *shape), dtype=np.float32)
+        # None near a middle grey, whose negative is near itself.
+        x = np.random.default_rng(1).choice([0.1, 0.3, 0.8], (2, *shape)).astype(np.float32)
         loss = losses.get("ms_ssim")
         np.testing.assert_allclose(value(loss, x, x), 0, atol=1e-5)
         distance = value(loss, x, 1 - x)

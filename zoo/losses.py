@@ -34,6 +34,14 @@ class ReconstructionLoss(keras.losses.Loss):
         """Images in 0..1 from decoder outputs (N, ...)."""
         return ops.clip(outputs, 0.0, 1.0) if len(outputs.shape) == 4 else outputs
 
+    def draw_size(self, channels):
+        """How many uniform numbers a pixel `draw` takes."""
+        return 0
+
+    def draw(self, outputs, uniform):
+        """Images drawn from p(x|z), by numbers (N, H, W, draw_size) uniform in 0..1; of what is no density, its images."""
+        return self.to_image(outputs)
+
     def error(self, x, outputs):
         """The loss (N,) of every image, as it is whatever other images are in the batch."""
         return self.call(x, outputs)
@@ -117,6 +125,12 @@ class Bernoulli(BinaryCrossentropy):
     def call(self, x, outputs):
         return _sum(_binary_crossentropy(x, outputs))
 
+    def draw_size(self, channels):
+        return channels
+
+    def draw(self, outputs, uniform):
+        return ops.cast(uniform < self.to_image(outputs), uniform.dtype)
+
 
 class Gaussian(ReconstructionLoss):
     """-log p(x|z) of independent Gaussian pixels with the decoder's outputs as means, in nats an image.
@@ -140,6 +154,14 @@ class Gaussian(ReconstructionLoss):
         else:
             variance = ops.convert_to_tensor(self.sigma**2, error.dtype)
         return _sum(0.5 * (error / variance + ops.log(2 * math.pi * variance)))
+
+    def draw_size(self, channels):
+        return 0 if self.sigma is None else channels
+
+    def draw(self, outputs, uniform):
+        if self.sigma is None:
+            return self.to_image(outputs)
+        return self.to_image(outputs + self.sigma * math.sqrt(2) * ops.erfinv(2 * uniform - 1))
 
     def error(self, x, outputs):
         """Without a sigma of its own the sum of squares: the one that it takes in training is the batch's."""
@@ -277,6 +299,26 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
         weights = ops.softmax(logits, axis=0)
         image = ops.stack([ops.sum(weights * mean, axis=0) for mean in means], axis=-1)
         return ops.clip((ops.reshape(image, (-1, *outputs.shape[1:3], len(means))) + 1) / 2, 0.0, 1.0)
+
+    def draw_size(self, channels):
+        return 1 + channels
+
+    def draw(self, outputs, uniform):
+        logits, means, scales, coefficients = self._split(outputs)
+        chance, *chances = ops.unstack(ops.transpose(ops.reshape(uniform, (-1, 1 + len(means)))), axis=0)
+        passed = ops.cast(ops.cumsum(ops.softmax(logits, axis=0), axis=0)[:-1] < chance, logits.dtype)
+        # 1 for the component whose share of 0..1 the first number lies in.
+        ones = ops.ones_like(logits[:1])
+        chosen = ops.concatenate([ones, passed], axis=0) - ops.concatenate([passed, 0 * ones], axis=0)
+        centred, drawn = [], []
+        for i, (mean, scale, u) in enumerate(zip(means, scales, chances)):
+            pulls = [] if i == 0 else [coefficients[0]] if i == 1 else coefficients[1:]
+            mean, scale, *pulls = (ops.sum(chosen * of_all, axis=0) for of_all in (mean, scale, *pulls))
+            value = mean + sum(pull * before for pull, before in zip(pulls, centred))
+            value = value + ops.exp(scale) * (ops.log(u) - ops.log1p(-u))
+            drawn.append(ops.clip(ops.round(127.5 * (value + 1)), 0, 255) / 255)
+            centred.append(2 * drawn[-1] - 1 - mean)
+        return ops.reshape(ops.stack(drawn, axis=-1), (-1, *outputs.shape[1:3], len(means)))
 
     def shift(self, outputs, image):
         k, channels = self.mixtures, image.shape[-1]

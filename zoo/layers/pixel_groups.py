@@ -72,14 +72,22 @@ class PixelGroups(layers.Layer):
 
     def call(self, code, images=None):
         """Outputs for `images`, uint8 or floats 0..1; without them every group sees the means of those before it."""
-        images = None if images is None else to_unit(images, "float32")
-        half = self._stride // 2
+        if images is None:
+            return self._in_turn(code, lambda outputs, *_: self.loss.to_image(outputs))[0]
+        images = to_unit(images, "float32")
+        return self._in_turn(code, lambda _, rows, columns: images[:, rows, columns])[0]
+
+    def draw(self, code, uniform):
+        """Images drawn from p(x|z), float32 0..1, by numbers (N, *image_shape[:2], loss.draw_size) uniform in 0..1."""
+        return self._in_turn(code, lambda outputs, rows, columns: self.loss.draw(outputs, uniform[:, rows, columns]))[1]
+
+    def _in_turn(self, code, show):
+        """The outputs and the image; `show` gives the pixels, 0..1, of a group of outputs in these rows and columns."""
 
         def pixels(half, row, column, outputs):
-            rows, columns = slice(row * half, None, 2 * half), slice(column * half, None, 2 * half)
-            shown = self.loss.to_image(outputs) if images is None else images[:, rows, columns]
-            return shown - 0.5
+            return show(outputs, slice(row * half, None, 2 * half), slice(column * half, None, 2 * half)) - 0.5
 
+        half = self._stride // 2
         context = _at(code, self.sizes[0])
         state = self.enter[0](context)
         state = state + self.block(state)
@@ -90,7 +98,7 @@ class PixelGroups(layers.Layer):
                 state = self.enter[i](_at(code, size)) + unfold(self.widen[i - 1](state), (*size, self.widths[-1 - i]))
             state, outputs, image = level(state, image, outputs, pixels=partial(pixels, half))
             half //= 2
-        return outputs
+        return outputs, image + 0.5
 
 
 class Doubling(layers.Layer):

@@ -3,14 +3,18 @@
 E_q(z|x) [-log p(x|z)] + Σ_l E_q KL(q(z_l|z_<l, x) || p(z_l|z_<l)), in nats an image, z_1 the coarsest
 """
 
+import math
+
 import keras
-from keras import layers
+import numpy as np
+from keras import layers, ops
 
 from zoo import backbones, losses
 from zoo.autoencoder import Autoencoder, Decoder, Encoder
 from zoo.backbones.backbone import Backbone
 from zoo.backbones.resize import Crop
 from zoo.errors import ZooError
+from zoo.inference import apply_in_batches
 from zoo.layers.ladder import BottomUp, Ladder, plan
 from zoo.layers.pixel_groups import PixelGroups
 from zoo.models._assemble import configuration
@@ -35,6 +39,32 @@ class GroupDecoder(Decoder):
 
     def outputs(self, z, x, training=None):
         return self.backbone(z, x)
+
+
+class GroupedLadder(Autoencoder):
+    """A ladder whose decoder draws pixels in groups."""
+
+    def sample(self, n, seed=0, batch_size=256):
+        """`n` images, float32 0..1, drawn with `seed`: the codes from the prior and, group by group, the pixels from p(x|z).
+
+        Means, which other variants show, would be means given means: without grain, and ever smoother.
+        """
+        if n < 1:
+            raise ZooError(f"got n={n} samples, expected at least 1.")
+        rng = np.random.default_rng(seed)
+        latents = rng.standard_normal((n, self.bottleneck.noise_size), dtype=np.float32)
+        # The ends have no logarithm.
+        pixels = np.clip(rng.random((n, math.prod(self._uniform_shape)), dtype=np.float32), 1e-6, 1 - 1e-6)
+        return apply_in_batches(self, self._dream, np.concatenate([latents, pixels], axis=1), batch_size)
+
+    @property
+    def _uniform_shape(self):
+        return (*self.data_shape[:2], self.reconstruction_loss.draw_size(self.data_shape[-1]))
+
+    def _dream(self, numbers):
+        latents, pixels = ops.split(numbers, [self.bottleneck.noise_size], axis=1)
+        code = self.bottleneck.from_noise(latents)
+        return self.decoder.backbone.draw(code, ops.reshape(pixels, (-1, *self._uniform_shape)))
 
 
 def build(
@@ -66,7 +96,7 @@ def build(
             images the fine layers else stay unused for thousands of steps.
         groups: () for a decoder that draws all pixels at once, or maps of each of L levels, finest first, for one that draws the
             upper left of every 2^L x 2^L pixels from the code, and the others group by group, of which each sees those before:
-            see `zoo.layers.pixel_groups`. Images that it makes are made of the groups' means.
+            see `zoo.layers.pixel_groups`. Codes are decoded to the groups' means; samples are drawn pixel by pixel.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         activation: of both passes, up and down.
         **backbone_options: see `zoo.backbones`; a stage of stride 1 keeps the image's own resolution.
@@ -82,11 +112,12 @@ def build(
     bottleneck = Ladder(plan(rungs, len(pair.encoder.stage_names)), latents, activation, warmup_steps, free_bits)
     encoder = LadderEncoder(BottomUp(pair.encoder, patches), bottleneck, name="encoder")
     encoder.build((None, *shape))
+    kind = GroupedLadder if groups else Autoencoder
     if groups:
         decoder = GroupDecoder(PixelGroups(shape, groups, loss, activation), loss, name="decoder")
     else:
         decoder = Decoder(_head(bottleneck.code_shape, shape, loss, activation), loss, name="decoder")
-    model = Autoencoder(encoder, decoder, config=config, name=f"ladder_vae_{backbone}")
+    model = kind(encoder, decoder, config=config, name=f"ladder_vae_{backbone}")
     model.build((None, *shape))
     model.compile(keras.optimizers.Adam(1e-3))
     return model
