@@ -122,15 +122,15 @@ class measured:
     """Calls a function and keeps its `result`, the `seconds` it took, and by how many `megabytes` the process's peak grew."""
 
     def __init__(self, function):
-        before, start = _resident(), time.perf_counter()
+        before, start = _peak(), time.perf_counter()
         self.result = function()
         self.seconds = time.perf_counter() - start
-        self.megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
+        self.megabytes = _peak() - before
 
 
-def _resident():
-    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS")]
-    return int(line.split()[1]) / 1024
+def _peak():
+    # Not what is resident: the system may have taken pages of libraries back, which then would count as the model's.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _model(subject):
