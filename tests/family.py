@@ -16,6 +16,7 @@ from tiny import tiny
 
 import zoo
 from zoo import registry
+from zoo.evaluation.likelihood import elbo, log_likelihood
 from zoo.layers.contraction import squared_jacobian_norm
 
 
@@ -61,17 +62,31 @@ def jacobian():
     return {"mean": float(norm.mean()), "error": float(norm.std() / np.sqrt(len(norm))), "expected": expected}
 
 
+def likelihood():
+    """Of a VAE: the loss, the evidence lower bound and the likelihood by many samples, each the mean over some images."""
+    keras.utils.set_random_seed(0)
+    model = tiny("vae_mlp")
+    images = np.random.default_rng(0).integers(0, 2, (12, 8, 8, 1)).astype("float32")
+    return {
+        "loss": model.evaluate(images, verbose=0, return_dict=True)["loss"],
+        "bound": float(elbo(model, images, k=50).mean()),
+        "likelihood": float(log_likelihood(model, images, k=50).mean()),
+    }
+
+
 def main(names):
     assert keras.backend.backend() != "tensorflow"
     images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), dtype=np.uint8)
     found = {}
-    for key, function in {**{name: lambda name=name: examine(name, images) for name in names}, "jacobian": jacobian}.items():
+    for key, function in {**{name: lambda name=name: examine(name, images) for name in names}, **_OTHERS}.items():
         try:
             found[key] = function()
         except Exception:
             found[key] = {"failed": traceback.format_exc()}
     print(json.dumps(found))
 
+
+_OTHERS = {"jacobian": jacobian, "likelihood": likelihood}
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -79,3 +79,11 @@ def test_the_contractive_estimate_is_unbiased(found):
     mean, error, expected = (found["jacobian"][key] for key in ("mean", "error", "expected"))
     assert error < 0.05 * expected
     assert abs(mean - expected) < 4 * error + 1e-3 * expected
+
+
+def test_likelihoods(found):
+    """Draws differ from the loss's own, on which the bound depends little and the likelihood is above it."""
+    assert "failed" not in found["likelihood"], found["likelihood"]["failed"]
+    loss, bound, likelihood = (found["likelihood"][key] for key in ("loss", "bound", "likelihood"))
+    assert bound == pytest.approx(-loss, rel=0.03)
+    assert likelihood > bound

@@ -60,6 +60,6 @@ def compiled(model, function):
 
     def run_torch(batch):
         with torch.no_grad():
-            return function(keras.ops.convert_to_tensor(batch))
+            return function(keras.tree.map_structure(keras.ops.convert_to_tensor, batch))
 
     return run_torch
