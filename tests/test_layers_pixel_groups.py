@@ -135,6 +135,12 @@ def test_samples_draw_the_pixels(images):
         model.sample(0)
 
 
+def test_the_target_is_the_input(images):
+    model = tiny("ladder_vae_conv", groups=(4,))
+    with pytest.raises(ZooError, match=r"call fit\(images\) alone"):
+        model.fit(images, images, verbose=0)
+
+
 def test_draws_have_the_probabilities_that_images_are_given():
     """All images of 2 x 2 binary pixels, as often as they are likely."""
     layer = drawer((2, 2, 1), loss="bernoulli", code=(1, 1, 2))

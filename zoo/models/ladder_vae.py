@@ -57,6 +57,11 @@ class GroupedLadder(Autoencoder):
         pixels = np.clip(rng.random((n, math.prod(self._uniform_shape)), dtype=np.float32), 1e-6, 1 - 1e-6)
         return apply_in_batches(self, self._dream, np.concatenate([latents, pixels], axis=1), batch_size)
 
+    def _target(self, x, y):
+        if y is not None:
+            raise ZooError("a ladder that draws pixels in groups shows each the pixels of its own input; call fit(images) alone.")
+        return super()._target(x, y)
+
     @property
     def _uniform_shape(self):
         return (*self.data_shape[:2], self.reconstruction_loss.draw_size(self.data_shape[-1]))
