@@ -74,6 +74,9 @@ def likelihood():
     }
 
 
+_OTHERS = {"jacobian": jacobian, "likelihood": likelihood}
+
+
 def main(names):
     assert keras.backend.backend() != "tensorflow"
     images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), dtype=np.uint8)
@@ -85,8 +88,6 @@ def main(names):
             found[key] = {"failed": traceback.format_exc()}
     print(json.dumps(found))
 
-
-_OTHERS = {"jacobian": jacobian, "likelihood": likelihood}
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -103,6 +103,12 @@ def test_sides_must_halve():
         tiny("ladder_vae_conv", input_shape=(6, 8, 1), groups=(4, 4))
 
 
+@pytest.mark.parametrize("bad", [8, (0,), ("a",)])
+def test_groups_are_numbers_of_maps(bad):
+    with pytest.raises(ZooError, match="expected the maps of every level"):
+        tiny("ladder_vae_conv", groups=bad)
+
+
 def test_a_ladder_that_draws_in_groups(digits):
     """It learns, and its likelihood is the one that training charges."""
     x = (digits[0][:512] > 127).astype("float32")

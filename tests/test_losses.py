@@ -67,6 +67,16 @@ def test_gaussian_is_the_normal_log_density(sigma):
     np.testing.assert_allclose(value(losses.Gaussian(sigma), X, near), -np.log(density).sum(axis=(1, 2, 3)), rtol=1e-4)
 
 
+@pytest.mark.parametrize("sigma", [0.05, None])
+def test_gaussian_draws_deviate_by_sigma(sigma):
+    """Without a sigma there is no density to draw from: the means stay."""
+    loss = losses.Gaussian(sigma)
+    uniform = np.random.default_rng(1).uniform(1e-6, 1 - 1e-6, (1, 200, 200, loss.draw_size(1))).astype(np.float32)
+    drawn = ops.convert_to_numpy(loss.draw(np.full((1, 200, 200, 1), 0.4, np.float32), uniform))
+    assert drawn.mean() == pytest.approx(0.4, abs=0.001)
+    assert drawn.std() == pytest.approx(sigma or 0, rel=0.02, abs=1e-6)
+
+
 def test_calibrated_gaussian_is_the_best_single_sigma():
     near = X + 0.2 * OUT
     calibrated = value(losses.Gaussian(), X, near).mean()

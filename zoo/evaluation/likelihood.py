@@ -80,10 +80,11 @@ def _weigher(model, count):
         h = model.encoder.backbone(to_unit(images, model.compute_dtype))
         z, log_ratio = model.bottleneck.importance_samples(h, count, _Drawn(seed))
         x = to_unit(images, "float32")
-        repeated = ops.repeat(x, count, axis=0)
-        log_weight = log_ratio + log_densities(
-            lambda rows: model.decoder.outputs(rows, repeated), model.reconstruction_loss, x, z
-        )
+
+        def decode(rows):
+            return model.decoder.outputs(rows, ops.repeat(x, count, axis=0))
+
+        log_weight = log_ratio + log_densities(decode, model.reconstruction_loss, x, z)
         return ops.stack([ops.logsumexp(log_weight, axis=1), ops.sum(log_weight, axis=1)])
 
     return weigh

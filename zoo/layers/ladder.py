@@ -117,7 +117,7 @@ class Rung(layers.Layer):
 
     def build(self, state_shape, found_shape, patch_shape=None):
         width = state_shape[-1]
-        middle = _middle(width)
+        middle = narrowed(width)
         self.prior = Block(2 * self.latents + width, middle, self.scale, self.activation)
         self.posterior = Block(2 * self.latents, middle, 0.1, self.activation)
         start = keras.initializers.VarianceScaling(self.scale, "fan_avg", "uniform")
@@ -154,7 +154,8 @@ class Rung(layers.Layer):
         return state + self.refine(state)
 
 
-def _middle(width):
+def narrowed(width):
+    """Maps in the middle of a block on so many."""
     # Half, where Child 2021 takes a quarter: here the widths are tens of maps, not hundreds.
     return max(4, width // 2)
 
@@ -206,7 +207,7 @@ class Ladder(Bottleneck):
             self.narrow[-1].build(coarse)
         # What the finer resolution makes of the coarser one, also where no rung stands.
         scale = 1 / sum(self.plan)
-        self.enter = [Block(shape[-1], _middle(shape[-1]), scale, self.activation) for shape in shapes]
+        self.enter = [Block(shape[-1], narrowed(shape[-1]), scale, self.activation) for shape in shapes]
         for block, shape in zip(self.enter, shapes):
             block.build(shape)
         for shape, rungs in zip(shapes, self.rungs):

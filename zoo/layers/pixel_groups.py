@@ -13,8 +13,17 @@ from keras import layers, ops
 
 from zoo.errors import ZooError
 from zoo.layers.fold import fold, unfold
-from zoo.layers.ladder import Block, enlarged
+from zoo.layers.ladder import Block, enlarged, narrowed
 from zoo.tensors import to_unit
+
+# (row, column) of 2 x 2 pixels, in the order of drawing.
+_ORDER = ((0, 0), (1, 1), (0, 1), (1, 0))
+# (draw, row, column) of the four pixels next to those of a draw, in 3 x 3 places around it, among the draws before.
+_AROUND = {
+    1: ((0, 1, 1), (0, 1, 2), (0, 2, 1), (0, 2, 2)),
+    2: ((0, 1, 1), (0, 1, 2), (1, 1, 1), (1, 0, 1)),
+    3: ((0, 1, 1), (0, 2, 1), (1, 1, 1), (1, 1, 0)),
+}
 
 
 class PixelGroups(layers.Layer):
@@ -77,8 +86,13 @@ class PixelGroups(layers.Layer):
         images = to_unit(images, "float32")
         return self._in_turn(code, lambda _, rows, columns: images[:, rows, columns])[0]
 
+    @property
+    def uniform_shape(self):
+        """Shape of the numbers that `draw` takes an image."""
+        return (*self.image_shape[:2], self.loss.draw_size(self.image_shape[-1]))
+
     def draw(self, code, uniform):
-        """Images drawn from p(x|z), float32 0..1, by numbers (N, *image_shape[:2], loss.draw_size) uniform in 0..1."""
+        """Images drawn from p(x|z), float32 0..1, by numbers (N, *uniform_shape) uniform in 0..1."""
         return self._in_turn(code, lambda outputs, rows, columns: self.loss.draw(outputs, uniform[:, rows, columns]))[1]
 
     def _in_turn(self, code, show):
@@ -174,16 +188,6 @@ class Leave(layers.Layer):
         return self.loss.shift(ops.cast(self.last(self.activation(state)), "float32"), guess + 0.5)
 
 
-# (row, column) of 2 x 2 pixels, in the order of drawing.
-_ORDER = ((0, 0), (1, 1), (0, 1), (1, 0))
-# (draw, row, column) of the four pixels next to those of a draw, in 3 x 3 places around it, among the draws before.
-_AROUND = {
-    1: ((0, 1, 1), (0, 1, 2), (0, 2, 1), (0, 2, 2)),
-    2: ((0, 1, 1), (0, 1, 2), (1, 1, 1), (1, 0, 1)),
-    3: ((0, 1, 1), (0, 2, 1), (1, 1, 1), (1, 1, 0)),
-}
-
-
 def _mean_around(draw, channels):
     """Kernel (3, 3, draw · channels, channels): the mean of the four pixels next to those of a draw, channel by channel."""
     kernel = np.zeros((3, 3, draw, channels, channels), "float32")
@@ -204,7 +208,7 @@ def _at(code, size):
 
 
 def _block(shape, activation):
-    return Block(shape[-1], max(4, shape[-1] // 2), 0.25, activation)
+    return Block(shape[-1], narrowed(shape[-1]), 0.25, activation)
 
 
 def _built(layer, shape):

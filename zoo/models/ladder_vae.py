@@ -54,7 +54,7 @@ class GroupedLadder(Autoencoder):
         rng = np.random.default_rng(seed)
         latents = rng.standard_normal((n, self.bottleneck.noise_size), dtype=np.float32)
         # The ends have no logarithm.
-        pixels = np.clip(rng.random((n, math.prod(self._uniform_shape)), dtype=np.float32), 1e-6, 1 - 1e-6)
+        pixels = np.clip(rng.random((n, math.prod(self.decoder.backbone.uniform_shape)), dtype=np.float32), 1e-6, 1 - 1e-6)
         return apply_in_batches(self, self._dream, np.concatenate([latents, pixels], axis=1), batch_size)
 
     def _target(self, x, y):
@@ -62,14 +62,10 @@ class GroupedLadder(Autoencoder):
             raise ZooError("a ladder that draws pixels in groups shows each the pixels of its own input; call fit(images) alone.")
         return super()._target(x, y)
 
-    @property
-    def _uniform_shape(self):
-        return (*self.data_shape[:2], self.reconstruction_loss.draw_size(self.data_shape[-1]))
-
     def _dream(self, numbers):
         latents, pixels = ops.split(numbers, [self.bottleneck.noise_size], axis=1)
-        code = self.bottleneck.from_noise(latents)
-        return self.decoder.backbone.draw(code, ops.reshape(pixels, (-1, *self._uniform_shape)))
+        drawer = self.decoder.backbone
+        return drawer.draw(self.bottleneck.from_noise(latents), ops.reshape(pixels, (-1, *drawer.uniform_shape)))
 
 
 def build(
@@ -107,7 +103,7 @@ def build(
         **backbone_options: see `zoo.backbones`; a stage of stride 1 keeps the image's own resolution.
 
     Raises:
-        ZooError: when `rungs` does not fit the stages or `groups` the image, and for a backbone with a linear path.
+        ZooError: when `rungs` does not fit the stages, when `groups` are no numbers of maps or do not fit the image, and for a backbone with a linear path.
     """
     config = configuration(build, locals())
     loss, shape = losses.get(loss), tuple(input_shape)
@@ -117,6 +113,8 @@ def build(
     bottleneck = Ladder(plan(rungs, len(pair.encoder.stage_names)), latents, activation, warmup_steps, free_bits)
     encoder = LadderEncoder(BottomUp(pair.encoder, patches), bottleneck, name="encoder")
     encoder.build((None, *shape))
+    if not isinstance(groups, (tuple, list)) or not all(isinstance(maps, int) and maps > 0 for maps in groups):
+        raise ZooError(f"got groups={groups!r}, expected the maps of every level, finest first, such as (96, 128), or ().")
     kind = GroupedLadder if groups else Autoencoder
     if groups:
         decoder = GroupDecoder(PixelGroups(shape, groups, loss, activation), loss, name="decoder")
