@@ -103,7 +103,8 @@ def build(
         **backbone_options: see `zoo.backbones`; a stage of stride 1 keeps the image's own resolution.
 
     Raises:
-        ZooError: when `rungs` does not fit the stages, when `groups` are no numbers of maps or do not fit the image, and for a backbone with a linear path.
+        ZooError: when `rungs` does not fit the stages, when `groups` are no numbers of maps or do not fit the image, and for a
+            backbone with a linear path.
     """
     config = configuration(build, locals())
     loss, shape = losses.get(loss), tuple(input_shape)
