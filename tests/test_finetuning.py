@@ -16,7 +16,7 @@ from zoo.finetuning.batches import labelled_batches
 from zoo.finetuning.depths import groups
 from zoo.finetuning.finetune import Settings, finetune, split
 from zoo.finetuning.optimizer import DepthwiseAdamW, factors
-from zoo.models._classifier import classifier
+from zoo.models._classifier import Classifier, classifier
 from zoo.training.callbacks import Checkpoint
 from zoo.weights import named_variables
 
@@ -172,6 +172,20 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(digits, tmp_path, monkeypatc
     np.testing.assert_array_equal(resumed.classify(images), whole.classify(images))
 
 
+def test_trained_in_bfloat16_and_given_back_in_single_precision(digits, tmp_path, monkeypatch):
+    images, labels = digits[0][:600], digits[1][:600]
+    settings = Settings(**{**QUICK, "epochs": 8}, precision="mixed_bfloat16")
+    seen = []
+
+    model = tiny("ae_conv", filters=(16, 32))
+    fit = Classifier.fit
+    monkeypatch.setattr(Classifier, "fit", lambda self, *args, **kw: (seen.append(self.compute_dtype), fit(self, *args, **kw))[1])
+    trained, report = finetune(model, images, labels, list(map(str, range(10))), tmp_path, settings, progress=None)
+    assert seen == ["bfloat16"] and trained.compute_dtype == "float32" and keras.config.dtype_policy().name == "float32"
+    assert report["accuracy"] > 0.8
+    np.testing.assert_array_equal(trained.classify(images), zoo.load(tmp_path / "model").classify(images))
+
+
 @pytest.mark.parametrize("name", ["vae_mlp", "mae_vit", "m2_vae_mlp"])
 def test_autoencoders_are_trained_on(name, digits, tmp_path):
     model = tiny(name)
@@ -243,6 +257,7 @@ def test_from_a_folder_to_a_classifier(folder, tmp_path, capsys):
         (["--layer", "stage7"], "no feature layer 'stage7'"),
         (["--transforms", "flop"], "transform 'flop', expected one of .* Did you mean 'flip'"),
         (["--batch-size", "4000"], "lower the batch size"),
+        (["--precision", "float8"], "invalid choice: 'float8'"),
         (["--drop-path", "0.1"], "no option 'drop_path'"),
         (["--classes", "folders"], "from-folders"),
     ],

@@ -3,6 +3,7 @@
 import dataclasses
 
 from zoo.arguments import Parser
+from zoo.precision import PRECISIONS
 from zoo.quiet import load_quietly
 
 _CLASSES = "from-folders"
@@ -43,6 +44,7 @@ def parser():
     settings.add_argument("--transforms", type=_words, help="of the training images, such as flip,crop")
     settings.add_argument("--validation", type=float, help="share of each class that is held out (0.1)")
     settings.add_argument("--patience", type=int, help="epochs without a better held-out loss until it stops (5)")
+    settings.add_argument("--precision", choices=PRECISIONS, help="what to train in (float32)")
     settings.add_argument("--seed", type=int, help="of everything random (0)")
     return flags
 

@@ -33,6 +33,7 @@ class AdversarialCode(NormalPrior, DenseCode):
     def call(self, h):
         z = self.code(h)
         prior = keras.random.normal(ops.shape(z), dtype=z.dtype, seed=self.seed_generator)
-        self.charge(self.weight * deception(self.adversary.exerted(z)))
-        self.charge(detection(self.adversary.own(prior), self.adversary.own(z)))
+        own, exerted = self.adversary.both(z)
+        self.charge(self.weight * deception(exerted))
+        self.charge(detection(self.adversary.own(prior), own))
         return z

@@ -12,7 +12,7 @@ class Adversary(keras.layers.Layer):
 
     `own(x)` judges with a gradient for the discriminator's weights and none for x: what its own loss is made of. `exerted(x)`
     judges the same with a gradient for x and none for the weights: what it costs others to be told apart. Both give the
-    network's outputs, float32. Their losses are `detection` and `deception`.
+    network's outputs, float32. Their losses are `detection` and `deception`. `both(x)` is the two of them.
 
     Args:
         network: a layer from inputs (N, ...) to logits (N, 1), or to a tuple of these and more. What it keeps besides its
@@ -43,6 +43,11 @@ class Adversary(keras.layers.Layer):
     def exerted(self, x):
         """The network's outputs for x (N, ...); no gradient for the network's weights."""
         return self._run([ops.stop_gradient(weight) for weight in self._weights()], x)
+
+    def both(self, x):
+        """`own(x)` and `exerted(x)`. The weights are read once, so that a compiler sees that both have one forward pass."""
+        weights = self._weights()
+        return self._run(weights, ops.stop_gradient(x)), self._run([ops.stop_gradient(weight) for weight in weights], x)
 
     def call(self, x):
         return self.own(x)

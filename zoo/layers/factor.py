@@ -34,9 +34,10 @@ class FactorCode(GaussianCode):
 
     def call(self, h, training=None):
         z = super().call(h, training)
-        self.charge(self.gamma * ops.mean(self.adversary.exerted(z)))
+        own, exerted = self.adversary.both(z)
+        self.charge(self.gamma * ops.mean(exerted))
         independent = permute_variables(z, self.seed_generator)
-        self.charge(detection(self.adversary.own(z), self.adversary.own(independent)))
+        self.charge(detection(own, self.adversary.own(independent)))
         return z
 
 

@@ -9,13 +9,13 @@ from keras import ops
 
 from zoo import backbones
 from zoo.autoencoder import Autoencoder
-from zoo.errors import ZooError
 from zoo.layers.adversary import Adversary, deception
 from zoo.layers.code import flatten
 from zoo.layers.gaussian import GaussianCode
 from zoo.layers.state import add_state
 from zoo.losses import ReconstructionLoss
 from zoo.models._assemble import assemble, configuration
+from zoo.models._charged import ChargesReconstruction
 from zoo.tensors import to_unit
 
 BACKBONES = ("conv", "resnet", "mlp")
@@ -64,20 +64,29 @@ class GANCode(GaussianCode):
         self.batches = add_state(self, "batches")
 
     def compete(self, real, made, training):
-        """Charge both sides of the game between images (N, ...) and those made (2N, ...), of as many codes as prior draws."""
+        """Charge both sides of the game between images (N, ...) and those made (2N, ...), of as many codes as prior draws.
+
+        Returns:
+            Features (N, D) of the real images, as `features_of` gives them, without a gradient.
+        """
+        own, exerted = self.adversary.both(made)
         # Twice the mean over both kinds is the sum of their means.
-        self.charge(self.weight * 2 * deception(self.adversary.exerted(made)[0]))
+        self.charge(self.weight * 2 * deception(exerted[0]))
         logits, features = self.adversary.own(real)
-        made_logits, _ = self.adversary.own(made)
-        self.charge(ops.mean(ops.softplus(-logits)) + 2 * ops.mean(ops.softplus(made_logits)))
+        self.charge(ops.mean(ops.softplus(-logits)) + 2 * ops.mean(ops.softplus(own[0])))
+        features = ops.stop_gradient(features)
         if training:
             batches = ops.minimum(ops.convert_to_tensor(self.batches) + 1, float(_WINDOW))
-            self.power.assign_add((ops.mean(ops.square(ops.stop_gradient(features))) - self.power) / batches)
+            self.power.assign_add((ops.mean(ops.square(features)) - self.power) / batches)
             self.batches.assign(batches)
+        return features / self._deviation()
 
     def features_of(self, images):
         """Features (N, D) of images in the discriminator's eyes, of mean square about 1 over the training images of late."""
-        return self.adversary.exerted(images)[1] / ops.sqrt(ops.convert_to_tensor(self.power) + 1e-6)
+        return self.adversary.exerted(images)[1] / self._deviation()
+
+    def _deviation(self):
+        return ops.sqrt(ops.convert_to_tensor(self.power) + 1e-6)
 
 
 class FeatureMatching(ReconstructionLoss):
@@ -95,28 +104,32 @@ class FeatureMatching(ReconstructionLoss):
         self.code = code
 
     def call(self, x, outputs):
-        difference = self.code.features_of(x) - self.code.features_of(self.to_image(outputs))
-        return 0.5 * ops.sum(ops.square(difference), axis=-1)
+        return self.beside(self.code.features_of(x), outputs)
+
+    def beside(self, features, outputs):
+        """The loss (N,) of outputs (N, ...) for images that have these features (N, D)."""
+        return 0.5 * ops.sum(ops.square(features - self.code.features_of(self.to_image(outputs))), axis=-1)
 
     def to_image(self, outputs):
         return ops.sigmoid(outputs)
 
 
-class VAEGAN(Autoencoder):
-    """The encoder hears of the divergence and the features alone, the decoder of the features and the adversary."""
+class VAEGAN(ChargesReconstruction, Autoencoder):
+    """The encoder hears of the divergence and the features alone, the decoder of the features and the adversary.
+
+    The discriminator reads the images to compete, and what it sees in them is what the features of reconstructions are held
+    against: the model charges the reconstruction loss itself, so that they are read once.
+    """
 
     def call(self, x, training=None):
         x = to_unit(x, self.compute_dtype)
         z = self.bottleneck(self.encoder.backbone(x, training=training), training=training)
         prior = keras.random.normal(ops.shape(z), dtype=z.dtype, seed=self.bottleneck.seed_generator)
         made = self.decoder.backbone(ops.concatenate([ops.stop_gradient(z), prior]), training=training)
-        self.bottleneck.compete(x, self.reconstruction_loss.to_image(ops.cast(made, "float32")), training)
-        return self.decoder.backbone(z, training=training)
-
-    def _target(self, x, y):
-        if y is not None:
-            raise ZooError("vae_gan learns to give back its own input, whose like its adversary knows; call fit(images) alone.")
-        return super()._target(x, y)
+        features = self.bottleneck.compete(x, self.reconstruction_loss.to_image(ops.cast(made, "float32")), training)
+        outputs = self.decoder.backbone(z, training=training)
+        self.bottleneck.charge(ops.mean(self.reconstruction_loss.beside(features, ops.cast(outputs, "float32"))))
+        return outputs
 
 
 def build(

@@ -12,6 +12,7 @@ from zoo.data import sources
 from zoo.data.pipeline import fixed_batches, hold_out, known_labels, training_batches
 from zoo.errors import ZooError
 from zoo.images import check_images, picture_shape
+from zoo.precision import computing_in
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, tensorboard_log
 from zoo.training.optimizers import optimizer
 from zoo.training.pca import linear_path, start_from_pca
@@ -132,12 +133,9 @@ def _known(recipe, model, count, labels):
 
 def fresh_model(recipe):
     """A fresh model of `recipe`: the seed is set right before, because initial weights depend on the order of all draws."""
-    keras.config.set_dtype_policy(recipe.precision)
-    try:
+    with computing_in(recipe.precision):
         keras.utils.set_random_seed(recipe.seed)
         return registry.create(**recipe.model)
-    finally:
-        keras.config.set_dtype_policy("float32")
 
 
 def prepare(recipe, model, steps):

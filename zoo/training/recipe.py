@@ -11,9 +11,9 @@ from pathlib import Path
 
 from zoo.arguments import Parser
 from zoo.errors import ZooError, suggest
+from zoo.precision import PRECISIONS
 from zoo.quiet import load_quietly
 
-_PRECISIONS = ("float32", "mixed_bfloat16")
 _STARTS = ("random", "pca", "words", "layerwise")
 # Fields younger than the first weight sets: at these values they decide nothing, and leave the hash of a recipe as it was.
 _YOUNGER = {"labelled": 0, "labelled_share": 0.0}
@@ -99,7 +99,7 @@ class Recipe:
         expect("labelled_share", not self.labelled_share or self.labelled, "0 where no image is labelled")
         expect("start", self.start in _STARTS, f"one of {', '.join(_STARTS)}")
         expect("start_epochs", self.start_epochs >= (self.start == "layerwise"), "at least 1 for start='layerwise'")
-        expect("precision", self.precision in _PRECISIONS, f"one of {', '.join(_PRECISIONS)}")
+        expect("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
         expect("seed", 0 <= self.seed < 2**32, "an integer from 0 on, below 2**32")
 
     def as_json(self):
@@ -145,7 +145,7 @@ def parser(prog):
     flags.add_argument("--batch-size", type=int)
     flags.add_argument("--learning-rate", type=float)
     flags.add_argument("--seed", type=int)
-    flags.add_argument("--precision", choices=_PRECISIONS)
+    flags.add_argument("--precision", choices=PRECISIONS)
     flags.add_argument("--data", dest="dataset", help="train on this instead: a TFDS name, .npy, .npz or folder of images")
     flags.add_argument("--data-dir", help="where TFDS data lies or goes")
     flags.add_argument("--output-dir", help="where the weight file, manifest entry and card go (default: the zoo's weights/)")

@@ -22,6 +22,7 @@ def _finetuned(value_of):
         transforms=("flip", "crop"),
         layer=None,
         pool=None,
+        precision="float32",
     ):
         given = dict(
             epochs=epochs,
@@ -35,6 +36,7 @@ def _finetuned(value_of):
             transforms=tuple(transforms),
             layer=layer,
             pool=pool,
+            precision=precision,
         )
         accuracy, epoch = subject.once(("finetuned", *given.values()), lambda: _accuracy(subject, given))
         extra = [f"{name} {given[name]}" for name in ("mixup", "cutmix", "drop_path") if given[name]]
