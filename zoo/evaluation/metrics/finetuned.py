@@ -40,10 +40,12 @@ def _finetuned(value_of):
         )
         accuracy, epoch = subject.once(("finetuned", *given.values()), lambda: _accuracy(subject, given))
         extra = [f"{name} {given[name]}" for name in ("mixup", "cutmix", "drop_path") if given[name]]
+        read = "whole encoder" if layer is None else f"encoder up to {layer}{f' (pool {pool})' if pool else ''}"
+        how = "" if precision == "float32" else f" in {precision}"
         return {
             "value": value_of(accuracy),
             "n": len(subject.test_images()),
-            "protocol": f"whole encoder and a linear head trained for {epoch} epochs of the training split less a tenth, on "
+            "protocol": f"{read} and a linear head trained{how} for {epoch} epochs of the training split less a tenth, on "
             f"which the best epoch is chosen; AdamW, rates {layer_decay} times smaller a depth, "
             f"{', '.join([*transforms, *extra]) or 'no augmentation'}",
             "parameters": {"transforms": list(transforms)},
