@@ -1,9 +1,12 @@
 """One way to run a model over many inputs: in batches, compiled once, without a retrace on the last one."""
 
+import contextvars
 import functools
 
 import keras
 import numpy as np
+
+_INFERRING = contextvars.ContextVar("inferring", default=False)
 
 
 def apply_in_batches(model, function, x, batch_size):
@@ -38,6 +41,19 @@ def forget_compiled(model):
     model.predict_function = None
 
 
+def inferring():
+    """Whether what runs is traced by `compiled`: nobody differentiates or exports it, so kernels may be used that cannot be."""
+    return _INFERRING.get()
+
+
+def _infer(function, inputs):
+    token = _INFERRING.set(True)
+    try:
+        return function(inputs)
+    finally:
+        _INFERRING.reset(token)
+
+
 def compiled(model, function):
     """`function(inputs)`, built from the layers of `model`, compiled by the backend; later training shows in it."""
     backend = keras.backend.backend()
@@ -45,7 +61,7 @@ def compiled(model, function):
         import tensorflow as tf
 
         # A partial for each, as TensorFlow counts traces by code object: models of one class would look like one that retraces.
-        return tf.function(functools.partial(function), reduce_retracing=True, autograph=False)
+        return tf.function(functools.partial(_infer, function), reduce_retracing=True, autograph=False)
     if backend == "jax":
         import jax
 
