@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from tiny import tiny
 
 import zoo
 from zoo import exporting
@@ -56,6 +57,16 @@ def test_pixels_are_scaled_by_a_constant_of_their_own_rank(model, tmp_path):
     scaling = next(node for node in graph.node if cast.output[0] in node.input)
     # ONNX Runtime is a hundred times slower by a scalar, where images have one channel.
     assert scaling.op_type in ("Mul", "Div") and [ranks[name] for name in scaling.input if name in ranks] == [4]
+
+
+def test_what_gradients_read_is_no_output(tmp_path, images):
+    """SiLU's gradient is TensorFlow's own, and keeps its input in the graph."""
+    import openvino
+
+    model = tiny("vae_conv", activation="silu")
+    assert export(model, tmp_path / "model.xml", "openvino", values="float32") <= exporting.TOLERANCE
+    graph = openvino.Core().read_model(tmp_path / "model.xml")
+    assert [output.partial_shape[1].get_length() for output in graph.outputs] == [model.encode(images).shape[1]]
 
 
 def test_a_keras_file_opens_in_another_process(model, images, tmp_path):

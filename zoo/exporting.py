@@ -19,6 +19,8 @@ from zoo.runtimes import erfc
 # Format to the suffix of its file; a SavedModel is a folder.
 FORMATS = {"onnx": ".onnx", "openvino": ".xml", "saved_model": "", "litert": ".tflite", "keras": ".keras"}
 PARTS = ("encoder", "decoder", "autoencoder")
+# TensorFlow's name of what a function gives back.
+_OUTPUT = "Identity:0"
 # Largest difference to Keras, relative to the largest output where that is above 1.
 TOLERANCE = 1e-4
 # Format to the packages that it needs; its extra is called as it is.
@@ -156,6 +158,26 @@ def _write(graph, path, format):
     if format == "onnx":
         erfc.register()
     graph.export(path, format={"saved_model": "tf_saved_model"}.get(format, format), verbose=False)
+    if format == "openvino":
+        _drop_by_products(path)
+
+
+def _drop_by_products(path):
+    """Leave a graph of OpenVINO the model's output alone.
+
+    What a gradient of TensorFlow's own would read, as SiLU's, is an output to the converter: computed, laid out and kept.
+    """
+    import openvino
+
+    core = openvino.Core()
+    # Read whole: the file is written again.
+    core.set_property({"ENABLE_MMAP": False})
+    graph = core.read_model(path)
+    by_products = [result for result in graph.get_results() if _OUTPUT not in result.input_value(0).get_names()]
+    if len(by_products) == len(graph.get_results()) - 1 > 0:
+        for result in by_products:
+            graph.remove_result(result)
+        openvino.serialize(graph, path)
 
 
 @contextlib.contextmanager
