@@ -42,7 +42,7 @@ def forget_compiled(model):
 
 
 def inferring():
-    """Whether what runs is traced by `compiled`: nobody differentiates or exports it, so kernels may be used that cannot be."""
+    """Whether TensorFlow is tracing for `compiled`: nobody differentiates or exports that, so kernels will do that cannot be."""
     return _INFERRING.get()
 
 
