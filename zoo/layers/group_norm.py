@@ -67,7 +67,7 @@ def _has_kernels(x):
 
 
 def _with_kernels(x, scale_and_shift):
-    """The same by those kernels, which pass over the maps three times instead of eight, an image of a batch at a time.
+    """The same by those kernels, in fewer passes over the maps, an image of a batch at a time.
 
     One that normalizes gives the moments of maps, and one that applies moments applies a scale and a shift.
     """
