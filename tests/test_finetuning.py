@@ -176,7 +176,6 @@ def test_trained_in_bfloat16_and_given_back_in_single_precision(digits, tmp_path
     images, labels = digits[0][:600], digits[1][:600]
     settings = Settings(**{**QUICK, "epochs": 8}, precision="mixed_bfloat16")
     seen = []
-
     model = tiny("ae_conv", filters=(16, 32))
     fit = Classifier.fit
     monkeypatch.setattr(Classifier, "fit", lambda self, *args, **kw: (seen.append(self.compute_dtype), fit(self, *args, **kw))[1])

@@ -59,6 +59,15 @@ def test_the_rate_changes_the_steps_and_not_the_start(rate):
     np.testing.assert_allclose(weights[rate][1], rate * weights[1.0][1], rtol=0.02, atol=1e-6 * rate)
 
 
+def test_both_sides_are_the_two_and_read_the_weights_once():
+    judge, x = adversary(1.0), np.random.default_rng(0).normal(size=(16, 3)).astype(np.float32)
+    for found, expected in zip(judge.both(x), (judge.own(x), judge.exerted(x))):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    graph = tf.function(judge.both).get_concrete_function(tf.TensorSpec((16, 3))).graph
+    reads = [operation for operation in graph.get_operations() if operation.type == "ReadVariableOp"]
+    assert len(reads) == len(judge.network.trainable_variables)
+
+
 def test_losses_at_chance():
     undecided = np.zeros((4, 1), np.float32)
     assert float(detection(undecided, undecided)) == pytest.approx(np.log(4))
@@ -202,3 +211,10 @@ def test_vae_gan_features_have_unit_power(images):
     model.fit(images, batch_size=len(images), epochs=2, verbose=0)
     features = ops.convert_to_numpy(model.bottleneck.features_of(images.astype("float32") / 255))
     assert np.square(features).mean() == pytest.approx(1, rel=1e-3)
+
+
+def test_what_vae_gan_charges_is_its_reconstruction_loss(images):
+    model, x = tiny("vae_gan_mlp"), images.astype("float32") / 255
+    outputs = model(x, training=False)
+    loss = ops.convert_to_numpy(model.reconstruction_loss.call(x, outputs))
+    assert loss.min() > 0 and float(model.losses[-1]) == pytest.approx(loss.mean(), rel=1e-5)
