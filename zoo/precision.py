@@ -1,4 +1,4 @@
-"""What models compute in while they train: single precision, or bfloat16 with single-precision weights."""
+"""What models compute in: single precision, or bfloat16 with single-precision weights."""
 
 import contextlib
 

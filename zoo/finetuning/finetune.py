@@ -43,8 +43,8 @@ class Settings:
         transforms: random transforms of the training images, see `zoo.data.pipeline`.
         validation: share of the images of each class that is held out.
         patience: epochs without a better held-out loss until training stops; the best weights come back.
-        precision: "float32", or "mixed_bfloat16" to train in half the time where the processor has it; what is saved, measured
-            and given back computes in single precision.
+        precision: "float32", or "mixed_bfloat16", which takes less time where the processor has it; what is saved, measured and
+            given back computes in single precision.
         seed: of everything random.
     """
 

@@ -38,22 +38,28 @@ class Adversary(keras.layers.Layer):
 
     def own(self, x):
         """The network's outputs for x (N, ...); no gradient for x."""
-        return self._run(self._weights(), ops.stop_gradient(x))
+        return self._own(self._weights(), x)
 
     def exerted(self, x):
         """The network's outputs for x (N, ...); no gradient for the network's weights."""
-        return self._run([ops.stop_gradient(weight) for weight in self._weights()], x)
+        return self._exerted(self._weights(), x)
 
     def both(self, x):
         """`own(x)` and `exerted(x)`. The weights are read once, so that a compiler sees that both have one forward pass."""
         weights = self._weights()
-        return self._run(weights, ops.stop_gradient(x)), self._run([ops.stop_gradient(weight) for weight in weights], x)
+        return self._own(weights, x), self._exerted(weights, x)
 
     def call(self, x):
         return self.own(x)
 
     def _weights(self):
         return [self.rate * ops.convert_to_tensor(variable) for variable in self.network.trainable_variables]
+
+    def _own(self, weights, x):
+        return self._run(weights, ops.stop_gradient(x))
+
+    def _exerted(self, weights, x):
+        return self._run([ops.stop_gradient(weight) for weight in weights], x)
 
     def _run(self, weights, x):
         state = [ops.convert_to_tensor(variable) for variable in self.network.non_trainable_variables]

@@ -4,6 +4,7 @@ import hashlib
 import json
 
 from zoo.errors import ZooError
+from zoo.precision import computing_in
 from zoo.stored import stored
 
 
@@ -48,14 +49,8 @@ class Subject:
         from zoo.quiet import load_quietly
 
         load_quietly()
-        import keras
-
-        kept = keras.config.dtype_policy()
-        keras.config.set_dtype_policy("float32" if dtype == "float32" else f"mixed_{dtype}")
-        try:
+        with computing_in("float32" if dtype == "float32" else f"mixed_{dtype}"):
             return self._stored.model().encoder.at(self.layer, self.pool)
-        finally:
-            keras.config.set_dtype_policy(kept)
 
 
 def _is_path(value):
