@@ -185,6 +185,24 @@ def test_trained_in_bfloat16_and_given_back_in_single_precision(digits, tmp_path
     np.testing.assert_array_equal(trained.classify(images), zoo.load(tmp_path / "model").classify(images))
 
 
+def test_patches_are_left_out_while_a_classifier_is_trained(digits, tmp_path):
+    images, labels = digits[0][:600], digits[1][:600]
+    settings = Settings(**{**QUICK, "epochs": 20}, patch_dropout=0.5, layer="block2", pool="mean")
+    model = tiny("mae_vit", width=32)
+    trained, report = finetune(model, images, labels, list(map(str, range(10))), tmp_path, settings, progress=None)
+    assert report["accuracy"] > 0.7
+    np.testing.assert_array_equal(trained.classify(images), trained.classify(images))
+    np.testing.assert_array_equal(trained.classify(images), zoo.load(tmp_path / "model").classify(images))
+
+
+@pytest.mark.parametrize("setting", [{"layer": "block1"}, {"mixup": 0.2}, {"freeze": 1}, {"layer_decay": 0.5}], ids=str)
+def test_what_decides_nothing_without_classes_is_refused(setting, tmp_path):
+    (name,) = setting
+    with pytest.raises(ZooError, match=f"{name}=.* without classes"):
+        finetune(tiny("ae_mlp"), np.zeros((40, 8, 8, 1)), None, None, tmp_path / "out", Settings(**setting), progress=None)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("name", ["vae_mlp", "mae_vit", "m2_vae_mlp"])
 def test_autoencoders_are_trained_on(name, digits, tmp_path):
     model = tiny(name)
@@ -258,6 +276,8 @@ def test_from_a_folder_to_a_classifier(folder, tmp_path, capsys):
         (["--batch-size", "4000"], "lower the batch size"),
         (["--precision", "float8"], "invalid choice: 'float8'"),
         (["--drop-path", "0.1"], "no option 'drop_path'"),
+        (["--patch-dropout", "0.5"], "patch_dropout=0.5, expected a block"),
+        (["--patch-dropout", "0.5", "--layer", "stage1", "--pool", "mean"], "no option 'patch_dropout'"),
         (["--classes", "folders"], "from-folders"),
     ],
 )

@@ -7,7 +7,7 @@ from keras import ops
 
 from zoo.layers.fold import fold, unfold
 from zoo.layers.tokens import patchify, positions, unpatchify
-from zoo.layers.transformer import Attention, DropPath, TransformerBlock
+from zoo.layers.transformer import Attention, DropPath, TransformerBlock, gelu
 
 
 @pytest.mark.parametrize("shape, size", [((8, 6, 3), 2), ((9, 9, 1), 3), ((12, 2), 4)], ids=str)
@@ -77,6 +77,17 @@ def test_a_path_is_dropped_for_whole_inputs_and_keeps_the_mean():
     # A standard error of .007.
     assert kept.mean() == pytest.approx(0.75, abs=0.03)
     np.testing.assert_array_equal(ops.convert_to_numpy(DropPath(0.25)(x)), x)
+
+
+def test_half_precision_rounds_the_activation_once():
+    x = np.linspace(-6, 6, 501, dtype=np.float32)
+    half = ops.cast(x, "bfloat16")
+    exact = ops.gelu(ops.cast(half, "float32"), approximate=False)
+    assert keras.backend.standardize_dtype(gelu(half).dtype) == "bfloat16"
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(ops.cast(gelu(half), "float32")), ops.cast(ops.cast(exact, "bfloat16"), "float32")
+    )
+    np.testing.assert_array_equal(ops.convert_to_numpy(gelu(x)), ops.convert_to_numpy(ops.gelu(x, approximate=False)))
 
 
 def test_a_block_without_paths_is_the_identity():

@@ -8,7 +8,7 @@ from tiny import tiny
 
 from zoo.backbones.masked import scales
 from zoo.errors import ZooError
-from zoo.layers.masking import PatchMask, hidden_error
+from zoo.layers.masking import PatchDropout, PatchMask, hidden_error
 from zoo.layers.tokens import patchify
 
 
@@ -21,6 +21,28 @@ def test_a_mask_shows_the_share_asked_for_and_each_patch_as_often():
     np.testing.assert_allclose(chosen.sum(axis=1).mean(axis=0), 0.25, atol=0.05)
 
 
+def test_patches_are_left_out_in_training_alone():
+    keras.utils.set_random_seed(0)
+    # Every token is its own number.
+    tokens = np.arange(17, dtype=np.float32)[None, :, None] * np.ones((2000, 1, 2), np.float32)
+    left = ops.convert_to_numpy(PatchDropout(0.75, 16)(tokens, training=True))
+    assert left.shape == (2000, 5, 2) and not left[:, 0].any()
+    counts = np.array([np.bincount(row.astype(int), minlength=17) for row in left[..., 0]])
+    assert counts.max() == 1
+    # A standard error of .01.
+    np.testing.assert_allclose(counts[:, 1:].mean(axis=0), 0.25, atol=0.05)
+    np.testing.assert_array_equal(ops.convert_to_numpy(PatchDropout(0.75, 16)(tokens)), tokens)
+
+
+def test_blocks_learn_from_the_patches_that_are_left_and_read_all():
+    model = tiny("mae_vit", patch_dropout=0.5)
+    reader, x = model.encoder.at("block1", "mean"), np.random.default_rng(0).random((4, 8, 8, 1), dtype=np.float32)
+    whole = ops.convert_to_numpy(reader(x))
+    np.testing.assert_array_equal(ops.convert_to_numpy(reader(x)), whole)
+    some = [ops.convert_to_numpy(reader(x, training=True)) for _ in range(2)]
+    assert np.any(some[0] != some[1], axis=1).all() and some[0].shape == whole.shape
+
+
 @pytest.mark.parametrize("ratio, patches", [(0.75, 16), (0.5, 9), (0.7, 10)])
 def test_complementary_masks_show_every_patch(ratio, patches):
     mask = PatchMask(ratio, patches)
@@ -31,7 +53,7 @@ def test_complementary_masks_show_every_patch(ratio, patches):
 
 @pytest.mark.parametrize("ratio", [0.0, 0.99, 1.0])
 def test_a_mask_that_hides_all_or_nothing_is_refused(ratio):
-    with pytest.raises(ZooError, match=f"mask_ratio={ratio}"):
+    with pytest.raises(ZooError, match=f"ratio of {ratio}"):
         PatchMask(ratio, 16)
 
 

@@ -6,6 +6,7 @@ from keras import layers, ops
 
 from zoo.backbones.backbone import Backbone, Pair, regularizer
 from zoo.errors import ZooError
+from zoo.layers.masking import PatchDropout
 from zoo.layers.tokens import grid_of, patchify, positions, unpatchify
 from zoo.layers.transformer import TransformerBlock
 
@@ -22,6 +23,7 @@ def vit(
     decoder_heads=4,
     dropout=0.0,
     drop_path=0.0,
+    patch_dropout=0.0,
     weight_decay=0.0,
     epsilon=1e-6,
     trained_grid=None,
@@ -41,6 +43,8 @@ def vit(
         dropout: share of what each branch of a block gives that is dropped in training.
         drop_path: share of the inputs that the last block's branches are left out for in training, rising to it from 0 at the
             first (Huang et al. 2016).
+        patch_dropout: share of the patches that are left out in training where a block's features are learned from, as in
+            fine-tuning (Liu et al. 2022, arXiv:2208.07220): about as much less time a step.
         weight_decay: L2 penalty on the kernels, added to the loss.
         epsilon: added to the variance in the normalizations.
         trained_grid: patches along every axis of the images that the weights were trained on, if of another size than these:
@@ -63,7 +67,7 @@ def vit(
         rates = np.linspace(0, rate, count) if count > 1 else [rate] * count
         return [TransformerBlock(width, heads, drop_path=float(r), **common) for r in rates]
 
-    encoder = ViTEncoder(patch_size, width, blocks(depth, width, heads, drop_path), **ends)
+    encoder = ViTEncoder(patch_size, width, blocks(depth, width, heads, drop_path), patch_dropout, **ends)
 
     def decoder(code_shape, outputs):
         net = ViTDecoder(
@@ -89,12 +93,14 @@ class ViTEncoder(layers.Layer):
         patch_size: side of a patch.
         width: numbers a token.
         blocks: `TransformerBlock`s.
+        patch_dropout: see `vit`.
         decay: regularizer of the embedding's kernel, or None.
         epsilon, trained_grid: see `vit`.
     """
 
-    def __init__(self, patch_size, width, blocks, decay=None, epsilon=1e-6, trained_grid=None, **kwargs):
+    def __init__(self, patch_size, width, blocks, patch_dropout=0.0, decay=None, epsilon=1e-6, trained_grid=None, **kwargs):
         super().__init__(**kwargs)
+        self.patch_dropout = patch_dropout
         self.patch_size, self.width, self.trained_grid = patch_size, width, trained_grid
         self.embed = layers.Dense(width, kernel_regularizer=decay)
         self.blocks = list(blocks)
@@ -108,6 +114,7 @@ class ViTEncoder(layers.Layer):
     def build(self, input_shape):
         grid = grid_of(input_shape[1:], self.patch_size)
         self.positions = positions(grid, self.width, self.trained_grid)
+        self.left_out = PatchDropout(self.patch_dropout, len(self.positions)) if self.patch_dropout else None
         self.first = self.add_weight(name="first", shape=(1, 1, self.width), initializer=_small())
         self.embed.build((None, len(self.positions), self.patch_size ** len(grid) * input_shape[-1]))
         shape = (None, None, self.width)
@@ -123,7 +130,9 @@ class ViTEncoder(layers.Layer):
 
     def until(self, x, name):
         """The output of the block called `name`."""
-        return self.run(self.start(patchify(x, self.patch_size)), self.stage_names.index(name) + 1)
+        tokens = self.start(patchify(x, self.patch_size))
+        tokens = tokens if self.left_out is None else self.left_out(tokens)
+        return self.run(tokens, self.stage_names.index(name) + 1)
 
     def depths(self):
         """Mapping of the name of every depth to the layers that lead to it from the one before."""

@@ -41,6 +41,9 @@ def parser():
     settings.add_argument("--cutmix", type=float, help="α, 0 for none (0)")
     settings.add_argument("--dropout", type=float, help="of the encoder while it is trained")
     settings.add_argument("--drop-path", type=float, help="the same, of a transformer's blocks")
+    settings.add_argument(
+        "--patch-dropout", type=float, help="share of a transformer's patches left out of every step; wants --layer and --pool"
+    )
     settings.add_argument("--transforms", type=_words, help="of the training images, such as flip,crop")
     settings.add_argument("--validation", type=float, help="share of each class that is held out (0.1)")
     settings.add_argument("--patience", type=int, help="epochs without a better held-out loss until it stops (5)")

@@ -24,6 +24,9 @@ from zoo.precision import PRECISIONS, computing_in
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
 from zoo.training.fit import forget
 
+# What decides nothing where an autoencoder is trained on.
+_OF_CLASSES = ("layer_decay", "freeze", "layer", "pool", "mixup", "cutmix", "patch_dropout")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -40,6 +43,8 @@ class Settings:
         weight_decay: decoupled.
         mixup, cutmix: α of each, 0 for none, see `zoo.finetuning.batches`.
         dropout, drop_path: of the encoder's backbone while it is trained; None leaves them as they were.
+        patch_dropout: the same, share of a transformer's patches that every step leaves out, and its time with them; the head
+            then reads a block (`layer`) by `pool` "mean" or "token".
         transforms: random transforms of the training images, see `zoo.data.pipeline`.
         validation: share of the images of each class that is held out.
         patience: epochs without a better held-out loss until training stops; the best weights come back.
@@ -60,6 +65,7 @@ class Settings:
     cutmix: float = 0.0
     dropout: float | None = None
     drop_path: float | None = None
+    patch_dropout: float | None = None
     transforms: tuple = ()
     validation: float = 0.1
     patience: int = 5
@@ -80,6 +86,9 @@ class Settings:
         expect("weight_decay", self.weight_decay >= 0, "a number from 0 on")
         expect("mixup", self.mixup >= 0, "a number from 0 on")
         expect("cutmix", self.cutmix >= 0, "a number from 0 on")
+        pooled = self.layer not in (None, "code") and self.pool in ("mean", "token")
+        expect("patch_dropout", not self.patch_dropout or pooled, "a block as layer and pool 'mean' or 'token' with it")
+        expect("patch_dropout", 0 <= (self.patch_dropout or 0) < 1, "a share from 0 on, below 1")
         expect("validation", 0 < self.validation < 1, "a share above 0, below 1")
         expect("patience", self.patience >= 1, "at least 1")
         expect("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
@@ -106,6 +115,8 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
         The trained model, and the report, a mapping: `train` and `held_out` counts, `reinitialized` paths, `epochs`, `seconds`,
         and of the held-out images `loss` and, for a classifier, `accuracy` and `confusion`.
     """
+    if labels is None:
+        _refuse_of_classes(settings)
     say = progress or (lambda line: None)
     folder = Path(folder)
     images = check_images(images, np.shape(images)[1:])
@@ -115,7 +126,7 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
             f"got {len(train)} images to train on and batches of {settings.batch_size}; lower the batch size to at most that."
         )
     keras.utils.set_random_seed(settings.seed)
-    changes = {key: value for key in ("dropout", "drop_path") if (value := getattr(settings, key)) is not None}
+    changes = {key: value for key in ("dropout", "drop_path", "patch_dropout") if (value := getattr(settings, key)) is not None}
     with computing_in(settings.precision):
         model, anew = adapt(model, input_shape=list(images.shape[1:]), **changes)
         trained = model if labels is None else classifier(model, class_names, settings.layer, settings.pool)
@@ -183,6 +194,14 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
     draw_curves(checkpoint.rows, folder / "curves.png")
     write_report(folder, report)
     return trained, report
+
+
+def _refuse_of_classes(settings):
+    """A setting that would decide nothing is one that was meant for something else."""
+    for field in dataclasses.fields(Settings):
+        value = getattr(settings, field.name)
+        if field.name in _OF_CLASSES and value != field.default:
+            raise ZooError(f"got {field.name}={value!r} without classes, where it decides nothing; leave it out, or give labels.")
 
 
 def split(count, labels, share, seed):

@@ -23,7 +23,7 @@ class PatchMask(keras.layers.Layer):
         self.patches = patches
         self.seen = round(patches * (1 - ratio))
         if not 1 <= self.seen < patches:
-            raise ZooError(f"got mask_ratio={ratio}, which leaves {self.seen} of {patches} patches; expected some, and not all.")
+            raise ZooError(f"got a ratio of {ratio}, which leaves {self.seen} of {patches} patches; expected some, and not all.")
         self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, x):
@@ -38,6 +38,32 @@ class PatchMask(keras.layers.Layer):
         starts = range(0, self.patches, self.seen)
         # The last ones share patches with those before, so that all show as many.
         return [np.eye(self.patches, dtype=np.float32)[order[min(s, self.patches - self.seen) :][: self.seen]] for s in starts]
+
+
+class PatchDropout(keras.layers.Layer):
+    """Leaves out a share `rate` of an input's patches in training, others every time (Liu et al. 2022, arXiv:2208.07220).
+
+    Tokens (N, 1 + patches, width), with their positions in them, to (N, 1 + those that are left, width); the first, which
+    belongs to no patch, stays. Out of training all stay.
+
+    Args:
+        rate: share of the patches, in (0, 1).
+        patches: of an input.
+    """
+
+    def __init__(self, rate, patches, **kwargs):
+        super().__init__(**kwargs)
+        self.mask = PatchMask(rate, patches)
+
+    def build(self, input_shape):
+        self.mask.build(input_shape)
+        self.built = True
+
+    def call(self, tokens, training=None):
+        if not training:
+            return tokens
+        chosen = ops.cast(self.mask(tokens), tokens.dtype)
+        return ops.concatenate([tokens[:, :1], ops.matmul(chosen, tokens[:, 1:])], axis=1)
 
 
 def hidden_error(predicted, true, seen):

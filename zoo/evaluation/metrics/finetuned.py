@@ -19,6 +19,7 @@ def _finetuned(value_of):
         mixup=0.0,
         cutmix=0.0,
         drop_path=None,
+        patch_dropout=None,
         transforms=("flip", "crop"),
         layer=None,
         pool=None,
@@ -33,13 +34,14 @@ def _finetuned(value_of):
             mixup=mixup,
             cutmix=cutmix,
             drop_path=drop_path,
+            patch_dropout=patch_dropout,
             transforms=tuple(transforms),
             layer=layer,
             pool=pool,
             precision=precision,
         )
         accuracy, epoch = subject.once(("finetuned", *given.values()), lambda: _accuracy(subject, given))
-        extra = [f"{name} {given[name]}" for name in ("mixup", "cutmix", "drop_path") if given[name]]
+        extra = [f"{name} {given[name]}" for name in ("mixup", "cutmix", "drop_path", "patch_dropout") if given[name]]
         read = "whole encoder" if layer is None else f"encoder up to {layer}{f' (pool {pool})' if pool else ''}"
         how = "" if precision == "float32" else f" in {precision}"
         return {
