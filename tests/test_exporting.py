@@ -23,8 +23,22 @@ def test_every_format_comes_back_the_same(model, tmp_path, format):
     path = tmp_path / f"model{FORMATS[format]}"
     assert 0 <= export(model, path, format) <= exporting.TOLERANCE
     assert path.exists() and not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
-    # Again, in the place of the first.
-    export(model, path, format)
+
+
+@pytest.mark.parametrize("format", ("onnx", "saved_model"))
+def test_a_second_takes_the_place_of_the_first(model, tmp_path, format):
+    path = tmp_path / f"model{FORMATS[format]}"
+    for part in ("encoder", "decoder"):
+        export(model, path, format, part)
+    left = sorted(p.name for p in tmp_path.iterdir())
+    (tmp_path / "alone").mkdir()
+    export(model, tmp_path / "alone" / path.name, format, "decoder")
+    assert left == [path.name]
+    assert size(path) == pytest.approx(size(tmp_path / "alone" / path.name), rel=0.01)
+
+
+def size(path):
+    return sum(p.stat().st_size for p in [path, *path.rglob("*")] if p.is_file())
 
 
 @pytest.mark.parametrize("part", ("decoder", "autoencoder"))

@@ -32,8 +32,15 @@ def folders(tmp_path_factory):
     return place
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize("backbone", OPTIONS)
+def pairs():
+    """Every runtime and every backbone; all pairs take half a minute."""
+    for backbone in OPTIONS:
+        for runtime in RUNTIMES:
+            once = backbone == "conv" or runtime == "onnxruntime"
+            yield pytest.param(backbone, runtime, marks=() if once else pytest.mark.slow)
+
+
+@pytest.mark.parametrize("backbone, runtime", pairs())
 def test_every_runtime_gives_what_encode_gives(folders, images, backbone, runtime):
     wanted = zoo.load(folders / backbone).encode(images)
     # 40 images in batches of 16: the last is padded, and three are under way at once.

@@ -7,9 +7,16 @@ import tensorflow as tf
 from keras import ops
 
 from zoo.inference import compiled
+from zoo.layers import group_norm
 from zoo.layers.group_norm import GroupNorm
 
 GROUPS, MAPS = 4, 12
+
+
+@pytest.fixture(autouse=True)
+def for_any_size(monkeypatch):
+    """The kernels, which otherwise wait for larger maps than these."""
+    monkeypatch.setattr(group_norm, "_LEAST", 0)
 
 
 @pytest.fixture
@@ -47,13 +54,15 @@ def test_both_ways_are_the_definition(layer, count, mean):
         np.testing.assert_allclose(run(tf.constant(batch)), expected[: len(batch)], atol=tolerance)
 
 
-def test_an_inference_runs_the_kernels_and_nothing_else_does(layer):
+def test_an_inference_of_large_maps_runs_the_kernels_and_nothing_else_does(layer, monkeypatch):
     def operations(function):
         graph = function.get_concrete_function(tf.TensorSpec((None, 6, 5, MAPS))).graph.as_graph_def()
         return {node.op for part in graph.library.function for node in part.node_def} | {node.op for node in graph.node}
 
     assert "FusedBatchNormV3" in operations(compiled(layer, layer.call))
     assert "FusedBatchNormV3" not in operations(tf.function(layer.call))
+    monkeypatch.setattr(group_norm, "_LEAST", 6 * 5 * MAPS + 1)
+    assert "FusedBatchNormV3" not in operations(compiled(layer, layer.call))
 
 
 def test_maps_that_do_not_vary_become_the_offset(layer):

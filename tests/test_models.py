@@ -43,9 +43,9 @@ _OF_MAPS = ("fsq_vae", "gumbel_vae", "rq_vae", "vq_vae", "wta")
 
 
 def on_their_own():
-    """Every variant on its first backbone; on every backbone the plain ones, and on "conv", too, those that make maps."""
+    """Every variant on its first backbone; the plain one on every, and on "conv", too, those that make maps."""
     first = [f"{variant}_{registry._variants()[variant][0][0]}" for variant in registry.variants()]
-    more = [*zoo.list_models("ae_*"), *zoo.list_models("vae_[!il]*"), *(f"{variant}_conv" for variant in _OF_MAPS)]
+    more = [*zoo.list_models("ae_*"), *(f"{variant}_conv" for variant in _OF_MAPS)]
     return sorted({*first, *more} & {*NAMES})
 
 

@@ -1,6 +1,7 @@
 """Group normalization (Wu & He 2018, arXiv:1803.08494)."""
 
 import functools
+import math
 
 import keras
 from keras import layers, ops
@@ -9,6 +10,8 @@ from zoo.inference import inferring
 
 # The least that the kernels take.
 _EPSILON = 1.001e-5
+# Numbers an image from which on they save more time than it takes to go image by image.
+_LEAST = 2**18
 
 
 class GroupNorm(layers.Layer):
@@ -58,8 +61,10 @@ class GroupNorm(layers.Layer):
 
 
 def _has_kernels(x):
-    """Whether TensorFlow has kernels of batch normalization for a processor that take maps of this kind."""
+    """Whether TensorFlow has kernels of batch normalization for a processor that take maps of this kind, and these are many."""
     if keras.backend.backend() != "tensorflow" or isinstance(x, keras.KerasTensor):
+        return False
+    if None not in x.shape[1:] and math.prod(x.shape[1:]) < _LEAST:
         return False
     import tensorflow as tf
 
