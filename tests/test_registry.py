@@ -70,6 +70,9 @@ def test_the_config_is_plain_data_with_every_argument():
         (["vae"], {"input_shape": (8, 8, 1, 1)}, r"input_shape=\(8, 8, 1, 1\), expected \(height, width, channels\)"),
         (["vae"], {"input_shape": (8, 0, 1)}, "positive integers"),
         (["vae", "conv"], {"input_shape": (64,)}, "flat vectors need 'mlp'"),
+        (["linear"], {"hidden": (8,)}, "linear_mlp has no option 'hidden'. Its options are input_shape, latent_dim.$"),
+        (["ae"], {"hidden": 512}, "ae_mlp cannot be made with hidden=512: 'int' object is not iterable. .*zoo.models.ae.build"),
+        (["ae"], {"latent_dim": "x"}, "ae_mlp cannot be made with latent_dim='x': .*positive integer"),
         (["vae"], {"loss": "bec"}, "got the loss 'bec', expected one of .* Did you mean 'bce'"),
     ],
 )

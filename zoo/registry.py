@@ -92,7 +92,7 @@ def create(variant, backbone=None, **options):
         An `Autoencoder`; `model.config` is the JSON-able mapping that `build` turns into the same model.
 
     Raises:
-        ZooError: on an unknown variant, backbone or option, with the nearest names.
+        ZooError: on an unknown variant, backbone or option, with the nearest names; on values that make no model.
     """
     if backbone is None and variant in list_models():
         variant, _, backbone = variant.rpartition("_")
@@ -104,7 +104,17 @@ def create(variant, backbone=None, **options):
             f"{variant!r} has no backbone {backbone!r}.{suggest(backbone, backbones)} It comes on {', '.join(backbones)}."
         )
     _check_options(module, variant, backbone, options)
-    return module.build(backbone=backbone, **options)
+    try:
+        return module.build(backbone=backbone, **options)
+    except ZooError:
+        raise
+    except (TypeError, ValueError) as fault:
+        given = ", ".join(f"{name}={value!r}" for name, value in options.items()) or "its defaults"
+        said = f"{fault}".strip().splitlines() or [type(fault).__name__]
+        raise ZooError(
+            f"{variant}_{backbone} cannot be made with {given}: {said[0].rstrip('.')}. What each option takes is in "
+            f"zoo.models.{variant}.build and zoo.backbones.{backbone}."
+        ) from fault
 
 
 def build(config):
@@ -119,8 +129,9 @@ def build(config):
 def _check_options(module, variant, backbone, options):
     from zoo import backbones
 
-    own = [p.name for p in inspect.signature(module.build).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    known = [name for name in own if name != "backbone"] + backbones.options(backbone)
+    taken = inspect.signature(module.build).parameters.values()
+    own = [p.name for p in taken if p.kind is not p.VAR_KEYWORD and p.name != "backbone"]
+    known = own + (backbones.options(backbone) if any(p.kind is p.VAR_KEYWORD for p in taken) else [])
     for name in options:
         if name not in known:
             near = suggest(name, known)
