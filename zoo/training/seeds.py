@@ -57,10 +57,11 @@ def publish_median(name, metric, folders, output_dir=None):
     manifest.write_entry(name, entry, target)
     if earlier and earlier["file"] != entry["file"]:
         (target / earlier["file"]).unlink(missing_ok=True)
-    for path in cards.glob(f"{name}.*"):
-        path.unlink()
-    for path in (source / "cards").glob(f"{name}.*"):
-        shutil.copy(path, cards / path.name)
+    if cards.resolve() != (source / "cards").resolve():
+        for path in cards.glob(f"{name}.*"):
+            path.unlink()
+        for path in (source / "cards").glob(f"{name}.*"):
+            shutil.copy(path, cards / path.name)
     entry = manifest.entry(name, target)
     write_card(name, entry, cards)
     return entry
