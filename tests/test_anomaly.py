@@ -77,13 +77,23 @@ def test_combined_is_the_mean_of_calibrated_scores(trained):
         middle = np.median(usual)
         return (score - middle) / (1.4826 * np.median(np.abs(usual - middle)))
 
-    likelihood = [-log_likelihood(model, x, 100, 0) for x in (fresh, normal)]
+    likelihood = [-log_likelihood(model, x, 100, 0, alike=True) for x in (fresh, normal)]
     bank = model.encode(normal)
     unit = bank.std(axis=0)
     neighbours = [distance(model.encode(fresh) / unit, bank / unit, 5), distance(bank / unit, bank / unit, 5, itself=True)]
     errors = [model.reconstruction_error(x) for x in (fresh, normal)]
     expected = np.mean([calibrated(*pair) for pair in (errors, likelihood, neighbours)], axis=0)
     np.testing.assert_allclose(detector.score(fresh), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_the_likelihood_of_an_image_is_its_own(trained):
+    """Neither its place nor what stands beside it decides: all meet the same draws, those of the binarization too."""
+    model, _, fresh, _ = trained
+    scores = model.anomaly_score(fresh, by="likelihood")
+    np.testing.assert_array_equal(model.anomaly_score(fresh[::-1], by="likelihood"), scores[::-1])
+    np.testing.assert_array_equal(model.anomaly_score(fresh[3:5], by="likelihood"), scores[3:5])
+    others = AnomalyDetector(model, "likelihood", seed=1).score(fresh)
+    assert np.all(others != scores) and np.corrcoef(others, scores)[0, 1] > 0.9
 
 
 def test_without_a_likelihood_the_rest_is_combined(images):

@@ -77,6 +77,35 @@ def test_mirrored_features_are_trained_on_and_never_held_out(digits):
         linear_probe(*digits, mirrored=train_x[:5])
 
 
+def test_a_feature_of_millions_hides_no_other(digits):
+    train_x, train_y, test_x, test_y = digits
+    huge = [np.float32(1e9) * np.random.default_rng(i).standard_normal((len(x), 1)) for i, x in enumerate((train_x, test_x))]
+    result = linear_probe(np.hstack([train_x, huge[0]]), train_y, np.hstack([test_x, huge[1]]), test_y)
+    plain = linear_probe(*digits)
+    assert result["features"] == plain["features"] + 1 and result["accuracy"] > plain["accuracy"] - 0.05
+
+
+def test_what_rounding_moves_is_constant(digits):
+    train_x, train_y, test_x, test_y = digits
+    noise = [np.float32(1e-9) * np.random.default_rng(i).standard_normal((len(x), 1)) for i, x in enumerate((train_x, test_x))]
+    found = linear_probe(np.hstack([train_x, noise[0], 1e4 + noise[0]]), train_y, np.hstack([test_x, noise[1], noise[1]]), test_y)
+    assert found["features"] == linear_probe(*digits)["features"]
+
+
+def test_a_handful_of_images_is_enough(digits):
+    train_x, train_y, test_x, test_y = digits
+    train_x, train_y, test_x, test_y = train_x[train_y < 2], train_y[train_y < 2], test_x[test_y < 2], test_y[test_y < 2]
+    assert linear_probe(train_x[:4], train_y[:4], test_x, test_y)["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("probe", [linear_probe, knn_probe])
+def test_features_that_are_no_numbers_are_refused(probe, digits):
+    train_x, train_y, test_x, test_y = digits
+    broken = np.where(np.arange(len(test_x))[:, None] == 5, np.nan, test_x)
+    with pytest.raises(zoo.ZooError, match="got test features that are NaN or infinite"):
+        probe(train_x, train_y, broken, test_y)
+
+
 def test_linear_probe_does_not_touch_what_it_is_given(digits):
     before = [array.copy() for array in digits]
     linear_probe(*digits)

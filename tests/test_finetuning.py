@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 from zoo.finetuning.adapt import adapt
 from zoo.finetuning.batches import labelled_batches
 from zoo.finetuning.depths import groups
-from zoo.finetuning.finetune import Settings, finetune, split
+from zoo.finetuning.finetune import Settings, finetune
 from zoo.finetuning.optimizer import DepthwiseAdamW, factors
 from zoo.models._classifier import Classifier, classifier
 from zoo.training.callbacks import Checkpoint
@@ -112,17 +112,6 @@ def test_mixed_images_have_mixed_classes():
         np.testing.assert_allclose(plain[:, 0, 0, 0], y.numpy() @ x[:, 0, 0, 0], atol=1e-6)
 
 
-def test_a_share_of_every_class_is_held_out():
-    labels = np.repeat([0, 1, 2], [50, 10, 2])
-    train, held = split(62, labels, 0.2, seed=0)
-    assert sorted([*train, *held]) == list(range(62))
-    assert np.bincount(labels[held]).tolist() == [10, 2, 1]
-    np.testing.assert_array_equal(split(62, labels, 0.2, seed=0)[1], held)
-    assert np.any(split(62, labels, 0.2, seed=1)[1] != held)
-    with pytest.raises(ZooError, match="one image of class 1"):
-        split(3, [0, 0, 1], 0.5, seed=0)
-
-
 # -- training
 
 
@@ -170,6 +159,28 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(digits, tmp_path, monkeypatc
     resumed, report = finetune(model, images, labels, names, tmp_path / "cut", settings, progress=lines.append)
     assert "goes on after epoch 2" in lines and report["epochs"] == 4
     np.testing.assert_array_equal(resumed.classify(images), whole.classify(images))
+    # Labels that were corrected since are another run's.
+    corrected = np.where(np.arange(200) == 7, (labels + 1) % 10, labels)
+    for given, differing in ((dict(labels=corrected), "labels"), (dict(class_names=names[::-1]), "classes")):
+        with pytest.raises(ZooError, match=f"other values of {differing};"):
+            given = {"labels": labels, "class_names": names, **given}
+            finetune(model, images, folder=tmp_path / "cut", settings=settings, progress=None, **given)
+
+
+@pytest.mark.parametrize(
+    "labels, names, message",
+    [
+        ([-1, *range(39)], "0123456789", "labels from -1 to 38, expected integers from 0 to 9"),
+        (range(39), "0123456789", r"labels of shape \(39,\) and type int64, expected .* one for each of 40 images"),
+        (["a", "b"] * 20, "ab", "type <U1, expected integers"),
+        ([0, 1] * 20, None, "labels without class_names"),
+    ],
+    ids=["range", "count", "words", "names"],
+)
+def test_labels_are_numbers_of_classes(labels, names, message, tmp_path):
+    with pytest.raises(ZooError, match=message):
+        finetune(tiny("ae_mlp"), np.zeros((40, 8, 8, 1)), list(labels), names, tmp_path / "out", Settings(**QUICK), progress=None)
+    assert not (tmp_path / "out").exists()
 
 
 def test_trained_in_bfloat16_and_given_back_in_single_precision(digits, tmp_path, monkeypatch):

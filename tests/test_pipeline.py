@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from zoo.data.pipeline import fixed_batches, hold_out, training_batches
+from zoo.data.fingerprint import fingerprint
+from zoo.data.pipeline import fixed_batches, training_batches
+from zoo.data.splitting import split
 from zoo.data.transforms import binarize
 from zoo.errors import ZooError
 
@@ -124,15 +126,30 @@ def test_validation_keeps_the_order_and_whole_batches():
     assert fixed_batches(NUMBERED, 100).element_spec.shape == (23, 2, 3, 1)
 
 
-def test_hold_out_takes_the_end():
-    rest, held = hold_out(NUMBERED, 3)
-    np.testing.assert_array_equal(rest, NUMBERED[:20])
-    np.testing.assert_array_equal(held, NUMBERED[20:])
-    rest, held = hold_out(NUMBERED, 0)
-    assert len(rest) == 23 and len(held) == 0
-    for count in (-1, 23, 24):
-        with pytest.raises(ZooError, match=f"got {count} images to hold out of 23"):
-            hold_out(NUMBERED, count)
+def test_a_share_of_every_class_is_held_out():
+    labels = np.repeat([0, 1, 2], [50, 10, 2])
+    train, held = split(62, labels, 0.2, seed=0)
+    assert sorted([*train, *held]) == list(range(62))
+    assert np.bincount(labels[held]).tolist() == [10, 2, 1]
+    np.testing.assert_array_equal(split(62, labels, 0.2, seed=0)[1], held)
+    assert np.any(split(62, labels, 0.2, seed=1)[1] != held)
+    with pytest.raises(ZooError, match="one image of class 1, expected two or more of each:"):
+        split(3, [0, 0, 1], 0.5, seed=0)
+
+
+def test_without_classes_a_share_of_all_is_held_out_from_everywhere():
+    train, held = split(1000, None, 0.1, seed=0)
+    assert sorted([*train, *held]) == list(range(1000)) and len(held) == 100
+    assert np.histogram(held, bins=4, range=(0, 1000))[0].min() > 10
+    with pytest.raises(ZooError, match="got one image, expected two or more:"):
+        split(1, None, 0.5, seed=0)
+
+
+def test_a_fingerprint_tells_arrays_apart():
+    x = np.arange(6, dtype=np.uint8)
+    others = (x + 1, x.astype(np.int16), x.reshape(2, 3), x[::-1], x[:0], None)
+    assert len({fingerprint(array) for array in (x, *others)}) == 7
+    assert fingerprint(x) == fingerprint(x.copy()) == fingerprint(np.arange(12, dtype=np.uint8)[:6])
 
 
 def test_binarize_for_evaluation_is_held_still_by_its_seed():

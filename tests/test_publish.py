@@ -210,6 +210,11 @@ def test_of_several_seeds_the_one_in_the_middle_is_published(dataset, tmp_path):
         path.name for path in (folders[0] / "cards").iterdir()
     }
     assert sha256_of(tmp_path / "weights" / entry["file"]) == entry["sha256"]
+    # Published to one of the folders, the set keeps the pictures that lie there.
+    middle = folders[[path.name for path in folders].index(str(entry["run"]["seed"]))]
+    pictures = {path.name: path.read_bytes() for path in (middle / "cards").glob("*.png")}
+    publish_median(NAME, "mse", folders, middle)
+    assert pictures and {path.name: path.read_bytes() for path in (middle / "cards").glob("*.png")} == pictures
 
 
 def test_trainings_that_differ_by_more_than_the_seed_have_no_middle(dataset, tmp_path):

@@ -77,6 +77,19 @@ def test_a_pretrained_model_on_images_flat_and_not(images, tmp_path):
     assert flat.model_ is model, "a pretrained model stays as it is"
     detector = AutoencoderOutlierDetector(model, contamination=0.2).fit(images)
     assert np.sum(detector.predict(images) == -1) == 8
+    for copied in (clone(flat), pickle.loads(pickle.dumps(flat))):
+        np.testing.assert_array_equal(copied.fit(images).transform(images), features.transform(images))
+        assert copied.model is not model
+
+
+def test_the_random_state_decides_likelihoods(images):
+    model = tiny("vae_mlp")
+    scores = [
+        AutoencoderOutlierDetector(model, by="likelihood", random_state=state).fit(images).score_samples(images[:4])
+        for state in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    assert np.all(scores[0] != scores[2])
 
 
 def test_a_variant_is_trained_on_images(images):

@@ -101,9 +101,11 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(some, tmp_
 def test_a_checkpoint_of_another_recipe_is_refused_and_stays(some, tmp_path):
     fit(tiny_recipe(epochs=1), some, tmp_path)
     before = (tmp_path / "checkpoint.npz").read_bytes()
-    with pytest.raises(zoo.ZooError, match="learning_rate, seed.*--run-dir.*--restart"):
+    with pytest.raises(zoo.ZooError, match="learning_rate, seed; give the same, another folder, or --restart"):
         fit(tiny_recipe(epochs=1, learning_rate=1e-3, seed=1), some, tmp_path)
     assert (tmp_path / "checkpoint.npz").read_bytes() == before
+    with pytest.raises(zoo.ZooError, match="other values of images;"):
+        fit(tiny_recipe(epochs=1), some[::-1], tmp_path)
     # What is measured afterwards, and how the set ships, is no part of the training.
     fit(tiny_recipe(epochs=1, metrics=("psnr",), half=True, embedded=False, anchor=("mse", 1.0, "")), some, tmp_path)
 
@@ -243,7 +245,7 @@ def test_what_cannot_be_trained_is_one_clear_error(some, tmp_path):
         fit(tiny_recipe(), some[:8], tmp_path)
     with pytest.raises(zoo.ZooError, match="patience without validation"):
         fit(tiny_recipe(patience=2, ema=None), some, tmp_path)
-    with pytest.raises(zoo.ZooError, match="300 images to hold out"):
+    with pytest.raises(zoo.ZooError, match="validation=300 of 256 images, expected fewer"):
         fit(tiny_recipe(validation=300), some, tmp_path)
     with pytest.raises(zoo.ZooError, match=r"shape \(256, 4, 16, 1\), expected \(N, 8, 8, 1\)"):
         fit(tiny_recipe(), some.reshape(-1, 4, 16, 1), tmp_path)

@@ -1,12 +1,16 @@
 """Labels on the way from the data to the model: chosen, batched, resumed."""
 
+import keras
 import numpy as np
 import pytest
+from tiny import tiny
 from tiny_recipe import tiny_recipe
 
 import zoo
 from zoo.data.pipeline import fixed_batches, known_labels, training_batches
+from zoo.data.sources import Data
 from zoo.evaluation.measure import measure
+from zoo.models._classifier import classifier
 from zoo.training.callbacks import Checkpoint
 from zoo.training.fit import fit
 
@@ -115,5 +119,30 @@ def test_the_classification_error_is_the_models_own(digits, tmp_path):
     found = measure(model, ("classification_error",), str(tmp_path / "d.npz"), progress=None)["classification_error"]
     wrong = (model.classify(images[100:150]).argmax(axis=1) != labels[100:150]).mean()
     assert found["value"] == pytest.approx(wrong) and found["n"] == 50
+    few = labels[100:150] > 3
+    np.savez(tmp_path / "few.npz", images=images[100:150][few], labels=labels[100:150][few])
+    found = measure(model, ("classification_error",), str(tmp_path / "few.npz"), progress=None)["classification_error"]
+    assert found["value"] == pytest.approx((model.classify(images[100:150][few]).argmax(axis=1) != labels[100:150][few]).mean())
     with pytest.raises(zoo.ZooError, match="has no classifier"):
         measure(zoo.create("ae", input_shape=(8, 8, 1)), ("classification_error",), str(tmp_path / "d.npz"), progress=None)
+
+
+def test_a_classifier_knows_classes_by_name(digits):
+    """A test folder without the first class numbers the others anew; data without names name classes by their numbers."""
+    images, labels = digits[0][:60], digits[1][:60]
+    keras.utils.set_random_seed(0)
+    trained = classifier(tiny("ae_mlp"), ["3", "5", "eight"])
+    trained.head.set_weights([np.random.default_rng(0).normal(size=trained.head.kernel.shape), np.zeros(3)])
+    guesses = trained.classify(images).argmax(axis=1)
+
+    def error(labels, names):
+        test = Data(images, labels, list(range(60)), "digits", "", names)
+        return measure(trained, ("classification_error",), {"test": test}, progress=None)["classification_error"]["value"]
+
+    assert len(np.unique(guesses)) == 3
+    assert error(guesses, ["3", "5", "eight"]) == 0
+    assert error((guesses + 1) % 3, ["eight", "3", "5"]) == 0
+    assert error(np.ones(60, int), ["3", "eight"]) == pytest.approx(np.mean(guesses != 2), rel=1e-5)
+    assert error(np.full(60, 5), None) == pytest.approx(np.mean(guesses != 1), rel=1e-5)
+    with pytest.raises(zoo.ZooError, match="the class 4, 7, which the classifier does not know, expected 3, 5, eight"):
+        error(np.where(labels > 5, 7, 4), None)

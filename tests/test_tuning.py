@@ -34,10 +34,15 @@ def recipe(digits, tmp_path):
 def test_axes_from_text():
     assert parse("latent_dim=8,16") == Axis("latent_dim", (8, 16))
     assert parse("learning-rate=1e-4:1e-2") == Axis("learning_rate", low=1e-4, high=1e-2, log=True)
+    assert parse("batch_norm=true,False") == Axis("batch_norm", (True, False))
+    levels = parse("level=0,0.25,1").choices
+    assert levels == (0.0, 0.25, 1.0) and all(isinstance(level, float) for level in levels)
     assert parse("beta=1:4") == Axis("beta", low=1, high=4) and parse("noise=masking,gaussian").choices == ("masking", "gaussian")
 
 
-@pytest.mark.parametrize("text", ("latent_dim", "=3", "beta=", "beta=3:1", "beta=1:2:3", "beta=a:b", "beta=1,1"))
+@pytest.mark.parametrize(
+    "text", ("latent_dim", "=3", "beta=", "beta=3:1", "beta=1:2:3", "beta=a:b", "beta=1,1", "a=true:false", "a=1,x", "a=0,true")
+)
 def test_text_that_is_no_axis(text):
     with pytest.raises(ZooError, match="got "):
         parse(text)
@@ -137,6 +142,51 @@ def test_a_trial_that_fails_does_not_end_the_search(recipe, tmp_path):
     assert good["score"] is not None and bad["score"] is None and bad["latent_dim"] == -1
     with pytest.raises(ZooError, match="none of the 2 trials came to an end"):
         tune(recipe, "grid", 2, [Axis("latent_dim", (-2, -1))], folder=tmp_path / "other")
+
+
+def test_words_and_numbers_are_tried(recipe, tmp_path):
+    recipe = dataclasses.replace(recipe, model={**recipe.model, "backbone": "conv", "hidden": (), "filters": (4,)}, epochs=1)
+    del recipe.model["hidden"]
+    rows = tune(recipe, "grid", 4, [parse("batch_norm=true,false"), parse("learning_rate=0,0.001")], folder=tmp_path / "search")
+    assert [row["score"] is None for row in rows] == [False, False, True, True]
+    tried = {(row["batch_norm"], row["learning_rate"]) for row in rows}
+    assert tried == {(norm, rate) for norm in (True, False) for rate in (0.0, 0.001)}
+    report.write_table(tmp_path, rows)
+    assert report.draw(rows, "mse", tmp_path / "trials.png") and "true" not in report.as_text(rows, "mse")
+
+
+def test_a_search_for_something_else_is_not_gone_on_with(recipe, tmp_path, monkeypatch):
+    axes, folder = [Axis("latent_dim", (2, 8))], tmp_path / "search"
+    rows = tune(recipe, "grid", 2, axes, folder=folder)
+    before = (folder / "search.json").read_bytes()
+    for changes, named in (
+        (dict(metric="psnr"), "metric"),
+        (dict(axes=[Axis("latent_dim", (2, 9))]), "axes"),
+        (dict(held_out=0.2), "held_out"),
+        (dict(recipe=dataclasses.replace(recipe, epochs=3)), "epochs"),
+    ):
+        given = {"recipe": recipe, "strategy": "grid", "trials": 2, "axes": axes, "folder": folder, **changes}
+        with pytest.raises(ZooError, match=f"with other values of {named}; give the same, another --output, or --restart"):
+            tune(**given)
+    assert (folder / "search.json").read_bytes() == before
+    assert len(tune(recipe, "grid", 2, [Axis("latent_dim", (3, 4))], folder=folder, restart=True)) == 2
+    again = tune(recipe, "grid", 2, axes, folder=folder, restart=True)
+    assert [row["score"] for row in again] == [row["score"] for row in rows]
+
+
+def test_images_sorted_by_class_are_held_out_of_every_class(recipe, tmp_path, digits, monkeypatch):
+    from zoo.tuning import search
+
+    order = np.argsort(digits[1][:300], kind="stable")
+    np.savez(tmp_path / "sorted.npz", x_train=digits[0][order], y_train=digits[1][order])
+    seen, real = [], search.measure
+    monkeypatch.setattr(search, "measure", lambda *args, **kw: seen.append(args[2]) or real(*args, **kw))
+    recipe = dataclasses.replace(recipe, dataset=str(tmp_path / "sorted.npz"), epochs=1)
+    tune(recipe, "grid", 1, [Axis("latent_dim", (2,))], folder=tmp_path / "search")
+    held, train = seen[0]["test"], seen[0]["train"]
+    assert len(held.images) == 30 and len(np.unique(held.labels)) > 6
+    assert sorted([*held.ids, *train.ids], key=int) == [str(i) for i in range(300)]
+    np.testing.assert_array_equal(held.images, digits[0][order][np.array(held.ids, int)])
 
 
 def test_the_test_split_is_not_looked_at(recipe, tmp_path, digits):

@@ -21,7 +21,8 @@ class AnomalyDetector:
     """Scores by an autoencoder, and where the score needs them, by normal images.
 
     - `"reconstruction"`: the reconstruction loss of the image (An & Cho 2015 and before; Sakurada & Yairi 2014).
-    - `"likelihood"`: -log p(x) in nats, by importance samples (Burda et al. 2016, arXiv:1509.00519).
+    - `"likelihood"`: -log p(x) in nats, by importance samples (Burda et al. 2016, arXiv:1509.00519); of a model of black and
+      white pixels, grey ones count by their mean over binarizations.
     - `"knn"`: mean distance of the image's features to those of the nearest normal images (Ramaswamy et al. 2000): each
       feature in units of its standard deviation over these, or, with `metric="cosine"`, the features' directions alone.
     - `"combined"`: the mean of all that the model has, each calibrated first: less its median over the normal images, over
@@ -34,7 +35,7 @@ class AnomalyDetector:
         neighbours: of an image, for `"knn"`.
         metric: "euclidean" or "cosine", for `"knn"`; the second overlooks how strong features are, such as an image's contrast.
         samples: importance samples an image, for `"likelihood"`.
-        seed: of these samples.
+        seed: of these samples, which are the same for every image: its score does not hang on what stands beside it.
 
     Raises:
         ZooError: on a score that is not there, or that this model has not.
@@ -84,7 +85,7 @@ class AnomalyDetector:
         """By name, in the order of `names`; `itself`: x is among the normal images, and no neighbour of its own."""
         measures = {
             "reconstruction": lambda: self.model.reconstruction_error(x, batch_size),
-            "likelihood": lambda: -log_likelihood(self.model, x, self.samples, self.seed),
+            "likelihood": lambda: -log_likelihood(self.model, x, self.samples, self.seed, alike=True),
             "knn": lambda: distance(self._scaled(self._features(x, batch_size)), self._bank, self.neighbours, itself),
         }
         return {name: np.asarray(measures[name](), np.float64) for name in self.names}

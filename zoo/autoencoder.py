@@ -150,6 +150,12 @@ class Autoencoder(keras.Model):
         self.decoder.build((None, *self.bottleneck.code_shape))
         self.built = True
 
+    def __reduce__(self):
+        # Copies and pickles are what `zoo.save` keeps: Keras's own way would need a config of every layer.
+        from zoo.registry import restored
+
+        return restored, (self.config, self.get_weights(), self.dtype_policy.name)
+
     # -- what it is
 
     @property

@@ -126,6 +126,16 @@ def build(config):
     return create(**config)
 
 
+def restored(config, arrays, precision):
+    """The model of `config` with the weights `arrays`, as `get_weights` gives them: what a copy or a pickle holds."""
+    from zoo.precision import computing_in
+
+    with computing_in(precision):
+        model = build(config)
+    model.set_weights(arrays)
+    return model
+
+
 def _check_options(module, variant, backbone, options):
     from zoo import backbones
 

@@ -1,7 +1,6 @@
 """Autoencoders as scikit-learn estimators: features for a pipeline, and outliers. Needs the extra `sklearn`."""
 
 import contextlib
-import copy
 import math
 import os
 import random
@@ -41,6 +40,7 @@ class _AutoencoderEstimator(BaseEstimator):
         pretrained = isinstance(self.model, Autoencoder) or os.path.isdir(self.model) or "." in self.model
         if pretrained:
             self.model_ = self.model if isinstance(self.model, Autoencoder) else weights.load(self.model)
+        seed = self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         shape = self.model_.data_shape if pretrained else self.image_shape
         X = validate_data(self, X, dtype=_DTYPES, allow_nd=shape is not None and is_image_shape(shape))
         if pretrained:
@@ -48,7 +48,6 @@ class _AutoencoderEstimator(BaseEstimator):
         if self.epochs < 0 or self.batch_size < 1:
             raise ZooError(f"got epochs={self.epochs} and batch_size={self.batch_size}, expected at least 0 and 1.")
         shape = tuple(self.image_shape or (self.n_features_in_,))
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with _seeded(seed):
             self.model_ = self._fresh(shape)
             if self.image_shape is None:
@@ -88,26 +87,6 @@ class _AutoencoderEstimator(BaseEstimator):
         allow_nd = is_image_shape(self.model_.data_shape)
         return self._rows(validate_data(self, X, dtype=_DTYPES, reset=False, allow_nd=allow_nd))
 
-    def __getstate__(self):
-        state = super().__getstate__()
-        if "model_" in state:
-            # A Keras model holds what cannot be pickled; its config and arrays can.
-            state = {**state, "model_": (self.model_.config, [np.asarray(w) for w in self.model_.get_weights()])}
-        if "detector_" in state:
-            state["detector_"] = copy.copy(self.detector_)
-            state["detector_"].model = None
-        return state
-
-    def __setstate__(self, state):
-        if "model_" in state:
-            config, arrays = state["model_"]
-            model = registry.build(config)
-            model.set_weights(arrays)
-            state = {**state, "model_": model}
-        super().__setstate__(state)
-        if hasattr(self, "detector_"):
-            self.detector_.model = self.model_
-
 
 class AutoencoderFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _AutoencoderEstimator):
     """Rows to the features of an autoencoder: a pretrained one, or one trained on the rows that `fit` is given.
@@ -123,7 +102,7 @@ class AutoencoderFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Au
         options: mapping of what else `zoo.create` takes, such as {"latent_dim": 8}.
         layer, pool: a depth of the encoder, see `Encoder.at`; by default what `encode` gives.
         epochs, batch_size, learning_rate: of the training, by Adam.
-        random_state: of initial weights, order and noise.
+        random_state: of initial weights, order and noise, that of likelihoods included.
 
     Attributes:
         model_: the `Autoencoder`.
@@ -228,7 +207,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
         if len(rows) < 2:
             raise ZooError(f"got n_samples = {len(rows)}, expected 2 rows or more to know what is usual.")
         neighbours = min(self.neighbours, len(rows) - 1)
-        self.detector_ = AnomalyDetector(self.model_, self.by, self.layer, self.pool, neighbours)
+        self.detector_ = AnomalyDetector(self.model_, self.by, self.layer, self.pool, neighbours, seed=self._seed)
         if self.detector_.needs_fit:
             self.detector_.fit(rows, _BLOCK)
         self.offset_ = float(np.percentile(self._normality(rows), 100 * self.contamination))

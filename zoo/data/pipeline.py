@@ -138,13 +138,6 @@ def _crop(x, seed):
 TRANSFORMS = {"binarize": _binarize, "flip": _flip, "affine": _affine, "crop": _crop}
 
 
-def hold_out(images, count):
-    """Split off the last `count` images: (the others, those)."""
-    if not 0 <= count < len(images):
-        raise ZooError(f"got {count} images to hold out of {len(images)}, expected fewer than there are.")
-    return (images[: len(images) - count], images[len(images) - count :]) if count else (images, np.empty((0,)))
-
-
 def known_labels(labels, count, seed):
     """`labels` (N,) with all but `count` of them, as many of each class as of the next, chosen with `seed`, made -1: unknown.
 

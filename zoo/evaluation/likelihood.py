@@ -17,7 +17,7 @@ from zoo.tensors import to_unit
 _NUMBERS_A_CALL = 4_000_000
 
 
-def log_likelihood(model, images, k=5000, seed=0):
+def log_likelihood(model, images, k=5000, seed=0, alike=False):
     """log p(x) in nats, (N,) float64, estimated from below by `k` importance samples an image.
 
     log 1/k Σ_i p(x|z_i) p(z_i) / q(z_i|x), z_i ~ q(z|x): Burda, Grosse & Salakhutdinov 2016, "Importance weighted
@@ -30,11 +30,14 @@ def log_likelihood(model, images, k=5000, seed=0):
             are binarized once by their pixels' values, see `zoo.data.transforms.binarize`.
         k: samples an image.
         seed: of the samples and the binarization.
+        alike: whether the figures are to be compared image by image: every image then meets the same draws, alone or among
+            others, and under "bernoulli" keeps its grey levels, which count by their mean over binarizations (the
+            cross-entropy). For a mean over many images draws of their own tell more, and a call takes many.
 
     Raises:
         ZooError: for a model that has no such likelihood.
     """
-    return _reduce(model, images, k, seed)[0] - math.log(k)
+    return _reduce(model, images, k, seed, alike)[0] - math.log(k)
 
 
 def elbo(model, images, k=1, seed=0):
@@ -42,7 +45,7 @@ def elbo(model, images, k=1, seed=0):
 
     Arguments and errors are those of `log_likelihood`.
     """
-    return _reduce(model, images, k, seed)[1] / k
+    return _reduce(model, images, k, seed, alike=False)[1] / k
 
 
 def bits_per_dim(nats, shape):
@@ -50,25 +53,27 @@ def bits_per_dim(nats, shape):
     return nats / (math.prod(shape) * math.log(2))
 
 
-def _reduce(model, images, k, seed):
+def _reduce(model, images, k, seed, alike):
     """Log of the sum, and sum, of the log weights of `k` samples: (2, N) float64."""
     if k < 1:
         raise ZooError(f"got k={k} importance samples, expected at least 1.")
     _check_density(model)
-    images = _as_modelled(model, check_images(images, model.data_shape), seed)
+    images = check_images(images, model.data_shape)
+    images = images if alike else _as_modelled(model, images, seed)
     at_once = max(1, _NUMBERS_A_CALL // (math.prod(model.data_shape[:-1]) * _outputs(model)))
-    block = min(len(images), max(1, at_once // k))
+    block = 1 if alike else min(len(images), max(1, at_once // k))
     counts = [min(k, at_once)] * (k // min(k, at_once))
     counts += [k - sum(counts)] if k > sum(counts) else []
     weigh = {count: compiled(model, _weigher(model, count)) for count in set(counts)}
     seeds = keras.random.SeedGenerator(seed)
+    drawn = [seeds.next() for _ in counts] if alike else None
     found = []
     for start in range(0, len(images), block):
         x = images[start : start + block]
         padded = np.concatenate([x, np.repeat(x[-1:], block - len(x), axis=0)])
         log_sum, total = np.full(block, -np.inf), np.zeros(block)
-        for count in counts:
-            part = np.asarray(ops.convert_to_numpy(weigh[count]((padded, seeds.next()))), np.float64)
+        for count, key in zip(counts, drawn or (seeds.next() for _ in counts)):
+            part = np.asarray(ops.convert_to_numpy(weigh[count]((padded, key))), np.float64)
             log_sum, total = np.logaddexp(log_sum, part[0]), total + part[1]
         found.append(np.stack([log_sum, total])[:, : len(x)])
     return np.concatenate(found, axis=1)

@@ -40,7 +40,7 @@ def linear_probe(train_x, train_y, test_x, test_y, seed=0, mirrored=None):
         that choice; `features`, the number in use.
 
     Raises:
-        ZooError: on features that do not fit their classes, one class only, or none that varies.
+        ZooError: on features that do not fit their classes or are not finite, one class only, or none that varies.
     """
     _check(train_x, train_y, test_x, test_y)
     if mirrored is not None and mirrored.shape != train_x.shape:
@@ -70,14 +70,14 @@ class _Search:
             raise ZooError(f"got labels of one class only ({self.labels[0]}), expected two classes or more for a linear probe.")
         order = np.random.default_rng(seed).permutation(len(x))
         self.mean, self.deviation = _moments(x)
-        self.alive = self.deviation > 1e-6 * max(float(self.deviation.max()), 1e-30)
+        self.alive = self.deviation > _rounding(self.mean, self.deviation)
         versions = [x] if mirrored is None else [x, mirrored]
         # Those of one image side by side, so that none is trained on while another is held out.
         self.x = np.empty((len(versions) * len(x), int(self.alive.sum())), np.float32)
         for i, version in enumerate(versions):
             self.standardize(version, order, out=self.x[i :: len(versions)])
         self.y = np.repeat(y[order], len(versions))
-        count = len(versions) * max(1, len(x) - int(_HELD_OUT * len(x)))
+        count = len(versions) * (len(x) - max(1, int(_HELD_OUT * len(x))))
         held_x, held_y = self.x[count :: len(versions)], self.y[count :: len(versions)]
         regression = SoftmaxRegression(self.x[:count], self.y[:count], len(self.labels))
         self.bound = regression.bound
@@ -106,6 +106,15 @@ class _Search:
         return made
 
 
+def _rounding(mean, deviation):
+    """The deviation (D,) that a constant feature may have by rounding: by its own size, and by what the others usually have.
+
+    The median of those, not the largest: beside a feature of millions one that moves by thousandths tells classes apart.
+    """
+    moving = deviation[deviation > 0]
+    return 1e-6 * np.maximum(np.abs(mean), np.median(moving) if len(moving) else 0)
+
+
 def _moments(x, block=1000):
     """Mean and standard deviation (D,) of the columns, float32, summed in float64 without a float64 copy of the whole."""
     blocks = range(0, len(x), block)
@@ -130,7 +139,7 @@ def knn_probe(train_x, train_y, test_x, test_y, k=20, block=500):
         A mapping: `accuracy` and `error` on the test set, shares; `k`.
 
     Raises:
-        ZooError: on features that do not fit their classes, or fewer of them than `k`.
+        ZooError: on features that do not fit their classes or are not finite, or fewer of them than `k`.
     """
     _check(train_x, train_y, test_x, test_y)
     if not 1 <= k <= len(train_x):
@@ -199,5 +208,7 @@ def _check(train_x, train_y, test_x, test_y):
             raise ZooError(
                 f"got {what} features of shape {np.shape(x)} and labels of shape {np.shape(y)}, expected (N, D) and (N,), N >= 2."
             )
+        if not np.isfinite(x).all():
+            raise ZooError(f"got {what} features that are NaN or infinite, expected numbers; look at the images and the model.")
     if train_x.shape[1] != test_x.shape[1]:
         raise ZooError(f"got {train_x.shape[1]} training and {test_x.shape[1]} test features, expected the same number.")

@@ -11,7 +11,9 @@ import numpy as np
 from zoo import weights
 from zoo.autoencoder import Autoencoder
 from zoo.data import sources
+from zoo.data.fingerprint import fingerprint
 from zoo.data.pipeline import fixed_batches, training_batches
+from zoo.data.splitting import split
 from zoo.errors import ZooError
 from zoo.finetuning.adapt import adapt
 from zoo.finetuning.batches import labelled_batches
@@ -104,7 +106,7 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
     Args:
         model: an `Autoencoder`; it stays as it is.
         images: (N, H, W, C), uint8 or floats 0..1; where their shape is not the model's, it is adapted to theirs.
-        labels: integers (N,), or None to train the autoencoder on.
+        labels: integers (N,), numbers of `class_names`, or None to train the autoencoder on.
         class_names: of the labels, or None.
         folder: of the results.
         settings: a `Settings`.
@@ -117,6 +119,9 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
     """
     if labels is None:
         _refuse_of_classes(settings)
+    else:
+        labels = _checked_labels(labels, len(images), class_names)
+    names = None if labels is None else list(map(str, class_names))
     say = progress or (lambda line: None)
     folder = Path(folder)
     images = check_images(images, np.shape(images)[1:])
@@ -129,7 +134,7 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
     changes = {key: value for key in ("dropout", "drop_path", "patch_dropout") if (value := getattr(settings, key)) is not None}
     with computing_in(settings.precision):
         model, anew = adapt(model, input_shape=list(images.shape[1:]), **changes)
-        trained = model if labels is None else classifier(model, class_names, settings.layer, settings.pool)
+        trained = model if labels is None else classifier(model, names, settings.layer, settings.pool)
     grouped = None
     if labels is not None:
         anew = [path for path in anew if path.startswith("encoder/")]
@@ -141,14 +146,15 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
     steps = len(train) // settings.batch_size
     _compile(trained, grouped, settings, steps * settings.epochs)
     folder.mkdir(parents=True, exist_ok=True)
-    decides = {**dataclasses.asdict(settings), "transforms": list(settings.transforms), **(about or {}), "images": len(images)}
+    given = {"images": fingerprint(images), "labels": fingerprint(labels), "classes": names}
+    decides = {**dataclasses.asdict(settings), "transforms": list(settings.transforms), **(about or {}), **given}
     stopping = EarlyStopping(settings.patience)
     checkpoint = Checkpoint(folder, decides, stopping)
     done = checkpoint.restore(trained)
     if done:
         say(f"goes on after epoch {done}")
     if not checkpoint.stopped and done < settings.epochs:
-        rows = None if labels is None else np.eye(len(class_names), dtype=np.float32)[labels]
+        rows = None if labels is None else np.eye(len(names), dtype=np.float32)[labels]
         left = (settings.epochs - done) * steps
         common = (settings.batch_size, settings.seed, done * steps, left, settings.transforms)
         if rows is None:
@@ -184,16 +190,29 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
     }
     if labels is not None:
         guesses = np.argmax(trained.classify(images[held]), axis=1)
-        table = confusion(labels[held], guesses, len(class_names))
+        table = confusion(labels[held], guesses, len(names))
         report |= {
             "accuracy": float(np.mean(guesses == labels[held])),
-            "classes": list(map(str, class_names)),
+            "classes": names,
             "confusion": table.tolist(),
         }
-        draw_confusion(table, list(map(str, class_names)), folder / "confusion.png")
+        draw_confusion(table, names, folder / "confusion.png")
     draw_curves(checkpoint.rows, folder / "curves.png")
     write_report(folder, report)
     return trained, report
+
+
+def _checked_labels(labels, images, class_names):
+    """`labels` as an array of integers, one an image, each the number of a class."""
+    if class_names is None:
+        raise ZooError("got labels without class_names, expected a name for each class, in the order of the labels.")
+    found, classes = np.asarray(labels), len(class_names)
+    wanted = f"expected integers from 0 to {classes - 1}, one for each of {images} images"
+    if found.shape != (images,) or not np.issubdtype(found.dtype, np.integer):
+        raise ZooError(f"got labels of shape {found.shape} and type {found.dtype}, {wanted}.")
+    if found.min() < 0 or found.max() >= classes:
+        raise ZooError(f"got labels from {found.min()} to {found.max()}, {wanted}; name as many classes as there are.")
+    return found
 
 
 def _refuse_of_classes(settings):
@@ -202,20 +221,6 @@ def _refuse_of_classes(settings):
         value = getattr(settings, field.name)
         if field.name in _OF_CLASSES and value != field.default:
             raise ZooError(f"got {field.name}={value!r} without classes, where it decides nothing; leave it out, or give labels.")
-
-
-def split(count, labels, share, seed):
-    """Indices to train on and to hold out, sorted: `share` of each class, at least one of each, the same for a seed."""
-    rng = np.random.default_rng(seed)
-    kinds = np.zeros(count, int) if labels is None else np.asarray(labels)
-    held = []
-    for kind in np.unique(kinds):
-        members = rng.permutation(np.flatnonzero(kinds == kind))
-        if len(members) < 2:
-            raise ZooError(f"got one image of class {kind}, expected two or more of each: one to learn from, one to hold out.")
-        held += list(members[: min(len(members) - 1, max(1, round(share * len(members))))])
-    held = np.sort(held)
-    return np.setdiff1d(np.arange(count), held), held
 
 
 def _freeze(model, grouped, freeze, fresh):

@@ -34,6 +34,11 @@ class Classifier(keras.Model):
         self.head.build(features)
         self.built = True
 
+    def __reduce__(self):
+        from zoo.registry import restored
+
+        return restored, (self.config, self.get_weights(), self.dtype_policy.name)
+
     @property
     def data_shape(self):
         """Shape of one input, without the batch axis."""

@@ -60,7 +60,7 @@ class Checkpoint(keras.callbacks.Callback):
             keys = sorted(k for k in {**state["recipe"], **self.recipe} if state["recipe"].get(k) != self.recipe.get(k))
             raise ZooError(
                 f"{self.path} belongs to a run with other values of {', '.join(keys)}; "
-                "give the same, another --run-dir, or --restart to begin anew."
+                "give the same, another folder, or --restart to begin anew."
             )
         if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
             raise ZooError(f"{self.path} does not fit the model that this version builds; give --restart to begin anew.")

@@ -9,7 +9,9 @@ import numpy as np
 
 from zoo import manifest, registry
 from zoo.data import sources
-from zoo.data.pipeline import fixed_batches, hold_out, known_labels, training_batches
+from zoo.data.fingerprint import fingerprint
+from zoo.data.pipeline import fixed_batches, known_labels, training_batches
+from zoo.data.splitting import split
 from zoo.errors import ZooError
 from zoo.images import check_images, picture_shape
 from zoo.precision import computing_in
@@ -71,17 +73,18 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     folder = Path(folder)
     model = fresh_model(recipe)
     images = check_images(images, model.data_shape)
-    count = len(images)
-    images, held_out = hold_out(images, recipe.validation)
-    known = _known(recipe, model, count, labels)
-    known, held_labels = (None, None) if known is None else hold_out(known, recipe.validation)
-    if recipe.patience is not None and not len(held_out):
+    train, held = _held_out(recipe, len(images))
+    known = _known(recipe, model, len(images), labels, train, held)
+    given = {"images": fingerprint(images), "labels": fingerprint(known)}
+    held_images, held_labels = (part if part is None else part[held] for part in (images, known))
+    images, known = (part if part is None else part[train] for part in (images, known))
+    if recipe.patience is not None and not len(held_images):
         raise ZooError("got a patience without validation images; set validation to the number to hold out.")
     steps = len(images) // recipe.batch_size
     if not steps:
         raise ZooError(f"got {len(images)} training images, expected at least one batch of {recipe.batch_size}.")
     stopping = EarlyStopping(recipe.patience) if recipe.patience is not None else None
-    checkpoint = Checkpoint(folder, recipe.decides(), stopping)
+    checkpoint = Checkpoint(folder, {**recipe.decides(), **given}, stopping)
     prepare(recipe, model, steps)
     done = checkpoint.restore(model)
     if not done:
@@ -100,7 +103,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
             epochs=recipe.epochs,
             initial_epoch=done,
             steps_per_epoch=steps,
-            validation_data=fixed_batches(held_out, recipe.batch_size, held_labels) if len(held_out) else None,
+            validation_data=fixed_batches(held_images, recipe.batch_size, held_labels) if len(held_images) else None,
             callbacks=callbacks,
             verbose=1 if os.isatty(1) else 2,
         )
@@ -110,7 +113,16 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     return model, checkpoint
 
 
-def _known(recipe, model, count, labels):
+def _held_out(recipe, count):
+    """What indexes the images to train on, and those that the recipe holds out."""
+    if not recipe.validation:
+        return slice(None), slice(0)
+    if not 0 < recipe.validation < count:
+        raise ZooError(f"got validation={recipe.validation} of {count} images, expected fewer than there are.")
+    return split(count, None, recipe.validation / count, recipe.seed)
+
+
+def _known(recipe, model, count, labels, train, held):
     """The labels that the recipe lets the training know, -1 for the others; None for a training without labels."""
     if not recipe.labelled:
         return None
@@ -125,10 +137,11 @@ def _known(recipe, model, count, labels):
             f"got labels of shape {labels.shape} from {labels.min()} to {labels.max()}, expected one an image of {count}, "
             f"from 0 to {classes - 1}; give the model as many classes as there are."
         )
-    training = len(labels) - recipe.validation
+    known = np.full(count, -1, np.int32)
     # What is held out keeps a label only where all are known: of few labels none is spent on it.
-    held = labels[training:] if recipe.labelled == "all" else np.full(recipe.validation, -1)
-    return np.concatenate([known_labels(labels[:training], recipe.labelled, recipe.seed), held])
+    known[held] = labels[held] if recipe.labelled == "all" else -1
+    known[train] = known_labels(labels[train], recipe.labelled, recipe.seed)
+    return known
 
 
 def fresh_model(recipe):

@@ -45,7 +45,7 @@ class Recipe:
         start: how the weights begin: "random"; "pca", the linear path at PCA's solution; "words", the dictionary at k-means of
             patches; "layerwise", greedy pretraining.
         start_epochs: epochs of every layer's pretraining, for "layerwise".
-        validation: images held out of the end of the training split.
+        validation: training images to hold out, drawn with the seed.
         patience: epochs without a better validation loss until training stops and the best weights come back, or None.
         precision: "float32" or "mixed_bfloat16".
         seed: of everything random.

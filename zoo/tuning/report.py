@@ -9,6 +9,7 @@ import numpy as np
 
 from zoo.files import write_atomically
 from zoo.finetuning.report import figure
+from zoo.tuning.space import is_number
 
 
 def write_table(folder, rows):
@@ -66,7 +67,7 @@ def draw(rows, metric, path):
 
 def _scaled(values):
     """Heights 0..1 of the values, and (height, text) of some ticks: even for words, by the logarithm over a factor of ten."""
-    if not all(isinstance(value, (int, float)) for value in values):
+    if not all(is_number(value) for value in values):
         known = sorted(set(map(str, values)))
         heights = {value: i / max(1, len(known) - 1) for i, value in enumerate(known)}
         return [heights[str(value)] for value in values], [(height, text) for text, height in heights.items()]

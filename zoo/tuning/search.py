@@ -1,20 +1,29 @@
 """Trials of a recipe, each trained, measured on held-out training images, and remembered."""
 
 import contextlib
+import dataclasses
 import io
+import json
 import time
 from pathlib import Path
 
 import numpy as np
 
 from zoo.data import sources
+from zoo.data.fingerprint import fingerprint
+from zoo.data.splitting import split
 from zoo.errors import ZooError, suggest
 from zoo.evaluation.measure import check as check_metrics
 from zoo.evaluation.measure import measure
 from zoo.evaluation.metrics import HIGHER_IS_BETTER
+from zoo.files import write_atomically
 from zoo.images import picture_shape
 from zoo.training.fit import fit, forget
 from zoo.tuning import space
+
+# Folder of Keras Tuner's own books, and the file that says what the search is for.
+_SEARCH = "search"
+_DECIDES = "search.json"
 
 
 def tune(
@@ -58,8 +67,22 @@ def tune(
     space.check(recipe, axes)
     metric = metric or recipe.metrics[0]
     [(name, _)] = check_metrics([metric], recipe.dataset)
-    train, held = _split(recipe, held_out, data_dir)
+    data = _data(recipe, data_dir)
+    train, held = (_part(data, which) for which in split(len(data.images), None, held_out, recipe.seed))
     folder = Path(folder)
+    if restart:
+        for place in folder.glob("trials/*"):
+            forget(place)
+    decides = {
+        **recipe.decides(),
+        "strategy": strategy,
+        "metric": metric,
+        "axes": [dataclasses.asdict(axis) for axis in axes],
+        "held_out": held_out,
+        "images": fingerprint(data.images),
+        "labels": fingerprint(data.labels),
+    }
+    _remember(folder, decides, restart)
     better = "max" if name in HIGHER_IS_BETTER else "min"
     oracle = _oracle(keras_tuner, strategy, axes, keras_tuner.Objective(name, better), trials, recipe.seed)
 
@@ -88,7 +111,7 @@ def tune(
             print(f"trial {trial.trial_id}: {name} {result['value']:.6g}, {_shown(trial.hyperparameters.values)}", flush=True)
             return {name: result["value"], "seconds": seconds}
 
-    tuner = Search(oracle, directory=folder, project_name="search", overwrite=restart)
+    tuner = Search(oracle, directory=folder, project_name=_SEARCH, overwrite=restart)
     # Keras Tuner prints the traceback of every trial that fails there; the line above says what there is to say.
     with contextlib.redirect_stderr(io.StringIO()):
         tuner.search(verbose=0)
@@ -100,24 +123,42 @@ def tune(
     return done + [row for row in rows if row["score"] is None]
 
 
-def _split(recipe, held_out, data_dir):
-    """The training images without the last `held_out` of them, and these."""
+def _data(recipe, data_dir):
     shape = picture_shape(recipe.model.get("input_shape", ()))
-    data = sources.load(recipe.dataset, "train", data_dir, image_shape=shape)
-    count = len(data.images) - max(1, round(held_out * len(data.images)))
+    return sources.load(recipe.dataset, "train", data_dir, image_shape=shape)
 
-    def part(which):
-        labels = None if data.labels is None else np.asarray(data.labels)[which]
-        return sources.Data(data.images[which], labels, data.ids[which], data.name, data.version, data.class_names)
 
-    return part(slice(None, count)), part(slice(count, None))
+def _part(data, which):
+    """The images number `which` of `data`."""
+    labels = None if data.labels is None else np.asarray(data.labels)[which]
+    ids = [data.ids[i] for i in which]
+    return sources.Data(data.images[which], labels, ids, data.name, data.version, data.class_names)
+
+
+def _remember(folder, decides, restart):
+    """Write what the search is for to `folder`; `ZooError` where one lies there that was for something else."""
+    path = folder / _DECIDES
+    decides = json.loads(json.dumps(decides))
+    if (folder / _SEARCH).is_dir() and not restart:
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise ZooError(f"{folder} holds a search without a readable {_DECIDES}; give --restart to begin anew.") from None
+        if before != decides:
+            keys = sorted(key for key in {**before, **decides} if before.get(key) != decides.get(key))
+            raise ZooError(
+                f"{folder} holds a search with other values of {', '.join(keys)}; give the same, another --output, or --restart "
+                "to begin anew."
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (json.dumps(decides, indent=1) + "\n").encode())
 
 
 def _oracle(keras_tuner, strategy, axes, objective, trials, seed):
     given = keras_tuner.HyperParameters()
     for axis in axes:
         if axis.choices:
-            given.Choice(axis.name, list(axis.choices), ordered=all(isinstance(c, (int, float)) for c in axis.choices))
+            given.Choice(axis.name, list(axis.choices), ordered=all(map(space.is_number, axis.choices)))
         elif isinstance(axis.low, int) and isinstance(axis.high, int):
             given.Int(axis.name, axis.low, axis.high, sampling="log" if axis.log else "linear")
         else:

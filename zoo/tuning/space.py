@@ -29,24 +29,38 @@ class Axis:
 
 
 def parse(text):
-    """The `Axis` of "latent_dim=8,16,32" or "learning_rate=1e-4:1e-2", which is logarithmic over a factor of ten and more."""
+    """The `Axis` of "latent_dim=8,16,32", "batch_norm=true,false" or "learning_rate=1e-4:1e-2".
+
+    The last is logarithmic over a factor of ten and more.
+    """
     name, equals, values = text.partition("=")
     name = name.strip().replace("-", "_")
     if not equals or not name or not values.strip():
         raise ZooError(f"got {text!r}, expected NAME=VALUE,VALUE,... or NAME=LEAST:MOST.")
     if ":" in values:
         ends = [_number(value) for value in values.split(":")]
-        if len(ends) != 2 or not all(isinstance(end, (int, float)) and math.isfinite(end) for end in ends) or ends[0] >= ends[1]:
+        if len(ends) != 2 or not all(is_number(end) and math.isfinite(end) for end in ends) or ends[0] >= ends[1]:
             raise ZooError(f"got {text!r}, expected two numbers, the lesser first: NAME=LEAST:MOST.")
         return Axis(name, low=ends[0], high=ends[1], log=ends[0] > 0 and ends[1] >= 10 * ends[0])
     choices = tuple(_number(value) for value in values.split(","))
+    if all(is_number(choice) for choice in choices) and any(isinstance(choice, float) for choice in choices):
+        choices = tuple(float(choice) for choice in choices)  # "0,0.5,1" are three of a kind
+    if len({is_number(choice) for choice in choices}) > 1 or len({isinstance(choice, bool) for choice in choices}) > 1:
+        raise ZooError(f"got {text!r}, expected values of one kind: numbers, words, or true and false.")
     if len(set(choices)) < len(choices):
         raise ZooError(f"got {text!r}, which names a value twice.")
     return Axis(name, choices)
 
 
+def is_number(value):
+    """Whether an axis along such values has a scale."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _number(text):
     text = text.strip()
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
     for kind in (int, float):
         try:
             return kind(text)

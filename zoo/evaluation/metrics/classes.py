@@ -58,10 +58,26 @@ def _classification_error(subject):
     """Share of the test images whose most probable class is not theirs, by the model's own classifier."""
     if not hasattr(subject.model, "classify"):
         raise ZooError(f"{subject.model.name} has no classifier; measure linear_error, or a model with one, such as m2_vae_mlp.")
-    labels = subject.labels("test")
+    labels = _numbered(subject)
     wrong = np.argmax(subject.model.classify(subject.test_images()), axis=1) != labels
     words = "share of images whose most probable class by the model's own classifier is not theirs"
     return {"value": float(wrong.mean()), "n": len(labels), "protocol": words, "tolerance": share_tolerance(len(labels))}
+
+
+def _numbered(subject):
+    """The test labels (N,) as the classifier numbers its classes: by their names, where it has names for them."""
+    labels, known = subject.labels("test"), getattr(subject.model, "classes", None)
+    if known is None:
+        return labels
+    # As in fine-tuning: a class without a name is called by its number. A folder that lacks a class numbers the others anew.
+    given = subject.data("test").class_names
+    called = {label: str(given[label]) if given else str(label) for label in np.unique(labels)}
+    strange = sorted(set(called.values()) - set(known))
+    if strange:
+        raise ZooError(
+            f"got images of the class {', '.join(strange)}, which the classifier does not know, expected {', '.join(known)}."
+        )
+    return np.array([known.index(called[label]) for label in labels])
 
 
 METRICS = {
