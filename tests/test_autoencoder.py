@@ -11,6 +11,7 @@ from keras import ops
 from tiny import tiny
 
 import zoo
+from zoo import losses
 from zoo.autoencoder import Encoder
 from zoo.errors import ZooError
 
@@ -196,6 +197,58 @@ def test_a_loss_of_other_outputs_is_refused(images):
     assert np.isfinite(model.fit(images, verbose=0).history["loss"]).all(), "a refusal leaves the model as it was"
 
 
+@pytest.mark.parametrize(
+    "name, loss, message",
+    [
+        ("dae_conv", "contrast_mse", "made for 'mse'; give it to zoo.create"),
+        ("wta_conv", "contrast_mse", "made for 'mse'; give it to zoo.create"),
+        ("denoising_unet", "bce", "expected one of mse, mae, huber, ms_ssim"),
+        ("superres_resnet", "bernoulli", "expected one of mse, mae, huber, ms_ssim"),
+        ("iwae_mlp", "mse", "is no likelihood"),
+        ("m2_vae_mlp", "gaussian", "fits its sigma to all classes"),
+    ],
+)
+def test_a_loss_that_the_variant_is_not_made_for_is_refused(name, loss, message, images, tmp_path):
+    model = tiny(name)
+    before, config = model.reconstruct(images), dict(model.config)
+    with pytest.raises(ZooError, match=message):
+        model.compile("adam", loss=loss)
+    assert model.config == config
+    np.testing.assert_array_equal(model.reconstruct(images), before)
+    zoo.save(model, tmp_path / "model")
+    np.testing.assert_array_equal(zoo.load(tmp_path / "model").reconstruct(images), before)
+
+
+@pytest.mark.parametrize("made", ["created", "compiled"])
+@pytest.mark.parametrize(
+    "loss, spec",
+    [
+        (losses.Gaussian(sigma=0.1), {"name": "gaussian", "sigma": 0.1}),
+        (losses.Huber(delta=1.0), {"name": "huber", "delta": 1.0}),
+        (losses.Gaussian(), "gaussian"),
+    ],
+    ids=["gaussian", "huber", "usual"],
+)
+def test_a_loss_keeps_its_settings(made, loss, spec, images, tmp_path):
+    model = tiny("vae_mlp", loss=loss if made == "created" else "mse")
+    if made == "compiled":
+        model.compile("adam", loss=loss)
+    assert model.config["loss"] == spec
+    zoo.save(model, tmp_path / "model")
+    again = zoo.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.reconstruction_error(images), model.reconstruction_error(images))
+    with pytest.raises(ZooError, match="the loss 'gaussian' has no setting 'sigmas', expected sigma"):
+        losses.get({"name": "gaussian", "sigmas": 1})
+
+
+def test_vectors_that_are_no_probabilities_are_not_taken_for_some(images):
+    x = np.random.default_rng(0).normal(size=(64, 10)).astype("float32")
+    with pytest.raises(Exception, match="beyond 0..1 under a loss of probabilities; bring them to 0..1, or make the model with"):
+        tiny("vae_mlp", (10,)).fit(x, verbose=0)
+    assert np.isfinite(tiny("vae_mlp", (10,), loss="gaussian").fit(x, verbose=0).history["loss"]).all()
+    assert np.isfinite(tiny("vae_mlp", (64,)).fit(images.reshape(40, -1), verbose=0).history["loss"]).all()
+
+
 # -- encode, decode, reconstruct, sample, anomaly_score
 
 
@@ -249,6 +302,26 @@ def test_anomaly_score_is_the_loss_of_each_image(model, images):
     np.testing.assert_allclose(model.anomaly_score(images, batch_size=16), expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["ksparse_mlp", "gumbel_vae_mlp", "denoising_unet", "mae_vit", "vq_vae_conv", "vae_conv"])
+def test_a_code_is_pooled_without_what_is_no_feature(name, images):
+    model = tiny(name)
+    x = images / np.float32(255)
+    own = ops.convert_to_numpy(model.encoder(x))
+    whole = ops.convert_to_numpy(model.encoder.bottleneck.unpooled(model.encoder.backbone(x)))
+    for pool in ("flatten", "mean"):
+        found = ops.convert_to_numpy(model.encoder.at("code", pool)(x))
+        if whole.ndim == 2:
+            np.testing.assert_array_equal(found, own)
+        elif pool == "mean":
+            places = whole[:, 1:] if whole.ndim == 3 else whole  # without the token of no patch
+            np.testing.assert_allclose(found, places.mean(axis=tuple(range(1, whole.ndim - 1))), atol=1e-6)
+        else:
+            np.testing.assert_array_equal(found, whole.reshape(40, -1))
+    if name == "mae_vit":
+        np.testing.assert_allclose(found, own, atol=1e-6)
+    assert whole.shape[-1] == {"denoising_unet": 4, "mae_vit": 8}.get(name, whole.shape[-1])
+
+
 def test_features_of_every_depth(images):
     model = tiny("ae_conv")
     assert model.encoder.feature_layers == ["stage1", "stage2", "code"]
@@ -260,6 +333,8 @@ def test_features_of_every_depth(images):
     np.testing.assert_allclose(read(pool="mean")(images), maps.mean(axis=(1, 2)), atol=1e-6)
     quarters = maps.reshape(40, 2, 2, 2, 2, 4).mean(axis=(2, 4)).reshape(40, -1)
     np.testing.assert_allclose(read(pool=2)(images), quarters, atol=1e-6)
+    code = ops.convert_to_numpy(model.encoder(images))
+    np.testing.assert_array_equal(model.encoder.at("code", "flatten")(images), code)
     with pytest.raises(ZooError, match="no feature layer 'stage3'. Did you mean 'stage"):
         model.encoder.at("stage3")
     with pytest.raises(ZooError, match="pool='max', expected 'flatten', 'mean', 'token' or a positive number"):

@@ -51,12 +51,25 @@ def test_the_rate_changes_the_steps_and_not_the_start(rate):
         judge = adversary(each)
         with tf.GradientTape() as tape:
             loss = detection(judge.own(x), judge.own(-x))
-        before = ops.convert_to_numpy(judge._weights()[0])
+        kernel = id(judge.network.variables[0])
+        before = ops.convert_to_numpy(judge._weights()[kernel])
         optimizer = keras.optimizers.Adam(1e-3, epsilon=1e-12)
         optimizer.apply(tape.gradient(loss, [v.value for v in judge.trainable_variables]), judge.trainable_variables)
-        weights[each] = before, ops.convert_to_numpy(judge._weights()[0]) - before
+        weights[each] = before, ops.convert_to_numpy(judge._weights()[kernel]) - before
     np.testing.assert_allclose(weights[rate][0], weights[1.0][0], rtol=1e-5)
     np.testing.assert_allclose(weights[rate][1], rate * weights[1.0][1], rtol=0.02, atol=1e-6 * rate)
+
+
+def test_a_frozen_judge_judges_as_before():
+    judge, x = adversary(0.1), np.random.default_rng(0).normal(size=(16, 3)).astype(np.float32)
+    before = [ops.convert_to_numpy(side(x)) for side in (judge.own, judge.exerted)]
+    judge.trainable = False
+    for side, expected in zip((judge.own, judge.exerted), before):
+        np.testing.assert_array_equal(side(x), expected)
+    with tf.GradientTape() as tape:
+        inputs = tf.Variable(x)
+        loss = deception(judge.exerted(inputs))
+    assert np.abs(tape.gradient(loss, inputs)).max() > 1e-4
 
 
 def test_both_sides_are_the_two_and_read_the_weights_once():

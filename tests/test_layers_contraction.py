@@ -53,6 +53,13 @@ def estimates(function, row, draws=4000):
     return norm.mean(), norm.std() / np.sqrt(draws)
 
 
+def test_the_exact_penalty_in_bfloat16_is_that_of_single_precision(one_layer, images, policy):
+    policy("mixed_bfloat16")
+    model = tiny("contractive_mlp", penalty="exact", hidden=())
+    history = model.fit(images, epochs=2, verbose=0).history
+    assert np.isfinite(history["contraction"]).all() and history["contraction"][0] > 0
+
+
 def test_the_estimate_is_unbiased_for_one_layer(one_layer):
     row = rng.normal(size=6)
     mean, error = estimates(one_layer.dense, row)

@@ -53,6 +53,11 @@ def test_the_two_layers_start_as_each_others_transpose():
     np.testing.assert_array_equal(ops.convert_to_numpy(model.decoder.backbone.stages[0].kernel), kernel.T)
 
 
+def test_where_they_cannot_be_they_are_not():
+    model = tiny("ksparse_mlp", hidden=(), loss="logistic_mixture")
+    assert model.reconstruct(np.zeros((2, 8, 8, 1))).shape == (2, 8, 8, 1)
+
+
 @pytest.mark.parametrize("k", [0, 21])
 def test_an_impossible_k_is_refused(k):
     with pytest.raises(ZooError, match=f"k={k}, expected between 1 and the 20"):

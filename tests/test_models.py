@@ -111,7 +111,7 @@ IDEAS = {
     "autoencoder_dc": lambda m: type(m.bottleneck) is latent_map.LatentMap and m.encoder.backbone.stage_names[-1] == "stage2",
     "autoencoder_tiny": lambda m: type(m.bottleneck) is latent_map.LatentMap and m.bottleneck.loss_names == (),
     "autoencoder_kl": lambda m: (
-        type(m.bottleneck) is gaussian_map.GaussianMap and (m.bottleneck.beta, m.bottleneck.scaling) == (1e-6, 0.18215)
+        type(m.bottleneck) is gaussian_map.GaussianMap and (m.bottleneck.beta, m.bottleneck.scaling) == (1e-6 / 64, 0.18215)
     ),
     "beta_tc_vae": lambda m: type(m.bottleneck) is total_correlation.TotalCorrelationCode and m.bottleneck.beta == 6.0,
     "beta_vae": lambda m: type(m.bottleneck) is gaussian.GaussianCode and m.bottleneck.beta == 4.0,

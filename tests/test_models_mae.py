@@ -43,7 +43,7 @@ def test_blocks_learn_from_the_patches_that_are_left_and_read_all():
     assert np.any(some[0] != some[1], axis=1).all() and some[0].shape == whole.shape
 
 
-@pytest.mark.parametrize("ratio, patches", [(0.75, 16), (0.5, 9), (0.7, 10)])
+@pytest.mark.parametrize("ratio, patches", [(0.75, 16), (0.5, 9), (0.7, 10), (0.25, 16), (0.4, 10), (0.1, 16)])
 def test_complementary_masks_show_every_patch(ratio, patches):
     mask = PatchMask(ratio, patches)
     shown = np.array([choice.sum(axis=0) for choice in mask.complementary()])

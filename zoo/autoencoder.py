@@ -60,9 +60,10 @@ class Encoder(keras.Model):
 
         Args:
             layer: one of `feature_layers`.
-            pool: for feature maps: `"flatten"` (the default), `"mean"` over the image, or an int `k`, the mean over a
-                k x k grid of regions. For a transformer's tokens: `"flatten"`, `"mean"` over the patches, or `"token"`, the
-                first, which belongs to no patch.
+            pool: for feature maps: `"flatten"` (the default, but of `"code"`, where it is the encoder's own way), `"mean"` over
+                the image, or an int `k`, the mean over a k x k grid of regions. For a transformer's tokens: `"flatten"`,
+                `"mean"` over the patches, or `"token"`, the first, which belongs to no patch. Of a code that is a vector there
+                is nothing to pool.
         """
         if layer is None or (layer == "code" and pool is None):
             return self
@@ -97,7 +98,7 @@ class FeatureExtractor(keras.Model):
         assert_unit(x)
         x = to_unit(x, self.compute_dtype)
         if self.layer == "code":
-            h = self.encoder.bottleneck.code(self.encoder.backbone(x, training=training))
+            h = self.encoder.bottleneck.unpooled(self.encoder.backbone(x, training=training))
         else:
             h = self.encoder.backbone.until(x, self.layer)
         return pool_features(h, self.pool)
@@ -201,20 +202,26 @@ class Autoencoder(keras.Model):
             if "loss" not in self.config:
                 raise ZooError(f"got loss={loss!r}, but {self.name} is made by the loss that it has; compile without one.")
             loss = losses.get(loss)
+            self.check_loss(loss)
             if loss.parameters(1) != self.reconstruction_loss.parameters(1):
                 raise ZooError(
                     f"got the loss {loss.name!r}, which needs {loss.parameters(1)} decoder outputs a pixel, where this decoder "
                     f"has {self.reconstruction_loss.parameters(1)}; give it to zoo.create(..., loss=...) instead."
                 )
             self.decoder.reconstruction_loss = loss
-            self.config["loss"] = loss.name
+            self.config["loss"] = losses.spec(loss)
             for model in (self, self.decoder):
                 forget_compiled(model)
+        else:
+            self.check_loss(self.reconstruction_loss)
         super().compile(optimizer=optimizer, loss=self.reconstruction_loss, **kwargs)
         names = ["reconstruction", *(name for layer in self.loss_layers() for name in layer.loss_names)]
         if any(getattr(layer, "kernel_regularizer", None) for layer in self._flatten_layers()):
             names.append("weight_decay")
         object.__setattr__(self, "_trackers", {name: keras.metrics.Mean(name=name) for name in names})
+
+    def check_loss(self, loss):
+        """For variants that are made for some of `zoo.losses` alone: a `ZooError` where `loss` is none of them."""
 
     def make_train_function(self, force=False):
         # TensorFlow makes the optimizer's state inside the graph otherwise, for half of the time until the first step.

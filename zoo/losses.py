@@ -1,11 +1,13 @@
 """Reconstruction losses: what the decoder's outputs mean, how they are compared with the image, and how they become one.
 
 Distances (`mse`, `mae`, `bce`, `huber`, `ms_ssim`, `contrast_mse`) are the mean over the pixels of an image. Likelihoods
-(`bernoulli`,
-`gaussian`, `logistic_mixture`) are -log p(x|z) in nats, summed over an image, the unit of a KL divergence.
+(`bernoulli`, `gaussian`, `logistic_mixture`) are -log p(x|z) in nats, summed over an image, the unit of a KL divergence. Of
+`bce` and `bernoulli` the numbers are probabilities: vectors beyond 0..1 are for the others.
 """
 
+import inspect
 import math
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -13,6 +15,7 @@ from keras import ops
 
 from zoo.errors import ZooError, suggest
 from zoo.layers.contrast import local_contrast
+from zoo.tensors import assert_probabilities
 
 
 class ReconstructionLoss(keras.losses.Loss):
@@ -97,6 +100,7 @@ class Huber(ReconstructionLoss):
 
 
 def _binary_crossentropy(x, logits):
+    assert_probabilities(x)
     # softplus(l) - x l is -[x log σ(l) + (1-x) log(1-σ(l))] without ever taking the log of a rounded-off probability.
     return ops.softplus(logits) - x * logits
 
@@ -365,10 +369,31 @@ _LOSSES = {
 def get(name):
     """The loss of a name ("mse", "mae", "bce", "huber", "ms_ssim", "contrast_mse", "bernoulli", "gaussian", "logistic_mixture").
 
-    A `ReconstructionLoss` comes back as it is; anything else is a `ZooError`.
+    Of a mapping, such as {"name": "gaussian", "sigma": 0.1}, the loss with these settings. A `ReconstructionLoss` comes back as
+    it is; anything else is a `ZooError`.
     """
     if isinstance(name, ReconstructionLoss):
         return name
+    if isinstance(name, Mapping):
+        settings = dict(name)
+        loss = get(settings.pop("name", None))
+        known = _settings(loss)
+        unknown = [key for key in settings if key not in known]
+        if unknown:
+            raise ZooError(f"the loss {loss.name!r} has no setting {unknown[0]!r}, expected {', '.join(known) or 'none'}.")
+        return type(loss)(**settings)
     if not isinstance(name, str) or name not in _LOSSES:
         raise ZooError(f"got the loss {name!r}, expected one of {', '.join(_LOSSES)}.{suggest(name, _LOSSES)}")
     return _LOSSES[name]()
+
+
+def spec(loss):
+    """What `get` makes this `ReconstructionLoss` of again, JSON-able: its name, or a mapping where its settings are not usual."""
+    own = {key: getattr(loss, key) for key, usual in _settings(loss).items() if getattr(loss, key) != usual}
+    return {"name": loss.name, **own} if own else loss.name
+
+
+def _settings(loss):
+    """The settings of a loss's class, and what they usually are."""
+    taken = inspect.signature(type(loss)).parameters.values()
+    return {p.name: p.default for p in taken if p.name != "name" and p.kind is not p.VAR_KEYWORD}

@@ -24,6 +24,21 @@ def assert_unit(x):
     )
 
 
+def assert_probabilities(x):
+    """Stop the graph when vectors (N, D) that are to be probabilities leave 0..1: their cross-entropy has no least value.
+
+    On TensorFlow only; images are checked where they come in.
+    """
+    if keras.backend.backend() != "tensorflow" or len(x.shape) != 2:
+        return
+    import tensorflow as tf
+
+    message = "got vectors beyond 0..1 under a loss of probabilities; bring them to 0..1, or make the model with loss='gaussian'."
+    slack = tf.cast(SLACK, x.dtype)
+    tf.debugging.assert_less_equal(tf.reduce_max(x), 1 + slack, message=message)
+    tf.debugging.assert_greater_equal(tf.reduce_min(x), -slack, message=message)
+
+
 def to_unit(x, dtype):
     """Scale a tensor of images to 0..1 in float `dtype`: uint8 is divided by 255, floats are taken as they are."""
     kind = keras.backend.standardize_dtype(x.dtype)

@@ -42,9 +42,9 @@ class MaskedEncoder(Around):
         scale = ops.cast(ops.concatenate(scales(patchify(x, self.net.patch_size)), axis=-1), self.compute_dtype)
         return ops.concatenate([self.net(x), ops.pad(scale, ((0, 0), (1, 0), (0, 0)))], axis=-1)
 
-    def seen(self, patches, chosen):
+    def seen(self, patches, chosen, training=None):
         """Tokens (N, 1 + seen, width) of the patches (N, P, numbers) that `chosen` (N, seen, P) shows: the others are dropped."""
-        return self.net.finish(self.net.start(ops.matmul(chosen, patches), chosen))
+        return self.net.finish(self.net.start(ops.matmul(chosen, patches), chosen), training)
 
 
 class MaskedDecoder(keras.layers.Layer):
@@ -85,13 +85,13 @@ class MaskedDecoder(keras.layers.Layer):
         mean, deviation = (ops.cast(np.asarray(numbers), x.dtype) for numbers in (self.mean, self.deviation))
         return x * deviation + mean
 
-    def found(self, tokens, chosen):
+    def found(self, tokens, chosen, training=None):
         """What is found of all patches, (N, P, numbers), from the tokens (N, 1 + seen, width) of those that `chosen` shows."""
         tokens = self.net.embed(tokens)
         lacking = 1 - ops.expand_dims(ops.sum(chosen, axis=1), 2)
         hidden = ops.cast(ops.convert_to_tensor(self.hidden), self.compute_dtype)
         every = ops.matmul(ops.transpose(chosen, (0, 2, 1)), tokens[:, 1:]) + lacking * hidden
-        return self.net.patches(ops.concatenate([tokens[:, :1], every], axis=1))
+        return self.net.patches(ops.concatenate([tokens[:, :1], every], axis=1), training)
 
 
 def scales(patches):

@@ -147,15 +147,15 @@ class ViTEncoder(layers.Layer):
         first = ops.cast(ops.convert_to_tensor(self.first), self.compute_dtype)
         return ops.concatenate([ops.repeat(first, ops.shape(tokens)[0], axis=0), tokens], axis=1)
 
-    def run(self, tokens, depth=None):
+    def run(self, tokens, depth=None, training=None):
         """Through the first `depth` blocks, or all."""
         for block in self.blocks[:depth]:
-            tokens = block(tokens)
+            tokens = block(tokens, training=training)
         return tokens
 
-    def finish(self, tokens):
+    def finish(self, tokens, training=None):
         """Through all blocks and the normalization at the end."""
-        return self.norm(self.run(tokens))
+        return self.norm(self.run(tokens, training=training))
 
 
 class ViTDecoder(layers.Layer):
@@ -193,11 +193,11 @@ class ViTDecoder(layers.Layer):
     def call(self, z):
         return unpatchify(self.patches(self.embed(z)), self.shape, self.patch_size)
 
-    def patches(self, tokens):
+    def patches(self, tokens, training=None):
         """Outputs by patch (N, patches, numbers) of embedded tokens (N, 1 + patches, width)."""
         x = tokens + ops.cast(ops.convert_to_tensor(self.positions), self.compute_dtype)
         for block in self.blocks:
-            x = block(x)
+            x = block(x, training=training)
         return self.out(self.norm(x)[:, 1:])
 
 

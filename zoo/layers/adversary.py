@@ -34,6 +34,8 @@ class Adversary(keras.layers.Layer):
         for variable in self.network.trainable_variables:
             # What the network computes with begins where its initializers say.
             variable.assign(variable / self.rate)
+        # Which these are is settled here: frozen later, they are no longer among the trainable ones, and are divided still.
+        self._learned = frozenset(id(variable) for variable in self.network.trainable_variables)
         self.built = True
 
     def own(self, x):
@@ -53,17 +55,21 @@ class Adversary(keras.layers.Layer):
         return self.own(x)
 
     def _weights(self):
-        return [self.rate * ops.convert_to_tensor(variable) for variable in self.network.trainable_variables]
+        """What the network computes with, by the identity of the variable."""
+        return {id(v): self.rate * ops.convert_to_tensor(v) for v in self.network.variables if id(v) in self._learned}
 
     def _own(self, weights, x):
         return self._run(weights, ops.stop_gradient(x))
 
     def _exerted(self, weights, x):
-        return self._run([ops.stop_gradient(weight) for weight in weights], x)
+        return self._run({key: ops.stop_gradient(weight) for key, weight in weights.items()}, x)
 
     def _run(self, weights, x):
-        state = [ops.convert_to_tensor(variable) for variable in self.network.non_trainable_variables]
-        outputs, _ = self.network.stateless_call(weights, state, x)
+        def values(variables):
+            return [weights[id(v)] if id(v) in weights else ops.convert_to_tensor(v) for v in variables]
+
+        trainable, others = values(self.network.trainable_variables), values(self.network.non_trainable_variables)
+        outputs, _ = self.network.stateless_call(trainable, others, x)
         return keras.tree.map_structure(lambda output: ops.cast(output, "float32"), outputs)
 
 

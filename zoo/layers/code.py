@@ -24,6 +24,10 @@ class Bottleneck(LossLayer):
         code = self.code(h)
         return code if len(code.shape) == 2 else ops.reshape(code, (-1, int(np.prod(code.shape[1:]))))
 
+    def unpooled(self, h):
+        """What a pool is taken of: the code where it is maps or tokens, the features where it is a vector."""
+        return self.code(h) if len(self.code_shape) > 1 else self.features(h)
+
     def sample_prior(self, n, seed):
         """`n` codes drawn from the variant's prior, as numpy; `ZooError` for a variant that has none."""
         raise ZooError(
@@ -98,8 +102,11 @@ class MapCode(PlainCode):
             self.maps -= side(self.image_shape[:2], input_shape[1:3]) ** 2 * self.image_shape[-1]
         self.built = True
 
+    def unpooled(self, h):
+        return h[..., : self.maps]
+
     def features(self, h):
-        return pool_features(h[..., : self.maps], self.grid)
+        return pool_features(self.unpooled(h), self.grid)
 
 
 class TokenCode(PlainCode):
@@ -123,8 +130,11 @@ class TokenCode(PlainCode):
         self.code_shape = tuple(input_shape[1:])
         self.built = True
 
+    def unpooled(self, h):
+        return h[..., : self.width]
+
     def features(self, h):
-        return pool_features(h[..., : self.width], "mean")
+        return pool_features(self.unpooled(h), "mean")
 
 
 def pool_features(h, pool):

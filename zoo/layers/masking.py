@@ -33,11 +33,14 @@ class PatchMask(keras.layers.Layer):
         return ops.one_hot(order[:, : self.seen], self.patches, dtype="float32")
 
     def complementary(self):
-        """Choices (seen, patches), numpy, always the same, which between them show every patch."""
+        """Choices (seen, patches), numpy, always the same, which between them show every patch, and hide every patch."""
         order = np.random.default_rng(0).permutation(self.patches)
-        starts = range(0, self.patches, self.seen)
-        # The last ones share patches with those before, so that all show as many.
-        return [np.eye(self.patches, dtype=np.float32)[order[min(s, self.patches - self.seen) :][: self.seen]] for s in starts]
+        # The fewer, those seen or those hidden, are others in every choice.
+        size = min(self.seen, self.patches - self.seen)
+        # The last ones share patches with those before, so that all choices have as many.
+        parts = [order[min(start, self.patches - size) :][:size] for start in range(0, self.patches, size)]
+        shown = parts if size == self.seen else [np.setdiff1d(order, part) for part in parts]
+        return [np.eye(self.patches, dtype=np.float32)[places] for places in shown]
 
 
 class PatchDropout(keras.layers.Layer):

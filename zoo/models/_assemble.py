@@ -28,7 +28,7 @@ def assemble(
         backbone: its name.
         input_shape: of one input.
         bottleneck: a `Bottleneck`.
-        loss: name of the reconstruction loss.
+        loss: the reconstruction loss, see `zoo.losses.get`.
         backbone_options: mapping of the backbone's options.
         config: mapping from which `zoo.registry.build` makes this model again, see `configuration`.
         corruption: a layer active in training only, or None.
@@ -62,6 +62,8 @@ def configuration(build, values):
 
 
 def _plain(value):
+    if isinstance(value, losses.ReconstructionLoss):
+        return losses.spec(value)
     return [_plain(v) for v in value] if isinstance(value, (tuple, list)) else value
 
 

@@ -37,11 +37,10 @@ class ImportanceWeightedAutoencoder(Autoencoder):
         self.groups = groups
         self.gradient_samples = gradient_samples
 
-    def compile(self, *args, **kwargs):
-        super().compile(*args, **kwargs)
-        if not self.reconstruction_loss.is_likelihood:
+    def check_loss(self, loss):
+        if not loss.is_likelihood:
             raise ZooError(
-                f"the reconstruction loss {self.reconstruction_loss.name!r} is no likelihood, and importance weights need one; "
+                f"the reconstruction loss {loss.name!r} is no likelihood, and importance weights need one; "
                 "expected 'bernoulli', 'gaussian' or 'logistic_mixture'."
             )
 

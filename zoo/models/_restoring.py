@@ -1,6 +1,7 @@
 """What the models that mend images share: the image goes past the networks, which find only what has to change."""
 
-from zoo import backbones
+from zoo import backbones, losses
+from zoo.autoencoder import Autoencoder
 from zoo.backbones.backbone import Pair
 from zoo.backbones.image_path import ImagePathDecoder, ImagePathEncoder
 from zoo.errors import ZooError
@@ -12,7 +13,17 @@ _LOSSES = ("mse", "mae", "huber", "ms_ssim")
 
 
 def restoring(
-    backbone, input_shape, loss, backbone_options, config, combine, image_shape=None, before=None, decoder=None, **rooms
+    backbone,
+    input_shape,
+    loss,
+    backbone_options,
+    config,
+    combine,
+    image_shape=None,
+    before=None,
+    decoder=None,
+    model=None,
+    **rooms,
 ):
     """`assemble` with feature maps as the code and, beside them, the image.
 
@@ -23,8 +34,7 @@ def restoring(
         before: the layer that makes it of the input.
         **rooms: the rest of `assemble`'s arguments.
     """
-    if loss not in _LOSSES:
-        raise ZooError(f"got the loss {loss!r}, expected one of {', '.join(_LOSSES)}, which compare images.")
+    _check_loss(losses.get(loss))
     image_shape = tuple(image_shape or input_shape)
     code = MapCode(image_shape=image_shape)
     pair = backbones.build(backbone, image_shape, **backbone_options)
@@ -34,7 +44,21 @@ def restoring(
         return ImagePathDecoder(net, image_shape, combine)
 
     wrapped = Pair(ImagePathEncoder(pair.encoder, before), beside_image)
-    return assemble(backbone, input_shape, code, loss, backbone_options, config, pair=wrapped, **rooms)
+    return assemble(
+        backbone, input_shape, code, loss, backbone_options, config, pair=wrapped, model=model or RestoringAutoencoder, **rooms
+    )
+
+
+class RestoringAutoencoder(Autoencoder):
+    """An autoencoder whose outputs are an image, whichever loss it is trained by."""
+
+    def check_loss(self, loss):
+        _check_loss(loss)
+
+
+def _check_loss(loss):
+    if loss.name not in _LOSSES:
+        raise ZooError(f"got the loss {loss.name!r}, expected one of {', '.join(_LOSSES)}, which compare images.")
 
 
 def add(outputs, image):

@@ -1,12 +1,14 @@
 """Autoencoder of latent diffusion: a Gaussian at every place of a feature map (Rombach et al. 2022, arXiv:2112.10752).
 
-loss(x, x̂) + β KL(q(z|x) || N(0, I)), the code (z - shift) * scaling
+Σ loss(x, x̂) + β KL(q(z|x) || N(0, I)), the code (z - shift) * scaling
 """
+
+import math
 
 import numpy as np
 from keras import layers, ops
 
-from zoo import backbones
+from zoo import backbones, losses
 from zoo.autoencoder import Autoencoder
 from zoo.backbones.backbone import Backbone
 from zoo.images import check_images
@@ -63,7 +65,8 @@ def build(
         projected: whether 1 x 1 convolutions stand around the code.
         scaling: factor that brings codes to a deviation of about 1.
         shift: taken from codes before.
-        beta: β.
+        beta: β beside a reconstruction summed over the numbers of an image, as in the paper; where `loss` is their mean, the
+            divergence is divided by their count.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones.ldm`.
     """
@@ -74,10 +77,11 @@ def build(
         before = [layers.Conv2D(latent_channels, 1)] if projected else [layers.Identity()]
         return Backbone([unscaled(scaling, shift), *before, pair.decoder(code_shape, outputs)])
 
+    numbers = 1 if losses.get(loss).is_likelihood else math.prod(input_shape)
     return assemble(
         backbone,
         input_shape,
-        GaussianMap(projected, scaling, shift, beta),
+        GaussianMap(projected, scaling, shift, beta / numbers),
         loss,
         backbone_options,
         config,

@@ -6,7 +6,7 @@ min E loss(x, g(f(x̃))), x̃ ~ q(x̃|x)
 from zoo.layers.code import DenseCode, MapCode
 from zoo.layers.corruption import corruption
 from zoo.models._assemble import assemble, configuration, shallow
-from zoo.models._contrast import contrast_pair
+from zoo.models._contrast import ContrastAutoencoder, contrast_pair
 
 BACKBONES = ("mlp", "conv", "resnet", "unet")
 
@@ -42,4 +42,5 @@ def build(
     options = shallow(backbone, backbone_options)
     pair = contrast_pair(backbone, input_shape, loss, options)
     damage = corruption(noise, level)
-    return assemble(backbone, input_shape, code, loss, options, config, corruption=damage, features=features, pair=pair)
+    rooms = dict(corruption=damage, features=features, pair=pair, model=ContrastAutoencoder)
+    return assemble(backbone, input_shape, code, loss, options, config, **rooms)

@@ -40,4 +40,5 @@ def _tie(model):
     (decoder,) = [layer for layer in model.decoder.backbone.stages if isinstance(layer, keras.layers.Dense)]
     kernel = model.bottleneck.dense.kernel
     kernel.assign(kernel / ops.norm(kernel, axis=0, keepdims=True))
-    decoder.kernel.assign(ops.transpose(kernel))
+    if tuple(decoder.kernel.shape) == tuple(kernel.shape)[::-1]:  # not with several outputs a pixel
+        decoder.kernel.assign(ops.transpose(kernel))

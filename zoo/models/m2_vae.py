@@ -35,9 +35,8 @@ class SemiSupervisedAutoencoder(ChargesReconstruction, LabelledAutoencoder):
         weights = ops.reshape(ops.cast(weights, outputs.dtype), (-1, classes, *[1] * (len(outputs.shape) - 2)))
         return ops.sum(weights * outputs, axis=1)
 
-    def compile(self, *args, **kwargs):
-        super().compile(*args, **kwargs)
-        if getattr(self.reconstruction_loss, "sigma", 1.0) is None:
+    def check_loss(self, loss):
+        if getattr(loss, "sigma", 1.0) is None:
             raise ZooError(
                 "the gaussian loss fits its sigma to all classes' reconstructions, wrong ones among them, which teaches M2 to "
                 "ignore the class; use 'bernoulli' or 'logistic_mixture'."

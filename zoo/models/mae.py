@@ -33,16 +33,18 @@ class MaskedAutoencoder(ChargesReconstruction, Autoencoder):
     def call(self, x, training=None):
         patches = self.encoder.backbone.patches(to_unit(x, self.compute_dtype))
         chosen = ops.cast(self.corruption(patches), self.compute_dtype)
-        found = self.found(patches, chosen)
+        # Said to each block: on JAX they do not hear of it otherwise, as no layer that is called stands above them.
+        found = self.found(patches, chosen, training)
         mean, deviation = scales(patches)
         target = (ops.cast(patches, "float32") - mean) / deviation
         self.bottleneck.charge(hidden_error(found, target, ops.sum(chosen, axis=1)))
         # What a metric compares with the image.
         return ops.cast(self.decoder.backbone.scaled(ops.cast(found, "float32"), mean, deviation), self.compute_dtype)
 
-    def found(self, patches, chosen):
+    def found(self, patches, chosen, training=None):
         """What is found of all patches (N, P, numbers), in their own scale, where `chosen` (N, seen, P) shows some."""
-        return self.decoder.backbone.found(self.encoder.backbone.seen(patches, chosen), chosen)
+        tokens = self.encoder.backbone.seen(patches, chosen, training)
+        return self.decoder.backbone.found(tokens, chosen, training)
 
     def _reconstruct(self, x):
         return self.decoder.reconstruction_loss.to_image(self._guess(x))

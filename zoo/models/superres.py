@@ -5,19 +5,18 @@ min E loss(x, ↑x̃ + g(x̃)), x̃ = ↓x
 
 from keras import layers, ops
 
-from zoo.autoencoder import Autoencoder
 from zoo.backbones.backbone import Backbone
 from zoo.errors import ZooError
 from zoo.layers.resample import Shrink, Shuffle, enlarge
 from zoo.models._assemble import configuration
-from zoo.models._restoring import restoring
+from zoo.models._restoring import RestoringAutoencoder, restoring
 
 BACKBONES = ("resnet", "conv", "unet")
 _SCALES = (2, 3, 4)
 _UPSAMPLERS = ("subpixel", "resize")
 
 
-class SuperResolution(Autoencoder):
+class SuperResolution(RestoringAutoencoder):
     """Mends images (N, H / scale, W / scale, C); all else takes those, or (N, H, W, C), which it makes small first."""
 
     @property

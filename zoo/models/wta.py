@@ -11,7 +11,7 @@ from zoo.backbones.backbone import Backbone
 from zoo.backbones.resize import Crop
 from zoo.layers.winner_take_all import LifetimeWinnerTakeAll, SpatialWinnerTakeAll
 from zoo.models._assemble import assemble, configuration, shallow
-from zoo.models._contrast import contrast_pair
+from zoo.models._contrast import ContrastAutoencoder, contrast_pair
 
 BACKBONES = ("mlp", "conv")
 
@@ -50,7 +50,8 @@ def build(
     code = SpatialWinnerTakeAll(pool, rate, pool_stride, pooling)
     pair = contrast_pair(backbone, input_shape, loss, backbone_options)
     decoder = _atoms(tuple(input_shape), atom)
-    return assemble(backbone, input_shape, code, loss, backbone_options, config, decoder=decoder, pair=pair)
+    rooms = dict(decoder=decoder, pair=pair, model=ContrastAutoencoder)
+    return assemble(backbone, input_shape, code, loss, backbone_options, config, **rooms)
 
 
 def _atoms(input_shape, side):
