@@ -2,18 +2,21 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tiny import tiny
 
 import zoo
 from zoo import cli, manifest
 from zoo.convert.public import public
 from zoo.data.writers import ImageFolder
+from zoo.models._classifier import classifier
 from zoo.training import recipe as recipes
 from zoo.weights import save
 
@@ -139,6 +142,7 @@ def test_list_models(run):
 
 
 def test_a_pattern_that_nothing_matches(fails, weights):
+    assert "no model matches 'vea*'" in fails("list", "--models", "vea*")
     assert "no weight set matches 'ae_mlp.digit'. Did you mean 'ae_mlp.digits'?" in fails("list", "ae_mlp.digit")
 
 
@@ -256,6 +260,11 @@ def test_reconstruct(run, place, tmp_path, images):
     assert np.abs(found / 255 - wanted).max() <= 0.51 / 255
 
 
+def test_normal_images_that_nothing_looks_at(fails, place, tmp_path):
+    normal = ("--normal", place / "uint8.npy", "--output", tmp_path / "scores.csv")
+    assert "--by reconstruction does not look at" in fails("score", place / "ae", place / "uint8.npy", *normal)
+
+
 def test_sample(run, fails, place, tmp_path):
     for folder in ("a", "b"):
         run("sample", place / "vae", "-n", 3, "--seed", 1, "--output", tmp_path / folder)
@@ -264,6 +273,35 @@ def test_sample(run, fails, place, tmp_path):
     assert read["a"].shape == (3, 8, 8, 1)
     np.testing.assert_array_equal(read["a"], read["b"])
     assert (read["a"] != read["c"]).any()
+
+
+def test_results_do_not_go_where_the_images_are(fails, place, tmp_path):
+    shutil.copytree(place / "pictures", tmp_path / "photos")
+    shutil.copy(place / "uint8.npy", tmp_path / "x.npy")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for command in (
+        ("reconstruct", place / "ae", tmp_path / "photos", "--output", tmp_path / "photos"),
+        ("encode", place / "ae", tmp_path / "x.npy", "--output", tmp_path / "x.npy"),
+        ("score", place / "ae", tmp_path / "x.npy", "--output", tmp_path / "x.npy"),
+        ("finetune", place / "ae", "--data", tmp_path / "photos", "--output", tmp_path / "photos" / "run"),
+    ):
+        assert "the images; choose another place" in fails(*command)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_classifier_gives_no_images(fails, run, place, tmp_path):
+    save(classifier(tiny("ae_conv"), ["a", "b"]), tmp_path / "cut")
+    out, images = tmp_path / "out", place / "uint8.npy"
+    for command in (
+        ("score", tmp_path / "cut", images, "--output", tmp_path / "scores.csv"),
+        ("reconstruct", tmp_path / "cut", images, "--output", out),
+        ("sample", tmp_path / "cut", "--output", out),
+        ("export", tmp_path / "cut", "--format", "onnx", "--part", "decoder", "--output", tmp_path / "a.onnx"),
+        ("export", tmp_path / "cut", "--format", "onnx", "--part", "autoencoder", "--output", tmp_path / "a.onnx"),
+    ):
+        assert "is a classifier, which gives no images back" in fails(*command)
+    run("score", tmp_path / "cut", images, "--by", "knn", "--normal", images, "--output", tmp_path / "scores.csv")
+    assert left(tmp_path) == ["cut", "scores.csv"]
 
 
 def test_no_samples_without_a_prior_and_no_pictures_of_vectors(fails, place, tmp_path):
@@ -351,7 +389,7 @@ def test_outputs_that_cannot_be(fails, place, tmp_path):
     assert "'rows.txt', expected a name ending in .npz, .npy, .csv, .parquet" in line("encode", tmp_path / "rows.txt")
     assert "there is no folder" in line("score", tmp_path / "absent" / "rows.npy")
     assert "there is no folder" in line("reconstruct", tmp_path / "absent" / "out")
-    assert "is a file, expected a folder" in line("reconstruct", place / "uint8.npy")
+    assert "is a file, expected a folder" in line("reconstruct", place / "float.npy")
     assert left(tmp_path) == []
 
 
@@ -569,6 +607,28 @@ def test_check_against_the_card(run, weights, place, tmp_path, monkeypatch, capf
     assert err.splitlines()[-1] == f"zoo: mse of {NAME} outside the card's tolerance"
     assert cli.main(["evaluate", NAME, "--check", "--json", *data]) == 1
     assert json.loads(capfd.readouterr().out)["mse"]["ok"] is False
+
+
+def test_train_on_a_folder_keeps_a_tenth_for_the_test(scripts, digits, tmp_path, monkeypatch, capfd):
+    for i, (image, label) in enumerate(zip(digits[0][:100], digits[1][:100])):
+        (tmp_path / "photos" / str(label % 2)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).save(tmp_path / "photos" / str(label % 2) / f"{i}.png")
+    data = ["--data", str(tmp_path / "photos")]
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["train", NAME, *data, "--output-dir", "mine"]) == 0
+    entry = manifest.read(tmp_path / "mine")[NAME]
+    assert entry["dataset"]["n"] == 90 and {(r["n"], r["split"]) for r in entry["metrics"].values()} == {(10, "drawn tenth")}
+    card = (tmp_path / "mine" / "cards" / f"{NAME}.md").read_text()
+    assert "photos , all but a drawn tenth, 90 images" in card and "| drawn tenth | 10 |" in card
+    monkeypatch.setattr(manifest, "weights_dir", lambda: tmp_path / "mine")
+    capfd.readouterr()
+    assert cli.main(["evaluate", NAME, "--check", *data]) == 0
+    assert [line.split()[-1] for line in capfd.readouterr().out.splitlines()[1:]] == ["ok", "ok"]
+    # Without classes a probe is left out, and said to be.
+    np.save(tmp_path / "plain.npy", digits[0][:60])
+    assert cli.main(["train", NAME, "--data", "plain.npy", "--output-dir", "plain", "--run-dir", "other"]) == 0
+    assert "knn_error is left out: plain has no labels" in capfd.readouterr().err
+    assert set(manifest.read(tmp_path / "plain")[NAME]["metrics"]) == {"mse"}
 
 
 def test_train_writes_a_weight_set(trained):

@@ -37,6 +37,23 @@ def test_a_second_takes_the_place_of_the_first(model, tmp_path, format):
     assert size(path) == pytest.approx(size(tmp_path / "alone" / path.name), rel=0.01)
 
 
+def test_what_was_added_to_a_saved_model_is_not_lost(model, tmp_path):
+    export(model, tmp_path / "model", "saved_model")
+    (tmp_path / "model" / "assets.extra").mkdir()
+    before = size(tmp_path / "model")
+    with pytest.raises(ZooError, match="holds assets.extra besides a SavedModel, which would be lost"):
+        export(model, tmp_path / "model", "saved_model", "decoder")
+    assert size(tmp_path / "model") == before
+
+
+@pytest.mark.parametrize("format", ("onnx", "openvino", "litert"))
+@pytest.mark.parametrize("name", ("vq_vae_conv", "superres_resnet", "gumbel_vae_mlp"))
+def test_variants_of_operations_that_not_every_format_has(name, format, tmp_path):
+    model = tiny(name, (8, 8, 3))
+    for part in ("encoder", "autoencoder"):
+        assert export(model, tmp_path / f"{part}{FORMATS[format]}", format, part) <= exporting.TOLERANCE
+
+
 def size(path):
     return sum(p.stat().st_size for p in [path, *path.rglob("*")] if p.is_file())
 

@@ -75,6 +75,17 @@ def test_a_graph_is_exported_once(folders, monkeypatch):
         graph(Subject(folders / "mlp", "code", "mean"), "openvino", "uint8")
 
 
+@pytest.mark.parametrize("kind, runtime", [("onnx", "onnxruntime"), ("openvino", "openvino")])
+def test_a_damaged_graph_is_made_anew(folders, images, kind, runtime):
+    file = graph(Subject(folders / "mlp"), kind, "uint8")
+    whole = file.read_bytes()
+    for damage in (lambda: file.write_bytes(whole[:50]), lambda: file.write_bytes(whole[:-9] + b"123456789"), file.unlink):
+        damage()
+        assert graph(Subject(folders / "mlp"), kind, "uint8") == file
+        expected = zoo.load(folders / "mlp").encode(images)
+        np.testing.assert_allclose(extract_features(folders / "mlp", images, runtime), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_auto_is_the_fastest_that_is_installed(folders, images, monkeypatch):
     stream = FeatureStream(folders / "mlp", images)
     list(stream)

@@ -110,3 +110,14 @@ def test_noise_of_a_denoiser_stays_in_range_and_varies_by_image():
 def test_impossible_options_are_refused(name, options, message):
     with pytest.raises(ZooError, match=message):
         tiny(name, (8, 8, 3), **options)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_images_are_resized_as_keras_resizes_them(scale):
+    x = np.random.default_rng(0).random((2, 24, 36, 3), dtype=np.float32)
+    small = (24 // scale, 36 // scale)
+    shrunk = ops.image.resize(x, small, interpolation="bicubic", antialias=True)
+    np.testing.assert_allclose(Shrink(scale, (*small, 3))(x), np.clip(shrunk, 0, 1), atol=1e-6)
+    # Keras on TensorFlow looks weights up in a table, of which thirds of a pixel are not among the entries.
+    large = ops.image.resize(x, (24 * scale, 36 * scale), interpolation="bicubic")
+    np.testing.assert_allclose(enlarge(x, scale), large, atol=1e-6 if scale != 3 else 1e-3)

@@ -60,6 +60,7 @@ PICTURES = {
         encoded(GREY, "GIF", save_all=True, append_images=[pillow.fromarray(255 - GREY[..., 0])]),
         np.repeat(GREY, 3, -1),
     ),
+    "webp colour": (encoded(RGB, "WEBP", lossless=True), RGB),
 }
 
 
@@ -89,16 +90,79 @@ def test_jpeg_comes_near(tmp_path, mode):
         assert np.abs(found.astype(int) - smooth[..., None]).max() <= 12
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ("PNG", "JPEG"))
+def test_pictures_stand_as_the_camera_was_held(tmp_path, orientation, kind):
+    upright = np.zeros((16, 24, 3), np.uint8)
+    upright[:8, :12] = 255
+    # What each orientation stores, for a viewer to turn back (TIFF 6.0, tag 274).
+    turns = (
+        lambda x: x,
+        lambda x: x[:, ::-1],
+        lambda x: x[::-1, ::-1],
+        lambda x: x[::-1],
+        lambda x: x.swapaxes(0, 1),
+        lambda x: np.rot90(x),
+        lambda x: x[::-1, ::-1].swapaxes(0, 1),
+        lambda x: np.rot90(x, -1),
+    )
+    note = pillow.Exif()
+    note[274] = orientation
+    stored = np.ascontiguousarray(turns[orientation - 1](upright))
+    (tmp_path / f"a.{kind.lower()}").write_bytes(encoded(stored, kind, exif=note.tobytes()))
+    found = sources.load(tmp_path).images[0]
+    assert found.shape == upright.shape and np.abs(found.astype(int) - upright).max() < 30
+
+
+def test_links_are_followed_and_every_picture_is_met_once(tmp_path):
+    for place in ("photos/dogs", "elsewhere/cats", "photos/.hidden"):
+        (tmp_path / place).mkdir(parents=True)
+        folder_of(tmp_path / place, a_png=PNG, b_jfif=JPEG)
+    photos = tmp_path / "photos"
+    (photos / "cats").symlink_to(tmp_path / "elsewhere" / "cats", target_is_directory=True)
+    (photos / "again").symlink_to(photos / "dogs", target_is_directory=True)
+    (photos / "dogs" / "round").symlink_to(photos, target_is_directory=True)
+    found = sources.load(photos)
+    assert found.ids == ["cats/a.png", "cats/b.jfif", "dogs/a.png", "dogs/b.jfif"]
+    assert found.class_names == ["cats", "dogs"]
+
+
+def test_a_folder_is_split_by_a_draw_and_always_the_same(tmp_path):
+    for label in ("cats", "dogs"):
+        (tmp_path / label).mkdir()
+        for i in range(20):
+            (tmp_path / label / f"{i}.png").write_bytes(encoded(np.full((2, 2, 1), 2 * i + (label == "dogs"), np.uint8), "PNG"))
+    splits, drawn = sources.load_splits(tmp_path)
+    assert drawn and len(splits["test"].images) == 4 and np.bincount(splits["test"].labels).tolist() == [2, 2]
+    assert sorted(splits["train"].ids + splits["test"].ids) == sorted(sources.load(tmp_path).ids)
+    for part in splits.values():
+        # Every image says which it is.
+        assert [f"{part.class_names[x % 2]}/{x // 2}.png" for x in part.images[:, 0, 0, 0]] == part.ids
+        np.testing.assert_array_equal(part.images[:, 0, 0, 0] % 2, part.labels)
+    again, _ = sources.load_splits(tmp_path)
+    assert again["test"].ids == splits["test"].ids
+    x = np.arange(30, dtype=np.uint8).reshape(30, 1, 1, 1)
+    np.savez(tmp_path / "two.npz", x_train=x[:20], x_test=x[20:])
+    np.save(tmp_path / "one.npy", x)
+    splits, drawn = sources.load_splits(tmp_path / "two.npz")
+    assert not drawn and np.array_equal(splits["test"].images, x[20:])
+    splits, drawn = sources.load_splits(tmp_path / "one.npy")
+    assert drawn and len(splits["test"].images) == 3
+
+
 BROKEN = {
     "empty.png": (b"", "the file is empty"),
-    "text.png": (b"hello", "no JPEG, PNG, GIF, BMP file"),
-    "tiff.jpg": (encoded(RGB, "TIFF"), "no JPEG, PNG, GIF, BMP file"),
+    "text.png": (b"hello", "no JPEG, PNG, GIF, BMP, WEBP file"),
+    "tiff.jpg": (encoded(RGB, "TIFF"), "no JPEG, PNG, GIF, BMP, WEBP file"),
     "cut.png": (PNG[:60], "PNG file is damaged or cut short"),
     "flipped.png": (PNG[:45] + bytes([PNG[45] ^ 255]) + PNG[46:], "PNG file is damaged"),
     "cut.jpg": (JPEG[: len(JPEG) // 2], "JPEG file is damaged or cut short"),
     "head.jpg": (JPEG[:20], "JPEG file is damaged or cut short"),
     "cut.gif": (encoded(GREY, "GIF")[:-12], "GIF file is damaged or cut short"),
     "cut.bmp": (encoded(RGB, "BMP")[:70], "BMP file is damaged or cut short"),
+    "sound.webp": (b"RIFF\x24\x00\x00\x00WAVEfmt ", "WEBP file is damaged or cut short"),
+    # No picture is to be missed without a word: those of other formats are refused by name.
+    "photo.tif": (encoded(RGB, "TIFF"), "no JPEG, PNG, GIF, BMP, WEBP file"),
     "head.bmp": (encoded(RGB, "BMP")[:20], "BMP file is damaged or cut short"),
 }
 

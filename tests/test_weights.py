@@ -526,8 +526,15 @@ def test_a_model_that_no_config_describes_is_refused(tmp_path):
         (reword(config={"latent_dim": 2}), "expected a mapping with the variant"),
         (reword(config={"variant": "vea"}), "there is no variant 'vea'. Did you mean 'vae'"),
         (reword(config={"variant": "vae", "latent_dims": 2}), "no option 'latent_dims'. Did you mean 'latent_dim'"),
-        (IN_THE_WAY["config alone"], "weights.safetensors is no readable safetensors file"),
-        (lambda path: (path / "weights.safetensors").write_bytes(b"x" * 99), "is no readable safetensors file"),
+        (IN_THE_WAY["config alone"], "weights.safetensors: not there; save the model again"),
+        (
+            lambda path: (path / "weights.safetensors").write_bytes(b"x" * 99),
+            "weights.safetensors: wrong content .sha256",
+        ),
+        (
+            lambda path: (reword(sha256=None)(path), (path / "weights.safetensors").write_bytes(b"x")),
+            "is no readable safetensors file",
+        ),
     ],
 )
 def test_a_broken_folder_is_one_clear_error(change, words, mine):
@@ -540,8 +547,19 @@ def test_a_broken_folder_is_one_clear_error(change, words, mine):
 def test_the_arrays_of_another_model_are_refused(mine, tmp_path, model):
     zoo.save(tiny("ae_mlp", latent_dim=5), tmp_path / "other")
     (tmp_path / "other" / "weights.safetensors").replace(mine / "weights.safetensors")
+    with pytest.raises(ZooError, match="weights.safetensors: wrong content .*save the model again"):
+        zoo.load(mine)
+    reword(sha256=None)(mine)
     with pytest.raises(ZooError, match=r"does not fit .* has shape .*, expected"):
         zoo.load(mine)
+
+
+def test_one_flipped_bit_is_seen(mine):
+    data = bytearray((mine / "weights.safetensors").read_bytes())
+    data[-3] ^= 1
+    (mine / "weights.safetensors").write_bytes(data)
+    with pytest.raises(ZooError, match="wrong content"):
+        zoo.load_encoder(mine)
 
 
 # -- by name

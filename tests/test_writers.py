@@ -1,12 +1,13 @@
 """What is written reads back as it was, and appears whole or not at all."""
 
 import csv
+import os
 import sys
 
 import numpy as np
 import pytest
 
-from zoo.data.writers import ImageFolder, open_writer
+from zoo.data.writers import ImageFolder, check_apart, open_writer
 from zoo.errors import ZooError
 
 ROWS = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
@@ -182,3 +183,29 @@ def test_folders_that_cannot_be_written(tmp_path):
     with pytest.raises(ZooError, match="no images"), ImageFolder(tmp_path / "out"):
         pass
     assert left(tmp_path) == ["file"]
+
+
+def test_no_image_takes_the_place_of_another(tmp_path):
+    images = np.zeros((2, 4, 4, 1))
+    with pytest.raises(ZooError, match="two images that would both be a.jpg.png"), ImageFolder(tmp_path / "out") as folder:
+        folder.write(images, ["a.jpg", "a.jpg.png"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_that_are_no_unicode_are_written_as_they_are(tmp_path):
+    name = os.fsdecode(b"caf\xe9.png")
+    with open_writer(tmp_path / "a.csv") as writer:
+        writer.write([name], np.zeros((1, 2)))
+    assert b"caf\xe9.png,0.0" in (tmp_path / "a.csv").read_bytes()
+
+
+def test_results_are_not_written_over_what_they_are_made_of(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "a.npy").touch()
+    for source, output in (("a.npy", "a.npy"), ("photos", "photos"), ("photos", "photos/../photos")):
+        with pytest.raises(ZooError, match="lies on the images; choose another place"):
+            check_apart(tmp_path / source, tmp_path / output)
+    with pytest.raises(ZooError, match="lies in the images"):
+        check_apart(tmp_path / "photos", tmp_path / "photos" / "new" / "run", inside=True)
+    check_apart(tmp_path / "photos", tmp_path / "photos" / "features.npy")
+    check_apart("mnist", "mnist")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from zoo.autoencoder import check_autoencoder
 from zoo.errors import ZooError, suggest
 from zoo.evaluation.likelihood import has_likelihood, log_likelihood
 from zoo.evaluation.probes import probe_features
@@ -49,6 +50,8 @@ class AnomalyDetector:
             raise ZooError(f"got neighbours={neighbours} and samples={samples}, expected at least 1 of each.")
         if metric not in _METRICS:
             raise ZooError(f"got metric={metric!r}, expected one of {', '.join(_METRICS)}.{suggest(str(metric), _METRICS)}")
+        if by != "knn":
+            check_autoencoder(model, model.name)
         self.model, self.by, self.layer, self.pool, self.metric = model, by, layer, pool, metric
         self.neighbours, self.samples, self.seed = neighbours, samples, seed
         self.names = (by,) if by != COMBINED else tuple(n for n in SCORES if n != "likelihood" or has_likelihood(model))

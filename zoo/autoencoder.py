@@ -223,6 +223,14 @@ class Autoencoder(keras.Model):
     def check_loss(self, loss):
         """For variants that are made for some of `zoo.losses` alone: a `ZooError` where `loss` is none of them."""
 
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.fit`; arrays of images are checked first, as `encode` checks them."""
+        images = x if y is None else y
+        images = images.get("images") if isinstance(images, dict) else images
+        if isinstance(images, np.ndarray) and images.dtype.kind == "f" and images.shape[1:] == self.data_shape:
+            check_images(images, self.data_shape)
+        return super().fit(x, y, *args, **kwargs)
+
     def make_train_function(self, force=False):
         # TensorFlow makes the optimizer's state inside the graph otherwise, for half of the time until the first step.
         if self.built and not self.optimizer.built:
@@ -263,6 +271,7 @@ class Autoencoder(keras.Model):
                 f"got targets of shape {tuple(y.shape)}, expected images (N, {', '.join(map(str, self.data_shape))}); "
                 "call fit(images) alone, or fit(damaged, clean)."
             )
+        assert_unit(y)
         return to_unit(y, "float32")
 
     # -- use
@@ -330,3 +339,9 @@ class Autoencoder(keras.Model):
         if detector.needs_fit and normal is None:
             raise ZooError(f"the anomaly score {by!r} compares with normal images; give them as normal=.")
         return (detector.fit(normal, batch_size) if detector.needs_fit else detector).score(x, batch_size)
+
+
+def check_autoencoder(model, name):
+    """Stop, with a `ZooError`, where `model`, which the user calls `name`, is a classifier: it has an encoder alone."""
+    if not isinstance(model, Autoencoder):
+        raise ZooError(f"{name} is a classifier, which gives no images back, expected an autoencoder; its encoder can be used.")

@@ -183,8 +183,10 @@ def _takes_images(sub, batch_size=256):
 
 def _list(arguments):
     if arguments.models:
-        about = registry.variants()
-        for name in registry.list_models(arguments.pattern):
+        about, found = registry.variants(), registry.list_models(arguments.pattern)
+        if not found:
+            raise ZooError(f"no model matches {arguments.pattern!r}.{suggest(arguments.pattern, registry.list_models())}")
+        for name in found:
             print(f"{name:24} {about[name.rpartition('_')[0]]}")
         return
     from zoo import manifest
@@ -215,10 +217,12 @@ def _info(arguments):
     if "origin" in known:
         _info_public(known)
         return
+    from zoo.training.card import split_of
+
     run, dataset = known["run"], known["dataset"]
     print(f"{arguments.name}\n{known['paper']}")
     print(f"config    {', '.join(f'{k}={v}' for k, v in known['config'].items())}")
-    print(f"data      {dataset['name']} {dataset['version']}, {dataset['split']} split")
+    print(f"data      {dataset['name']} {dataset['version']}, {split_of(dataset)}")
     print(f"licence   weights {known['licence']['weights']}; data {known['licence']['data']}")
     print(f"file      {known['file']}, {known['bytes']:,} bytes, sha256 {known['sha256']}")
     print(f"recipe    {known['recipe']['path']}")
@@ -246,11 +250,13 @@ def _info_public(known):
 def _source(arguments):
     """The one source that the arguments name; what can be wrong with it is said before a framework is loaded for seconds."""
     from zoo.data.sources import kind_of
+    from zoo.data.writers import check_apart
 
     source = arguments.source or arguments.input
     if not source or (arguments.source and arguments.input):
         raise ZooError("give the images once: a folder, a .npy, .npz or .parquet file, or a TFDS name.")
     kind_of(source)
+    check_apart(source, arguments.output)
     return source
 
 
@@ -342,6 +348,8 @@ def _score(arguments):
 
     source = _source(arguments)
     if arguments.normal:
+        if arguments.by not in ("knn", "combined"):
+            raise ZooError(f"got --normal, which --by {arguments.by} does not look at; give --by knn or --by combined with it.")
         kind_of(arguments.normal)
     writer = open_writer(arguments.output, "score")
     model = _load(arguments.name)
@@ -378,6 +386,7 @@ def _reconstruct(arguments):
     source = _source(arguments)
     folder = ImageFolder(arguments.output)
     model = _load(arguments.name)
+    _needs_autoencoder(model, arguments.name)
     _needs_pictures(model)
     # A folder holds what is to be mended; a data set, whole images.
     stream = _stream(arguments, source, model.damaged_shape)
@@ -392,11 +401,18 @@ def _sample(arguments):
 
     folder = ImageFolder(arguments.output)
     model = _load(arguments.name)
+    _needs_autoencoder(model, arguments.name)
     _needs_pictures(model)
     images = model.sample(arguments.n, seed=arguments.seed)
     with folder:
         folder.write(images)
     print(f"wrote {folder.count} images to {arguments.output}")
+
+
+def _needs_autoencoder(model, name):
+    from zoo.autoencoder import check_autoencoder
+
+    check_autoencoder(model, name)
 
 
 def _needs_pictures(model):

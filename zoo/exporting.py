@@ -3,7 +3,6 @@
 import contextlib
 import importlib.util
 import os
-import shutil
 import tempfile
 import warnings
 from pathlib import Path
@@ -12,12 +11,16 @@ import keras
 import numpy as np
 
 from zoo import registry
+from zoo.autoencoder import check_autoencoder
 from zoo.errors import ZooError, suggest
+from zoo.files import replace_folder
 from zoo.images import is_image_shape
 from zoo.runtimes import erfc
 
 # Format to the suffix of its file; a SavedModel is a folder.
 FORMATS = {"onnx": ".onnx", "openvino": ".xml", "saved_model": "", "litert": ".tflite", "keras": ".keras"}
+# What a folder of TensorFlow's SavedModel holds.
+_SAVED_MODEL = {"assets", "fingerprint.pb", "saved_model.pb", "variables"}
 PARTS = ("encoder", "decoder", "autoencoder")
 # TensorFlow's name of what a function gives back.
 _OUTPUT = "Identity:0"
@@ -49,6 +52,8 @@ def export(model, path, format, part="encoder", layer=None, pool=None, values=No
         raise ZooError(f"got the part {part!r}, expected one of {', '.join(PARTS)}.{suggest(str(part), PARTS)}")
     if part != "encoder" and (layer or pool):
         raise ZooError(f"got a layer or pool for the {part}; only the encoder has depths.")
+    if part != "encoder":
+        check_autoencoder(model, model.name)
     path = Path(path)
     if path.suffix != FORMATS[format] and FORMATS[format]:
         raise ZooError(f"got the file {path.name!r}, expected a name ending in {FORMATS[format]} for {format}.")
@@ -58,12 +63,15 @@ def export(model, path, format, part="encoder", layer=None, pool=None, values=No
         raise ZooError(f"{path} is {'a folder' if path.is_dir() else 'a file'}, which {format} does not write; choose another.")
     if path.is_dir() and not (path / "saved_model.pb").is_file():
         raise ZooError(f"{path} exists and is no SavedModel; choose another path.")
+    if path.is_dir() and (added := sorted({item.name for item in path.iterdir()} - _SAVED_MODEL)):
+        raise ZooError(f"{path} holds {', '.join(added)} besides a SavedModel, which would be lost; choose another path.")
     whole = Exported(model.config, part, layer, pool, model=model, name=model.name)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         made = Path(folder) / path.name
         difference = write(whole, made, format, whole.shape, values or whole.values)
         if path.is_dir():
-            shutil.rmtree(path)
+            replace_folder(made, path)
+            return difference
         for file in sorted(Path(folder).iterdir()):
             os.replace(file, path.parent / file.name)
     return difference

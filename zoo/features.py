@@ -1,6 +1,7 @@
 """Images to features at full speed, in flat memory: read, compute and write at the same time."""
 
 import copy
+import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
@@ -36,8 +37,10 @@ def extract_features(
     Raises:
         ZooError: on a wrong name, source, runtime or size; a file is then not written.
     """
-    from zoo.data.writers import open_writer
+    from zoo.data.writers import check_apart, open_writer
 
+    if output is not None and isinstance(source, (str, os.PathLike)):
+        check_apart(source, output)
     stream = FeatureStream(name_or_model, source, runtime, batch_size, dtype, layer, pool, **reading)
     if output is None:
         rows = [rows for _, rows in stream]

@@ -1,6 +1,9 @@
 """Files that are whole or not there."""
 
+import contextlib
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 
@@ -17,3 +20,28 @@ def write_atomically(path, data):
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def folder_beside(path):
+    """A temporary folder beside `path`, on the same disk, that is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def replace_folder(made, path):
+    """Move the folder `made` to `path`, in the place of one that may lie there."""
+    if not path.exists():
+        made.rename(path)
+        return
+    # A folder cannot replace another in one step; the old one steps aside first and is back if that fails.
+    with folder_beside(path) as aside:
+        path.rename(aside / "old")
+        try:
+            made.rename(path)
+        except BaseException:
+            (aside / "old").rename(path)
+            raise

@@ -10,7 +10,7 @@ from zoo import manifest
 from zoo.convert.families import kind
 from zoo.convert.public import address, public
 from zoo.errors import ZooError
-from zoo.fetch import locate, sha256_of
+from zoo.fetch import fault, locate, sha256_of
 
 # What a folder that `zoo.save` wrote holds.
 CONFIG, ARRAYS = "config.json", "weights.safetensors"
@@ -66,8 +66,8 @@ def stored(name_or_path):
             from zoo.convert.original import original
 
             return original(path)
-        file = path / ARRAYS
-        return Stored(path.resolve().name, read_config(path / CONFIG, path)["config"], lambda: file, lambda: _hash(file))
+        file, saved = path / ARRAYS, read_config(path / CONFIG, path)
+        return Stored(path.resolve().name, saved["config"], lambda: _checked(file, saved), lambda: _hash(file))
     if name in public():
         from zoo.convert.original import original
 
@@ -79,6 +79,13 @@ def stored(name_or_path):
         )
     entry = manifest.entry(name, others=public())
     return Stored(name, entry["config"], lambda: locate(name, entry), lambda: entry["sha256"])
+
+
+def _checked(file, saved):
+    """The file, if it is the one that its `config.json` states the hash of."""
+    if saved.get("sha256") and (reason := fault(file, saved)):
+        raise ZooError(f"{file}: {reason}; save the model again.")
+    return file
 
 
 def _hash(file):

@@ -1,10 +1,7 @@
 """Weights by name or path: arrays in, arrays out, and nothing that runs."""
 
-import contextlib
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,7 +15,7 @@ import zoo
 from zoo import manifest, registry
 from zoo.errors import ZooError
 from zoo.fetch import fault, places
-from zoo.files import write_atomically
+from zoo.files import folder_beside, replace_folder, write_atomically
 from zoo.resizing import ResizingEncoder
 from zoo.stored import ARRAYS, CONFIG, SCHEMA, stored
 
@@ -180,36 +177,13 @@ def save(model, path):
     saved = {"schema": SCHEMA, "zoo_version": zoo.__version__, "config": config, "sha256": digest, "bytes": len(data)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _folder_beside(path) as temporary:
+        with folder_beside(path) as temporary:
             write_atomically(temporary / ARRAYS, data)
             (temporary / CONFIG).write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
             temporary.chmod(0o755)
-            _put(temporary, path)
+            replace_folder(temporary, path)
     except OSError as error:
         raise ZooError(f"the model could not be saved to {path} ({error.strerror}); choose another path or make room.") from None
-
-
-@contextlib.contextmanager
-def _folder_beside(path):
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _put(temporary, path):
-    if not path.exists():
-        temporary.rename(path)
-        return
-    # A folder cannot replace another in one step; the old one steps aside first and is back if that fails.
-    with _folder_beside(path) as aside:
-        path.rename(aside / "old")
-        try:
-            temporary.rename(path)
-        except BaseException:
-            (aside / "old").rename(path)
-            raise
 
 
 def _is_saved(path):

@@ -3,9 +3,9 @@
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
-SIGNATURES = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "GIF": b"GIF8", "BMP": b"BM"}
+SIGNATURES = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "GIF": b"GIF8", "BMP": b"BM", "WEBP": b"RIFF"}
 
 # Pillow's modes of one channel of up to 8 bits, of one of 16 or more, and of one with transparency.
 _GREY, _DEEP, _VEILED = ("L", "1"), ("I", "F", "I;16", "I;16B", "I;16L"), ("LA", "La")
@@ -34,12 +34,22 @@ def decode(data):
         raise Unreadable(f"it is no {', '.join(SIGNATURES)} file" if data else "the file is empty")
     try:
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
-            return _pixels(image, kind)
+            return _pixels(_upright(image), kind)
     except Image.DecompressionBombError:
         raise Unreadable(f"the {kind} file unpacks to more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels") from None
     # Pillow passes on what its decoders meet in a broken file.
-    except (OSError, SyntaxError, ValueError, TypeError, IndexError, EOFError, OverflowError):
+    except Exception:
         raise Unreadable(f"the {kind} file is damaged or cut short") from None
+
+
+def _upright(image):
+    """The picture as a camera's note of how it was held says that it is to be seen."""
+    image.load()
+    try:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # a broken note is no broken picture
+        return image
+    return ImageOps.exif_transpose(image) if turned in range(2, 9) else image
 
 
 def _pixels(image, kind):

@@ -20,10 +20,13 @@ from zoo.data import sprites
 from zoo.data.parquet import open_parquet, parquet_files
 from zoo.data.picture_files import read
 from zoo.data.picture_stream import PictureStream
+from zoo.data.splitting import split as split_indices
 from zoo.errors import ZooError, suggest
 from zoo.quiet import load_tensorflow_quietly
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp")
+# Pictures all the same, which nobody is to miss without a word: as files that cannot be read they are refused, or named.
+_OTHERS = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".jxl")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,12 @@ class Data:
     version: str
     class_names: list | None = None
     skipped: list = field(default_factory=list)
+
+    def part(self, indices):
+        """The images number `indices`, an array of integers."""
+        labels = None if self.labels is None else np.asarray(self.labels)[indices]
+        ids = [self.ids[i] for i in indices]
+        return Data(self.images[indices], labels, ids, self.name, self.version, self.class_names, self.skipped)
 
 
 def load(source, split="train", data_dir=None, image_shape=None, resize=False, skip_unreadable=False):
@@ -261,9 +270,23 @@ def _broken(error):
 
 
 def _pictures(folder):
-    found = (p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
-    # Hidden files are not the user's pictures: macOS leaves "._a.png" beside a.png.
-    return (p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    """Paths of the pictures under a folder, and under folders that links in it lead to, each once."""
+    seen = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        status = os.stat(place)
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        # Hidden files are not the user's pictures: macOS leaves "._a.png" beside a.png.
+        kept = [name for name in folders if not name.startswith(".")]
+        # Links last, so that what also lies in the folder itself is known by its own path.
+        folders[:] = sorted(kept, key=lambda name: (os.path.islink(os.path.join(place, name)), name))
+        for name in files:
+            if name.lower().endswith(_SUFFIXES + _OTHERS) and not name.startswith("."):
+                path = Path(place, name)
+                if path.is_file():
+                    yield path
 
 
 def _files(folder):
@@ -294,6 +317,24 @@ def _load_parquet(path, image_shape, resize, skip):
     stream = open_parquet(path, 256, image_shape, resize, skip)
     ids, images = _gathered(stream, path)
     return Data(_checked(images, path), None, ids, path.resolve().stem, "", skipped=list(stream.skipped))
+
+
+def load_splits(source, data_dir=None, image_shape=None):
+    """Mapping of "train" and "test" to the `Data` of these splits of a source, and whether the test split had to be drawn.
+
+    A source with one split, as a folder is, has a tenth of its images drawn for the test, always the same: of each class, where
+    it has classes of two images and more.
+
+    Arguments and errors are those of `load`.
+    """
+    train = load(source, "train", data_dir, image_shape)
+    if kind_of(source) not in ("folder", "parquet"):
+        test = load(source, "test", data_dir, image_shape)
+        if not np.array_equal(train.images, test.images):
+            return {"train": train, "test": test}, False
+    labels = train.labels if train.labels is not None and np.unique(train.labels, return_counts=True)[1].min() > 1 else None
+    parts = split_indices(len(train.images), labels, 0.1, seed=0)
+    return dict(zip(("train", "test"), (train.part(indices) for indices in parts))), True
 
 
 def stream(source, batch_size, image_shape, split="test", data_dir=None, resize=False, skip_unreadable=False):

@@ -34,6 +34,21 @@ def open_writer(path, columns="feature"):
     return writers[path.suffix.lower()](path, columns)
 
 
+def check_apart(source, output, inside=False):
+    """Stop, with a `ZooError`, before results are written over what they are made of.
+
+    Args:
+        source: a folder, a file, an address or a name.
+        output: where results go.
+        inside: whether a folder in the source will not do either: where what is written would be read the next time.
+    """
+    source, output = Path(source).resolve(), Path(output).resolve()
+    if not source.exists():  # the name of a data set
+        return
+    if output == source or (inside and source.is_dir() and source in output.parents):
+        raise ZooError(f"the output {output} lies {'in' if output != source else 'on'} the images; choose another place.")
+
+
 def _check_parent(path):
     if not path.parent.is_dir():
         raise ZooError(f"there is no folder {path.parent} to write {path.name} to; make it first.")
@@ -141,7 +156,7 @@ class _Npz(_Npy):
 
 class _Csv(_Writer):
     def begin(self):
-        self.file = self.temporary.open("w", newline="", encoding="utf-8")
+        self.file = self.temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape")
 
     def first(self):
         import csv
@@ -203,7 +218,12 @@ class ImageFolder:
         # Inside where that is possible: the folder above may be closed to us.
         home = self.path if self.path.is_dir() else self.path.parent
         self.temporary = home / f".{self.path.name}.{os.getpid()}"
-        self.count = 0
+        self.names = set()
+
+    @property
+    def count(self):
+        """Images written."""
+        return len(self.names)
 
     def __enter__(self):
         try:
@@ -242,7 +262,9 @@ class ImageFolder:
             name = name if name.lower().endswith(".png") else f"{name}.png"
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise ZooError(f"got the id {name!r} for a file of {self.path}, expected a relative path inside it.")
+            if name in self.names:
+                raise ZooError(f"got two images that would both be {name} in {self.path}; give them names of their own.")
+            self.names.add(name)
             path = self.temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(encode_png(image))
-            self.count += 1

@@ -63,6 +63,10 @@ def main(argv):
     asked = [each if isinstance(each, str) else each["metric"] for each in wanted or ()]
     if not hasattr(model, "decoder") and (picture or not all(name.startswith(_OF_FEATURES) for name in asked)):
         raise ZooError(f"{arguments.name} is a classifier, which gives no images back; measure its features by --probe.")
+    if entry.get("dataset", {}).get("drawn"):
+        # Measured is what was kept of a source with one split, if this is that source.
+        splits, _ = sources.load_splits(dataset, arguments.data_dir, picture_shape(model.data_shape))
+        dataset = splits if splits["test"].name == entry["dataset"]["name"] else dataset
     if picture:
         _draw(model, dataset, arguments.data_dir, picture)
         if not (arguments.check or arguments.metrics or arguments.probe):
@@ -104,7 +108,9 @@ def _list(text, known, what):
 
 
 def _draw(model, dataset, data_dir, path):
-    images = sources.load(dataset, split="test", data_dir=data_dir, image_shape=picture_shape(model.data_shape)).images[:_SHOWN]
+    if not isinstance(dataset, dict):
+        dataset = {"test": sources.load(dataset, "test", data_dir, picture_shape(model.data_shape))}
+    images = dataset["test"].images[:_SHOWN]
     side_by_side(model, images, path)
     _progress(f"wrote {path}")
     beside = path.with_suffix(".samples.png")

@@ -52,6 +52,36 @@ def check(metrics, dataset=None):
     return wanted
 
 
+def rehearse(metrics, splits):
+    """What keeps each of `metrics` from being measured on these splits, whatever the model: a mapping of name to `ZooError`.
+
+    Args:
+        metrics: as for `measure`.
+        splits: a mapping of "train" and "test" to `zoo.data.sources.Data`.
+    """
+    reasons = {}
+    for name, given in check(metrics):
+        try:
+            # Metrics look at the data before they turn to the model.
+            METRICS[name](Subject(_Untrained(), splits, None, 0, lambda line: None), **given)
+        except _Reached:
+            pass
+        except ZooError as reason:
+            reasons[name] = reason
+    return reasons
+
+
+class _Reached(Exception):
+    """A metric has all that it needs of the data."""
+
+
+class _Untrained:
+    """Stands for a model that is not there yet."""
+
+    def __getattr__(self, name):
+        raise _Reached
+
+
 def repeat(model, recorded, dataset, data_dir=None, progress=print):
     """Measure again, exactly as it was done, what an earlier `measure` returned."""
     seeds = {result.get("seed", 0) for result in recorded.values()}

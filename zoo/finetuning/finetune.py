@@ -14,6 +14,7 @@ from zoo.data import sources
 from zoo.data.fingerprint import fingerprint
 from zoo.data.pipeline import fixed_batches, training_batches
 from zoo.data.splitting import split
+from zoo.data.writers import check_apart
 from zoo.errors import ZooError
 from zoo.finetuning.adapt import adapt
 from zoo.finetuning.batches import labelled_batches
@@ -249,6 +250,7 @@ def _compile(model, grouped, settings, steps):
 
 def run(name, source, output, settings, autoencode=False, data_dir=None, resize=False, skip_unreadable=False, restart=False):
     """What `zoo finetune` does: load, train, save; returns the report. Arguments are those of its flags."""
+    check_apart(source, output, inside=True)
     model = weights.load(name)
     if not isinstance(model, Autoencoder):
         raise ZooError(f"{name} is a classifier already, expected an autoencoder; fine-tune the one that it was made from.")
@@ -259,6 +261,9 @@ def run(name, source, output, settings, autoencode=False, data_dir=None, resize=
             f"{source} has no classes, expected a folder for each of two or more, or a data set with labels; sort the images "
             "into folders, or give --autoencode to train without classes."
         )
+    if not autoencode and "." in (data.class_names or ()):
+        beside = int(np.sum(np.asarray(data.labels) == data.class_names.index(".")))
+        raise ZooError(f"{source} holds {beside} images beside the folders of the classes; move them into one of these, or away.")
     if restart:
         forget(Path(output))
     labels = None if autoencode else np.asarray(data.labels)

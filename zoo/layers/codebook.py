@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from zoo.layers.state import add_state
+from zoo.tensors import argmin
 
 # A code that stands for less than this share of what it would under equal use is dead.
 _DEAD = 0.03
@@ -84,7 +85,7 @@ def nearest(x, embeddings):
     """Index (M,) of the row of `embeddings` (K, D) nearest to each of the vectors (M, D)."""
     # ||x||² is the same for all codes: what is left is one matrix product, and no (M, codes, size).
     distances = ops.sum(ops.square(embeddings), axis=-1) - 2 * ops.matmul(x, ops.transpose(embeddings))
-    return ops.argmin(distances, axis=-1)
+    return argmin(distances)
 
 
 def _tally(x, indices, codes):

@@ -10,6 +10,7 @@ from zoo.errors import ZooError
 from zoo.layers.code import flatten
 from zoo.layers.discrete import DiscreteCode, straight_through
 from zoo.layers.state import add_state
+from zoo.tensors import argmax
 
 
 class GumbelCode(DiscreteCode):
@@ -81,7 +82,7 @@ class GumbelCode(DiscreteCode):
         divergence = ops.exp(logits) * (logits + math.log(self.code_count))
         self.charge(ops.mean(ops.sum(flatten(divergence), axis=-1)))
         perturbed = logits + _gumbel(ops.shape(logits), self.seed_generator)
-        hard = self.embed(ops.argmax(perturbed, axis=-1))
+        hard = self.embed(argmax(perturbed))
         if not training:
             return self.as_code(hard)
         soft = ops.softmax(perturbed / self.current_temperature(), axis=-1)
@@ -89,7 +90,7 @@ class GumbelCode(DiscreteCode):
         return self.as_code(straight_through(soft, hard) if self.straight_through else soft)
 
     def indices(self, h):
-        return ops.argmax(self.vectors(h), axis=-1)
+        return argmax(self.vectors(h))
 
     def embed(self, indices):
         return ops.one_hot(indices, self.code_count, dtype="float32")
@@ -101,7 +102,7 @@ class GumbelCode(DiscreteCode):
         """`k` one-hot draws a row from q(z|x) and their weights: z (N, k, *code_shape), log p(z) - log q(z|x) (N, k)."""
         logits = ops.expand_dims(self.log_probabilities(h), 1)
         shape = (ops.shape(logits)[0], k, *self.positions, self.code_count)
-        z = self.embed(ops.argmax(logits + _gumbel(shape, seed), axis=-1))
+        z = self.embed(argmax(logits + _gumbel(shape, seed)))
         chosen = ops.sum(ops.reshape(z * logits, (-1, k, math.prod(shape[2:]))), axis=-1)
         log_prior = -math.prod(self.positions) * math.log(self.code_count)
         return ops.reshape(z, (-1, k, *self.code_shape)), log_prior - chosen

@@ -9,6 +9,7 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.layers.bessel import scaled_log_and_ratio
 from zoo.layers.code import Bottleneck, flatten
+from zoo.tensors import argmax
 
 # Wood's sampler takes two proposals in three or more: all of these fail once in 10^11 draws, and the first is taken then.
 _PROPOSALS = 24
@@ -124,7 +125,7 @@ def _draw_gap(concentration, units, seed):
     e, f = (1 + spread) / 2, (1 - spread) / 2
     t = 2 * a * b / (f + b * e)
     accepted = m * ops.log(t) - t + 4 * a * b / (1 + b) - m * math.log(m) >= ops.log(third)
-    index = ops.argmax(ops.cast(accepted, "int32"), axis=-1)
+    index = argmax(ops.cast(accepted, "int32"))
     gap = ops.take_along_axis(2 * b * e / (f + b * e), ops.expand_dims(index, -1), axis=-1)
     gap = ops.stop_gradient(ops.clip(gap, 1e-9, 2 - 1e-6))
     return gap - (concentration - k) * ops.stop_gradient(_cosine_slope(gap, k, units))

@@ -9,6 +9,7 @@ from keras import layers, ops
 from zoo.errors import ZooError
 from zoo.layers.code import flatten
 from zoo.layers.gaussian import GaussianCode, divergence, log_ratio
+from zoo.tensors import argmax
 
 # Units in which image and label meet.
 _JOINT = 256
@@ -167,7 +168,7 @@ class SemiSupervisedCode(LabelledCode):
         noise = keras.random.normal((ops.shape(mean)[0], k, self.units + self.classes), seed=seed)
         noise, even = noise[..., : self.units], 0.5 * (1 + ops.erf(noise[..., self.units :] / math.sqrt(2)))
         gumbel = -ops.log(-ops.log(ops.clip(even, 1e-7, 1 - 1e-7)))
-        y = ops.one_hot(ops.argmax(ops.expand_dims(log_belief, 1) + gumbel, axis=-1), self.classes, dtype="float32")
+        y = ops.one_hot(argmax(ops.expand_dims(log_belief, 1) + gumbel), self.classes, dtype="float32")
         mean, log_variance = ops.matmul(y, mean), ops.matmul(y, log_variance)
         z = mean + ops.exp(0.5 * log_variance) * noise
         of_labels = -math.log(self.classes) - ops.sum(y * ops.expand_dims(log_belief, 1), axis=-1)

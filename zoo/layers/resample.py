@@ -1,6 +1,7 @@
 """Images made smaller and larger by bicubic interpolation: a damage, and the place to start mending it from."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo.layers.fold import unfold
@@ -25,13 +26,40 @@ class Shrink(keras.layers.Layer):
         if tuple(x.shape[1:]) == self.small:
             return x
         # In float32: half precision would blur what a network is to find.
-        image = ops.image.resize(ops.cast(x, "float32"), self.small[:2], interpolation="bicubic", antialias=True)
+        image = _resized(ops.cast(x, "float32"), self.small[:2])
         return ops.cast(ops.clip(image, 0.0, 1.0), x.dtype)
 
 
 def enlarge(x, scale):
     """Images (N, H, W, C) to (N, H scale, W scale, C)."""
-    return ops.image.resize(x, tuple(side * scale for side in x.shape[1:3]), interpolation="bicubic")
+    return _resized(x, tuple(side * scale for side in x.shape[1:3]))
+
+
+def _resized(x, size):
+    """Images (N, H, W, C) at another (height, width): a product with a matrix each way.
+
+    Not `ops.image.resize`, for bicubic and antialiased resizing are operations that few of the formats have that models are
+    exported to.
+    """
+    height, width, channels = x.shape[1:]
+    if height is None or width is None:  # in a function that has seen images of both sizes
+        return ops.image.resize(x, size, interpolation="bicubic", antialias=True)
+    rows, columns = (ops.cast(_bicubic(*sides), x.dtype) for sides in zip((height, width), size))
+    x = ops.reshape(ops.matmul(rows, ops.reshape(x, (-1, height, width * channels))), (-1, size[0], width, channels))
+    return ops.matmul(columns, x)
+
+
+def _bicubic(side, new):
+    """The matrix (new, side), float32, of bicubic resizing; where it shrinks, its window is as much wider: antialiased.
+
+    Keys 1981, "Cubic convolution interpolation for digital image processing", with a = -1/2.
+    """
+    centres = (np.arange(new) + 0.5) * (side / new) - 0.5
+    away = np.abs(np.arange(side) - centres[:, None]) / max(1.0, side / new)
+    near = (1.5 * away - 2.5) * away**2 + 1
+    far = ((-0.5 * away + 2.5) * away - 4) * away + 2
+    weights = np.where(away < 1, near, np.where(away < 2, far, 0.0))
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 class Shuffle(keras.layers.Layer):

@@ -5,10 +5,13 @@ import importlib.metadata
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 from zoo.errors import ZooError
-from zoo.fetch import cache_dir
+from zoo.fetch import cache_dir, sha256_of
 
+# In the form that `sha256sum -c` reads.
+_HASHES = "graph.sha256"
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
 
 
@@ -27,9 +30,23 @@ def graph(subject, kind, values):
     key = hashlib.sha256(facts.encode()).hexdigest()[:16]
     folder = cache_dir() / "graphs" / f"{subject.name}-{key}"
     file = folder / f"graph{SUFFIXES[kind]}"
-    if not file.is_file():
+    if not _is_whole(folder):
+        shutil.rmtree(folder, ignore_errors=True)
         _make(subject, kind, values, folder)
     return file
+
+
+def _is_whole(folder):
+    """Whether the files of a graph are those that were checked when it was made."""
+    try:
+        return (folder / _HASHES).read_text(encoding="utf-8") == _hashes(folder)
+    except OSError:
+        return False
+
+
+def _hashes(folder):
+    files = sorted(path for path in folder.iterdir() if path.name != _HASHES)
+    return "".join(f"{sha256_of(path)}  {path.name}\n" for path in files)
 
 
 def _versions():
@@ -38,6 +55,9 @@ def _versions():
 
 
 def _make(subject, kind, values, folder):
+    from zoo.quiet import load_quietly
+
+    load_quietly()
     from zoo.exporting import write
 
     try:
@@ -49,6 +69,7 @@ def _make(subject, kind, values, folder):
         ) from None
     try:
         write(subject.encoder(), os.path.join(temporary, f"graph{SUFFIXES[kind]}"), kind, subject.data_shape, values)
+        Path(temporary, _HASHES).write_text(_hashes(Path(temporary)), encoding="utf-8")
         try:
             os.rename(temporary, folder)
         except OSError:

@@ -14,6 +14,7 @@ from zoo.evaluation.codebook import code_indices
 from zoo.inference import apply_in_batches, compiled
 from zoo.samplers.network import seeded
 from zoo.samplers.sampler import Sampler
+from zoo.tensors import argmax
 
 _BATCH = 256
 
@@ -136,7 +137,7 @@ class PixelCNNNetwork(keras.Model):
         flat = ops.reshape(grids, (-1, int(np.prod(self.grid_shape))))
         states = ops.reshape(self._states(grids), (-1, flat.shape[1], self.embedding.output_dim))
         logits = ops.cast(self._head(ops.take(states, place, axis=1)), "float32")
-        chosen = ops.cast(ops.argmax(logits + noise, axis=-1), "int32")
+        chosen = ops.cast(argmax(logits + noise), "int32")
         here = ops.arange(flat.shape[1], dtype="int32") == place
         return ops.reshape(ops.where(here, chosen[:, None], flat), (-1, *self.grid_shape))
 

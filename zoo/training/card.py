@@ -50,7 +50,7 @@ def card(name, entry, folder):
         "",
         "| | |",
         "|---|---|",
-        f"| trained on | {dataset['name']} {dataset['version']}, {dataset['split']} split, {dataset['n']} images |",
+        f"| trained on | {dataset['name']} {dataset['version']}, {split_of(dataset)}, {dataset['n']} images |",
         f"| model | {', '.join(f'{k}={v}' for k, v in entry['config'].items())} |",
         f"| parameters | {run['parameters']:,} |",
         f"| training | {run['epochs']} epochs, {run['seconds'] / 60:.1f} minutes, seed {run['seed']}, {run['precision']}, "
@@ -69,6 +69,11 @@ def card(name, entry, folder):
         if (Path(folder) / picture).exists():
             lines += ["", f"![{text}]({picture})", "", f"{text}."]
     return "\n".join(lines) + "\n"
+
+
+def split_of(dataset):
+    """Which images of a manifest entry's data set the weights were trained on, in words."""
+    return dataset["split"] if dataset.get("drawn") else f"{dataset['split']} split"
 
 
 def seeds(entry):

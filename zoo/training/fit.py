@@ -1,7 +1,9 @@
 """The one training loop: a recipe's data into plain `fit`, resumed where it was killed, then published."""
 
+import dataclasses
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import keras
@@ -26,7 +28,7 @@ _STEPS_A_CALL = 32
 _TENSORBOARD = "tensorboard"
 
 
-def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, tensorboard=False):
+def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, tensorboard=False, measurable=False):
     """Train `recipe` to its end, measure it and publish it; returns the manifest entry.
 
     Args:
@@ -36,12 +38,16 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
         run_dir: checkpoint and logs; a run found there goes on.
         restart: begin anew.
         tensorboard: write TensorBoard logs to `run_dir`.
+        measurable: leave out, with a line that says so, what the data cannot be measured by, rather than refuse it: for data
+            that the recipe's metrics were not chosen for.
+
+    A data set with one split, such as a folder, has a tenth of its images kept for the test, see `sources.load_splits`.
     """
     from zoo.evaluation.measure import check
     from zoo.training.publish import publish
 
     # What would fail after the training fails before it.
-    check(recipe.metrics, recipe.dataset)
+    check(recipe.metrics, None if measurable else recipe.dataset)
     output_dir = Path(output_dir or manifest.weights_dir())
     output_dir.mkdir(parents=True, exist_ok=True)
     manifest.read(output_dir)
@@ -49,11 +55,24 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
     folder.mkdir(parents=True, exist_ok=True)
     if restart:
         forget(folder)
-    data = sources.load(
-        recipe.dataset, split="train", data_dir=data_dir, image_shape=picture_shape(recipe.model.get("input_shape", ()))
-    )
+    splits, drawn = sources.load_splits(recipe.dataset, data_dir, picture_shape(recipe.model.get("input_shape", ())))
+    recipe = dataclasses.replace(recipe, metrics=_measurable(recipe.metrics, splits, measurable))
+    data = splits["train"]
     model, checkpoint = fit(recipe, data.images, folder, tensorboard, data.labels)
-    return publish(recipe, model, checkpoint.seconds, checkpoint.epoch, data, data_dir, output_dir, folder / "history.csv")
+    return publish(recipe, model, checkpoint.seconds, checkpoint.epoch, splits, drawn, output_dir, folder / "history.csv")
+
+
+def _measurable(metrics, splits, leave_out):
+    """Those of `metrics` that the data can be measured by; the first reason why one cannot is raised, or all are printed."""
+    from zoo.evaluation.measure import rehearse
+
+    reasons = rehearse(metrics, splits)
+    for name, reason in reasons.items():
+        if not leave_out:
+            raise reason
+        print(f"zoo: {name} is left out: {reason}", file=sys.stderr, flush=True)
+    names = [metric if isinstance(metric, str) else metric["metric"] for metric in metrics]
+    return tuple(metric for metric, name in zip(metrics, names) if name not in reasons) or ("mse",)
 
 
 def forget(folder):

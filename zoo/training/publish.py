@@ -13,7 +13,6 @@ import numpy as np
 
 import zoo
 from zoo import manifest, registry, weights
-from zoo.data import sources
 from zoo.evaluation.measure import measure
 from zoo.evaluation.pictures import latent_plane, samples_grid, side_by_side
 from zoo.files import write_atomically
@@ -30,7 +29,7 @@ _DATA_LICENCES = {
 }
 
 
-def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None, history=None):
+def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None, history=None):
     """Write the weight file, measure what was written, then the manifest entry, the card and its pictures.
 
     Args:
@@ -38,8 +37,8 @@ def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None
         model: trained by it.
         seconds: of training.
         epochs: trained, fewer than the recipe's where it stopped early.
-        data: the `Data` trained on.
-        data_dir: where TFDS data lies.
+        splits: mapping of "train" and "test" to the `Data` trained on and measured on.
+        drawn: whether the test split was drawn from a source that has but one.
         output_dir: a weights folder; by default the zoo's own.
         history: path of the CSV file of the training's losses, kept beside the card.
 
@@ -58,17 +57,23 @@ def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None
     loaded = registry.build(model.config)
     try:
         weights.load_arrays(loaded, folder / written["file"])
-        metrics = measured(recipe, loaded, data_dir)
+        metrics = measured(recipe, loaded, splits)
     except BaseException:
         # A file that no manifest names would lie there for ever.
         if not earlier or earlier["file"] != written["file"]:
             (folder / written["file"]).unlink(missing_ok=True)
         raise
+    data = splits["train"]
+    trained_on = {"name": data.name, "version": data.version, "split": "train", "n": len(data.images)}
+    if drawn:
+        trained_on |= {"split": "all but a drawn tenth", "drawn": True}
+        for result in metrics.values():
+            result["split"] = "drawn tenth"
     entry = {
         **written,
         "config": model.config,
         "embedded": recipe.embedded,
-        "dataset": {"name": data.name, "version": data.version, "split": "train", "n": len(data.images)},
+        "dataset": trained_on,
         "licence": {"weights": "Apache-2.0", "data": _DATA_LICENCES.get(data.name, "that of the data's owner")},
         "paper": registry.variants()[model.config["variant"]],
         "metrics": metrics,
@@ -93,34 +98,32 @@ def publish(recipe, model, seconds, epochs, data, data_dir=None, output_dir=None
     entry = manifest.read(folder)[recipe.name]
     cards = folder / "cards"
     cards.mkdir(exist_ok=True)
-    draw(loaded, recipe, cards, data_dir)
+    draw(loaded, recipe.name, cards, splits["test"])
     keep_history(history, cards / f"{recipe.name}.history.csv")
     write_card(recipe.name, entry, cards)
     return entry
 
 
-def measured(recipe, model, data_dir=None):
+def measured(recipe, model, splits):
     """The metrics of a recipe as a manifest entry holds them, of a model as users load it."""
-    metrics = measure(model, recipe.metrics, recipe.dataset, data_dir=data_dir)
+    metrics = measure(model, recipe.metrics, splits)
     for result in metrics.values():
         result["command"] = f"zoo evaluate {recipe.name} --check"
     return metrics
 
 
-def draw(model, recipe, folder, data_dir=None):
+def draw(model, name, folder, test):
     """Write the pictures of a card: reconstructions, samples from a prior, the plane of two codes; vectors have none."""
     for kind in ("", ".samples", ".plane"):
-        (folder / f"{recipe.name}{kind}.png").unlink(missing_ok=True)
-    shape = picture_shape(model.data_shape)
-    if shape is None:
+        (folder / f"{name}{kind}.png").unlink(missing_ok=True)
+    if picture_shape(model.data_shape) is None:
         return
-    test = sources.load(recipe.dataset, split="test", data_dir=data_dir, image_shape=shape)
-    side_by_side(model, test.images[:16], folder / f"{recipe.name}.png")
+    side_by_side(model, test.images[:16], folder / f"{name}.png")
     if has_prior(model):
-        samples_grid(model, folder / f"{recipe.name}.samples.png", 64, seed=0)
+        samples_grid(model, folder / f"{name}.samples.png", 64, seed=0)
     # A picture for which a package is missing is no reason to lose the set.
     if tuple(model.bottleneck.code_shape) == (2,) and test.labels is not None and find_spec("matplotlib"):
-        latent_plane(model, test.images, test.labels, folder / f"{recipe.name}.plane.png")
+        latent_plane(model, test.images, test.labels, folder / f"{name}.plane.png")
 
 
 def keep_history(source, target):

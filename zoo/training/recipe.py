@@ -168,7 +168,7 @@ def run(recipe, argv=None, prog=None):
         load_quietly()
         from zoo.training.fit import train
 
-        return train(recipe, **arguments)
+        return train(recipe, **arguments, measurable=changed.get("dataset") is not None)
     except ZooError as error:
         _leave(recipe, error, 2)
     except OSError as error:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from zoo import manifest, registry, weights
 from zoo.arguments import Parser
+from zoo.data import sources
 from zoo.errors import ZooError
+from zoo.images import picture_shape
 from zoo.training.card import write_card
 from zoo.training.publish import measured
 from zoo.training.recipe import load_recipe
@@ -35,7 +37,8 @@ def remeasure(name, data_dir=None, output_dir=None):
         raise ZooError(f"{name} is the median of several trainings, each of which has to be measured; train them anew.")
     model = registry.build(entry["config"])
     weights.load_arrays(model, folder / entry["file"])
-    entry["metrics"] = measured(recipe, model, data_dir)
+    splits, _ = sources.load_splits(recipe.dataset, data_dir, picture_shape(model.data_shape))
+    entry["metrics"] = measured(recipe, model, splits)
     manifest.write_entry(name, entry, folder)
     write_card(name, entry, folder / "cards")
     return entry

@@ -7,8 +7,6 @@ import json
 import time
 from pathlib import Path
 
-import numpy as np
-
 from zoo.data import sources
 from zoo.data.fingerprint import fingerprint
 from zoo.data.splitting import split
@@ -68,7 +66,7 @@ def tune(
     metric = metric or recipe.metrics[0]
     [(name, _)] = check_metrics([metric], recipe.dataset)
     data = _data(recipe, data_dir)
-    train, held = (_part(data, which) for which in split(len(data.images), None, held_out, recipe.seed))
+    train, held = (data.part(indices) for indices in split(len(data.images), None, held_out, recipe.seed))
     folder = Path(folder)
     if restart:
         for place in folder.glob("trials/*"):
@@ -126,13 +124,6 @@ def tune(
 def _data(recipe, data_dir):
     shape = picture_shape(recipe.model.get("input_shape", ()))
     return sources.load(recipe.dataset, "train", data_dir, image_shape=shape)
-
-
-def _part(data, which):
-    """The images number `which` of `data`."""
-    labels = None if data.labels is None else np.asarray(data.labels)[which]
-    ids = [data.ids[i] for i in which]
-    return sources.Data(data.images[which], labels, ids, data.name, data.version, data.class_names)
 
 
 def _remember(folder, decides, restart):

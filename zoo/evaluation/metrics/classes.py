@@ -12,8 +12,9 @@ def _linear(share):
             layer, pool = subject.once("best layer", lambda: _best_layer(subject))
 
         def compute():
+            inputs = subject.probe_inputs(layer, pool)
             mirrored = subject.mirrored_features(layer, pool) if flips else None
-            return probes.linear_probe(*subject.probe_inputs(layer, pool), seed=subject.seed, mirrored=mirrored)
+            return probes.linear_probe(*inputs, seed=subject.seed, mirrored=mirrored)
 
         probe = subject.once(("linear", layer, pool, flips), compute)
         at = "the code" if (layer, pool) == ("code", None) else f"{layer}, pool {pool or 'flatten'}"
@@ -56,17 +57,18 @@ def share_tolerance(n):
 
 def _classification_error(subject):
     """Share of the test images whose most probable class is not theirs, by the model's own classifier."""
+    labels = subject.labels("test")
     if not hasattr(subject.model, "classify"):
         raise ZooError(f"{subject.model.name} has no classifier; measure linear_error, or a model with one, such as m2_vae_mlp.")
-    labels = _numbered(subject)
+    labels = _numbered(subject, labels)
     wrong = np.argmax(subject.model.classify(subject.test_images()), axis=1) != labels
     words = "share of images whose most probable class by the model's own classifier is not theirs"
     return {"value": float(wrong.mean()), "n": len(labels), "protocol": words, "tolerance": share_tolerance(len(labels))}
 
 
-def _numbered(subject):
-    """The test labels (N,) as the classifier numbers its classes: by their names, where it has names for them."""
-    labels, known = subject.labels("test"), getattr(subject.model, "classes", None)
+def _numbered(subject, labels):
+    """Test labels (N,) as the classifier numbers its classes: by their names, where it has names for them."""
+    known = getattr(subject.model, "classes", None)
     if known is None:
         return labels
     # As in fine-tuning: a class without a name is called by its number. A folder that lacks a class numbers the others anew.

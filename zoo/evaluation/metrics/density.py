@@ -20,12 +20,13 @@ def _elbo(subject, *, k=1, n=None):
 
 
 def _bits_per_dim(subject, *, k=1, n=None):
+    images = subject.test_images(n)
     if subject.model.reconstruction_loss.name != "logistic_mixture":
         raise ZooError(
             f"bits_per_dim needs a likelihood of the 256 levels of a pixel, got {subject.model.reconstruction_loss.name!r}; "
             "build the model with loss='logistic_mixture'."
         )
-    values = -likelihood.log_likelihood(subject.model, subject.test_images(n), k=k, seed=subject.seed)
+    values = -likelihood.log_likelihood(subject.model, images, k=k, seed=subject.seed)
     words = "evidence lower bound" if k == 1 else f"-log p(x) by {k} importance samples"
     bits = likelihood.bits_per_dim(values, subject.model.data_shape)
     return {**_mean(bits), "protocol": f"{words}, in bits a pixel and channel", "tolerance": 0.005}

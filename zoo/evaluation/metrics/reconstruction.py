@@ -26,8 +26,9 @@ def _mse_unclipped(subject):
 
 def _pca_mse(subject, *, clip=True):
     """That of principal components of the training split, as many as the code has numbers: the bar for an autoencoder."""
+    train = subject.train().images
     count = int(np.prod(subject.model.bottleneck.code_shape))
-    value = pca_mse(subject.train().images, subject.test_images(), count, clip)
+    value = pca_mse(train, subject.test_images(), count, clip)
     protocol = (
         f"mse of {count} principal components of the training split, as many as the code has numbers, reconstructions "
         f"{'clipped to 0..1' if clip else 'not clipped'}"

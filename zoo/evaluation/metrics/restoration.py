@@ -26,10 +26,11 @@ def _denoised_psnr(subject, *, noise="gaussian", level=25 / 255, n=None):
 
 
 def _enlarged_psnr(subject, *, n=None):
+    images = subject.test_images(n)
     scale = subject.model.config.get("scale")
     if scale is None:
         raise ZooError(f"{subject.model.name} does not enlarge images; measure psnr, or take a model of superres.")
-    return _ratio(subject, shrunk(subject.test_images(n), scale), f"made {scale} times smaller (bicubic, antialiased)", n)
+    return _ratio(subject, shrunk(images, scale), f"made {scale} times smaller (bicubic, antialiased)", n)
 
 
 def _inpainted_mse(subject, *, box=16, n=None):

@@ -42,10 +42,11 @@ def _distance_of_samples(subject, features, eyes, n):
     """The Fréchet distance of `n` samples to the test split, and `floor`, that of as many training images."""
     if n < 2:
         raise ZooError(f"got n={n} samples, expected at least 2: one has no covariance.")
-    test, train = features(subject.test_images()), subject.train().images
+    train, samples = subject.train().images, subject.model.sample(n, seed=subject.seed)
+    test = features(subject.test_images())
     chosen = np.random.default_rng(subject.seed).permutation(len(train))[:n]
     floor = frechet.frechet_distance(features(train[np.sort(chosen)]), test)
-    value = frechet.frechet_distance(features(subject.model.sample(n, seed=subject.seed)), test)
+    value = frechet.frechet_distance(features(samples), test)
     beside = f"that of {len(chosen)} training images is {floor:.3g}"
     return {
         "value": value,
