@@ -149,9 +149,7 @@ class ViTEncoder(layers.Layer):
 
     def run(self, tokens, depth=None, training=None):
         """Through the first `depth` blocks, or all."""
-        for block in self.blocks[:depth]:
-            tokens = block(tokens, training=training)
-        return tokens
+        return _through(self.blocks[:depth], tokens, training)
 
     def finish(self, tokens, training=None):
         """Through all blocks and the normalization at the end."""
@@ -196,9 +194,16 @@ class ViTDecoder(layers.Layer):
     def patches(self, tokens, training=None):
         """Outputs by patch (N, patches, numbers) of embedded tokens (N, 1 + patches, width)."""
         x = tokens + ops.cast(ops.convert_to_tensor(self.positions), self.compute_dtype)
-        for block in self.blocks:
-            x = block(x, training=training)
-        return self.out(self.norm(x)[:, 1:])
+        return self.out(self.norm(_through(self.blocks, x, training))[:, 1:])
+
+
+def _through(blocks, tokens, training):
+    """What the blocks make of tokens, one after the other."""
+    # Said as None it would be taken for an answer, and what a layer above was told would not count.
+    told = {} if training is None else {"training": training}
+    for block in blocks:
+        tokens = block(tokens, **told)
+    return tokens
 
 
 def _small():
