@@ -76,7 +76,7 @@ def trained(monkeypatch):
 
 def test_no_flags_change_nothing(trained):
     run(tiny_recipe(), [])
-    rest = dict(data_dir=None, output_dir=None, run_dir=None, restart=False, tensorboard=False)
+    rest = dict(data_dir=None, output_dir=None, run_dir=None, restart=False, tensorboard=False, measurable=False)
     assert trained == [(tiny_recipe(), rest)]
 
 
@@ -96,6 +96,7 @@ def test_a_flag_changes_the_field_it_names(flag, field, value, trained):
     recipe = tiny_recipe(seed=3)
     run(recipe, flag.split())
     assert trained[0][0] == dataclasses.replace(recipe, **{field: value})
+    assert trained[0][1]["measurable"] is (field == "dataset"), "the recipe's metrics were not chosen for other data"
 
 
 @pytest.mark.parametrize(
