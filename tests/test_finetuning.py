@@ -1,5 +1,6 @@
 """From a pretrained model to one of a user's own images: what is kept, what is trained and how fast, and the whole journey."""
 
+import itertools
 import json
 
 import keras
@@ -9,6 +10,7 @@ from keras import ops
 from tiny import tiny
 
 import zoo
+from zoo.backbones.vit import ViTEncoder
 from zoo.cli import main
 from zoo.errors import ZooError
 from zoo.finetuning.adapt import adapt
@@ -206,6 +208,44 @@ def test_patches_are_left_out_while_a_classifier_is_trained(digits, tmp_path):
     np.testing.assert_array_equal(trained.classify(images), zoo.load(tmp_path / "model").classify(images))
 
 
+def test_shares_of_patches_take_turns_and_a_killed_run_goes_on_in_its_turn(digits, tmp_path, monkeypatch):
+    images, labels = digits[0][:300], digits[1][:300]
+    settings = Settings(**{**QUICK, "epochs": 4}, patch_dropout=(0.75, 0.5, 0.5, 0.0), layer="block2", pool="mean")
+    seen, run = [], ViTEncoder.run
+
+    def watched(self, tokens, *args, **kwargs):
+        seen.append(tokens.shape[1])
+        return run(self, tokens, *args, **kwargs)
+
+    monkeypatch.setattr(ViTEncoder, "run", watched)
+    model, names = tiny("mae_vit", width=32), list(map(str, range(10)))
+    whole, _ = finetune(model, images, labels, names, tmp_path / "whole", settings, progress=None)
+    # Of 16 patches and a token beside them, by the order in which the graphs are traced; all of them for what is held out.
+    assert [count for count, _ in itertools.groupby(c for c in seen if c != 17)] == [5, 9]
+
+    stop = Checkpoint.on_epoch_end
+
+    def killed(self, epoch, logs=None):
+        stop(self, epoch, logs)
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "on_epoch_end", killed)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(model, images, labels, names, tmp_path / "killed", settings, progress=None)
+    monkeypatch.setattr(Checkpoint, "on_epoch_end", stop)
+    again, report = finetune(model, images, labels, names, tmp_path / "killed", settings, progress=None)
+    assert report["epochs"] == 4
+    for a, b in zip(whole.get_weights(), again.get_weights()):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("shares", [(0.5, 1.0), (-0.1, 0.5), ()], ids=str)
+def test_shares_that_cannot_be_are_refused(shares):
+    with pytest.raises(ZooError, match="patch_dropout=.*a share from 0 on, below 1, or several"):
+        Settings(patch_dropout=shares, layer="block2", pool="mean")
+
+
 @pytest.mark.parametrize("setting", [{"layer": "block1"}, {"mixup": 0.2}, {"freeze": 1}, {"layer_decay": 0.5}], ids=str)
 def test_what_decides_nothing_without_classes_is_refused(setting, tmp_path):
     (name,) = setting
@@ -288,6 +328,8 @@ def test_from_a_folder_to_a_classifier(folder, tmp_path, capsys):
         (["--precision", "float8"], "invalid choice: 'float8'"),
         (["--drop-path", "0.1"], "no option 'drop_path'"),
         (["--patch-dropout", "0.5"], "patch_dropout=0.5, expected a block"),
+        (["--patch-dropout", "half"], "got 'half', expected a share, or several"),
+        (["--patch-dropout", "0.75,0.5"], r"patch_dropout=\(0.75, 0.5\), expected a block"),
         (["--patch-dropout", "0.5", "--layer", "stage1", "--pool", "mean"], "no option 'patch_dropout'"),
         (["--classes", "folders"], "from-folders"),
     ],

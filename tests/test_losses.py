@@ -8,6 +8,7 @@ from keras import ops
 
 from zoo import losses
 from zoo.errors import ZooError
+from zoo.tensors import softplus
 
 rng = np.random.default_rng(0)
 X = rng.random((3, 6, 5, 2), dtype=np.float32)
@@ -273,3 +274,17 @@ def test_unknown_loss_names_the_nearest():
 def test_a_loss_comes_back_as_it_is():
     loss = losses.Huber(delta=0.5)
     assert losses.get(loss) is loss
+
+
+def test_softplus_and_its_slopes_are_exact_at_any_size():
+    x = np.concatenate([np.linspace(-30, 30, 241), [-1e4, 1e4]]).astype("float32")
+    exact, slope = np.logaddexp(0, x.astype("float64")), 0.5 * (1 + np.tanh(x.astype("float64") / 2))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(softplus(keras.ops.convert_to_tensor(x))), exact, rtol=1e-6, atol=3e-7)
+    first = tf.Variable(x)
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            value = softplus(first)
+        gradient = inner.gradient(value, first)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=3e-7)
+    # Models that take gradients in their forward pass are trained by the second.
+    np.testing.assert_allclose(outer.gradient(gradient, first), slope * (1 - slope), atol=3e-7)

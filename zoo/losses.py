@@ -15,7 +15,7 @@ from keras import ops
 
 from zoo.errors import ZooError, suggest
 from zoo.layers.contrast import local_contrast
-from zoo.tensors import assert_probabilities
+from zoo.tensors import assert_probabilities, softplus
 
 
 class ReconstructionLoss(keras.losses.Loss):
@@ -73,7 +73,8 @@ class MeanSquaredError(ReconstructionLoss):
         super().__init__(name, **kwargs)
 
     def call(self, x, outputs):
-        return _mean(ops.square(x - outputs))
+        # In this order: the other way round a pass over the gradient turns its sign.
+        return _mean(ops.square(outputs - x))
 
 
 class MeanAbsoluteError(ReconstructionLoss):
@@ -102,7 +103,7 @@ class Huber(ReconstructionLoss):
 def _binary_crossentropy(x, logits):
     assert_probabilities(x)
     # softplus(l) - x l is -[x log σ(l) + (1-x) log(1-σ(l))] without ever taking the log of a rounded-off probability.
-    return ops.softplus(logits) - x * logits
+    return softplus(logits) - x * logits
 
 
 class BinaryCrossentropy(ReconstructionLoss):

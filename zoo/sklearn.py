@@ -16,6 +16,7 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError("zoo.sklearn needs scikit-learn: pip install scikit-learn", name=error.name) from error
 
 from zoo import registry, weights
+from zoo.adam import Adam
 from zoo.anomaly import COMBINED, AnomalyDetector
 from zoo.autoencoder import Autoencoder
 from zoo.errors import ZooError
@@ -57,7 +58,7 @@ class _AutoencoderEstimator(BaseEstimator):
                 self.scale_ = np.where(deviation > 1e-9 * np.maximum(np.abs(self.mean_), 1e-30), deviation, 1.0)
             rows = self._rows(X)
             steps = self.epochs * math.ceil(len(rows) / self.batch_size)
-            self.model_.compile(keras.optimizers.Adam(self.learning_rate), run_eagerly=steps <= _FEW_STEPS)
+            self.model_.compile(Adam(self.learning_rate), run_eagerly=steps <= _FEW_STEPS)
             history = self.model_.fit(rows, epochs=self.epochs, batch_size=self.batch_size, verbose=0).history
         self.loss_curve_ = history.get("loss", [])
         return rows

@@ -1,5 +1,6 @@
 """The flags of `zoo finetune`."""
 
+import argparse
 import dataclasses
 
 from zoo.arguments import Parser
@@ -42,7 +43,10 @@ def parser():
     settings.add_argument("--dropout", type=float, help="of the encoder while it is trained")
     settings.add_argument("--drop-path", type=float, help="the same, of a transformer's blocks")
     settings.add_argument(
-        "--patch-dropout", type=float, help="share of a transformer's patches left out of every step; wants --layer and --pool"
+        "--patch-dropout",
+        type=_shares,
+        help="share of a transformer's patches left out of every step, or several in turn, such as 0.75,0.5; wants --layer and "
+        "--pool",
     )
     settings.add_argument("--transforms", type=_words, help="of the training images, such as flip,crop")
     settings.add_argument("--validation", type=float, help="share of each class that is held out (0.1)")
@@ -54,6 +58,14 @@ def parser():
 
 def _number_or_word(text):
     return int(text) if text.isdigit() else text
+
+
+def _shares(text):
+    try:
+        shares = tuple(map(float, text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a share, or several with commas between") from None
+    return shares if len(shares) > 1 else shares[0]
 
 
 def _words(text):

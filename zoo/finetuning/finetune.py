@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from zoo import weights
+from zoo.adam import AdamW
 from zoo.autoencoder import Autoencoder
 from zoo.data import sources
 from zoo.data.fingerprint import fingerprint
@@ -20,6 +21,7 @@ from zoo.finetuning.adapt import adapt
 from zoo.finetuning.batches import labelled_batches
 from zoo.finetuning.depths import groups
 from zoo.finetuning.optimizer import DepthwiseAdamW, factors
+from zoo.finetuning.patches import PatchDropoutTurns
 from zoo.finetuning.report import confusion, draw_confusion, draw_curves, write_report
 from zoo.images import check_images, picture_shape
 from zoo.models._classifier import classifier
@@ -47,7 +49,8 @@ class Settings:
         mixup, cutmix: α of each, 0 for none, see `zoo.finetuning.batches`.
         dropout, drop_path: of the encoder's backbone while it is trained; None leaves them as they were.
         patch_dropout: the same, share of a transformer's patches that every step leaves out, and its time with them; the head
-            then reads a block (`layer`) by `pool` "mean" or "token".
+            then reads a block (`layer`) by `pool` "mean" or "token". Several, such as (0.75, 0.5), take turns, each for an equal
+            part of the epochs.
         transforms: random transforms of the training images, see `zoo.data.pipeline`.
         validation: share of the images of each class that is held out.
         patience: epochs without a better held-out loss until training stops; the best weights come back.
@@ -68,7 +71,7 @@ class Settings:
     cutmix: float = 0.0
     dropout: float | None = None
     drop_path: float | None = None
-    patch_dropout: float | None = None
+    patch_dropout: float | tuple | None = None
     transforms: tuple = ()
     validation: float = 0.1
     patience: int = 5
@@ -91,7 +94,8 @@ class Settings:
         expect("cutmix", self.cutmix >= 0, "a number from 0 on")
         pooled = self.layer not in (None, "code") and self.pool in ("mean", "token")
         expect("patch_dropout", not self.patch_dropout or pooled, "a block as layer and pool 'mean' or 'token' with it")
-        expect("patch_dropout", 0 <= (self.patch_dropout or 0) < 1, "a share from 0 on, below 1")
+        shares = self.patch_dropout if isinstance(self.patch_dropout, tuple) else (self.patch_dropout or 0,)
+        expect("patch_dropout", shares and all(0 <= share < 1 for share in shares), "a share from 0 on, below 1, or several")
         expect("validation", 0 < self.validation < 1, "a share above 0, below 1")
         expect("patience", self.patience >= 1, "at least 1")
         expect("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
@@ -133,6 +137,10 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
         )
     keras.utils.set_random_seed(settings.seed)
     changes = {key: value for key in ("dropout", "drop_path", "patch_dropout") if (value := getattr(settings, key)) is not None}
+    turns = []
+    if isinstance(settings.patch_dropout, tuple):
+        turns = [PatchDropoutTurns(settings.patch_dropout, settings.epochs)]
+        changes["patch_dropout"] = max(settings.patch_dropout)
     with computing_in(settings.precision):
         model, anew = adapt(model, input_shape=list(images.shape[1:]), **changes)
         trained = model if labels is None else classifier(model, names, settings.layer, settings.pool)
@@ -148,7 +156,9 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
     _compile(trained, grouped, settings, steps * settings.epochs)
     folder.mkdir(parents=True, exist_ok=True)
     given = {"images": fingerprint(images), "labels": fingerprint(labels), "classes": names}
-    decides = {**dataclasses.asdict(settings), "transforms": list(settings.transforms), **(about or {}), **given}
+    # As JSON gives it back: a checkpoint is held against it.
+    chosen = {key: list(value) if isinstance(value, tuple) else value for key, value in dataclasses.asdict(settings).items()}
+    decides = {**chosen, **(about or {}), **given}
     stopping = EarlyStopping(settings.patience)
     checkpoint = Checkpoint(folder, decides, stopping)
     done = checkpoint.restore(trained)
@@ -171,7 +181,7 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
             steps_per_epoch=steps,
             validation_data=validation,
             validation_batch_size=None if rows is None else settings.batch_size,
-            callbacks=[StopOnNaN(), stopping, checkpoint],
+            callbacks=[*turns, StopOnNaN(), stopping, checkpoint],
             verbose=1 if sys.stdout.isatty() else 2,
         )
     stopping.set_model(trained)
@@ -241,7 +251,7 @@ def _compile(model, grouped, settings, steps):
         0.0, max(1, steps - warmup), warmup_target=settings.learning_rate, warmup_steps=warmup
     )
     if grouped is None:
-        model.compile(keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay))
+        model.compile(AdamW(rate, weight_decay=settings.weight_decay))
     else:
         optimizer = DepthwiseAdamW(factors(grouped, settings.layer_decay), learning_rate=rate, weight_decay=settings.weight_decay)
         model.compile(optimizer, keras.losses.CategoricalCrossentropy(from_logits=True), metrics=["accuracy"])

@@ -1,9 +1,9 @@
 """AdamW with a learning rate of its own for every depth (Howard & Ruder 2018, arXiv:1801.06146; Bao et al. 2022, BEiT)."""
 
-import keras
+from zoo.adam import AdamW
 
 
-class DepthwiseAdamW(keras.optimizers.AdamW):
+class DepthwiseAdamW(AdamW):
     """AdamW whose learning rate is multiplied, for every variable, by a factor of its own.
 
     Args:

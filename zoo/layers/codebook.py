@@ -84,8 +84,8 @@ class Codebook(keras.layers.Layer):
 def nearest(x, embeddings):
     """Index (M,) of the row of `embeddings` (K, D) nearest to each of the vectors (M, D)."""
     # ||x||² is the same for all codes: what is left is one matrix product, and no (M, codes, size).
-    distances = ops.sum(ops.square(embeddings), axis=-1) - 2 * ops.matmul(x, ops.transpose(embeddings))
-    return argmin(distances)
+    # The factor is on the table, which is smaller than the product, and the squares come as a bias does, in the same pass.
+    return argmin(ops.add(ops.matmul(x, ops.transpose(-2 * embeddings)), ops.sum(ops.square(embeddings), axis=-1)))
 
 
 def _tally(x, indices, codes):

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from zoo.losses import Bernoulli
+from zoo.tensors import softplus
 
 
 def log_densities(decode, loss, x, z):
@@ -26,7 +27,7 @@ def log_densities(decode, loss, x, z):
         pixels = math.prod(x.shape[1:])
         logits = ops.reshape(outputs, (-1, k, pixels))
         agreement = ops.matmul(logits, ops.reshape(x, (-1, pixels, 1)))
-        return ops.squeeze(agreement, -1) - ops.sum(ops.softplus(logits), axis=-1)
+        return ops.squeeze(agreement, -1) - ops.sum(softplus(logits), axis=-1)
     return -ops.reshape(loss.call(ops.repeat(x, k, axis=0), outputs), (-1, k))
 
 

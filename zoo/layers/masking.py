@@ -21,10 +21,15 @@ class PatchMask(keras.layers.Layer):
     def __init__(self, ratio, patches, **kwargs):
         super().__init__(**kwargs)
         self.patches = patches
-        self.seen = round(patches * (1 - ratio))
-        if not 1 <= self.seen < patches:
-            raise ZooError(f"got a ratio of {ratio}, which leaves {self.seen} of {patches} patches; expected some, and not all.")
+        self.hide(ratio)
         self.seed_generator = keras.random.SeedGenerator()
+
+    def hide(self, ratio):
+        """Hide this share from now on, in what is traced after."""
+        seen = round(self.patches * (1 - ratio))
+        if not 1 <= seen < self.patches:
+            raise ZooError(f"got a ratio of {ratio}, which leaves {seen} of {self.patches} patches; expected some, and not all.")
+        self.seen = seen
 
     def call(self, x):
         """Choices for patches (N, patches, numbers), each input its own: (N, seen, patches), float32."""
@@ -56,17 +61,25 @@ class PatchDropout(keras.layers.Layer):
 
     def __init__(self, rate, patches, **kwargs):
         super().__init__(**kwargs)
+        self.rate = rate
         self.mask = PatchMask(rate, patches)
+
+    def leave_out(self, rate):
+        """Leave out this share from now on, in [0, 1), in what is traced after."""
+        if rate:
+            self.mask.hide(rate)
+        self.rate = rate
 
     def build(self, input_shape):
         self.mask.build(input_shape)
         self.built = True
 
     def call(self, tokens, training=None):
-        if not training:
+        if not training or not self.rate:
             return tokens
-        chosen = ops.cast(self.mask(tokens), tokens.dtype)
-        return ops.concatenate([tokens[:, :1], ops.matmul(chosen, tokens[:, 1:])], axis=1)
+        first, patches = ops.split(tokens, [1], axis=1)
+        chosen = ops.cast(self.mask(patches), tokens.dtype)
+        return ops.concatenate([first, ops.matmul(chosen, patches)], axis=1)
 
 
 def hidden_error(predicted, true, seen):

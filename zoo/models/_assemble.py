@@ -2,9 +2,8 @@
 
 import inspect
 
-import keras
-
 from zoo import backbones, losses
+from zoo.adam import Adam
 from zoo.autoencoder import Autoencoder, Decoder, Encoder
 from zoo.backbones.linear_path import LinearPathDecoder
 
@@ -48,7 +47,7 @@ def assemble(
     decoder_room = Decoder(decoder, loss, name="decoder")
     built = model(encoder_room, decoder_room, corruption=corruption, config=config, name=f"{config['variant']}_{backbone}")
     built.build((None, *input_shape))
-    built.compile(keras.optimizers.Adam(1e-3))
+    built.compile(Adam(1e-3))
     return built
 
 

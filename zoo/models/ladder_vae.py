@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo import backbones, losses
+from zoo.adam import Adam
 from zoo.autoencoder import Autoencoder, Decoder, Encoder
 from zoo.backbones.backbone import Backbone
 from zoo.backbones.resize import Crop
@@ -123,7 +124,7 @@ def build(
         decoder = Decoder(_head(bottleneck.code_shape, shape, loss, activation), loss, name="decoder")
     model = kind(encoder, decoder, config=config, name=f"ladder_vae_{backbone}")
     model.build((None, *shape))
-    model.compile(keras.optimizers.Adam(1e-3))
+    model.compile(Adam(1e-3))
     return model
 
 

@@ -6,6 +6,7 @@ import random
 import keras
 import numpy as np
 
+from zoo.adam import Adam
 from zoo.data.pipeline import training_batches
 from zoo.errors import ZooError
 from zoo.inference import apply_in_batches
@@ -47,7 +48,7 @@ class NetworkSampler(VectorSampler):
         batch_size = min(self.batch_size, len(z))
         steps = len(z) // batch_size
         decay = keras.optimizers.schedules.CosineDecay(self.learning_rate, self.epochs * steps)
-        self.network.compile(keras.optimizers.Adam(decay), jit_compile=self.jit_compile)
+        self.network.compile(Adam(decay), jit_compile=self.jit_compile)
         # Before the step is traced, see `Autoencoder.make_train_function`.
         self.network.optimizer.build(self.network.trainable_variables)
         batches = training_batches(z, batch_size, self.seed, 0, self.epochs * steps)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.adam import Adam
 from zoo.data.pipeline import training_batches
 from zoo.errors import ZooError
 from zoo.evaluation.codebook import code_indices
@@ -58,7 +59,7 @@ class PixelCNNSampler(Sampler):
         size = min(self.batch_size, len(grids))
         steps = len(grids) // size
         rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps * self.epochs)
-        self.network.compile(keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        self.network.compile(Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         # Before the step is traced, see `Autoencoder.make_train_function`.
         self.network.optimizer.build(self.network.trainable_variables)
         # Every grid is its own target: the network sees to it that no position sees itself.

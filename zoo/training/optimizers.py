@@ -2,6 +2,7 @@
 
 import keras
 
+from zoo.adam import Adam, AdamW
 from zoo.errors import ZooError, suggest
 
 _OPTIMIZERS = ("adam", "adamw", "sgd")
@@ -21,9 +22,9 @@ def optimizer(recipe, steps_per_epoch):
     if recipe.weight_decay and recipe.optimizer != "adamw":
         raise ZooError(f"got weight_decay={recipe.weight_decay} for {recipe.optimizer!r}, which has none; use 'adamw'.")
     if recipe.optimizer == "adam":
-        return keras.optimizers.Adam(**common)
+        return Adam(**common)
     if recipe.optimizer == "adamw":
-        return keras.optimizers.AdamW(weight_decay=recipe.weight_decay, **common)
+        return AdamW(weight_decay=recipe.weight_decay, **common)
     return keras.optimizers.SGD(momentum=0.9, nesterov=True, **common)
 
 

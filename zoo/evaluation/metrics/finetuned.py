@@ -34,7 +34,7 @@ def _finetuned(value_of):
             mixup=mixup,
             cutmix=cutmix,
             drop_path=drop_path,
-            patch_dropout=patch_dropout,
+            patch_dropout=tuple(patch_dropout) if isinstance(patch_dropout, list) else patch_dropout,
             transforms=tuple(transforms),
             layer=layer,
             pool=pool,
