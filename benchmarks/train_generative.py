@@ -20,8 +20,8 @@ import time
 from turns import as_markdown, take_turns, write_readme
 
 SAMPLES = 8
-_MLP = dict(net="mlp", shape=(28, 28, 1), batch=100, images=12_000, latents=50)
-_CONV = dict(net="conv", shape=(32, 32, 3), batch=64, images=3_200, latents=64)
+_MLP = dict(net="mlp", shape=(28, 28, 1), batch=100, images=30_000, latents=50)
+_CONV = dict(net="conv", shape=(32, 32, 3), batch=64, images=6_400, latents=64)
 VARIANTS = {
     "vae": dict(about="VAE", **_MLP),
     "iwae": dict(about=f"IWAE, k = {SAMPLES}", **_MLP),
@@ -30,7 +30,8 @@ VARIANTS = {
     "vae_gan": dict(about="VAE-GAN", **_CONV),
 }
 NETS = {"mlp": "784-500-{latents}-500-784, batch {batch}", "conv": "32-64-128 filters, {latents} numbers a code, batch {batch}"}
-CONTENDERS = ("zoo", "pythae")
+# pythae trains in half precision on GPUs alone.
+CONTENDERS = ("zoo", "zoo-bfloat16", "pythae")
 EPOCHS = 3
 
 
@@ -41,7 +42,7 @@ def images(spec, count):
     return np.random.default_rng(0).integers(0, 256, (count, *spec["shape"]), dtype=np.uint8)
 
 
-def train_zoo(variant, count):
+def train_zoo(variant, count, precision="float32"):
     from zoo.training import Recipe
     from zoo.training.callbacks import Checkpoint
     from zoo.training.fit import fit
@@ -51,7 +52,14 @@ def train_zoo(variant, count):
     own = {"iwae": dict(k=SAMPLES)}.get(variant, {})
     model = dict(variant=variant, backbone=spec["net"], input_shape=spec["shape"], latent_dim=spec["latents"], **net, **own)
     recipe = Recipe(
-        name=variant, model=model, dataset="", epochs=EPOCHS, batch_size=spec["batch"], metrics=(), schedule="constant"
+        name=variant,
+        model=model,
+        dataset="",
+        epochs=EPOCHS,
+        batch_size=spec["batch"],
+        metrics=(),
+        schedule="constant",
+        precision=precision,
     )
     # Timed is what a training script runs, its checkpoint after every epoch included.
     ends, original = [], Checkpoint.on_epoch_end
@@ -192,7 +200,10 @@ def train_pythae(variant, count):
 
 def turn(variant, contender, count):
     """Images a second of one contender, in this process, and the parameters of encoder and decoder without the code's own."""
-    ends, parameters = {"zoo": train_zoo, "pythae": train_pythae}[contender](variant, count)
+    if contender == "pythae":
+        ends, parameters = train_pythae(variant, count)
+    else:
+        ends, parameters = train_zoo(variant, count, "mixed_bfloat16" if contender == "zoo-bfloat16" else "float32")
     batch = VARIANTS[variant]["batch"]
     seen = count // batch * batch * (len(ends) - 1)
     return {"speed": seen / (ends[-1] - ends[0]), "parameters": int(parameters)}

@@ -7,7 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-LABELS = {"zoo": "**here**", "torch": "PyTorch loop", "torch-channels-last": "PyTorch loop, channels last", "pythae": "pythae"}
+LABELS = {
+    "zoo": "**here**",
+    "zoo-bfloat16": "**here**, mixed_bfloat16",
+    "torch": "PyTorch loop",
+    "torch-channels-last": "PyTorch loop, channels last",
+    "pythae": "pythae",
+}
 
 
 def take_turns(script, subject, contenders, rounds, *arguments):
@@ -38,9 +44,15 @@ def as_markdown(tables, rounds, head, about):
     for subject, table in tables.items():
         for contender, (median, least, most, parameters) in table.items():
             shown = about(subject, parameters) if contender == "zoo" else ""
-            ratio = f"{table['zoo'][0] / median:.2f}" if contender != "zoo" else ""
+            ratio = "" if contender.startswith("zoo") else _ratios(table, median)
             lines.append(f"| {shown} | {LABELS[contender]} | {median:,.0f} ({least:,.0f} to {most:,.0f}) | {ratio} |")
     return "\n".join(lines)
+
+
+def _ratios(table, median):
+    """Of ours over `median`, in single precision and, where that was measured, in half."""
+    single = f"{table['zoo'][0] / median:.2f}"
+    return single if "zoo-bfloat16" not in table else f"{single}, in bfloat16 {table['zoo-bfloat16'][0] / median:.2f}"
 
 
 def write_readme(mark, text, page="README.md"):

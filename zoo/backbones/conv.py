@@ -6,6 +6,7 @@ from keras import layers
 from zoo.backbones.backbone import Backbone, Pair, regularizer
 from zoo.backbones.resize import Crop, halved
 from zoo.errors import ZooError
+from zoo.layers.to_pixels import ToPixels
 
 
 def conv(
@@ -68,7 +69,7 @@ def conv(
             if i:
                 stages += convolution(layers.Conv2DTranspose, filters[i - 1], strides[i])
             else:
-                stages.append(layers.Conv2DTranspose(outputs, kernel_size, strides=strides[0], **common))
+                stages.append(ToPixels(outputs, kernel_size, strides=strides[0], **common))
             stages.append(Crop(sizes[i]))
             if dropout and i:
                 stages.append(layers.SpatialDropout2D(dropout))
