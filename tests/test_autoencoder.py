@@ -1,7 +1,9 @@
 """The five rooms together: one compiled fit, clear refusals, and the encoder as a part of other models."""
 
+import copy
 import functools
 import logging
+import pickle
 
 import keras
 import numpy as np
@@ -394,3 +396,20 @@ def test_a_frozen_encoder_stays(digits):
     classifier.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     classifier.fit(images, labels, verbose=0)
     assert all(np.all(ops.convert_to_numpy(v) == b) for v, b in zip(encoder.variables, before))
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copy", "pickle"])
+def test_what_is_frozen_is_frozen_in_a_copy(again):
+    model = tiny("ae_conv", batch_norm=True)
+    model.encoder.trainable = False
+    decoder = model.decoder.backbone.stages
+    next(layer for layer in decoder if layer.weights).kernel.trainable = False
+    copied = again(model)
+    assert [v.trainable for v in copied.weights] == [v.trainable for v in model.weights]
+    assert [layer.trainable for layer in copied._flatten_layers()] == [layer.trainable for layer in model._flatten_layers()]
+    assert not copied.encoder.trainable and copied.decoder.trainable
+    x = np.random.default_rng(0).integers(0, 256, (8, *model.data_shape), dtype=np.uint8)
+    before = copied.encode(x)
+    copied.fit(x, verbose=0)
+    # A frozen normalization does not follow the batch either.
+    np.testing.assert_array_equal(copied.encode(x), before)

@@ -152,10 +152,10 @@ class Autoencoder(keras.Model):
         self.built = True
 
     def __reduce__(self):
-        # Copies and pickles are what `zoo.save` keeps: Keras's own way would need a config of every layer.
-        from zoo.registry import restored
+        # Keras's own way would need a config of every layer.
+        from zoo.registry import copied
 
-        return restored, (self.config, self.get_weights(), self.dtype_policy.name)
+        return copied(self)
 
     # -- what it is
 

@@ -126,13 +126,24 @@ def build(config):
     return create(**config)
 
 
-def restored(config, arrays, precision):
-    """The model of `config` with the weights `arrays`, as `get_weights` gives them: what a copy or a pickle holds."""
+def copied(model):
+    """What `copy` and `pickle` keep of a model, as `__reduce__` gives it: what `zoo.save` does, the precision, what is frozen."""
+    trained = [layer.trainable for layer in model._flatten_layers()], [variable.trainable for variable in model.weights]
+    return restored, (model.config, model.get_weights(), model.dtype_policy.name, trained)
+
+
+def restored(config, arrays, precision, trained=((), ())):
+    """The model of `config` with the weights `arrays`, as `get_weights` gives them; `trained` says which layers and weights are."""
     from zoo.precision import computing_in
 
     with computing_in(precision):
         model = build(config)
     model.set_weights(arrays)
+    # A layer sets those inside it, which come after it, and its weights, of which one may be frozen alone.
+    for parts, flags in zip((model._flatten_layers(), model.weights), trained):
+        for part, flag in zip(list(parts), flags):
+            if part.trainable != flag:
+                part.trainable = flag
     return model
 
 

@@ -35,9 +35,9 @@ class Classifier(keras.Model):
         self.built = True
 
     def __reduce__(self):
-        from zoo.registry import restored
+        from zoo.registry import copied
 
-        return restored, (self.config, self.get_weights(), self.dtype_policy.name)
+        return copied(self)
 
     @property
     def data_shape(self):
