@@ -133,7 +133,7 @@ def copied(model):
 
 
 def restored(config, arrays, precision, trained=((), ())):
-    """The model of `config` with the weights `arrays`, as `get_weights` gives them; `trained` says which layers and weights are."""
+    """The model of `config` with the weights `arrays`, as `get_weights` gives them; `trained` says what is not frozen."""
     from zoo.precision import computing_in
 
     with computing_in(precision):
