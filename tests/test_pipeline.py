@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from zoo.data import pipeline
 from zoo.data.fingerprint import fingerprint
 from zoo.data.pipeline import fixed_batches, training_batches
 from zoo.data.splitting import split
@@ -15,6 +16,52 @@ NUMBERED = np.arange(23, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 3
 
 def batches(images=NUMBERED, batch_size=5, seed=0, first=0, steps=14, transforms=()):
     return np.stack(list(training_batches(images, batch_size, seed, first, steps, transforms).as_numpy_iterator()))
+
+
+def without_tensorflow(monkeypatch, *arguments, **options):
+    """What a machine without it gets, as `fit` takes it: a list of tuples of one."""
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "find_spec", lambda name: None)
+        return list(training_batches(*arguments, **options))
+
+
+@pytest.mark.parametrize("transforms", [(), ("flip", "binarize"), ("crop",)], ids=str)
+def test_without_tensorflow_batches_are_as_much_of_a_function_of_seed_and_number(monkeypatch, transforms):
+    def some(seed, first, images=NUMBERED):
+        return np.stack([x for (x,) in without_tensorflow(monkeypatch, images, 5, seed, first, 14 - first, transforms)])
+
+    whole = some(0, 0)
+    np.testing.assert_array_equal(some(0, 4), whole[4:])
+    assert np.any(some(1, 0) != whole)
+    if "binarize" in transforms:
+        assert set(np.unique(whole)) <= {0.0, 1.0} and whole.dtype == np.float32
+        return
+    # 70 numbers are three permutations and a rest, the border of a batch wherever it falls.
+    order = whole[..., 0, 0, 0].reshape(-1)[:69].reshape(3, 23)
+    assert all(sorted(epoch) == list(range(23)) for epoch in order) and len({tuple(epoch) for epoch in order}) == 3
+
+
+def test_without_tensorflow_transforms_do_what_they_say(monkeypatch):
+    image = np.arange(16 * 16, dtype=np.uint8).reshape(1, 16, 16, 1)
+    images = np.repeat(image, 400, axis=0)
+    [(flipped,)] = without_tensorflow(monkeypatch, images, 400, 0, 0, 1, ("flip",))
+    mirrored = (flipped == image[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert ((flipped == image).all(axis=(1, 2, 3)) ^ mirrored).all() and 0.4 < mirrored.mean() < 0.6
+    [(moved,)] = without_tensorflow(monkeypatch, images, 400, 0, 0, 1, ("crop",))
+    padded = np.pad(image[0], ((2, 2), (2, 2), (0, 0)), mode="reflect")
+    places = [padded[i : i + 16, j : j + 16] for i in range(5) for j in range(5)]
+    found = [[np.array_equal(x, place) for place in places] for x in moved]
+    assert (np.sum(found, axis=1) == 1).all() and np.any(found, axis=0).all()
+    with pytest.raises(ZooError, match="'affine' needs TensorFlow"):
+        without_tensorflow(monkeypatch, images, 4, 0, 0, 1, ("affine",))
+
+
+def test_without_tensorflow_a_share_of_every_batch_has_labels(monkeypatch):
+    labels = np.where(np.arange(23) < 4, np.arange(23), -1)
+    for (batch,) in without_tensorflow(monkeypatch, NUMBERED, 5, 0, 0, 9, (), labels, 0.4):
+        numbers = batch["images"][:, 0, 0, 0].astype(int)
+        np.testing.assert_array_equal(batch["labels"], labels[numbers])
+        assert len(numbers) == 5 and (numbers[:2] < 4).all()
 
 
 @pytest.mark.parametrize("first", (1, 4, 13))

@@ -15,6 +15,7 @@ from tiny_recipe import MODEL, main, tiny_recipe
 
 import zoo
 from zoo.autoencoder import Autoencoder
+from zoo.data import pipeline
 from zoo.files import write_atomically
 from zoo.training import fit as training
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
@@ -70,6 +71,27 @@ def test_a_killed_training_ends_bit_for_bit_like_one_never_killed(some, tmp_path
     assert [row["loss"] for row in checkpoint.rows] == [row["loss"] for row in last.rows]
     assert (folder / "history.csv").read_text() == (tmp_path / "whole" / "history.csv").read_text()
     assert {p.name for p in folder.iterdir()} == {"checkpoint.npz", "history.csv"}, "a killed write left its temporary file"
+
+
+def test_without_tensorflow_a_run_goes_on_and_what_it_gave_ends_where_tensorflow_is(some, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "find_spec", lambda name: None)
+        whole, last = fit(tiny_recipe(), some, _made(tmp_path / "whole"))
+        assert last.rows[-1]["loss"] < last.rows[0]["loss"]
+        end = Checkpoint.on_epoch_end
+
+        def killed(self, epoch, logs=None):
+            end(self, epoch, logs)
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+        patch.setattr(Checkpoint, "on_epoch_end", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fit(tiny_recipe(), some, _made(tmp_path / "killed"))
+        patch.setattr(Checkpoint, "on_epoch_end", end)
+        resumed, _ = fit(tiny_recipe(), some, tmp_path / "killed")
+    assert same(weights(whole), weights(resumed))
+    assert same(weights(whole), weights(fit(tiny_recipe(), some, tmp_path / "whole")[0]))
 
 
 def test_a_finished_run_taken_up_again_only_ends_what_fit_ends(some, tmp_path):

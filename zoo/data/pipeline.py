@@ -2,14 +2,16 @@
 from any step as if it had never stopped."""
 
 import math
+from importlib.util import find_spec
 
 import numpy as np
 
+from zoo.data.numpy_batches import numpy_batches
 from zoo.errors import ZooError, suggest
 
 
 def training_batches(images, batch_size, seed, first_step, steps, transforms=(), labels=None, labelled_share=0.0):
-    """A `tf.data.Dataset` of `steps` batches (batch_size, ...), from batch number `first_step` on.
+    """A `tf.data.Dataset` of `steps` batches (batch_size, ...), from number `first_step` on; without TensorFlow an iterator.
 
     Every epoch is a new permutation; a batch may end one epoch and begin the next, so that all have one shape.
 
@@ -24,21 +26,23 @@ def training_batches(images, batch_size, seed, first_step, steps, transforms=(),
         labelled_share: share of every batch, rounded to whole images, that is drawn from the images with a known label, in
             permutations of their own, and comes first; the rest is drawn from all.
     """
-    import tensorflow as tf
-
     if len(images) < batch_size:
         raise ZooError(f"got {len(images)} images, expected at least one batch of {batch_size}; lower the batch size.")
     for name in transforms:
         if name not in TRANSFORMS:
             raise ZooError(f"got transform {name!r}, expected one of {', '.join(TRANSFORMS)}.{suggest(name, TRANSFORMS)}")
-    functions = [TRANSFORMS[name] for name in transforms]
-    with tf.device("CPU:0"):
-        source = tf.constant(images)
-        known = None if labels is None else tf.constant(labels, tf.int32)
     pool = np.flatnonzero(np.asarray(labels) >= 0) if labels is not None else ()
     from_pool = round(labelled_share * batch_size)
     if from_pool and not len(pool):
         raise ZooError(f"got labelled_share={labelled_share} of images without a label, expected some with one.")
+    if find_spec("tensorflow") is None:
+        return numpy_batches(images, batch_size, seed, first_step, steps, transforms, labels, pool, from_pool)
+    import tensorflow as tf
+
+    functions = [TRANSFORMS[name] for name in transforms]
+    with tf.device("CPU:0"):
+        source = tf.constant(images)
+        known = None if labels is None else tf.constant(labels, tf.int32)
 
     def shuffled(step, count, size, stream):
         """The numbers below `count` that batch number `step` takes from an endless row of permutations, `size` a batch."""
