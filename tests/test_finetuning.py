@@ -240,6 +240,13 @@ def test_shares_of_patches_take_turns_and_a_killed_run_goes_on_in_its_turn(digit
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+def test_a_share_that_leaves_no_patch_out_is_refused_before_the_training(digits, tmp_path):
+    settings = Settings(**QUICK, patch_dropout=(0.75, 0.01), layer="block2", pool="mean")
+    with pytest.raises(ZooError, match="a ratio of 0.01, which leaves 16 of 16 patches"):
+        finetune(tiny("mae_vit"), digits[0][:100], digits[1][:100], list("0123456789"), tmp_path / "out", settings, progress=None)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("shares", [(0.5, 1.0), (-0.1, 0.5), ()], ids=str)
 def test_shares_that_cannot_be_are_refused(shares):
     with pytest.raises(ZooError, match="patch_dropout=.*a share from 0 on, below 1, or several"):

@@ -90,6 +90,8 @@ def test_without_tensorflow_a_run_goes_on_and_what_it_gave_ends_where_tensorflow
             fit(tiny_recipe(), some, _made(tmp_path / "killed"))
         patch.setattr(Checkpoint, "on_epoch_end", end)
         resumed, _ = fit(tiny_recipe(), some, tmp_path / "killed")
+        _, held = fit(tiny_recipe(validation=40), some, _made(tmp_path / "held"))
+    assert all(np.isfinite(row["val_loss"]) for row in held.rows)
     assert same(weights(whole), weights(resumed))
     assert same(weights(whole), weights(fit(tiny_recipe(), some, tmp_path / "whole")[0]))
 

@@ -70,12 +70,17 @@ def training_batches(images, batch_size, seed, first_step, steps, transforms=(),
 
 
 def fixed_batches(images, batch_size, labels=None):
-    """A `tf.data.Dataset` over the first whole batches of `images`, and `labels` if given, in order: for validation."""
-    import tensorflow as tf
+    """A `tf.data.Dataset` over the first whole batches of `images`, and `labels` if given, in order: for validation.
 
+    Without TensorFlow the arrays, as `fit` takes them for that.
+    """
     batch_size = min(batch_size, len(images))
     usable = len(images) // batch_size * batch_size
     data = images[:usable] if labels is None else {"images": images[:usable], "labels": np.int32(labels[:usable])}
+    if find_spec("tensorflow") is None:
+        return (data,)
+    import tensorflow as tf
+
     return tf.data.Dataset.from_tensor_slices(data).batch(batch_size, drop_remainder=True).cache()
 
 

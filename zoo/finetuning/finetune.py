@@ -137,13 +137,13 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
         )
     keras.utils.set_random_seed(settings.seed)
     changes = {key: value for key in ("dropout", "drop_path", "patch_dropout") if (value := getattr(settings, key)) is not None}
-    turns = []
-    if isinstance(settings.patch_dropout, tuple):
-        turns = [PatchDropoutTurns(settings.patch_dropout, settings.epochs)]
-        changes["patch_dropout"] = max(settings.patch_dropout)
+    shares = settings.patch_dropout if isinstance(settings.patch_dropout, tuple) else ()
+    if shares:
+        changes["patch_dropout"] = max(shares)
     with computing_in(settings.precision):
         model, anew = adapt(model, input_shape=list(images.shape[1:]), **changes)
         trained = model if labels is None else classifier(model, names, settings.layer, settings.pool)
+    turns = [PatchDropoutTurns(model, shares, settings.epochs)] if shares else []
     grouped = None
     if labels is not None:
         anew = [path for path in anew if path.startswith("encoder/")]

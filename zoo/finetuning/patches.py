@@ -10,20 +10,29 @@ class PatchDropoutTurns(keras.callbacks.Callback):
     arXiv:2104.00298, does so with the size of the images).
 
     Args:
+        model: whose encoder leaves patches out.
         shares: in [0, 1), first to last.
         epochs: of the whole training.
+
+    Raises:
+        ZooError: on a share that leaves out no patch or all of them: now, not when its turn comes.
     """
 
-    def __init__(self, shares, epochs):
+    def __init__(self, model, shares, epochs):
         super().__init__()
-        self.shares = tuple(shares)
+        self.shares = shares
         self.epochs = epochs
+        self.layers = [layer for layer in model._flatten_layers() if isinstance(layer, PatchDropout)]
+        for share in reversed(shares):
+            self._leave_out(share)
+
+    def _leave_out(self, share):
+        for layer in self.layers:
+            layer.leave_out(share)
 
     def on_epoch_begin(self, epoch, logs=None):
         share = self.shares[epoch * len(self.shares) // self.epochs]
-        layers = [layer for layer in self.model._flatten_layers() if isinstance(layer, PatchDropout) and layer.rate != share]
-        for layer in layers:
-            layer.leave_out(share)
-        if layers:
+        if any(layer.rate != share for layer in self.layers):
+            self._leave_out(share)
             # How many patches a step sees is settled when it is traced.
             self.model.make_train_function(force=True)
