@@ -343,6 +343,22 @@ def test_features_of_every_depth(images):
         model.encoder.at("stage1", pool="max")
     with pytest.raises(ZooError, match="pool=5, expected at most 4"):
         read(pool=5)(images)
+    with pytest.raises(ZooError, match="pool='token' for feature maps, expected 'mean'"):
+        read(pool="token")(images)
+
+
+def test_regions_of_a_transformers_tokens():
+    model, images = tiny("mae_vit", (8, 4, 1)), np.random.default_rng(0).random((3, 8, 4, 1), dtype=np.float32)
+    tokens = ops.convert_to_numpy(model.encoder.backbone.until(images, "block1"))
+    assert tokens.shape == (3, 1 + 4 * 2, 8)
+    regions = ops.convert_to_numpy(model.encoder.at("block1", 2)(images))
+    # Two of the four rows and one of the two columns each.
+    np.testing.assert_allclose(regions, tokens[:, 1:].reshape(3, 2, 2, 2, 8).mean(axis=2).reshape(3, -1), atol=1e-6)
+    assert model.encoder.at("code", 2)(images).shape == (3, 4 * 8)
+    with pytest.raises(ZooError, match="pool=3, expected at most 2: the feature map is 4 x 2"):
+        model.encoder.at("block1", 3)(images)
+    with pytest.raises(ZooError, match="a series' tokens, expected 'flatten', 'mean' or 'token'"):
+        tiny("mae_vit", (12, 3)).encoder.at("block1", 2)(np.zeros((1, 12, 3), np.float32))
 
 
 # -- the encoder as a part of other models

@@ -8,6 +8,7 @@ from tiny import tiny
 
 from zoo import backbones
 from zoo.errors import ZooError
+from zoo.layers.tokens import patchify
 
 SMALL = {
     "mlp": {"hidden": (6, 5)},
@@ -126,6 +127,34 @@ def test_a_transformer_knows_places_and_nothing_of_order_besides():
     np.testing.assert_allclose(moved[:, 1:], np.concatenate([tokens[:, 9:], tokens[:, 1:9]], axis=1), atol=1e-5)
 
 
+def test_a_stem_reads_what_is_around_a_patch():
+    x = np.random.default_rng(0).random((1, 8, 8, 1), dtype=np.float32)
+    other = x.copy()
+    # The pixel beside the first patch, and so none of its own.
+    other[0, 0, 2] += 1
+    for stem, reaches in (((), False), ((4,), True)):
+        encoder = backbones.build("vit", (8, 8, 1), stem=stem, stem_blocks=1, **SMALL["vit"]).encoder
+        encoder.build((None, 8, 8, 1))
+        for variable in encoder.trainable_variables:
+            if variable.path.endswith("/scale"):
+                variable.assign(1.0)
+        tokens = [ops.convert_to_numpy(encoder.start(patchify(images, 2))) for images in (x, other)]
+        assert tokens[0].shape == (1, 17, 8) and np.any(tokens[0][0, 1] != tokens[1][0, 1]) == reaches
+        # It is learned with the first block.
+        learned = [v for layer in encoder.depths()["block1"] for v in layer.trainable_variables]
+        assert len(learned) == 14 + (7 if stem else 0)
+
+
+def test_a_stem_is_for_images():
+    with pytest.raises(ZooError, match=r"stem=\(4,\) for inputs of shape \(12, 3\) .*, expected images"):
+        backbones.build("vit", (12, 3), stem=(4,), **SMALL["vit"])
+
+
+def test_a_patch_may_be_several_places_of_a_stems_maps():
+    encoder = backbones.build("vit", (8, 8, 3), stem=(4,), **{**SMALL["vit"], "patch_size": 4}).encoder
+    assert encoder(ops.zeros((2, 8, 8, 3))).shape == (2, 5, 8) and encoder.embed.kernel.shape == (2 * 2 * 4, 8)
+
+
 def test_flat_vectors():
     pair = backbones.build("mlp", (11,), hidden=(6,))
     assert pair.encoder(keras.KerasTensor((None, 11))).shape == (None, 6)
@@ -214,6 +243,7 @@ def test_a_linear_path_ends_in_any_loss(loss, images):
         ("unet", {"filters": (4,)}, "at least two resolutions"),
         ("unet", {"first_stride": 3}, "first_stride=3, expected 1, 2 or 4"),
         ("vit", {"patch_size": 3}, r"patch_size=3 for inputs of shape \(8, 8, 1\), expected one that divides"),
+        ("vit", {"patch_size": 2, "stem": (4, 4)}, r"stem=\(4, 4\) .* patch_size=2, expected images, and patches of a mul.* 4"),
         ("vit", {"width": 30, "heads": 4}, "width=30 for 4 heads, expected a multiple of 4 and of the heads"),
         ("vit", {"decoder_width": 6, "decoder_heads": 2}, "decoder_width=6 for 2 heads"),
     ],

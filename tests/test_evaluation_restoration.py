@@ -107,6 +107,9 @@ def test_a_picture_shows_image_damage_and_what_became_of_it(name, rows, tmp_path
     assert height // (12 + 2) == rows
 
 
-def test_tokens_are_probed_by_their_mean_and_the_first():
+def test_tokens_are_probed_by_their_quarters_their_mean_and_the_first():
     model = tiny("mae_vit", (64, 64, 3), width=24)
-    assert candidates(model, np.zeros((1, 64, 64, 3), np.uint8))[:2] == [("block1", "mean"), ("block1", "token")]
+    found = candidates(model, np.zeros((1, 64, 64, 3), np.uint8))
+    assert found[:4] == [("block1", 2), ("block1", "mean"), ("block1", "token"), ("block2", 2)]
+    series = tiny("mae_vit", (2048, 3), width=24)
+    assert candidates(series, np.zeros((1, 2048, 3), np.float32))[:2] == [("block1", "mean"), ("block1", "token")]

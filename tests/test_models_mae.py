@@ -63,8 +63,22 @@ def test_the_error_is_of_hidden_patches_alone():
     assert float(hidden_error(predicted, true, seen)) == pytest.approx((1 + 4 + 9 + 0) / 4)
 
 
-def test_what_is_hidden_never_reaches_the_encoder():
-    model = tiny("mae_vit", (8, 8, 3))
+# With convolutions before the patches are cut, whose windows reach into those beside.
+STEMS = pytest.mark.parametrize("options", [{}, {"stem": (4,), "stem_blocks": 1}], ids=["patches", "stem"])
+
+
+def model_of(options, shape=(8, 8, 3)):
+    """A small masked autoencoder, all of whose stem's branches count: they begin at zero."""
+    model = tiny("mae_vit", shape, **options)
+    for variable in model.trainable_variables:
+        if variable.path.endswith("/scale"):
+            variable.assign(1.0)
+    return model
+
+
+@STEMS
+def test_what_is_hidden_never_reaches_the_encoder(options):
+    model = model_of(options)
     a, b = np.random.default_rng(0).random((2, 1, 8, 8, 3), dtype=np.float32)
     chosen = ops.convert_to_tensor(model.corruption.complementary()[0][None])
     shown = np.asarray(chosen)[0].sum(axis=0).reshape(4, 4).repeat(2, axis=0).repeat(2, axis=1)[None, :, :, None]
@@ -75,8 +89,9 @@ def test_what_is_hidden_never_reaches_the_encoder():
     assert np.abs(tokens[0] - tokens[2]).max() > 1e-3
 
 
-def test_seeing_all_is_what_the_encoder_does_without_a_mask():
-    model = tiny("mae_vit", (8, 8, 3))
+@STEMS
+def test_seeing_all_is_what_the_encoder_does_without_a_mask(options):
+    model = model_of(options)
     x = np.random.default_rng(0).random((2, 8, 8, 3), dtype=np.float32)
     every = np.eye(16, dtype=np.float32)[None].repeat(2, axis=0)
     seen = ops.convert_to_numpy(model.encoder.backbone.seen(patchify(x, 2), every))
@@ -96,8 +111,9 @@ def test_targets_are_patches_at_mean_zero_and_deviation_one():
     np.testing.assert_allclose(target.std(axis=-1), 1, atol=1e-3)
 
 
-def test_what_is_found_of_a_patch_does_not_depend_on_it():
-    model = tiny("mae_vit", (8, 8, 1))
+@STEMS
+def test_what_is_found_of_a_patch_does_not_depend_on_it(options):
+    model = model_of(options, (8, 8, 1))
     # The scale of a patch is its own; so the other image keeps its values, in another order.
     x = np.random.default_rng(0).random((1, 8, 8, 1), dtype=np.float32)
     other = x.copy()

@@ -62,8 +62,8 @@ class Encoder(keras.Model):
             layer: one of `feature_layers`.
             pool: for feature maps: `"flatten"` (the default, but of `"code"`, where it is the encoder's own way), `"mean"` over
                 the image, or an int `k`, the mean over a k x k grid of regions. For a transformer's tokens: `"flatten"`,
-                `"mean"` over the patches, or `"token"`, the first, which belongs to no patch. Of a code that is a vector there
-                is nothing to pool.
+                `"mean"` over the patches, an int `k` as above, of images, or `"token"`, the first, which belongs to no patch. Of
+                a code that is a vector there is nothing to pool.
         """
         if layer is None or (layer == "code" and pool is None):
             return self
@@ -101,6 +101,8 @@ class FeatureExtractor(keras.Model):
             h = self.encoder.bottleneck.unpooled(self.encoder.backbone(x, training=training))
         else:
             h = self.encoder.backbone.until(x, self.layer)
+        if len(h.shape) == 3 and isinstance(self.pool, int):
+            h = self.encoder.backbone.maps(h)
         return pool_features(h, self.pool)
 
 

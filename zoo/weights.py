@@ -231,7 +231,7 @@ def load_encoder(name_or_path, layer=None, pool=None, resize=False):
     Args:
         name_or_path: as for `load`.
         layer: a depth of `encoder.feature_layers`; None is the code.
-        pool: of feature maps: "flatten", "mean" or a number of regions a side.
+        pool: of feature maps or tokens: "flatten", "mean" or a number of regions a side, or "token", see `Encoder.at`.
         resize: take images of any one size and bring them to the model's inside; without, another size is an error.
     """
     model = load(name_or_path)

@@ -42,9 +42,13 @@ class MaskedEncoder(Around):
         scale = ops.cast(ops.concatenate(scales(patchify(x, self.net.patch_size)), axis=-1), self.compute_dtype)
         return ops.concatenate([self.net(x), ops.pad(scale, ((0, 0), (1, 0), (0, 0)))], axis=-1)
 
+    def maps(self, tokens):
+        """See `ViTEncoder.maps`."""
+        return self.net.maps(tokens)
+
     def seen(self, patches, chosen, training=None):
         """Tokens (N, 1 + seen, width) of the patches (N, P, numbers) that `chosen` (N, seen, P) shows: the others are dropped."""
-        return self.net.finish(self.net.start(ops.matmul(chosen, patches), chosen), training)
+        return self.net.finish(self.net.start(patches, chosen), training)
 
 
 class MaskedDecoder(keras.layers.Layer):

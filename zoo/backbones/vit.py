@@ -5,6 +5,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo.backbones.backbone import Backbone, Pair, regularizer
+from zoo.backbones.resnet import resnet
 from zoo.errors import ZooError
 from zoo.layers.masking import PatchDropout
 from zoo.layers.tokens import grid_of, patchify, positions, unpatchify
@@ -27,6 +28,8 @@ def vit(
     weight_decay=0.0,
     epsilon=1e-6,
     trained_grid=None,
+    stem=(),
+    stem_blocks=2,
 ):
     """A vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929) and a lighter one to decode (He et al. 2022).
 
@@ -49,6 +52,13 @@ def vit(
         epsilon: added to the variance in the normalizations.
         trained_grid: patches along every axis of the images that the weights were trained on, if of another size than these:
             the positions are interpolated from there. None makes those of these images.
+        stem: feature maps of every stage of a `resnet` that reads the images before they are cut into patches, which makes the
+            transformer a hybrid: convolutions know from the start that what is near belongs together, which a transformer has
+            to learn. Every stage halves the sides, which the patch size has to allow. () cuts the images themselves.
+        stem_blocks: residual blocks of every stage of the stem.
+
+    Raises:
+        ZooError: on a patch size that the sides or the stem do not allow, or a width that is no multiple of 4 and of the heads.
     """
     shape = tuple(input_shape)
     if any(side % patch_size for side in shape[:-1]):
@@ -58,6 +68,11 @@ def vit(
     for name, numbers, count in (("width", width, heads), ("decoder_width", decoder_width, decoder_heads)):
         if numbers % count or numbers % 4:
             raise ZooError(f"got {name}={numbers} for {count} heads, expected a multiple of 4 and of the heads.")
+    if stem and (len(shape) != 3 or patch_size % 2 ** len(stem)):
+        raise ZooError(
+            f"got stem={tuple(stem)} for inputs of shape {shape} and patch_size={patch_size}, expected images, and patches of a "
+            f"multiple of {2 ** len(stem)} pixels, as every stage halves the sides."
+        )
     decay = regularizer(weight_decay)
     common = dict(mlp_ratio=mlp_ratio, dropout=dropout, decay=decay, epsilon=epsilon)
     ends = dict(decay=decay, epsilon=epsilon, trained_grid=trained_grid)
@@ -67,7 +82,10 @@ def vit(
         rates = np.linspace(0, rate, count) if count > 1 else [rate] * count
         return [TransformerBlock(width, heads, drop_path=float(r), **common) for r in rates]
 
-    encoder = ViTEncoder(patch_size, width, blocks(depth, width, heads, drop_path), patch_dropout, **ends)
+    convolutions = None
+    if stem:
+        convolutions = resnet(shape, stem, stem_blocks, activation="relu", weight_decay=weight_decay).encoder
+    encoder = ViTEncoder(patch_size, width, blocks(depth, width, heads, drop_path), patch_dropout, stem=convolutions, **ends)
 
     def decoder(code_shape, outputs):
         net = ViTDecoder(
@@ -96,10 +114,14 @@ class ViTEncoder(layers.Layer):
         patch_dropout: see `vit`.
         decay: regularizer of the embedding's kernel, or None.
         epsilon, trained_grid: see `vit`.
+        stem: layer from images to maps with fewer sides, of which a patch then reads its part; or None.
     """
 
-    def __init__(self, patch_size, width, blocks, patch_dropout=0.0, decay=None, epsilon=1e-6, trained_grid=None, **kwargs):
+    def __init__(
+        self, patch_size, width, blocks, patch_dropout=0.0, decay=None, epsilon=1e-6, trained_grid=None, stem=None, **kwargs
+    ):
         super().__init__(**kwargs)
+        self.stem = stem
         self.patch_dropout = patch_dropout
         self.patch_size, self.width, self.trained_grid = patch_size, width, trained_grid
         self.embed = layers.Dense(width, kernel_regularizer=decay)
@@ -116,7 +138,13 @@ class ViTEncoder(layers.Layer):
         self.positions = positions(grid, self.width, self.trained_grid)
         self.left_out = PatchDropout(self.patch_dropout, len(self.positions)) if self.patch_dropout else None
         self.first = self.add_weight(name="first", shape=(1, 1, self.width), initializer=_small())
-        self.embed.build((None, len(self.positions), self.patch_size ** len(grid) * input_shape[-1]))
+        self.shape, self.grid = tuple(input_shape[1:]), grid
+        self.part, channels = self.patch_size, input_shape[-1]
+        if self.stem is not None:
+            self.stem.build(input_shape)
+            _, height, _, channels = self.stem.compute_output_shape(input_shape)
+            self.part = height // grid[0]
+        self.embed.build((None, len(self.positions), self.part ** len(grid) * channels))
         shape = (None, None, self.width)
         for layer in (*self.blocks, self.norm):
             layer.build(shape)
@@ -134,18 +162,35 @@ class ViTEncoder(layers.Layer):
         tokens = tokens if self.left_out is None else self.left_out(tokens)
         return self.run(tokens, self.stage_names.index(name) + 1)
 
+    def maps(self, tokens):
+        """Tokens (N, 1 + patches, D) of images as feature maps, (N, rows, columns, D): without the first, which has no place."""
+        if len(self.grid) == 1:
+            raise ZooError("got a number as pool of a series' tokens, expected 'flatten', 'mean' or 'token': it has no sides.")
+        return ops.reshape(tokens[:, 1:], (-1, *self.grid, tokens.shape[-1]))
+
     def depths(self):
         """Mapping of the name of every depth to the layers that lead to it from the one before."""
         found = {name: [block] for name, block in zip(self.stage_names, self.blocks)}
-        found["block1"].insert(0, self.embed)
+        found["block1"][:0] = [self.embed] if self.stem is None else [self.stem, self.embed]
         return found
 
     def start(self, patches, chosen=None):
-        """Tokens (N, 1 + P, width) of patches (N, P, numbers); `chosen` (N, P, patches) says by ones which of all they are."""
+        """Tokens (N, 1 + seen, width) of the patches (N, P, numbers) that `chosen` (N, seen, P) picks by ones, or of all."""
         places = ops.cast(ops.convert_to_tensor(self.positions), self.compute_dtype)
-        tokens = self.embed(patches) + (places if chosen is None else ops.matmul(chosen, places))
+        if self.stem is not None:
+            patches = self._through_stem(patches, chosen)
+        if chosen is not None:
+            patches, places = ops.matmul(chosen, patches), ops.matmul(chosen, places)
+        tokens = self.embed(patches) + places
         first = ops.cast(ops.convert_to_tensor(self.first), self.compute_dtype)
         return ops.concatenate([ops.repeat(first, ops.shape(tokens)[0], axis=0), tokens], axis=1)
+
+    def _through_stem(self, patches, chosen):
+        """What the stem makes of the image of patches (N, P, numbers), by patch."""
+        if chosen is not None:
+            # Its windows reach into the patches beside: what is not chosen must be nothing before, not only be dropped after.
+            patches = patches * ops.expand_dims(ops.sum(chosen, axis=1), 2)
+        return patchify(self.stem(unpatchify(patches, self.shape, self.patch_size)), self.part)
 
     def run(self, tokens, depth=None, training=None):
         """Through the first `depth` blocks, or all."""

@@ -12,6 +12,7 @@ WEIGHT_DECAYS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 _HELD_OUT = 0.1
 _MOST_FEATURES = 8192
 _GRIDS = (8, 4, 2, 1)
+_QUARTERS = 2
 
 
 def probe_features(model, images, layer=None, pool=None, batch_size=256):
@@ -167,7 +168,7 @@ def candidates(model, images):
     """(layer, pool) of every depth of the encoder that a probe may read, each with the finest pool of at most 8192 features.
 
     A depth's maps are flattened where that fits, else averaged over the largest grid of 8, 4, 2 or 1 regions a side that does;
-    of tokens that do not fit, there are the mean and the first.
+    of tokens that do not fit, there are the means of an image's quarters, the mean and the first.
     """
     found = []
     for layer in model.encoder.feature_layers:
@@ -177,7 +178,8 @@ def candidates(model, images):
             continue
         channels = probe_features(model, images[:1], layer, "mean").shape[1]
         if len(model.encoder.backbone.until(unit_array(images[:1]), layer).shape) == 3:
-            found += [(layer, "mean"), (layer, "token")]
+            quarters = [(layer, _QUARTERS)] if len(model.data_shape) == 3 else []
+            found += [*quarters, (layer, "mean"), (layer, "token")]
             continue
         fits = [grid for grid in _GRIDS if grid * grid * channels <= _MOST_FEATURES and grid * grid * channels <= flat]
         found.append((layer, fits[0] if fits else "mean"))

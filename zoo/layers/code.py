@@ -140,15 +140,15 @@ class TokenCode(PlainCode):
 def pool_features(h, pool):
     """Feature maps (N, H, W, C) to vectors (N, D): flattened, averaged over the image, or over a k x k grid of regions.
 
-    Of tokens (N, 1 + patches, D), "mean" is over the patches, and "token" the first, which belongs to none.
+    Of tokens (N, 1 + patches, D), "mean" is over the patches, and "token" the first, which belongs to none; regions of them are
+    those of their maps, see `ViTEncoder.maps`.
     """
     if len(h.shape) == 2:
         return h
     if len(h.shape) == 3 and pool in ("mean", "token"):
         return h[:, 0] if pool == "token" else ops.mean(h[:, 1:], axis=1)
-    if pool == "token" or (len(h.shape) == 3 and isinstance(pool, int)):
-        kind = "tokens" if len(h.shape) == 3 else "feature maps"
-        raise ZooError(f"got pool={pool!r} for {kind}; expected 'mean', 'flatten', 'token' for tokens or a number for maps.")
+    if pool == "token":
+        raise ZooError("got pool='token' for feature maps, expected 'mean', 'flatten' or a number of regions a side.")
     if pool == "mean":
         return ops.mean(h, axis=(1, 2))
     if isinstance(pool, int):
