@@ -1,4 +1,4 @@
-"""Masked autoencoder of a small vision transformer on CIFAR-10, patches of 4 x 4, three quarters hidden."""
+"""Masked autoencoder of a small vision transformer behind ten convolutions on CIFAR-10, patches of 4 x 4, 48 of 64 hidden."""
 
 from zoo.training import Recipe, run
 
@@ -9,9 +9,12 @@ RECIPE = Recipe(
         backbone="vit",
         input_shape=(32, 32, 3),
         mask_ratio=0.75,
+        mean=(0.4914, 0.4822, 0.4465),
+        deviation=(0.247, 0.2435, 0.2616),
         patch_size=4,
+        stem=(64, 128),
         width=192,
-        depth=12,
+        depth=10,
         heads=3,
         decoder_width=96,
         decoder_depth=2,
@@ -19,24 +22,26 @@ RECIPE = Recipe(
     ),
     dataset="cifar10",
     transforms=("crop", "flip"),
-    epochs=20,
+    epochs=16,
     batch_size=100,
     learning_rate=1e-3,
     optimizer="adamw",
     weight_decay=0.05,
     warmup_epochs=1,
     precision="mixed_bfloat16",
-    # Of the twelve blocks and the code the best on a part of the training images, after fifteen epochs of this recipe.
+    # By a linear classifier on 10,000 training images, a tenth of them held out: block7 in quarters .596, its mean .575, block3
+    # .593 and .581. The fourth block is as far as two cores fine-tune in an hour.
     metrics=(
-        {"metric": "linear_accuracy", "layer": "block7", "pool": "mean"},
+        {"metric": "linear_accuracy", "layer": "block7", "pool": 2},
         {
             "metric": "finetuned_accuracy",
-            "layer": "block7",
+            "layer": "block4",
             "pool": "mean",
-            "epochs": 36,
+            "epochs": 18,
             "batch_size": 128,
-            "learning_rate": 2.5e-3,
-            "patch_dropout": (0.75, 0.75, 0.75, 0.5),
+            "learning_rate": 2e-3,
+            "layer_decay": 0.85,
+            "patch_dropout": (0.5, 0.5, 0.0),
             "precision": "mixed_bfloat16",
         },
     ),
