@@ -102,7 +102,7 @@ def _parser():
     sub.add_argument("--runtime", default="auto", help=f"{', '.join(RUNTIMES)} (auto: the fastest that is installed)")
     sub.add_argument("--dtype", default="float32", help="precision to compute in: float32 or bfloat16")
     sub.add_argument("--layer", help="a depth of the encoder; by default the code")
-    sub.add_argument("--pool", help="of feature maps: flatten, mean, or a number of regions a side")
+    sub.add_argument("--pool", help="of feature maps or tokens: flatten, mean, or a number of regions a side; of tokens, token")
 
     sub = command("reconstruct", _reconstruct, "write what a model makes of images: damaged ones mended, by a model that mends")
     _takes_images(sub)
@@ -133,7 +133,7 @@ def _parser():
     sub.add_argument("--output", required=True, help="a file, or for saved_model a folder")
     sub.add_argument("--part", default="encoder", help="encoder, decoder or autoencoder (encoder)")
     sub.add_argument("--layer", help="a depth of the encoder; by default the code")
-    sub.add_argument("--pool", help="of feature maps: flatten, mean, or a number of regions a side")
+    sub.add_argument("--pool", help="of feature maps or tokens: flatten, mean, or a number of regions a side; of tokens, token")
     sub.add_argument("--values", choices=("uint8", "float32"), help="dtype of the images that go in (uint8)")
 
     sub = command("convert", _convert, "write a model of transformers or diffusers in the zoo's own format")
