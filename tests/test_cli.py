@@ -154,6 +154,15 @@ def test_info(run, weights):
     assert json.loads(run("info", NAME, "--json")[0]) == entry
 
 
+@pytest.mark.parametrize("embedded, words", [(True, "bytes, embedded,"), (False, "bytes, not embedded,")])
+def test_info_says_whether_the_file_comes_with_the_package(run, weights, monkeypatch, embedded, words):
+    from zoo import registry
+
+    known = registry.info(NAME) | {"embedded": embedded}
+    monkeypatch.setattr(registry, "info", lambda name: known)
+    assert words in run("info", NAME)[0]
+
+
 def test_help(run):
     for argv in ([], ["--help"], ["encode", "--help"], ["train", "--help"], ["evaluate", "--help"]):
         assert "usage: zoo" in run(*argv)[0]

@@ -224,7 +224,8 @@ def _info(arguments):
     print(f"config    {', '.join(f'{k}={v}' for k, v in known['config'].items())}")
     print(f"data      {dataset['name']} {dataset['version']}, {split_of(dataset)}")
     print(f"licence   weights {known['licence']['weights']}; data {known['licence']['data']}")
-    print(f"file      {known['file']}, {known['bytes']:,} bytes, sha256 {known['sha256']}")
+    kept = "embedded" if known["embedded"] else "not embedded"
+    print(f"file      {known['file']}, {known['bytes']:,} bytes, {kept}, sha256 {known['sha256']}")
     print(f"recipe    {known['recipe']['path']}")
     print(f"trained   {run['epochs']} epochs, {run['seconds']} s, seed {run['seed']}, {run['device']}, {run['backend']} backend")
     for metric, result in known["metrics"].items():
