@@ -1,0 +1,27 @@
+"""VAE with ten planar flows on MNIST, dynamically binarized, 50 latents: the nets of vae_mlp.mnist."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="vae_lin_nf_mlp.mnist",
+    model=dict(
+        variant="vae_lin_nf",
+        input_shape=(28, 28, 1),
+        latent_dim=50,
+        flows=("planar",) * 10,
+        hidden=(500, 500),
+        activation="gelu",
+        loss="bernoulli",
+    ),
+    dataset="mnist",
+    transforms=("binarize",),
+    epochs=100,
+    batch_size=128,
+    learning_rate=1e-3,
+    metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
+    anchor=("nll", 85.67, "vae_mlp.mnist, the same nets with a Gaussian posterior"),
+    embedded=False,
+)
+
+if __name__ == "__main__":
+    run(RECIPE)
