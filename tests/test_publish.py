@@ -236,12 +236,14 @@ def test_trainings_that_differ_by_more_than_the_seed_have_no_middle(dataset, tmp
 
 def test_a_published_set_is_measured_again_by_what_its_recipe_names_now(published, dataset, tmp_path, monkeypatch, capsys):
     folder, before = shutil.copytree(published[0], tmp_path / "weights"), published[1]
-    now = recipe(dataset=dataset, metrics=("mse", "linear_accuracy"))
+    anchor = {"metric": "mse", "value": 0.02, "source": "a rule"}
+    now = recipe(dataset=dataset, metrics=("mse", "linear_accuracy"), anchor=tuple(anchor.values()), embedded=False)
+    assert before["embedded"] and before["anchor"] != anchor
     monkeypatch.setattr(remeasure, "load_recipe", lambda name: now)
     remeasure.main([NAME, "--output-dir", str(folder)])
     entry = manifest.read(folder)[NAME]
     assert set(entry["metrics"]) == {"mse", "linear_accuracy"} and entry["metrics"]["mse"] == before["metrics"]["mse"]
-    assert {**entry, "metrics": None} == {**before, "metrics": None}
+    assert {**entry, "metrics": None} == {**before, "metrics": None, "anchor": anchor, "embedded": False}
     shown = card.number(entry["metrics"]["linear_accuracy"]["value"])
     assert f"| linear_accuracy | {shown} |" in (folder / "cards" / f"{NAME}.md").read_text()
     assert f"{NAME} mse " in capsys.readouterr().out

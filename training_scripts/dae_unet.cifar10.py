@@ -29,7 +29,6 @@ RECIPE = Recipe(
     start="words",
     metrics=({"metric": "linear_accuracy", "layer": "best", "flips": True},),
     anchor=("linear_accuracy", 0.9005, "denoising diffusion autoencoder of 35.7 million parameters, Xiang et al. 2023"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ RECIPE = Recipe(
     seed=2,
     metrics=("mig", "factor_vae_score", "sap", "dci_disentanglement", "elbo", "mse"),
     anchor=("mig", 0.43, "FactorVAE on dSprites, best reported"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

@@ -46,7 +46,6 @@ RECIPE = Recipe(
         },
     ),
     anchor=("linear_accuracy", 0.493, "masked autoencoder of the Keras examples, 100 epochs"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

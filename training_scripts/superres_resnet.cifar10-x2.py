@@ -23,7 +23,6 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     ema=0.999,
     metrics=("enlarged_psnr",),
-    embedded=False,
 )
 
 if __name__ == "__main__":

@@ -1,0 +1,25 @@
+"""Poincaré variational autoencoder on MNIST, dynamically binarized, 10 numbers in the ball."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="poincare_vae_mlp.mnist",
+    model=dict(
+        variant="poincare_vae",
+        input_shape=(28, 28, 1),
+        latent_dim=10,
+        hidden=(500, 500),
+        activation="gelu",
+        loss="bernoulli",
+    ),
+    dataset="mnist",
+    transforms=("binarize",),
+    epochs=60,
+    batch_size=128,
+    learning_rate=1e-3,
+    metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse", "frechet_distance"),
+    embedded=False,
+)
+
+if __name__ == "__main__":
+    run(RECIPE)
