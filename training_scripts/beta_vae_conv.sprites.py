@@ -9,6 +9,7 @@ RECIPE = Recipe(
         backbone="conv",
         input_shape=(64, 64, 1),
         latent_dim=10,
+        # At 20 from the first step on, the latents stay unused.
         beta=16.0,
         warmup_steps=1500,
         filters=(8, 16, 32, 64),
