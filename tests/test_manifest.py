@@ -15,7 +15,6 @@ import pytest
 from zoo import manifest
 from zoo.errors import ZooError
 from zoo.fetch import sha256_of
-from zoo.training.publish import stated
 
 ENTRY = {"file": "vae_mlp.mnist-1a2b3c4d.safetensors", "sha256": "0" * 64, "bytes": 8, "config": {"variant": "vae"}}
 
@@ -293,8 +292,8 @@ def test_a_shipped_set_has_the_recipe_that_trained_it(name):
     spec.loader.exec_module(script)
     assert script.RECIPE.name == name
     assert script.RECIPE.sha256() == recipe["sha256"], "the script has changed since; train again"
-    said = stated(script.RECIPE)
-    assert {key: ENTRIES[name][key] for key in said} == said, "the script says otherwise; run zoo.training.remeasure"
+    said = script.RECIPE.stated()
+    assert {key: ENTRIES[name][key] for key in said} == said, "the script says otherwise; run zoo.training.readme"
 
 
 def test_the_shipped_files_keep_to_their_size():

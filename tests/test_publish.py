@@ -14,7 +14,7 @@ from zoo import manifest, weights
 from zoo.evaluation import evaluate
 from zoo.evaluation.measure import repeat
 from zoo.fetch import sha256_of
-from zoo.training import card, publish, remeasure
+from zoo.training import card, publish, readme, remeasure
 from zoo.training import fit as training
 from zoo.training.readme import render
 from zoo.training.seeds import main, publish_median
@@ -236,14 +236,12 @@ def test_trainings_that_differ_by_more_than_the_seed_have_no_middle(dataset, tmp
 
 def test_a_published_set_is_measured_again_by_what_its_recipe_names_now(published, dataset, tmp_path, monkeypatch, capsys):
     folder, before = shutil.copytree(published[0], tmp_path / "weights"), published[1]
-    anchor = {"metric": "mse", "value": 0.02, "source": "a rule"}
-    now = recipe(dataset=dataset, metrics=("mse", "linear_accuracy"), anchor=tuple(anchor.values()), embedded=False)
-    assert before["embedded"] and before["anchor"] != anchor
+    now = recipe(dataset=dataset, metrics=("mse", "linear_accuracy"))
     monkeypatch.setattr(remeasure, "load_recipe", lambda name: now)
     remeasure.main([NAME, "--output-dir", str(folder)])
     entry = manifest.read(folder)[NAME]
     assert set(entry["metrics"]) == {"mse", "linear_accuracy"} and entry["metrics"]["mse"] == before["metrics"]["mse"]
-    assert {**entry, "metrics": None} == {**before, "metrics": None, "anchor": anchor, "embedded": False}
+    assert {**entry, "metrics": None} == {**before, "metrics": None}
     shown = card.number(entry["metrics"]["linear_accuracy"]["value"])
     assert f"| linear_accuracy | {shown} |" in (folder / "cards" / f"{NAME}.md").read_text()
     assert f"{NAME} mse " in capsys.readouterr().out
@@ -280,6 +278,23 @@ def test_restart_begins_anew_and_removes_only_what_a_run_wrote(dataset, tmp_path
 BLOCKS = "".join(
     f"<!-- {block}: begin -->\n{{0}}\n<!-- {block}: end -->\n" for block in ("weights", "gallery", "mended", "variants")
 )
+
+
+def test_what_is_the_recipes_word_is_taken_over_before_the_tables_are_rendered(published, dataset, tmp_path, monkeypatch):
+    (tmp_path / "weights").mkdir()
+    shutil.copy(published[0] / "manifest.json", tmp_path / "weights")
+    (tmp_path / "README.md").write_text(BLOCKS)
+    anchor = {"metric": "mse", "value": 0.02, "source": "a rule"}
+    now = recipe(dataset=dataset, metrics=("mse",), anchor=tuple(anchor.values()), embedded=False)
+    before = manifest.read(tmp_path / "weights")[NAME]
+    assert before["embedded"] and before["anchor"] != anchor
+    monkeypatch.setattr(readme, "recipes", lambda: {NAME: None})
+    for said, wanted in ((dataclasses.replace(now, seed=9), before), (now, {**before, "anchor": anchor, "embedded": False})):
+        monkeypatch.setattr(readme, "load_recipe", lambda name, said=said: said)
+        render(tmp_path)
+        assert manifest.read(tmp_path / "weights")[NAME] == wanted, "weights of another training keep what was said of them"
+    for text in ((tmp_path / "README.md").read_text(), (tmp_path / "weights" / "cards" / f"{NAME}.md").read_text()):
+        assert "a rule" in text and "a guess" not in text
 
 
 def test_the_tables_are_rendered_between_its_markers(published, tmp_path):

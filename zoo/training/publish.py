@@ -76,7 +76,7 @@ def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None
         "licence": {"weights": "Apache-2.0", "data": _DATA_LICENCES.get(data.name, "that of the data's owner")},
         "paper": registry.variants()[model.config["variant"]],
         "metrics": metrics,
-        **stated(recipe),
+        **recipe.stated(),
         "recipe": {"path": f"training_scripts/{recipe.name}.py", "sha256": recipe.sha256(), **recipe.decides()},
         "run": {
             "backend": keras.backend.backend(),
@@ -101,11 +101,6 @@ def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None
     keep_history(history, cards / f"{recipe.name}.history.csv")
     write_card(recipe.name, entry, cards)
     return entry
-
-
-def stated(recipe):
-    """What a manifest entry says on its recipe's word: whether the wheel has the weights, and the number to hold them against."""
-    return {"embedded": recipe.embedded, "anchor": dict(zip(("metric", "value", "source"), recipe.anchor))}
 
 
 def measured(recipe, model, splits):

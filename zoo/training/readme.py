@@ -1,6 +1,7 @@
 """README's tables and gallery: rendered from the manifest and the registry, never edited by hand.
 
-`python -m zoo.training.readme` renders them again, each between its two markers, and every card in `weights/cards/`.
+`python -m zoo.training.readme` renders them again, each between its two markers, and every card in `weights/cards/`. Whether the
+wheel has a set, and what it is held against, are the recipe's word, not measured: the manifest takes them over first.
 """
 
 from pathlib import Path
@@ -9,6 +10,7 @@ from zoo import manifest, registry
 from zoo.errors import ZooError
 from zoo.files import write_atomically
 from zoo.training.card import number, write_card
+from zoo.training.recipe import load_recipe, recipes
 
 _COLUMNS = 4
 _MENDING = ("denoising", "inpainting", "superres", "mae")
@@ -21,8 +23,12 @@ def render(root):
         ZooError: when README lacks the markers of a block; nothing is written.
     """
     root = Path(root)
-    entries = manifest.read(root / "weights")
-    text = rendered(root)
+    written = manifest.read(root / "weights")
+    entries = {name: _as_its_recipe_says(name, entry) for name, entry in written.items()}
+    text = rendered(root, entries)
+    for name, entry in entries.items():
+        if entry != written[name]:
+            manifest.write_entry(name, entry, root / "weights")
     cards = root / "weights" / "cards"
     cards.mkdir(parents=True, exist_ok=True)
     for name, entry in entries.items():
@@ -30,10 +36,18 @@ def render(root):
     write_atomically(root / "README.md", text.encode())
 
 
-def rendered(root):
-    """README's text with its blocks as they should be."""
+def _as_its_recipe_says(name, entry):
+    """The entry with what is the recipe's word as the script has it now, if these weights are of the training it describes."""
+    if name not in recipes():
+        return entry
+    recipe = load_recipe(name)
+    return {**entry, **recipe.stated()} if recipe.sha256() == entry["recipe"]["sha256"] else entry
+
+
+def rendered(root, entries):
+    """README's text with its blocks as they should be, for the manifest's entries."""
     root = Path(root)
-    entries, readme = manifest.read(root / "weights"), root / "README.md"
+    readme = root / "README.md"
     blocks = {
         "weights": weights_table(entries),
         "gallery": gallery(entries, root / "weights" / "cards"),

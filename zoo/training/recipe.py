@@ -111,6 +111,10 @@ class Recipe:
         idle = {"metrics", "anchor", "embedded", "half"}
         return {k: v for k, v in self.as_json().items() if k not in idle and (k not in _YOUNGER or v != _YOUNGER[k])}
 
+    def stated(self):
+        """What a manifest entry takes on the recipe's word: whether the wheel has the weights, what to hold them against."""
+        return {"embedded": self.embedded, "anchor": dict(zip(("metric", "value", "source"), self.anchor))}
+
     def sha256(self):
         """Hash of `decides`: the same for two recipes that train the same weights."""
         return hashlib.sha256(json.dumps(self.decides(), sort_keys=True).encode()).hexdigest()

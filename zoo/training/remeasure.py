@@ -1,7 +1,5 @@
 """Published sets measured again by the metrics that their recipes name now, and their cards written: no training.
 
-Whether the wheel has them and what they are held against is taken from the recipes too.
-
 python -m zoo.training.remeasure NAME...
 """
 
@@ -13,12 +11,12 @@ from zoo.data import sources
 from zoo.errors import ZooError
 from zoo.images import picture_shape
 from zoo.training.card import write_card
-from zoo.training.publish import measured, stated
+from zoo.training.publish import measured
 from zoo.training.recipe import load_recipe
 
 
 def remeasure(name, data_dir=None, output_dir=None):
-    """Measure a published set by its recipe's metrics, and write its manifest entry and card by what the recipe says now.
+    """Measure a published set by its recipe's metrics, and write them to its manifest entry and card.
 
     Args:
         name: of the set.
@@ -40,7 +38,7 @@ def remeasure(name, data_dir=None, output_dir=None):
     model = registry.build(entry["config"])
     weights.load_arrays(model, folder / entry["file"])
     splits, _ = sources.load_splits(recipe.dataset, data_dir, picture_shape(model.data_shape))
-    entry |= {"metrics": measured(recipe, model, splits), **stated(recipe)}
+    entry["metrics"] = measured(recipe, model, splits)
     manifest.write_entry(name, entry, folder)
     write_card(name, entry, folder / "cards")
     return entry
