@@ -1,0 +1,34 @@
+"""Deep compression autoencoder on CIFAR-10, small: 4 x 4 places of 16 numbers, attention at the lowest resolution."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="autoencoder_dc_dcae.cifar10",
+    model=dict(
+        variant="autoencoder_dc",
+        backbone="dcae",
+        input_shape=(32, 32, 3),
+        latent_channels=16,
+        scaling=1.0,
+        loss="mse",
+        filters=(32, 64, 128, 128),
+        # A first stage without blocks: at full resolution they would be most of the work.
+        blocks=(0, 1, 1, 1),
+        kinds=("residual", "residual", "residual", "attention"),
+        scales=((), (), (), (5,)),
+    ),
+    dataset="cifar10",
+    transforms=("flip",),
+    epochs=5,
+    batch_size=50,
+    learning_rate=1e-3,
+    warmup_epochs=0.5,
+    precision="mixed_bfloat16",
+    ema=0.999,
+    metrics=("mse", "psnr", "ssim", "pca_mse"),
+    anchor=("mse", 0.0026, "PCA, 256 components, not clipped"),
+    embedded=False,
+)
+
+if __name__ == "__main__":
+    run(RECIPE)
