@@ -16,7 +16,7 @@ RECIPE = Recipe(
     ),
     dataset="mnist",
     transforms=("binarize",),
-    epochs=30,
+    epochs=80,
     batch_size=100,
     learning_rate=2e-3,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
