@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import manifest
+from zoo import manifest, registry
 from zoo.errors import ZooError
 from zoo.fetch import sha256_of
 
@@ -294,6 +294,11 @@ def test_a_shipped_set_has_the_recipe_that_trained_it(name):
     assert script.RECIPE.sha256() == recipe["sha256"], "the script has changed since; train again"
     said = script.RECIPE.stated()
     assert {key: ENTRIES[name][key] for key in said} == said, "the script says otherwise; run zoo.training.readme"
+
+
+def test_every_variant_has_been_trained():
+    without = {*registry.variants()} - {entry["config"]["variant"] for entry in ENTRIES.values()}
+    assert not without, "a variant without weights is one that nobody has tried: write a recipe and train it"
 
 
 def test_the_shipped_files_keep_to_their_size():
