@@ -74,6 +74,14 @@ def test_depth_is_that_of_the_backbone():
         assert changed(recipe, {DEPTH: 3}).model == {**recipe.model, **after}
 
 
+@pytest.mark.parametrize("name", ["autoencoder_tiny_taesd.cifar10", "autoencoder_dc_dcae.cifar10"])
+def test_stages_that_several_options_list_are_left_alone(name):
+    recipe = load_recipe(name)
+    assert DEPTH not in [axis.name for axis in default_axes(recipe)]
+    with pytest.raises(ZooError, match="sets no depth"):
+        space.check(recipe, [Axis(DEPTH, (1, 2))])
+
+
 def test_an_axis_that_the_recipe_has_not(recipe):
     with pytest.raises(ZooError, match="no setting 'latent_dims'. Did you mean 'latent_dim'"):
         space.check(recipe, [Axis("latent_dims", (1, 2))])

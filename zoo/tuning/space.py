@@ -13,6 +13,8 @@ _RECIPE_FIELDS = ("learning_rate", "batch_size", "weight_decay", "warmup_epochs"
 _PENALTIES = ("beta", "weight", "lambda_", "gamma", "lambda_od", "commitment")
 # Options of the backbones that say how deep they are: lists of widths, or numbers.
 _WIDTHS, _COUNTS = ("hidden", "filters"), ("blocks", "depth")
+# What some backbones list by stage beside the widths.
+_BY_STAGE = ("blocks", "kinds", "scales")
 DEPTH = "network_depth"
 STRATEGIES = ("grid", "random", "bayesian")
 
@@ -100,11 +102,22 @@ def _penalty(model):
     return None
 
 
+def _depth_option(model):
+    """The backbone's option that makes it deeper, a number of layers or a list of widths; None where the recipe sets none.
+
+    Nor where there are other lists of one value a stage: each would have to grow in a way that nobody can guess.
+    """
+    own = [name for name in (*_COUNTS, *_WIDTHS) if name not in _build_of(model)]
+    counted = [name for name in own if name in _COUNTS and isinstance(model.get(name), int)]
+    listed = [name for name in own if name in _WIDTHS and model.get(name) and isinstance(model[name], (list, tuple))]
+    if any(isinstance(model.get(name), (list, tuple)) for name in _BY_STAGE):
+        listed = []
+    return next(iter(counted + listed), None)
+
+
 def _depth(model):
-    for name in _COUNTS:
-        if isinstance(model.get(name), int) and name not in _build_of(model):
-            return model[name]
-    return next((len(model[name]) for name in _WIDTHS if model.get(name) and name not in _build_of(model)), None)
+    option = _depth_option(model)
+    return model[option] if option in _COUNTS else len(model[option]) if option else None
 
 
 def changed(recipe, values):
@@ -121,20 +134,19 @@ def changed(recipe, values):
 
 
 def _deeper(model, depth):
-    for name in _COUNTS:
-        if isinstance(model.get(name), int) and name not in _build_of(model):
-            return {name: depth}
-    for name in _WIDTHS:
-        if model.get(name) and name not in _build_of(model):
-            widths = list(model[name])
-            # A stage more has twice the maps of the last; a hidden layer more is as wide.
-            while len(widths) < depth:
-                widths.append(widths[-1] * (2 if name == "filters" else 1))
-            short = {name: tuple(widths[:depth])}
-            if model.get("strides"):
-                short["strides"] = tuple((list(model["strides"]) + [2] * depth)[:depth])
-            return short
-    raise ZooError(f"got {DEPTH}={depth}, but the recipe sets no depth: none of {', '.join((*_COUNTS, *_WIDTHS))}.")
+    option = _depth_option(model)
+    if option is None:
+        raise ZooError(f"got {DEPTH}={depth}, but the recipe sets no depth: none of {', '.join((*_COUNTS, *_WIDTHS))} alone.")
+    if option in _COUNTS:
+        return {option: depth}
+    widths = list(model[option])
+    # A stage more has twice the maps of the last; a hidden layer more is as wide.
+    while len(widths) < depth:
+        widths.append(widths[-1] * (2 if option == "filters" else 1))
+    short = {option: tuple(widths[:depth])}
+    if model.get("strides"):
+        short["strides"] = tuple((list(model["strides"]) + [2] * depth)[:depth])
+    return short
 
 
 def check(recipe, axes):
