@@ -23,8 +23,8 @@ def render(root):
         ZooError: when README lacks the markers of a block; nothing is written.
     """
     root = Path(root)
-    written = manifest.read(root / "weights")
-    entries = {name: _as_its_recipe_says(name, entry) for name, entry in written.items()}
+    written, known = manifest.read(root / "weights"), recipes()
+    entries = {name: _as_said(entry, load_recipe(name)) if name in known else entry for name, entry in written.items()}
     text = rendered(root, entries)
     for name, entry in entries.items():
         if entry != written[name]:
@@ -36,11 +36,8 @@ def render(root):
     write_atomically(root / "README.md", text.encode())
 
 
-def _as_its_recipe_says(name, entry):
+def _as_said(entry, recipe):
     """The entry with what is the recipe's word as the script has it now, if these weights are of the training it describes."""
-    if name not in recipes():
-        return entry
-    recipe = load_recipe(name)
     return {**entry, **recipe.stated()} if recipe.sha256() == entry["recipe"]["sha256"] else entry
 
 

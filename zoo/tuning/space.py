@@ -107,12 +107,15 @@ def _depth_option(model):
 
     Nor where there are other lists of one value a stage: each would have to grow in a way that nobody can guess.
     """
-    own = [name for name in (*_COUNTS, *_WIDTHS) if name not in _build_of(model)]
-    counted = [name for name in own if name in _COUNTS and isinstance(model.get(name), int)]
-    listed = [name for name in own if name in _WIDTHS and model.get(name) and isinstance(model[name], (list, tuple))]
-    if any(isinstance(model.get(name), (list, tuple)) for name in _BY_STAGE):
-        listed = []
-    return next(iter(counted + listed), None)
+    own = {name: value for name, value in model.items() if name not in _build_of(model)}
+    counted = next((name for name in _COUNTS if isinstance(own.get(name), int)), None)
+    if counted or any(_is_list(own.get(name)) for name in _BY_STAGE):
+        return counted
+    return next((name for name in _WIDTHS if own.get(name) and _is_list(own[name])), None)
+
+
+def _is_list(value):
+    return isinstance(value, (list, tuple))
 
 
 def _depth(model):
