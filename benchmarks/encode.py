@@ -73,9 +73,9 @@ def contenders(net, folder):
     import torch
     from openvino.properties import hint
 
-    from zoo import runtimes
-    from zoo.exporting import export
-    from zoo.features import extract_features
+    from zoo.inference import runtimes
+    from zoo.inference.export.exporting import export
+    from zoo.inference.features import extract_features
 
     model = model_of(net)
     function = tf.function(lambda x: model.encoder(x), reduce_retracing=True)
@@ -137,7 +137,7 @@ import json, resource, sys
 sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})
 import numpy as np
 from encode import model_of
-from zoo.features import extract_features
+from zoo.inference.features import extract_features
 batch = np.random.default_rng(0).integers(0, 256, (1000, 28, 28, 1), dtype=np.uint8)
 extract_features(model_of("mlp"), (batch for _ in range({count} // 1000)), output="features.npy")
 print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))

@@ -58,7 +58,7 @@ def one_class(dataset, normal, seed, data_dir):
 
     from zoo.anomaly import AnomalyDetector, distance
     from zoo.data import sources
-    from zoo.images import unit_array
+    from zoo.modalities.image import unit_array
 
     train, test = (sources.load(dataset, split, data_dir, image_shape=SHAPES[dataset]) for split in ("train", "test"))
     x, strange = train.images[train.labels == normal], test.labels != normal
@@ -78,8 +78,8 @@ def trained(dataset, images, seed):
     """The autoencoder of `MODELS`, trained on images of one class."""
     import keras
 
-    from zoo import registry
     from zoo.data.pipeline import training_batches
+    from zoo.models import registry
 
     spec = MODELS[dataset]
     keras.utils.set_random_seed(seed)

@@ -35,8 +35,8 @@ def speed(function, x):
 def measured(model, train, test):
     """Accuracy of the probe, megabytes, images a second by ONNX Runtime and by `encode`."""
     from zoo.evaluation.probes import linear_probe
-    from zoo.exporting import export
-    from zoo.runtimes.onnx import session
+    from zoo.inference.export.exporting import export
+    from zoo.inference.runtimes.onnx import session
 
     features = [model.encode(images, 1000) for images in (train.images, test.images)]
     accuracy = linear_probe(features[0], train.labels, features[1], test.labels)["accuracy"]

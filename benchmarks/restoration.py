@@ -14,11 +14,12 @@ import time
 import numpy as np
 from turns import write_readme
 
-from zoo import manifest, weights
 from zoo.data import sources
 from zoo.evaluation.damage import boxed, noisy, shrunk
 from zoo.evaluation.reconstruction import psnr
-from zoo.images import picture_shape, unit_array
+from zoo.modalities.image import picture_shape, unit_array
+from zoo.pretrained import loading as weights
+from zoo.pretrained import manifest
 
 SIGMA = 25 / 255
 

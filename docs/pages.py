@@ -6,16 +6,34 @@ from pathlib import Path
 
 from mkdocs.structure.files import File
 
-from zoo import manifest, registry
-from zoo.training.card import number
+from zoo.models import registry
+from zoo.pretrained import manifest
+from zoo.publishing.card import number
 from zoo.training.recipe import recipes
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = {
-    "Models by name": ("zoo.registry", "zoo.weights", "zoo.hub"),
-    "The model": ("zoo.autoencoder", "zoo.tiling"),
-    "Models of other libraries": ("zoo.convert", "zoo.convert.original", "zoo.convert.public", "zoo.convert.families"),
-    "Features": ("zoo.features", "zoo.resizing", "zoo.scaling", "zoo.runtimes", "zoo.exporting", "zoo.quantizing"),
+    "Models by name": ("zoo.models.registry", "zoo.pretrained.loading", "zoo.pretrained.hub"),
+    "The model": (
+        "zoo.models.base.autoencoder",
+        "zoo.models.base.encoder",
+        "zoo.models.base.decoder",
+        "zoo.inference.tiling",
+    ),
+    "Models of other libraries": (
+        "zoo.pretrained.converters",
+        "zoo.pretrained.converters.original",
+        "zoo.pretrained.converters.public",
+        "zoo.pretrained.converters.families",
+    ),
+    "Features": (
+        "zoo.inference.features",
+        "zoo.models.base.resizing",
+        "zoo.inference.ray",
+        "zoo.inference.runtimes",
+        "zoo.inference.export.exporting",
+        "zoo.inference.quantization",
+    ),
     "Losses": ("zoo.losses",),
     "Data": ("zoo.data.sources", "zoo.data.parquet", "zoo.data.writers", "zoo.data.sprites", "zoo.data.pipeline"),
     "Training": ("zoo.training.recipe", "zoo.training.fit", "zoo.tuning.search", "zoo.tuning.space"),
@@ -89,9 +107,9 @@ def _variant(name, entries):
             if (ROOT / "weights" / "cards" / f"{key}{suffix}.png").exists():
                 lines += [f"![Pictures of {key}](../cards/{key}{suffix}.png)", ""]
     lines += ["## How it is built", "", f"::: zoo.models.{name}.build", ""]
-    layers = [layer for layer in _layers(tree) if (ROOT / "zoo" / "layers" / f"{layer}.py").is_file()]
+    layers = _layers(tree)
     if layers:
-        lines += ["## Its layers", "", *(f"::: zoo.layers.{layer}\n" for layer in layers)]
+        lines += ["## Its layers", "", *(f"::: {layer}\n" for layer in layers)]
     return "\n".join(lines)
 
 
@@ -100,10 +118,10 @@ def _joined(paragraph):
 
 
 def _layers(tree):
-    """Names of the files of `zoo.layers` that a variant's file reads, but for the code that all have."""
-    modules = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
-    found = [module.rpartition(".")[2] for module in modules if module.startswith("zoo.layers.")]
-    return sorted(set(found) - {"code", "loss_layer", "state", "fold"})
+    """Modules of `zoo.layers` that a variant's file reads, but for those that all have."""
+    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    common = ("bottlenecks.code", "loss_layer", "state", "blocks.fold")
+    return sorted(m for m in modules if m.startswith("zoo.layers.") and m not in {f"zoo.layers.{c}" for c in common})
 
 
 def _recipes(entries):

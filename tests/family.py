@@ -15,9 +15,9 @@ from keras import ops
 from tiny import tiny
 
 import zoo
-from zoo import registry
 from zoo.evaluation.likelihood import elbo, log_likelihood
-from zoo.layers.contraction import squared_jacobian_norm
+from zoo.layers.bottlenecks.contraction import squared_jacobian_norm
+from zoo.models import registry
 
 # What is worth seeing at work elsewhere, and is off in `tiny`; by the first word of a model's name.
 _OPTIONS = {"beta": {"warmup_steps": 10}, "mae": {"dropout": 0.5, "drop_path": 0.5}, "ae": {"dropout": 0.5}}

@@ -15,7 +15,7 @@ from keras import ops
 
 def differences(folder, name):
     """Mapping of what was compared, over all sizes, to the largest difference as a share of the reference's largest value."""
-    from zoo.convert import convert_model
+    from zoo.pretrained.converters import convert_model
 
     stored = np.load(Path(folder) / f"{name}.npz")
     worst = {}
@@ -36,7 +36,7 @@ def differences(folder, name):
 
 
 def _masked(model, x, reference):
-    from zoo.layers.masking import hidden_error
+    from zoo.layers.corruptions.masking import hidden_error
 
     found = _depths(model, x, reference)
     found["tokens"] = model.encoder.backbone.net(model.encoder.backbone.image(_cast(model, x)))

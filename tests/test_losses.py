@@ -8,7 +8,7 @@ from keras import ops
 
 from zoo import losses
 from zoo.errors import ZooError
-from zoo.tensors import softplus
+from zoo.layers.math.fast import softplus
 
 rng = np.random.default_rng(0)
 X = rng.random((3, 6, 5, 2), dtype=np.float32)

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import pytest
 
-from zoo import manifest
-from zoo.cli import main
+from zoo.cli.main import main
 from zoo.data.writers import ImageFolder
-from zoo.training.readme import rendered
+from zoo.pretrained import manifest
+from zoo.publishing.readme import rendered
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,7 +55,7 @@ def test_features_are_the_same_from_either_kind_of_images():
 
 
 def test_its_tables_are_those_of_the_manifest():
-    assert rendered(ROOT, manifest.read(ROOT / "weights")) == TEXT, "render it again: python -m zoo.training.readme"
+    assert rendered(ROOT, manifest.read(ROOT / "weights")) == TEXT, "render it again: python -m zoo.publishing.readme"
 
 
 def test_what_it_links_to_exists():

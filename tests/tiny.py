@@ -55,7 +55,7 @@ _VARIANT = {
 
 def tiny(name, input_shape=(8, 8, 1), **options):
     """`create` of the model called `name`, with two layers of a few units, for inputs of `input_shape`."""
-    from zoo import registry
+    from zoo.models import registry
 
     variant, _, backbone = name.rpartition("_")
     parameters = inspect.signature(importlib.import_module(f"zoo.models.{variant}").build).parameters

@@ -14,8 +14,9 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError, suggest
-from zoo.layers.contrast import local_contrast
-from zoo.tensors import assert_probabilities, softplus
+from zoo.layers.blocks.contrast import local_contrast
+from zoo.layers.math.fast import softplus
+from zoo.modalities.tensors import assert_probabilities
 
 
 class ReconstructionLoss(keras.losses.Loss):
@@ -223,7 +224,7 @@ def _ssim_terms(x, y, size):
 
 
 class ContrastMSE(ReconstructionLoss):
-    """Mean over pixels of (c(x) - outputs)², where c is the local contrast: see `zoo.layers.contrast.local_contrast`.
+    """Mean over pixels of (c(x) - outputs)², where c is the local contrast: see `zoo.layers.blocks.contrast.local_contrast`.
 
     Errors in smooth shades, most of a photograph's variance, count no more than those at edges. The image in 0..1 is the
     outputs' contrast around a middle grey, as brightness is not in them.

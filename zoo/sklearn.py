@@ -15,13 +15,14 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("zoo.sklearn needs scikit-learn: pip install scikit-learn", name=error.name) from error
 
-from zoo import registry, weights
-from zoo.adam import Adam
 from zoo.anomaly import COMBINED, AnomalyDetector
-from zoo.autoencoder import Autoencoder
 from zoo.errors import ZooError
 from zoo.evaluation.probes import probe_features
-from zoo.images import is_image_shape
+from zoo.modalities.image import is_image_shape
+from zoo.models import registry
+from zoo.models.base.autoencoder import Autoencoder
+from zoo.optimizers.adam import Adam
+from zoo.pretrained import loading as weights
 
 # Rows at a time, always as many: a row's features must not depend, by rounding, on how many others are asked for with it.
 _BLOCK = 256

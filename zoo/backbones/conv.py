@@ -6,7 +6,7 @@ from keras import layers
 from zoo.backbones.backbone import Backbone, Pair, regularizer
 from zoo.backbones.resize import Crop, halved
 from zoo.errors import ZooError
-from zoo.layers.to_pixels import ToPixels
+from zoo.layers.blocks.to_pixels import ToPixels
 
 
 def conv(

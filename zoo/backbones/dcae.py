@@ -4,10 +4,10 @@ from keras import layers, ops
 
 from zoo.backbones.backbone import Backbone, Pair
 from zoo.errors import ZooError
-from zoo.layers.efficient_vit import EfficientViTBlock
-from zoo.layers.pixel_shuffle import pixel_shuffle, pixel_unshuffle
-from zoo.layers.rms_norm import RMSNorm
-from zoo.layers.strided import StridedConv2D
+from zoo.layers.blocks.efficient_vit import EfficientViTBlock
+from zoo.layers.blocks.pixel_shuffle import pixel_shuffle, pixel_unshuffle
+from zoo.layers.blocks.rms_norm import RMSNorm
+from zoo.layers.blocks.strided import StridedConv2D
 
 
 def dcae(

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from zoo.backbones.backbone import Around
-from zoo.layers.fold import fold, side, unfold
+from zoo.layers.blocks.fold import fold, side, unfold
 
 
 class ImagePathEncoder(Around):

@@ -4,7 +4,7 @@ from keras import layers, ops
 
 from zoo.backbones.backbone import Backbone, Pair
 from zoo.errors import ZooError
-from zoo.layers.group_norm import GroupNorm
+from zoo.layers.blocks.group_norm import GroupNorm
 
 
 def ldm(

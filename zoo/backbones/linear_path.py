@@ -6,7 +6,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo.backbones.backbone import Around
-from zoo.layers.code import flatten
+from zoo.layers.bottlenecks.code import flatten
 
 
 class LinearPathEncoder(Around):

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo.backbones.backbone import Around
-from zoo.layers.tokens import patchify, unpatchify
+from zoo.layers.blocks.tokens import patchify, unpatchify
 
 _EPSILON = 1e-6
 

@@ -32,8 +32,8 @@ def resnet(
         activation: inside the blocks.
         first_stride: stride of the first stage; 4 reads patches of 4 x 4 pixels, which is cheap.
         linear_path: make the code a linear map of the image, and put a network from image to image on either side of it
-            instead (down through all stages and up again, added to the image). `zoo.training.pca` starts the map at PCA, so
-            that the model is never behind it.
+            instead (down through all stages and up again, added to the image). `zoo.training.initialization.pca` starts the
+            map at PCA, so that the model is never behind it.
         dropout: share of whole feature maps dropped in training, in every block.
         weight_decay: L2 penalty on the kernels, added to the loss.
     """

@@ -5,7 +5,7 @@ from keras import layers, ops
 
 from zoo.backbones.backbone import Backbone, Pair
 from zoo.errors import ZooError
-from zoo.layers.strided import StridedConv2D
+from zoo.layers.blocks.strided import StridedConv2D
 
 
 def taesd(

@@ -7,7 +7,7 @@ from zoo.backbones.backbone import Backbone, Pair, regularizer
 from zoo.backbones.resize import Crop, halved
 from zoo.backbones.resnet import ResidualBlock
 from zoo.errors import ZooError
-from zoo.layers.dictionary import PatchDictionary, both_halves
+from zoo.layers.blocks.dictionary import PatchDictionary, both_halves
 
 
 def unet(
@@ -35,7 +35,8 @@ def unet(
         first_stride: 1, 2 or 4; 2 reads blocks of 2 x 2 pixels, for a quarter of the work (Zhang et al. 2018, FFDNet,
             arXiv:1710.04026).
         words: of a dictionary of patches of 7 x 7 pixels, whose responses (averaged over `first_stride` pixels a side) are what
-            the first resolution reads, and the first depth, `words`; 0 reads the image. See `zoo.training.words`.
+            the first resolution reads, and the first depth, `words`; 0 reads the image. See
+            `zoo.training.initialization.patches`.
         dropout: share of whole feature maps dropped in training, in every block.
         weight_decay: L2 penalty on the kernels, added to the loss.
     """

@@ -7,9 +7,9 @@ from keras import layers, ops
 from zoo.backbones.backbone import Backbone, Pair, regularizer
 from zoo.backbones.resnet import resnet
 from zoo.errors import ZooError
-from zoo.layers.masking import PatchDropout
-from zoo.layers.tokens import grid_of, patchify, positions, unpatchify
-from zoo.layers.transformer import TransformerBlock
+from zoo.layers.blocks.tokens import grid_of, patchify, positions, unpatchify
+from zoo.layers.blocks.transformer import TransformerBlock
+from zoo.layers.corruptions.masking import PatchDropout
 
 
 def vit(

@@ -4,8 +4,8 @@ import copy
 import itertools
 from collections.abc import Iterator
 
-from zoo.data.picture_files import Unreadable
-from zoo.data.picture_stream import PictureStream
+from zoo.data.image_files import Unreadable
+from zoo.data.image_stream import PictureStream
 from zoo.errors import ZooError
 
 KEYS = ("key", "path", "id", "__index__")

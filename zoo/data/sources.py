@@ -17,12 +17,12 @@ from types import SimpleNamespace
 import numpy as np
 
 from zoo.data import sprites
+from zoo.data.image_files import read
+from zoo.data.image_stream import PictureStream
 from zoo.data.parquet import open_parquet, parquet_files
-from zoo.data.picture_files import read
-from zoo.data.picture_stream import PictureStream
 from zoo.data.splitting import split as split_indices
 from zoo.errors import ZooError, suggest
-from zoo.quiet import load_tensorflow_quietly
+from zoo.utils.quiet import load_tensorflow_quietly
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp")
 # Pictures all the same, which nobody is to miss without a word: as files that cannot be read they are refused, or named.
@@ -81,7 +81,7 @@ def load(source, split="train", data_dir=None, image_shape=None, resize=False, s
 
 
 def _checked(images, source):
-    from zoo.images import check_images
+    from zoo.modalities.image import check_images
 
     try:
         return check_images(images, images.shape[1:])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.images import unit_array
+from zoo.modalities.image import unit_array
 
 
 def binarize(images, seed):

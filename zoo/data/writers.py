@@ -252,7 +252,7 @@ class ImageFolder:
 
     def write(self, images, ids=None):
         """Append images; each is called after its id, a relative path, or by its number."""
-        from zoo.data.picture_files import encode_png
+        from zoo.data.image_files import encode_png
 
         for i, image in enumerate(images):
             if image.dtype != np.uint8:

@@ -3,10 +3,10 @@
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.images import check_images
-from zoo.inference import apply_in_batches
-from zoo.layers.discrete import DiscreteCode
-from zoo.tensors import to_unit
+from zoo.inference.batching import apply_in_batches
+from zoo.layers.bottlenecks.discrete import DiscreteCode
+from zoo.modalities.image import check_images
+from zoo.modalities.tensors import to_unit
 
 
 def code_indices(model, images, batch_size=256):

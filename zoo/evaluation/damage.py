@@ -3,9 +3,9 @@
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.images import unit_array
-from zoo.inference import apply_in_batches
-from zoo.layers.resample import Shrink
+from zoo.inference.batching import apply_in_batches
+from zoo.layers.corruptions.resample import Shrink
+from zoo.modalities.image import unit_array
 
 
 def noisy(images, noise, level, seed=0):

@@ -3,8 +3,8 @@
 import numpy as np
 from keras import ops
 
-from zoo import registry
-from zoo.weights import named_variables
+from zoo.models import registry
+from zoo.pretrained.loading import named_variables
 
 
 def adapt(model, **changes):

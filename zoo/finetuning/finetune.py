@@ -8,9 +8,6 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from zoo import weights
-from zoo.adam import AdamW
-from zoo.autoencoder import Autoencoder
 from zoo.data import sources
 from zoo.data.fingerprint import fingerprint
 from zoo.data.pipeline import fixed_batches, training_batches
@@ -23,11 +20,14 @@ from zoo.finetuning.depths import groups
 from zoo.finetuning.optimizer import DepthwiseAdamW, factors
 from zoo.finetuning.patches import PatchDropoutTurns
 from zoo.finetuning.report import confusion, draw_confusion, draw_curves, write_report
-from zoo.images import check_images, picture_shape
-from zoo.models._classifier import classifier
-from zoo.precision import PRECISIONS, computing_in
+from zoo.modalities.image import check_images, picture_shape
+from zoo.models.base.autoencoder import Autoencoder
+from zoo.models.base.classifier import classifier
+from zoo.optimizers.adam import AdamW
+from zoo.pretrained import loading as weights
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
 from zoo.training.fit import forget
+from zoo.utils.precision import PRECISIONS, computing_in
 
 # What decides nothing where an autoencoder is trained on.
 _OF_CLASSES = ("layer_decay", "freeze", "layer", "pool", "mixup", "cutmix", "patch_dropout")

@@ -1,6 +1,6 @@
 """AdamW with a learning rate of its own for every depth (Howard & Ruder 2018, arXiv:1801.06146; Bao et al. 2022, BEiT)."""
 
-from zoo.adam import AdamW
+from zoo.optimizers.adam import AdamW
 
 
 class DepthwiseAdamW(AdamW):

@@ -2,7 +2,7 @@
 
 import keras
 
-from zoo.layers.masking import PatchDropout
+from zoo.layers.corruptions.masking import PatchDropout
 
 
 class PatchDropoutTurns(keras.callbacks.Callback):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.files import write_atomically
+from zoo.utils.files import write_atomically
 
 
 def confusion(labels, guesses, count):

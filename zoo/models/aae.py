@@ -3,8 +3,8 @@
 loss(x, x̂) - w E log D(z), against a discriminator's -E_p(z) log D(z) - E_q(z) log (1 - D(z))
 """
 
-from zoo.layers.adversarial import AdversarialCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.adversarial.adversarial_code import AdversarialCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet")
 

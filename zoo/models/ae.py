@@ -3,8 +3,8 @@
 min E |x - g(f(x))|², dim f(x) < dim x
 """
 
-from zoo.layers.code import DenseCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.code import DenseCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet", "vit")
 

@@ -3,8 +3,8 @@
 E_q(z|x) [-log p(x|z)] + γ |KL(q(z|x) || N(0, I)) - C|, C rising linearly from 0 to c_max
 """
 
-from zoo.layers.capacity import CapacityCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.capacity import CapacityCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet")
 

@@ -9,14 +9,14 @@ import numpy as np
 from keras import layers, ops
 
 from zoo import backbones, losses
-from zoo.autoencoder import Autoencoder
 from zoo.backbones.backbone import Backbone
-from zoo.images import check_images
-from zoo.inference import apply_in_batches
-from zoo.layers.gaussian_map import GaussianMap
-from zoo.layers.latent_map import unscaled
-from zoo.models._assemble import assemble, configuration
-from zoo.tensors import to_unit
+from zoo.inference.batching import apply_in_batches
+from zoo.layers.bottlenecks.gaussian_map import GaussianMap
+from zoo.layers.bottlenecks.latent_map import unscaled
+from zoo.modalities.image import check_images
+from zoo.modalities.tensors import to_unit
+from zoo.models.base.assemble import assemble, configuration
+from zoo.models.base.autoencoder import Autoencoder
 
 BACKBONES = ("ldm",)
 

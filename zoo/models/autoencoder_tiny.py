@@ -5,8 +5,8 @@ loss(x, x̂), the code (f(x) - shift) * scaling
 
 from zoo import backbones
 from zoo.backbones.backbone import Backbone
-from zoo.layers.latent_map import LatentMap, unscaled
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.latent_map import LatentMap, unscaled
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("taesd",)
 

@@ -3,8 +3,8 @@
 E_q(z|x) [-log p(x|z)] + α I(x; z) + β KL(q(z) || Π_d q(z_d)) + γ Σ_d KL(q(z_d) || p(z_d))
 """
 
-from zoo.layers.total_correlation import TotalCorrelationCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.total_correlation import TotalCorrelationCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet")
 
@@ -31,7 +31,7 @@ def build(
         alpha: α, weight of the mutual information of image and code.
         beta: β, weight of the total correlation.
         gamma: γ, weight of the divergence of every variable from the prior.
-        sampling: how a batch stands for all images: "stratified" or "weighted", see `zoo.layers.total_correlation`.
+        sampling: how a batch stands for all images: "stratified" or "weighted", see `zoo.layers.bottlenecks.total_correlation`.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

@@ -4,8 +4,8 @@ E_q(z|x) [-log p(x|z)] + β w(t) Σ_d max(KL_d, λ), with a warm-up w(t) (Sønde
 (Kingma et al. 2016, arXiv:1606.04934)
 """
 
-from zoo.layers.gaussian import GaussianCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.gaussian import GaussianCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet")
 

@@ -8,9 +8,9 @@ import functools
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.layers.gaussian import GaussianCode
-from zoo.models._assemble import assemble, configuration
-from zoo.models._importance import ImportanceWeightedAutoencoder
+from zoo.layers.bottlenecks.gaussian import GaussianCode
+from zoo.models.base.assemble import assemble, configuration
+from zoo.models.base.importance import ImportanceWeightedAutoencoder
 
 BACKBONES = ("mlp", "conv", "resnet")
 

@@ -5,11 +5,11 @@ loss(x, x̂) + λ E ||∂f(x)/∂x||²_F
 
 from keras import ops
 
-from zoo.autoencoder import Autoencoder
 from zoo.errors import ZooError
-from zoo.layers.contraction import ContractiveCode, ContractiveSigmoidCode, squared_jacobian_norm
-from zoo.models._assemble import assemble, configuration, shallow
-from zoo.tensors import to_unit
+from zoo.layers.bottlenecks.contraction import ContractiveCode, ContractiveSigmoidCode, squared_jacobian_norm
+from zoo.modalities.tensors import to_unit
+from zoo.models.base.assemble import assemble, configuration, shallow
+from zoo.models.base.autoencoder import Autoencoder
 
 BACKBONES = ("mlp", "conv", "resnet")
 

@@ -4,9 +4,9 @@ E_q(z|x,y) [-log p(x|z, y)] + KL(q(z|x, y) || N(0, I)), in nats an image
 """
 
 from zoo.errors import ZooError
-from zoo.layers.labelled import ConditionalCode
-from zoo.models._assemble import assemble, configuration
-from zoo.models._labelled import LabelledAutoencoder, check_classes
+from zoo.layers.bottlenecks.labelled import ConditionalCode
+from zoo.models.base.assemble import assemble, configuration
+from zoo.models.base.labelled import LabelledAutoencoder, check_classes
 
 BACKBONES = ("mlp", "conv", "resnet")
 

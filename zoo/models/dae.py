@@ -3,10 +3,10 @@
 min E loss(x, g(f(x̃))), x̃ ~ q(x̃|x)
 """
 
-from zoo.layers.code import DenseCode, MapCode
-from zoo.layers.corruption import corruption
-from zoo.models._assemble import assemble, configuration, shallow
-from zoo.models._contrast import ContrastAutoencoder, contrast_pair
+from zoo.layers.bottlenecks.code import DenseCode, MapCode
+from zoo.layers.corruptions.corruption import corruption
+from zoo.models.base.assemble import assemble, configuration, shallow
+from zoo.models.base.contrast import ContrastAutoencoder, contrast_pair
 
 BACKBONES = ("mlp", "conv", "resnet", "unet")
 

@@ -3,9 +3,9 @@
 min E loss(x, x̃ + g(x̃)), x̃ ~ q(x̃|x, σ), σ ~ U(least, most)
 """
 
-from zoo.layers.corruption import corruption
-from zoo.models._assemble import configuration
-from zoo.models._restoring import add, restoring
+from zoo.layers.corruptions.corruption import corruption
+from zoo.models.base.assemble import configuration
+from zoo.models.base.restoring import add, restoring
 
 BACKBONES = ("unet", "conv", "resnet")
 

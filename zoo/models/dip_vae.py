@@ -3,8 +3,8 @@
 E_q(z|x) [-log p(x|z)] + KL(q(z|x) || N(0, I)) + λ_od Σ_{i≠j} C_ij² + λ_d Σ_i (C_ii - 1)²
 """
 
-from zoo.layers.dip import InferredPriorCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.dip import InferredPriorCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet")
 

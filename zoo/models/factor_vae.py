@@ -3,8 +3,8 @@
 E_q(z|x) [-log p(x|z)] + β KL(q(z|x) || N(0, I)) + γ KL(q(z) || Π_d q(z_d)), the last by an adversary's estimate, in nats an image
 """
 
-from zoo.layers.factor import FactorCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.factor import FactorCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet")
 

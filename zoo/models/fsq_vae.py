@@ -3,9 +3,9 @@
 loss(x, x̂), where each number of the code is rounded to one of L_i levels in -1..1
 """
 
-from zoo.layers.finite_scalar import FiniteScalarCode
-from zoo.models._assemble import assemble, configuration
-from zoo.models._grid import grid_decoder
+from zoo.layers.bottlenecks.finite_scalar import FiniteScalarCode
+from zoo.models.base.assemble import assemble, configuration
+from zoo.models.base.grid import grid_decoder
 
 BACKBONES = ("mlp", "conv", "resnet")
 

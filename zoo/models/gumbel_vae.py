@@ -3,9 +3,9 @@
 E_q [-log p(x|z)] + Σ KL(q(z_i|x) || uniform), in nats an image, with Gumbel-softmax samples z of a temperature that falls
 """
 
-from zoo.layers.gumbel import GumbelCode
-from zoo.models._assemble import assemble, configuration
-from zoo.models._grid import grid_decoder
+from zoo.layers.bottlenecks.gumbel import GumbelCode
+from zoo.models.base.assemble import assemble, configuration
+from zoo.models.base.grid import grid_decoder
 
 BACKBONES = ("mlp", "conv", "resnet")
 

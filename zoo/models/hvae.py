@@ -3,9 +3,9 @@
 E [-log p(x|z_K) + log q(z_0|x) - log p(z_K) + ½ |ρ_K|² - ½ β_0 |ρ_0|²], in nats an image
 """
 
-from zoo.layers.hamiltonian import HamiltonianCode
-from zoo.models._assemble import assemble, configuration
-from zoo.models._hamiltonian import HamiltonianAutoencoder, check_options
+from zoo.layers.bottlenecks.hamiltonian import HamiltonianCode
+from zoo.models.base.assemble import assemble, configuration
+from zoo.models.base.hamiltonian import HamiltonianAutoencoder, check_options
 
 BACKBONES = ("mlp", "conv", "resnet")
 

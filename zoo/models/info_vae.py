@@ -4,8 +4,8 @@ E_q(z|x) [-log p(x|z)] + (1 - α) KL(q(z|x) || p(z)) + (α + λ - 1) MMD²(q(z),
 """
 
 from zoo.errors import ZooError
-from zoo.layers.mmd import InfoCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.mmd import InfoCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet")
 

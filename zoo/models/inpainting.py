@@ -5,9 +5,9 @@ min E loss(x, m ⊙ g(x̃) + (1 - m) ⊙ x̃), x̃ = (1 - m) ⊙ x, m ~ q(m)
 
 from keras import ops
 
-from zoo.layers.holes import holes, holes_of
-from zoo.models._assemble import configuration
-from zoo.models._restoring import restoring
+from zoo.layers.corruptions.holes import holes, holes_of
+from zoo.models.base.assemble import configuration
+from zoo.models.base.restoring import restoring
 
 BACKBONES = ("unet", "conv", "resnet")
 

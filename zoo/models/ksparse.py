@@ -6,8 +6,8 @@ x̂ = W₂ supp_k(W₁x + b₁) + b₂
 import keras
 from keras import ops
 
-from zoo.layers.k_sparse import KSparseCode
-from zoo.models._assemble import assemble, configuration, shallow
+from zoo.layers.bottlenecks.k_sparse import KSparseCode
+from zoo.models.base.assemble import assemble, configuration, shallow
 
 BACKBONES = ("mlp", "conv", "resnet")
 

@@ -10,15 +10,17 @@ import numpy as np
 from keras import layers, ops
 
 from zoo import backbones, losses
-from zoo.adam import Adam
-from zoo.autoencoder import Autoencoder, Decoder, Encoder
 from zoo.backbones.backbone import Backbone
 from zoo.backbones.resize import Crop
 from zoo.errors import ZooError
-from zoo.inference import apply_in_batches
-from zoo.layers.ladder import BottomUp, Ladder, plan
-from zoo.layers.pixel_groups import PixelGroups
-from zoo.models._assemble import configuration
+from zoo.inference.batching import apply_in_batches
+from zoo.layers.blocks.pixel_groups import PixelGroups
+from zoo.layers.bottlenecks.ladder import BottomUp, Ladder, plan
+from zoo.models.base.assemble import configuration
+from zoo.models.base.autoencoder import Autoencoder
+from zoo.models.base.decoder import Decoder
+from zoo.models.base.encoder import Encoder
+from zoo.optimizers.adam import Adam
 
 BACKBONES = ("conv", "resnet")
 
@@ -98,7 +100,7 @@ def build(
             images the fine layers else stay unused for thousands of steps.
         groups: () for a decoder that draws all pixels at once, or maps of each of L levels, finest first, for one that draws the
             upper left of every 2^L x 2^L pixels from the code, and the others group by group, of which each sees those before:
-            see `zoo.layers.pixel_groups`. Codes are decoded to the groups' means; samples are drawn pixel by pixel.
+            see `zoo.layers.blocks.pixel_groups`. Codes are decoded to the groups' means; samples are drawn pixel by pixel.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         activation: of both passes, up and down.
         **backbone_options: see `zoo.backbones`; a stage of stride 1 keeps the image's own resolution.

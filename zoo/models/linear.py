@@ -4,8 +4,8 @@ x̂ = W₂(W₁x + b₁) + b₂ under the squared error has no minimum but the s
 local one.
 """
 
-from zoo.layers.code import DenseCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.code import DenseCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp",)
 

@@ -7,16 +7,16 @@ import numpy as np
 from keras import ops
 
 from zoo import backbones
-from zoo.autoencoder import Autoencoder
 from zoo.backbones.backbone import Pair
 from zoo.backbones.masked import MaskedDecoder, MaskedEncoder, scales
 from zoo.errors import ZooError
-from zoo.layers.code import TokenCode
-from zoo.layers.masking import PatchMask, hidden_error
-from zoo.layers.tokens import grid_of
-from zoo.models._assemble import assemble, configuration
-from zoo.models._charged import ChargesReconstruction
-from zoo.tensors import to_unit
+from zoo.layers.blocks.tokens import grid_of
+from zoo.layers.bottlenecks.code import TokenCode
+from zoo.layers.corruptions.masking import PatchMask, hidden_error
+from zoo.modalities.tensors import to_unit
+from zoo.models.base.assemble import assemble, configuration
+from zoo.models.base.autoencoder import Autoencoder
+from zoo.models.base.charged import ChargesReconstruction
 
 BACKBONES = ("vit",)
 # Of hidden patches in pictures.

@@ -3,8 +3,8 @@
 E_q(z|x) [1 - MS-SSIM(x, x̂)] + β KL(q(z|x) || N(0, I))
 """
 
-from zoo.layers.gaussian import GaussianCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.gaussian import GaussianCode
+from zoo.models.base.assemble import assemble, configuration
 
 # The structure compared is that of images: no flat vectors, hence no "mlp".
 BACKBONES = ("conv", "resnet")

@@ -8,10 +8,10 @@ import functools
 import keras
 from keras import ops
 
-from zoo.layers.gaussian import GaussianCode
-from zoo.layers.importance import importance_bound, log_densities
-from zoo.models._assemble import assemble, configuration
-from zoo.models._importance import ImportanceWeightedAutoencoder
+from zoo.layers.bottlenecks.gaussian import GaussianCode
+from zoo.layers.math.importance import importance_bound, log_densities
+from zoo.models.base.assemble import assemble, configuration
+from zoo.models.base.importance import ImportanceWeightedAutoencoder
 
 BACKBONES = ("mlp", "conv", "resnet")
 

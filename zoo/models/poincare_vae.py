@@ -3,8 +3,8 @@
 E_q(z|x) [-log p(x|z) + log q(z|x) - log p(z)], q and p wrapped normal in the Poincaré ball, in nats an image
 """
 
-from zoo.layers.wrapped_normal import WrappedNormalCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.wrapped_normal import WrappedNormalCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet")
 

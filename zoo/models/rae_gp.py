@@ -6,13 +6,13 @@ loss(x, D(z)) + β ½ ||z||² + λ ||∂D(z)/∂z||²_F
 import keras
 from keras import ops
 
-from zoo.autoencoder import Autoencoder
 from zoo.errors import ZooError
-from zoo.layers.code import flatten
-from zoo.layers.gradients import vector_jacobian_product
-from zoo.layers.regularized import RegularizedCode
-from zoo.models._assemble import assemble, configuration
-from zoo.tensors import to_unit
+from zoo.layers.bottlenecks.code import flatten
+from zoo.layers.bottlenecks.regularized import RegularizedCode
+from zoo.layers.math.gradients import vector_jacobian_product
+from zoo.modalities.tensors import to_unit
+from zoo.models.base.assemble import assemble, configuration
+from zoo.models.base.autoencoder import Autoencoder
 
 BACKBONES = ("mlp", "conv", "resnet")
 

@@ -5,9 +5,9 @@ loss(x, D(z)) + β ½ ||z||² + λ ||θ_D||²
 
 from keras import ops
 
-from zoo.autoencoder import Autoencoder
-from zoo.layers.regularized import RegularizedCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.regularized import RegularizedCode
+from zoo.models.base.assemble import assemble, configuration
+from zoo.models.base.autoencoder import Autoencoder
 
 BACKBONES = ("mlp", "conv", "resnet")
 

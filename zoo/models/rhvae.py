@@ -4,9 +4,9 @@ G⁻¹(z) = Σ_i L_i L_iᵀ exp(-|z - c_i|² / T²) + λ I
 E [-log p(x|z_K) + log q(z_0|x) - log p(z_K) + log N(ρ_0; 0, G(z_0) / β_0) - log N(ρ_K; 0, G(z_K)) - D/2 log β_0], in nats
 """
 
-from zoo.layers.riemannian import RiemannianCode
-from zoo.models._assemble import assemble, configuration
-from zoo.models._hamiltonian import HamiltonianAutoencoder, check_options
+from zoo.layers.bottlenecks.riemannian import RiemannianCode
+from zoo.models.base.assemble import assemble, configuration
+from zoo.models.base.hamiltonian import HamiltonianAutoencoder, check_options
 
 BACKBONES = ("mlp", "conv", "resnet")
 

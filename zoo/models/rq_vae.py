@@ -3,9 +3,9 @@
 loss(x, x̂) + β Σ_d mean (z - sg[e₁ + ... + e_d])², e_d the nearest code to what the first d - 1 left of z
 """
 
-from zoo.layers.vector_quantizer import ResidualVectorQuantizer
-from zoo.models._assemble import assemble, configuration
-from zoo.models._grid import grid_decoder
+from zoo.layers.bottlenecks.vector_quantizer import ResidualVectorQuantizer
+from zoo.models.base.assemble import assemble, configuration
+from zoo.models.base.grid import grid_decoder
 
 BACKBONES = ("mlp", "conv", "resnet")
 

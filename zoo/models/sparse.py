@@ -4,8 +4,8 @@ E |x - x̂|² + λ E Σ_j |h_j|  (L1)   or   E |x - x̂|² + β Σ_j KL(ρ || E 
 """
 
 from zoo.errors import ZooError
-from zoo.layers.sparsity import KLSparseCode, L1Code
-from zoo.models._assemble import assemble, configuration, shallow
+from zoo.layers.bottlenecks.sparsity import KLSparseCode, L1Code
+from zoo.models.base.assemble import assemble, configuration, shallow
 
 BACKBONES = ("mlp", "conv", "resnet")
 

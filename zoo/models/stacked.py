@@ -1,11 +1,11 @@
 """Stacked autoencoder: pretrained layer by layer, then fine-tuned as one (Hinton & Salakhutdinov 2006; Vincent et al. 2010).
 
 The network is the deep undercomplete autoencoder 784-1000-500-250-30 of the 2006 paper; what makes it stacked is where its
-weights begin, see `zoo.training.layerwise` (in a recipe: start="layerwise").
+weights begin, see `zoo.training.initialization.layerwise` (in a recipe: start="layerwise").
 """
 
-from zoo.layers.code import DenseCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.code import DenseCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp",)
 

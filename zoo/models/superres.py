@@ -7,9 +7,9 @@ from keras import layers, ops
 
 from zoo.backbones.backbone import Backbone
 from zoo.errors import ZooError
-from zoo.layers.resample import Shrink, Shuffle, enlarge
-from zoo.models._assemble import configuration
-from zoo.models._restoring import RestoringAutoencoder, restoring
+from zoo.layers.corruptions.resample import Shrink, Shuffle, enlarge
+from zoo.models.base.assemble import configuration
+from zoo.models.base.restoring import RestoringAutoencoder, restoring
 
 BACKBONES = ("resnet", "conv", "unet")
 _SCALES = (2, 3, 4)

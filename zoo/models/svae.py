@@ -3,8 +3,8 @@
 E_q(z|x) [-log p(x|z)] + KL(vMF(μ(x), κ(x)) || uniform on the sphere), κ = softplus(·) + 1, in nats an image
 """
 
-from zoo.layers.hypersphere import HypersphericalCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.hypersphere import HypersphericalCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet")
 

@@ -3,8 +3,8 @@
 E_q(z|x) [-log p(x|z)] + KL(q(z|x) || N(0, I)), in nats an image
 """
 
-from zoo.layers.gaussian import GaussianCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.gaussian import GaussianCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet")
 

@@ -8,15 +8,15 @@ import keras
 from keras import ops
 
 from zoo import backbones
-from zoo.autoencoder import Autoencoder
-from zoo.layers.adversary import Adversary, deception
-from zoo.layers.code import flatten
-from zoo.layers.gaussian import GaussianCode
+from zoo.layers.adversarial.adversary import Adversary, deception
+from zoo.layers.bottlenecks.code import flatten
+from zoo.layers.bottlenecks.gaussian import GaussianCode
 from zoo.layers.state import add_state
 from zoo.losses import ReconstructionLoss
-from zoo.models._assemble import assemble, configuration
-from zoo.models._charged import ChargesReconstruction
-from zoo.tensors import to_unit
+from zoo.modalities.tensors import to_unit
+from zoo.models.base.assemble import assemble, configuration
+from zoo.models.base.autoencoder import Autoencoder
+from zoo.models.base.charged import ChargesReconstruction
 
 BACKBONES = ("conv", "resnet", "mlp")
 # What a discriminator goes without: it reads images, what keeps a state would not be updated in it, and a decay would be of the

@@ -7,8 +7,8 @@ E [-log p(x|z_T) + log q₀(z₀|x) - Σ_t Σ_d log σ_t,d - log p(z_T)], z_t = 
 
 from zoo.errors import ZooError
 from zoo.flows.autoregressive import GatedAutoregressive, stack
-from zoo.layers.flow_posterior import FlowCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.flow_posterior import FlowCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet")
 

@@ -9,8 +9,8 @@ from zoo.errors import ZooError, suggest
 from zoo.flows.flow import Chain
 from zoo.flows.planar import Planar
 from zoo.flows.radial import Radial
-from zoo.layers.flow_posterior import FlowCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.flow_posterior import FlowCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet")
 

@@ -4,8 +4,8 @@ E_q(z|x) [-log p(x|z) + log q(z|x) - log 1/K Σ_k q(z|u_k)], by one draw, in nat
 """
 
 from zoo.errors import ZooError
-from zoo.layers.vamp import VampCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.vamp import VampCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet")
 

@@ -7,8 +7,8 @@ from keras import layers
 
 from zoo import backbones
 from zoo.backbones.backbone import Backbone
-from zoo.layers.learned_codebook import LearnedCodebook
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.learned_codebook import LearnedCodebook
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("ldm",)
 

@@ -3,9 +3,9 @@
 loss(x, x̂) + β mean (z - sg[e])², e the nearest of K learned codes
 """
 
-from zoo.layers.vector_quantizer import VectorQuantizer
-from zoo.models._assemble import assemble, configuration
-from zoo.models._grid import grid_decoder
+from zoo.layers.bottlenecks.vector_quantizer import VectorQuantizer
+from zoo.models.base.assemble import assemble, configuration
+from zoo.models.base.grid import grid_decoder
 
 BACKBONES = ("mlp", "conv", "resnet")
 

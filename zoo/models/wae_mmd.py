@@ -3,8 +3,8 @@
 loss(x, x̂) + λ MMD²(q(z), N(0, I))
 """
 
-from zoo.layers.mmd import WassersteinCode
-from zoo.models._assemble import assemble, configuration
+from zoo.layers.bottlenecks.mmd import WassersteinCode
+from zoo.models.base.assemble import assemble, configuration
 
 BACKBONES = ("mlp", "conv", "resnet")
 

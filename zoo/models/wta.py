@@ -9,9 +9,9 @@ from keras import layers
 
 from zoo.backbones.backbone import Backbone
 from zoo.backbones.resize import Crop
-from zoo.layers.winner_take_all import LifetimeWinnerTakeAll, SpatialWinnerTakeAll
-from zoo.models._assemble import assemble, configuration, shallow
-from zoo.models._contrast import ContrastAutoencoder, contrast_pair
+from zoo.layers.bottlenecks.winner_take_all import LifetimeWinnerTakeAll, SpatialWinnerTakeAll
+from zoo.models.base.assemble import assemble, configuration, shallow
+from zoo.models.base.contrast import ContrastAutoencoder, contrast_pair
 
 BACKBONES = ("mlp", "conv")
 

@@ -1,7 +1,7 @@
 """Codes uniform on the unit sphere: the prior of the hyperspherical VAE (Davidson et al. 2018, arXiv:1804.00891)."""
 
 from zoo.errors import ZooError
-from zoo.layers.hypersphere import uniform
+from zoo.layers.bottlenecks.hypersphere import uniform
 from zoo.samplers.sampler import Sampler
 
 

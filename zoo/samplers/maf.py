@@ -8,7 +8,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.flows.autoregressive import Autoregressive, stack
 from zoo.flows.density import FlowDensity
-from zoo.inference import apply_in_batches
+from zoo.inference.batching import apply_in_batches
 from zoo.samplers.network import NetworkSampler
 
 

@@ -6,10 +6,10 @@ import random
 import keras
 import numpy as np
 
-from zoo.adam import Adam
 from zoo.data.pipeline import training_batches
 from zoo.errors import ZooError
-from zoo.inference import apply_in_batches
+from zoo.inference.batching import apply_in_batches
+from zoo.optimizers.adam import Adam
 from zoo.samplers.sampler import VectorSampler
 
 

@@ -8,14 +8,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.adam import Adam
 from zoo.data.pipeline import training_batches
 from zoo.errors import ZooError
 from zoo.evaluation.codebook import code_indices
-from zoo.inference import apply_in_batches, compiled
+from zoo.inference.batching import apply_in_batches, compiled
+from zoo.layers.math.fast import argmax
+from zoo.optimizers.adam import Adam
 from zoo.samplers.network import seeded
 from zoo.samplers.sampler import Sampler
-from zoo.tensors import argmax
 
 _BATCH = 256
 

@@ -1,7 +1,7 @@
 """Codes from the wrapped normal at the centre of the Poincaré ball (Mathieu et al. 2019, arXiv:1901.06033)."""
 
 from zoo.errors import ZooError
-from zoo.layers.wrapped_normal import WrappedNormalCode
+from zoo.layers.bottlenecks.wrapped_normal import WrappedNormalCode
 from zoo.samplers.sampler import Sampler
 
 

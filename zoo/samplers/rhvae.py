@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.layers.hamiltonian import leapfrog
-from zoo.layers.riemannian import RiemannianCode
+from zoo.layers.bottlenecks.hamiltonian import leapfrog
+from zoo.layers.bottlenecks.riemannian import RiemannianCode
 from zoo.samplers.sampler import Sampler
 
 

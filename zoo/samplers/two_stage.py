@@ -9,7 +9,7 @@ import math
 import keras
 from keras import ops
 
-from zoo.layers.gaussian import GaussianCode
+from zoo.layers.bottlenecks.gaussian import GaussianCode
 from zoo.samplers.network import NetworkSampler
 
 

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.files import write_atomically
+from zoo.utils.files import write_atomically
 
 
 class Checkpoint(keras.callbacks.Callback):

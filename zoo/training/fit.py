@@ -9,18 +9,19 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from zoo import manifest, registry
 from zoo.data import sources
 from zoo.data.fingerprint import fingerprint
 from zoo.data.pipeline import fixed_batches, known_labels, training_batches
 from zoo.data.splitting import split
 from zoo.errors import ZooError
-from zoo.images import check_images, picture_shape
-from zoo.precision import computing_in
+from zoo.modalities.image import check_images, picture_shape
+from zoo.models import registry
+from zoo.pretrained import manifest
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, tensorboard_log
+from zoo.training.initialization.patches import dictionary, start_from_patches
+from zoo.training.initialization.pca import linear_path, start_from_pca
 from zoo.training.optimizers import optimizer
-from zoo.training.pca import linear_path, start_from_pca
-from zoo.training.words import dictionary, start_from_patches
+from zoo.utils.precision import computing_in
 
 # Steps that one call from Python runs: enough that a small net is not bound by the calls.
 _STEPS_A_CALL = 32
@@ -44,7 +45,7 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
     A data set with one split, such as a folder, has a tenth of its images kept for the test, see `sources.load_splits`.
     """
     from zoo.evaluation.measure import check
-    from zoo.training.publish import publish
+    from zoo.publishing.publish import publish
 
     # What would fail after the training fails before it.
     check(recipe.metrics, None if measurable else recipe.dataset)
@@ -194,6 +195,6 @@ def begin(recipe, model, images, folder):
     elif recipe.start == "words":
         start_from_patches(model, images, recipe.seed)
     elif recipe.start == "layerwise":
-        from zoo.training.layerwise import pretrain
+        from zoo.training.initialization.layerwise import pretrain
 
         pretrain(model, images, recipe, folder)

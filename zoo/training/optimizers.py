@@ -2,8 +2,8 @@
 
 import keras
 
-from zoo.adam import Adam, AdamW
 from zoo.errors import ZooError, suggest
+from zoo.optimizers.adam import Adam, AdamW
 
 _OPTIMIZERS = ("adam", "adamw", "sgd")
 

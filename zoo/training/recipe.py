@@ -9,10 +9,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.arguments import Parser
+from zoo.cli.arguments import Parser
 from zoo.errors import ZooError, suggest
-from zoo.precision import PRECISIONS
-from zoo.quiet import load_quietly
+from zoo.utils.precision import PRECISIONS
+from zoo.utils.quiet import load_quietly
 
 _STARTS = ("random", "pca", "words", "layerwise")
 # Fields younger than the first weight sets: at these values they decide nothing, and leave the hash of a recipe as it was.

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.files import write_atomically
 from zoo.finetuning.report import figure
 from zoo.tuning.space import is_number
+from zoo.utils.files import write_atomically
 
 
 def write_table(folder, rows):

@@ -14,10 +14,10 @@ from zoo.errors import ZooError, suggest
 from zoo.evaluation.measure import check as check_metrics
 from zoo.evaluation.measure import measure
 from zoo.evaluation.metrics import HIGHER_IS_BETTER
-from zoo.files import write_atomically
-from zoo.images import picture_shape
+from zoo.modalities.image import picture_shape
 from zoo.training.fit import fit, forget
 from zoo.tuning import space
+from zoo.utils.files import write_atomically
 
 # Folder of Keras Tuner's own books, and the file that says what the search is for.
 _SEARCH = "search"

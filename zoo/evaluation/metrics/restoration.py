@@ -5,7 +5,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.evaluation.damage import boxed, noisy, shrunk
 from zoo.evaluation.reconstruction import psnr
-from zoo.images import unit_array
+from zoo.modalities.image import unit_array
 
 
 def _ratio(subject, damaged, words, n):

@@ -5,7 +5,7 @@ import numpy as np
 from zoo.data import sources
 from zoo.errors import ZooError
 from zoo.evaluation import probes
-from zoo.images import picture_shape
+from zoo.modalities.image import picture_shape
 
 
 class Subject:

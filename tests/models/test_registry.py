@@ -1,0 +1,119 @@
+"""Names to models."""
+
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+from tiny import tiny
+
+import zoo
+from zoo.errors import ZooError
+from zoo.models import registry
+
+
+def test_names_are_variant_and_backbone():
+    names = zoo.list_models()
+    assert names == sorted(names)
+    assert {"vae_mlp", "ae_conv", "ae_resnet", "linear_mlp", "wta_conv"} <= set(names)
+    assert zoo.list_models("b*vae_mlp") == ["beta_tc_vae_mlp", "beta_vae_mlp"]
+    assert zoo.list_models("nothing*") == []
+
+
+def test_every_variant_says_what_it_is_and_whose():
+    about = registry.variants()
+    assert {name.rpartition("_")[0] for name in zoo.list_models()} == set(about)
+    for name, line in about.items():
+        assert any(word.strip("(),;.").isdigit() for word in line.split()), f"{name}: {line!r} names no year of a paper"
+
+
+def test_every_variant_documents_its_arguments():
+    for variant in registry.variants():
+        build = registry._module(variant).build
+        for name in inspect.signature(build).parameters:
+            assert f" {name}:" in build.__doc__ or f" **{name}:" in build.__doc__, f"{variant}: {name} is not documented"
+
+
+def test_a_whole_name_is_a_variant_and_its_backbone():
+    model = zoo.create("vae_conv", input_shape=(8, 8, 1), latent_dim=4, filters=(4,))
+    assert (model.name, model.config["variant"], model.config["backbone"]) == ("vae_conv", "vae", "conv")
+    assert zoo.create("wta", input_shape=(8, 8, 1), latent_dim=4).config["backbone"] == "mlp"
+
+
+def test_the_config_is_plain_data_with_every_argument():
+    config = tiny("beta_vae_conv", beta=2.5).config
+    assert json.loads(json.dumps(config)) == config
+    assert config == {
+        "variant": "beta_vae",
+        "backbone": "conv",
+        "input_shape": [8, 8, 1],
+        "latent_dim": 4,
+        "beta": 2.5,
+        "warmup_steps": 0,
+        "free_bits": 0.0,
+        "loss": "bernoulli",
+        "filters": [4, 8],
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments, options, message",
+    [
+        (["vea"], {}, "no variant 'vea'. Did you mean 'vae'"),
+        (["vae_mpl"], {}, "no variant 'vae_mpl'.*The variants are aae, ae, annealed_vae"),
+        (["vae", "cnv"], {}, "no backbone 'cnv'. Did you mean 'conv'"),
+        (["linear", "conv"], {}, "'linear' has no backbone 'conv'. It comes on mlp"),
+        (["vae"], {"latent_dims": 3}, "no option 'latent_dims'. Did you mean 'latent_dim'"),
+        (["vae"], {"filters": (4,)}, "vae_mlp has no option 'filters'.*Its options are input_shape, latent_dim"),
+        (["vae"], {"input_shape": (8, 8)}, r"input_shape=\(8, 8\) for the backbone 'mlp', which reads images; series need 'vit'"),
+        (["vae"], {"input_shape": (8, 8, 1, 1)}, r"input_shape=\(8, 8, 1, 1\), expected \(height, width, channels\)"),
+        (["vae"], {"input_shape": (8, 0, 1)}, "positive integers"),
+        (["vae", "conv"], {"input_shape": (64,)}, "flat vectors need 'mlp'"),
+        (["linear"], {"hidden": (8,)}, "linear_mlp has no option 'hidden'. Its options are input_shape, latent_dim.$"),
+        (["ae"], {"hidden": 512}, "ae_mlp cannot be made with hidden=512: 'int' object is not iterable. .*zoo.models.ae.build"),
+        (["ae"], {"latent_dim": "x"}, "ae_mlp cannot be made with latent_dim='x': .*positive integer"),
+        (["vae"], {"loss": "bec"}, "got the loss 'bec', expected one of .* Did you mean 'bce'"),
+    ],
+)
+def test_mistakes_get_one_clear_line(arguments, options, message):
+    with pytest.raises(ZooError, match=message) as caught:
+        zoo.create(*arguments, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_weight_set_is_named():
+    with pytest.raises(ZooError, match="no weight set 'vae_mlp.nowhere'"):
+        zoo.info("vae_mlp.nowhere")
+
+
+def test_listing_loads_no_framework():
+    code = (
+        "import sys, zoo; assert zoo.list_models(); zoo.list_weights(); "
+        "print(sorted({'keras', 'tensorflow', 'jax', 'torch', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_file_without_backbones_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "odd.py").write_text('"""Odd (2020)."""\n')
+    monkeypatch.setattr(registry, "_MODELS", tmp_path)
+    registry._variants.cache_clear()
+    try:
+        with pytest.raises(ZooError, match="odd.py names no BACKBONES"):
+            zoo.list_models()
+    finally:
+        monkeypatch.undo()
+        registry._variants.cache_clear()
+
+
+def test_a_new_file_is_a_new_variant(tmp_path, monkeypatch):
+    (tmp_path / "new.py").write_text('"""New (2020)."""\nBACKBONES = ("mlp", "conv")\n')
+    monkeypatch.setattr(registry, "_MODELS", tmp_path)
+    registry._variants.cache_clear()
+    try:
+        assert zoo.list_models() == ["new_conv", "new_mlp"]
+    finally:
+        monkeypatch.undo()
+        registry._variants.cache_clear()

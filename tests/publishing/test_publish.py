@@ -1,0 +1,344 @@
+"""Publishing: a weight file, its manifest entry, its card and pictures, each of which says what was measured."""
+
+import dataclasses
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+from tiny_recipe import tiny_recipe
+
+import zoo
+from zoo.cli import evaluate
+from zoo.evaluation.measure import repeat
+from zoo.pretrained import loading as weights
+from zoo.pretrained import manifest
+from zoo.pretrained.fetch import sha256_of
+from zoo.publishing import card, publish, readme, remeasure
+from zoo.publishing.readme import render
+from zoo.publishing.seeds import main, publish_median
+from zoo.training import fit as training
+
+NAME = "vae_mlp.digits"
+VAE = dict(variant="vae", input_shape=(8, 8, 1), latent_dim=3, hidden=(16,), loss="bernoulli")
+
+
+def recipe(**changes):
+    fields = dict(
+        name=NAME,
+        model=VAE,
+        epochs=1,
+        metrics=("mse", {"metric": "elbo", "k": 2, "n": 40}, {"metric": "pca_mse", "clip": False}, "knn_error"),
+        anchor=("mse", 0.05, "a guess"),
+        optimizer="adam",
+        weight_decay=0.0,
+        ema=None,
+        transforms=("binarize",),
+        half=True,
+    )
+    return tiny_recipe(**{**fields, **changes})
+
+
+@pytest.fixture(scope="module")
+def dataset(digits, tmp_path_factory):
+    images, labels = digits
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    np.savez(path, x_train=images[:256], y_train=labels[:256], x_test=images[256:376], y_test=labels[256:376])
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def published(dataset, tmp_path_factory):
+    """A weights folder with one set, and the entry that `train` returned."""
+    root = tmp_path_factory.mktemp("published")
+    entry = training.train(recipe(dataset=dataset), output_dir=root / "weights", run_dir=root / "run")
+    return root / "weights", entry
+
+
+@pytest.fixture
+def here(published, monkeypatch):
+    """The published folder in the place of the zoo's own."""
+    monkeypatch.setattr(manifest, "weights_dir", lambda: published[0])
+    return published
+
+
+def files(folder):
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {".lock"}
+
+
+def test_all_is_written_and_nothing_else(published):
+    folder, entry = published
+    cards = {f"cards/{NAME}.md", f"cards/{NAME}.png", f"cards/{NAME}.samples.png", f"cards/{NAME}.history.csv"}
+    assert files(folder) == {"manifest.json", entry["file"], *cards}
+    for name in cards:
+        assert (folder / name).stat().st_size > 50
+    assert (folder / "cards" / f"{NAME}.history.csv").read_text().startswith("epoch,")
+
+
+def test_the_entry_says_what_the_set_is(published, dataset):
+    folder, entry = published
+    assert manifest.read(folder) == {NAME: entry}
+    data = (folder / entry["file"]).read_bytes()
+    assert entry["sha256"] == hashlib.sha256(data).hexdigest() and entry["bytes"] == len(data)
+    assert entry["file"] == f"{NAME}-{entry['sha256'][:8]}.safetensors" and entry["revision"] == 1
+    assert entry["dataset"] == {"name": "digits", "version": "", "split": "train", "n": 256}
+    assert entry["config"] == zoo.create(**VAE).config
+    assert entry["recipe"]["sha256"] == recipe(dataset=dataset).sha256() and entry["recipe"]["seed"] == 0
+    run = entry["run"]
+    assert (run["backend"], run["seed"], run["epochs"], run["precision"]) == ("tensorflow", 0, 1, "float32")
+    assert run["parameters"] == zoo.create(**VAE).count_params()
+    assert {"python", "zoo", "keras", "tensorflow", "numpy"} == set(run["versions"])
+    assert entry["metrics"].keys() == {"mse", "elbo", "pca_mse", "knn_error"}
+    assert entry["metrics"]["elbo"]["parameters"] == {"k": 2, "n": 40}
+    json.dumps(entry, allow_nan=False)
+
+
+def test_what_is_loaded_by_name_is_what_was_measured(here, dataset):
+    _, entry = here
+    model = zoo.load(NAME)
+    again = repeat(model, entry["metrics"], dataset, progress=None)
+    assert {k: r["value"] for k, r in again.items()} == {k: r["value"] for k, r in entry["metrics"].items()}
+    assert weights.verify_golden(NAME) < 1e-5
+    assert weights.verify([NAME])[0][1] == "ok"
+
+
+def test_half_precision_is_on_disk_only(here):
+    from safetensors.numpy import load_file
+
+    folder, entry = here
+    assert {a.dtype for k, a in load_file(folder / entry["file"]).items() if "seed" not in k} == {np.dtype("float16")}
+    assert {v.dtype for v in zoo.load(NAME).trainable_variables} == {"float32"}
+
+
+@pytest.mark.parametrize("drift, code", [(0.0, 0), (0.9, 0), (1.5, 1), (-1.5, 1)])
+def test_the_check_fails_beyond_the_tolerance(drift, code, here, dataset, monkeypatch, capsys):
+    """`drift` is in tolerances."""
+    _, entry = here
+    mse = entry["metrics"]["mse"]
+    stated = {**mse, "value": mse["value"] + drift * mse["tolerance"]}
+    changed = {**entry, "metrics": {"mse": stated}, "dataset": {**entry["dataset"], "name": dataset}}
+    monkeypatch.setattr(manifest, "entry", lambda name, directory=None, others=(): changed)
+    assert evaluate.main([NAME, "--check"]) == code
+    out, err = capsys.readouterr()
+    assert ("OFF" in out) == ("outside" in err) == bool(code)
+
+
+def test_the_card_states_every_number(published):
+    folder, entry = published
+    text = (folder / "cards" / f"{NAME}.md").read_text()
+    assert text.startswith(f"# {NAME}\n") and entry["paper"] in text
+    for name, result in entry["metrics"].items():
+        (row,) = (line for line in text.splitlines() if line.startswith(f"| {name} |"))
+        assert card.number(result["value"]) in row and f"±{card.number(result['tolerance'])}" in row
+        assert result["protocol"] in row and f"| {result['n']} " in row
+    for said in (entry["file"], "a guess", "256 images", "Apache-2.0", entry["run"]["device"]):
+        assert said in text
+    assert f"({NAME}.png)" in text and f"({NAME}.samples.png)" in text
+    assert "reconstructions not clipped" in text
+
+
+def test_the_same_recipe_gives_the_same_file_and_another_replaces_it(dataset, tmp_path):
+    out = tmp_path / "weights"
+    plain = recipe(dataset=dataset, metrics=("mse",), model={**VAE, "latent_dim": 2}, transforms=())
+    first = training.train(plain, output_dir=out, run_dir=tmp_path / "1")
+    again = training.train(plain, output_dir=out, run_dir=tmp_path / "2")
+    assert (again["file"], again["revision"], again["metrics"]) == (first["file"], 1, first["metrics"])
+    other = training.train(dataclasses.replace(plain, seed=1), output_dir=out, run_dir=tmp_path / "3")
+    assert other["revision"] == 2 and other["file"] != first["file"]
+    cards = {f"cards/{NAME}{end}" for end in (".md", ".png", ".samples.png", ".plane.png", ".history.csv")}
+    assert files(out) == {"manifest.json", other["file"], *cards}
+    assert other["file"] in (out / "cards" / f"{NAME}.md").read_text()
+
+
+def test_what_cannot_be_measured_leaves_what_was_published(published, dataset):
+    folder, _ = published
+    before = {name: (folder / name).read_bytes() for name in files(folder)}
+    chosen = recipe(dataset=dataset, metrics=("mse", "bits_per_dim"))
+    model = zoo.create(**VAE)
+    splits, drawn = training.sources.load_splits(dataset)
+    with pytest.raises(zoo.ZooError, match="bits_per_dim needs a likelihood of the 256 levels"):
+        publish.publish(chosen, model, 1.0, 1, splits, output_dir=folder)
+    model.trainable_variables[0].assign(np.full(model.trainable_variables[0].shape, np.nan))
+    with pytest.raises(zoo.ZooError, match="NaN or infinite"):
+        publish.publish(chosen, model, 1.0, 1, splits, output_dir=folder)
+    assert not drawn
+    assert {name: (folder / name).read_bytes() for name in files(folder)} == before
+
+
+def test_what_would_fail_after_the_training_fails_before_it(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "fit", lambda *_: pytest.fail("trained"))
+    with pytest.raises(zoo.ZooError, match="no metric 'mze'.*Did you mean 'mse'"):
+        training.train(recipe(dataset=dataset, metrics=("mze",)), output_dir=tmp_path, run_dir=tmp_path)
+    with pytest.raises(zoo.ZooError, match="no parameter 'klip'"):
+        training.train(recipe(metrics=({"metric": "pca_mse", "klip": True},)), output_dir=tmp_path, run_dir=tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError):
+        training.train(recipe(dataset=dataset), output_dir=tmp_path / "file", run_dir=tmp_path)
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(zoo.ZooError, match="manifest"):
+        training.train(recipe(dataset=dataset), output_dir=tmp_path, run_dir=tmp_path)
+
+
+def test_vectors_are_published_without_pictures(tmp_path):
+    x = np.random.default_rng(0).random((200, 6)).astype("float32")
+    np.savez(tmp_path / "rows.npz", x_train=x[:160], x_test=x[160:])
+    model = dict(variant="ae", input_shape=(6,), latent_dim=2, hidden=(8,))
+    of = dict(name="ae_mlp.rows", model=model, dataset=str(tmp_path / "rows.npz"), transforms=())
+    chosen = recipe(**of, metrics=("mse", "mse_unclipped"))
+    entry = training.train(chosen, output_dir=tmp_path / "out", run_dir=tmp_path / "run")
+    assert files(tmp_path / "out") == {"manifest.json", entry["file"], "cards/ae_mlp.rows.md", "cards/ae_mlp.rows.history.csv"}
+    assert entry["metrics"]["mse"]["value"] == entry["metrics"]["mse_unclipped"]["value"]
+    text = (tmp_path / "out" / "cards" / "ae_mlp.rows.md").read_text()
+    assert "(N, 6)" in text and "![" not in text
+
+
+def seeds_folders(root, dataset, seeds, **changes):
+    """One weights folder for each seed, trained by the same recipe."""
+    for seed in seeds:
+        training.train(recipe(dataset=dataset, seed=seed, **changes), output_dir=root / str(seed), run_dir=root / f"run{seed}")
+    return [root / str(seed) for seed in seeds]
+
+
+def test_of_several_seeds_the_one_in_the_middle_is_published(dataset, tmp_path):
+    folders = seeds_folders(tmp_path, dataset, (5, 6, 7), metrics=("mse", "knn_error"))
+    values = {path.name: manifest.read(path)[NAME]["metrics"]["mse"]["value"] for path in folders}
+    main([NAME, "mse", *map(str, folders), "--output-dir", str(tmp_path / "weights")])
+    entry = manifest.read(tmp_path / "weights")[NAME]
+    assert values[str(entry["run"]["seed"])] == sorted(values.values())[1]
+    assert entry["seeds"]["values"]["mse"] == values and set(entry["seeds"]["values"]) == {"mse", "knn_error"}
+    text = (tmp_path / "weights" / "cards" / f"{NAME}.md").read_text()
+    assert f"with the seeds 5, 6, 7: mse {', '.join(card.number(v) for v in values.values())}; knn_error" in text
+    assert {path.name for path in (tmp_path / "weights" / "cards").iterdir()} == {
+        path.name for path in (folders[0] / "cards").iterdir()
+    }
+    assert sha256_of(tmp_path / "weights" / entry["file"]) == entry["sha256"]
+    # Published to one of the folders, the set keeps the pictures that lie there.
+    middle = folders[[path.name for path in folders].index(str(entry["run"]["seed"]))]
+    pictures = {path.name: path.read_bytes() for path in (middle / "cards").glob("*.png")}
+    publish_median(NAME, "mse", folders, middle)
+    assert pictures and {path.name: path.read_bytes() for path in (middle / "cards").glob("*.png")} == pictures
+
+
+def test_trainings_that_differ_by_more_than_the_seed_have_no_middle(dataset, tmp_path):
+    folders = seeds_folders(tmp_path, dataset, (1, 2), metrics=("mse",))
+    [other] = seeds_folders(tmp_path, dataset, (3,), metrics=("mse",), batch_size=32)
+    for given, metric, message in (
+        (folders, "mse", r"seeds \[1, 2\], expected an odd number"),
+        ([*folders, folders[0]], "mse", r"seeds \[1, 2, 1\], expected an odd number of different ones"),
+        ([*folders, other], "elbo", "was not measured by 'elbo', expected one of mse"),
+        ([*folders, other], "mse", "another recipe"),
+        ([*folders, tmp_path / "none"], "mse", f"no {NAME} in .*none, expected what --output-dir was"),
+    ):
+        with pytest.raises(zoo.ZooError, match=message):
+            publish_median(NAME, metric, given, tmp_path / "weights")
+    assert not (tmp_path / "weights").exists()
+
+
+def test_a_published_set_is_measured_again_by_what_its_recipe_names_now(published, dataset, tmp_path, monkeypatch, capsys):
+    folder, before = shutil.copytree(published[0], tmp_path / "weights"), published[1]
+    now = recipe(dataset=dataset, metrics=("mse", "linear_accuracy"))
+    monkeypatch.setattr(remeasure, "load_recipe", lambda name: now)
+    remeasure.main([NAME, "--output-dir", str(folder)])
+    entry = manifest.read(folder)[NAME]
+    assert set(entry["metrics"]) == {"mse", "linear_accuracy"} and entry["metrics"]["mse"] == before["metrics"]["mse"]
+    assert {**entry, "metrics": None} == {**before, "metrics": None}
+    shown = card.number(entry["metrics"]["linear_accuracy"]["value"])
+    assert f"| linear_accuracy | {shown} |" in (folder / "cards" / f"{NAME}.md").read_text()
+    assert f"{NAME} mse " in capsys.readouterr().out
+    text = (folder / "manifest.json").read_bytes()
+    monkeypatch.setattr(remeasure, "load_recipe", lambda name: dataclasses.replace(now, seed=9))
+    with pytest.raises(zoo.ZooError, match="by another recipe than training_scripts/"):
+        remeasure.remeasure(NAME, output_dir=folder)
+    monkeypatch.setattr(remeasure, "load_recipe", lambda name: now)
+    manifest.write_entry(NAME, {**entry, "seeds": {"median_of": "mse", "values": {"mse": {"1": 0.1}}}}, folder)
+    with pytest.raises(zoo.ZooError, match="the median of several trainings"):
+        remeasure.remeasure(NAME, output_dir=folder)
+    manifest.write_entry(NAME, entry, folder)
+    assert (folder / "manifest.json").read_bytes() == text
+
+
+def test_restart_begins_anew_and_removes_only_what_a_run_wrote(dataset, tmp_path):
+    chosen, out, run = recipe(dataset=dataset, metrics=("mse",)), tmp_path / "out", tmp_path / "run"
+    first = training.train(chosen, output_dir=out, run_dir=run, tensorboard=True)
+    (run / "notes.txt").write_text("mine")
+    (run / "layer1").mkdir()
+    (run / "layer1" / "checkpoint.npz").write_bytes(b"old")
+    other = dataclasses.replace(chosen, learning_rate=1e-4)
+    with pytest.raises(zoo.ZooError, match="learning_rate.*--restart"):
+        training.train(other, output_dir=out, run_dir=run)
+    assert manifest.read(out)[NAME] == first
+    second = training.train(other, output_dir=out, run_dir=run, restart=True)
+    assert second["sha256"] != first["sha256"] and second["recipe"]["learning_rate"] == 1e-4
+    assert files(run) == {"checkpoint.npz", "history.csv", "notes.txt"}
+
+
+# -- README's table
+
+
+BLOCKS = "".join(
+    f"<!-- {block}: begin -->\n{{0}}\n<!-- {block}: end -->\n" for block in ("weights", "gallery", "mended", "variants")
+)
+
+
+def test_what_is_the_recipes_word_is_taken_over_before_the_tables_are_rendered(published, dataset, tmp_path, monkeypatch):
+    (tmp_path / "weights").mkdir()
+    shutil.copy(published[0] / "manifest.json", tmp_path / "weights")
+    (tmp_path / "README.md").write_text(BLOCKS)
+    anchor = {"metric": "mse", "value": 0.02, "source": "a rule"}
+    now = recipe(dataset=dataset, metrics=("mse",), anchor=tuple(anchor.values()), embedded=False)
+    before = manifest.read(tmp_path / "weights")[NAME]
+    assert before["embedded"] and before["anchor"] != anchor
+    monkeypatch.setattr(readme, "recipes", lambda: {NAME: None})
+    for said, wanted in ((dataclasses.replace(now, seed=9), before), (now, {**before, "anchor": anchor, "embedded": False})):
+        monkeypatch.setattr(readme, "load_recipe", lambda name, said=said: said)
+        render(tmp_path)
+        assert manifest.read(tmp_path / "weights")[NAME] == wanted, "weights of another training keep what was said of them"
+    for text in ((tmp_path / "README.md").read_text(), (tmp_path / "weights" / "cards" / f"{NAME}.md").read_text()):
+        assert "a rule" in text and "a guess" not in text
+
+
+def test_the_tables_are_rendered_between_its_markers(published, tmp_path):
+    folder, entry = published
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
+    readme = tmp_path / "README.md"
+    readme.write_text(f"# Title\n\n{BLOCKS.format('old numbers')}\nThe end.\n")
+    shown = tmp_path / "weights" / "cards" / f"{NAME}.samples.png"
+    shown.parent.mkdir()
+    shown.write_bytes(b"")
+    render(tmp_path)
+    text = readme.read_text()
+    assert text.startswith("# Title\n\n<!-- weights: begin -->\n| weights |")
+    assert text.endswith("<!-- variants: end -->\n\nThe end.\n")
+    assert "old numbers" not in text
+    in_weights, in_variants = (line for line in text.splitlines() if f"[`{NAME}`](weights/cards/{NAME}.md)" in line)
+    for row in (in_weights, in_variants):
+        assert f"mse {card.number(entry['metrics']['mse']['value'])}" in row and "mse 0.05: a guess" in row
+    variant = entry["config"]["variant"]
+    assert in_variants.startswith(f"| `{variant}` | {zoo.models.registry.variants()[variant]} |")
+    named = {line.split("|")[1].strip(" `") for line in text.splitlines() if line.startswith("| `")}
+    assert named == {*zoo.models.registry.variants()}
+    assert f"![Samples of {NAME}](weights/cards/{NAME}.samples.png)" in text
+    assert (tmp_path / "weights" / "cards" / f"{NAME}.md").read_text().startswith(f"# {NAME}\n")
+    render(tmp_path)
+    assert readme.read_text() == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Title\n",
+        "<!-- weights: begin -->\n<!-- weights: end -->\n",
+        "Title\n<!-- weights: begin -->\nthe rest\n",
+        "Title\n<!-- weights: end -->\nthe rest\n",
+        "<!-- weights: end -->\n<!-- weights: begin -->\n",
+        "<!-- weights: begin -->\n<!-- weights: end -->\n<!-- weights: begin -->\n<!-- weights: end -->\n",
+    ],
+)
+def test_a_readme_without_its_markers_is_left_alone(text, tmp_path):
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "README.md").write_text(text)
+    with pytest.raises(zoo.ZooError, match="expected <!-- [a-z]+: begin --> and <!-- [a-z]+: end -->"):
+        render(tmp_path)
+    assert (tmp_path / "README.md").read_text() == text

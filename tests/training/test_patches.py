@@ -1,0 +1,103 @@
+"""A dictionary of patches: words that lie where patches do, responses of one scale, kept while the rest is trained."""
+
+import numpy as np
+import pytest
+from tiny_recipe import tiny_recipe
+
+import zoo
+from zoo.errors import ZooError
+from zoo.layers.blocks.dictionary import PatchDictionary
+from zoo.training import fit as training
+from zoo.training.initialization.patches import dictionary, spherical_k_means, start_from_patches
+
+MODEL = dict(variant="dae", backbone="unet", input_shape=(8, 8, 1), filters=(4, 8), blocks=1, first_stride=2, words=6)
+
+
+def recipe(**changes):
+    return tiny_recipe(**{**dict(name="dae_unet.digits", model=MODEL, start="words", ema=None, epochs=1), **changes})
+
+
+def responses(model, images):
+    """Responses (N, H, W, words) where the whole patch lies inside the image."""
+    layer = dictionary(model)
+    margin = layer.size // 2
+    found = np.array(layer.responses(getattr(model.encoder.backbone, "image", lambda x: x)(images.astype(np.float32) / 255)))
+    return found[:, margin:-margin, margin:-margin]
+
+
+def test_k_means_finds_the_directions_in_either_sense():
+    rng = np.random.default_rng(0)
+    directions = np.linalg.qr(rng.normal(size=(9, 5)))[0].T
+    which, scale = rng.integers(0, 5, 500), rng.normal(size=(500, 1)) * 3
+    x = directions[which] * scale + 0.02 * rng.normal(size=(500, 9))
+    words = spherical_k_means(x, 8, np.random.default_rng(1))
+    np.testing.assert_allclose(np.linalg.norm(words, axis=1), 1, rtol=1e-5)
+    assert np.abs(words @ directions.T).max(axis=0) == pytest.approx(np.ones(5), abs=0.01)
+
+
+def test_a_word_that_nothing_is_near_begins_anew():
+    # Two rows alike: of two words that begin there one wins none.
+    x = np.array([[1.0, 0], [1, 0], [0, 1]])
+    words = spherical_k_means(x, 3, np.random.default_rng(0))
+    assert np.isfinite(words).all() and np.abs(words @ x.T).max(axis=0) == pytest.approx(np.ones(3))
+
+
+@pytest.mark.parametrize("loss", ["mse", "contrast_mse"])
+def test_responses_have_one_scale(digits, loss):
+    images = digits[0]
+    model = zoo.create(**{**MODEL, "loss": loss})
+    start_from_patches(model, images)
+    found = responses(model, images).reshape(-1, 6)
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=0.1)
+    np.testing.assert_allclose(found.std(axis=0), 1, atol=0.1)
+    again = zoo.create(**{**MODEL, "loss": loss})
+    start_from_patches(again, images)
+    np.testing.assert_array_equal(responses(again, images[:3]), responses(model, images[:3]))
+
+
+def test_they_are_kept_while_the_rest_learns(digits, tmp_path):
+    images = digits[0][:256]
+    model = training.fresh_model(recipe())
+    training.prepare(recipe(), model, 16)
+    before = [w.copy() for w in dictionary(model).get_weights()]
+    training.begin(recipe(), model, images, tmp_path)
+    start = dictionary(model).get_weights()
+    assert all(np.any(a != b) for a, b in zip(before, start))
+    trained, _ = training.fit(recipe(epochs=2), images, tmp_path)
+    for a, b in zip(dictionary(trained).get_weights(), start):
+        np.testing.assert_array_equal(a, b)
+    assert np.any(trained.reconstruct(images[:4]) != model.reconstruct(images[:4]))
+
+
+def test_both_halves_pass_the_threshold(digits):
+    layer = PatchDictionary(3, size=3, threshold=0.2)
+    x = digits[0][:2].astype(np.float32) / 255
+    found, linear = np.array(layer(x)), np.array(layer.responses(x))
+    assert found.shape == (2, 8, 8, 6) == layer.compute_output_shape(x.shape)
+    np.testing.assert_allclose(found[..., :3], np.maximum(linear - 0.2, 0), atol=1e-6)
+    np.testing.assert_allclose(found[..., 3:], np.maximum(-linear - 0.2, 0), atol=1e-6)
+
+
+def test_words_are_the_first_depth(digits, tmp_path):
+    model = zoo.create(**MODEL)
+    assert model.encoder.feature_layers == ["words", "down1", "down2", "up1", "code"]
+    zoo.save(model, tmp_path / "saved")
+    encoder = zoo.load_encoder(tmp_path / "saved", layer="words", pool=2)
+    features = encoder.predict(digits[0][:3], verbose=0)
+    assert features.shape == (3, 2 * 2 * 12) and features.min() >= 0
+    odd = zoo.create(**{**MODEL, "input_shape": (9, 11, 1)})
+    assert odd.reconstruct(np.zeros((1, 9, 11, 1), np.uint8)).shape == (1, 9, 11, 1)
+
+
+def test_what_cannot_have_words_is_one_clear_error(digits):
+    images = digits[0]
+    with pytest.raises(ZooError, match="dae_unet has no dictionary to start from patches; build it on a U-Net with words=256"):
+        start_from_patches(zoo.create(**{**MODEL, "words": 0}), images)
+    with pytest.raises(ZooError, match="got 600 words, expected at most 500, the patches that 100 images give"):
+        start_from_patches(zoo.create(**{**MODEL, "words": 600}), images[:100])
+    with pytest.raises(ZooError, match="got images of 6 x 8, expected at least 7 x 7"):
+        start_from_patches(zoo.create(**{**MODEL, "input_shape": (6, 8, 1)}), images[:, :6])
+    with pytest.raises(ZooError, match="got words=-1, expected the number of words of a dictionary, or 0 for none"):
+        zoo.create(**{**MODEL, "words": -1})
+    with pytest.raises(ZooError, match="got a dictionary of 0 words, expected at least 1"):
+        PatchDictionary(0)

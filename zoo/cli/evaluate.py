@@ -1,0 +1,156 @@
+"""`zoo evaluate NAME`: measure a model, and hold it against its card."""
+
+import json
+import sys
+from pathlib import Path
+
+from zoo.cli.arguments import Parser
+from zoo.data import sources
+from zoo.errors import ZooError, suggest
+from zoo.evaluation.measure import measure, names, repeat
+from zoo.modalities.image import picture_shape
+from zoo.pretrained import loading as weights
+from zoo.pretrained import manifest
+from zoo.pretrained.converters.public import public
+from zoo.publishing.pictures import samples_grid, side_by_side
+
+_PROBES = {"linear": "linear_error", "knn": "knn_error", "finetune": "finetuned_error"}
+# Metrics that need an encoder alone.
+_OF_FEATURES = ("linear_", "knn_", "finetuned_", "classification_")
+_SHOWN = 16
+
+
+def _parser():
+    parser = Parser(prog="zoo evaluate", description="Measure a model on its test split; by default what its card states.")
+    parser.add_argument("name", help="of a weight set, or the folder of a saved model")
+    parser.add_argument(
+        "--check", action="store_true", help="measure all that the card states again; exit code 1 if a value is off"
+    )
+    parser.add_argument("--metrics", help=f"some of {', '.join(names())}, separated by commas")
+    parser.add_argument("--probe", help=f"some of {', '.join(_PROBES)}, separated by commas: classifiers on the features")
+    parser.add_argument("--data", help="a TFDS name, .npy, .npz or folder of images; by default what the weights were trained on")
+    parser.add_argument("--data-dir", help="where TFDS data lies or goes")
+    parser.add_argument("--picture", help="write a .png of test images and their reconstructions, and one of samples beside it")
+    parser.add_argument("--json", action="store_true", help="print the measurements as JSON")
+    return parser
+
+
+def main(argv):
+    """Run `zoo evaluate`; returns its exit code: 0, or 1 when a check found a value outside its tolerance.
+
+    Raises:
+        ZooError: on bad input.
+    """
+    arguments = _parser().parse_args(argv)
+    elsewhere = Path(arguments.name).is_dir() or "://" in arguments.name or arguments.name in public()
+    entry = {} if elsewhere else manifest.entry(arguments.name)
+    dataset = arguments.data or entry.get("dataset", {}).get("name")
+    if arguments.check and not entry.get("metrics"):
+        raise ZooError(f"{arguments.name} has no card to check against; --check is for the weight sets of zoo list.")
+    # --data may stand beside it: a card of someone's own data knows their name, not where they lie.
+    if arguments.check and (arguments.metrics or arguments.probe):
+        raise ZooError("--check measures what the card states as it states it; leave --metrics and --probe away.")
+    if dataset is None:
+        raise ZooError(f"{arguments.name} does not say what to measure it on; give --data.")
+    wanted = _wanted(arguments, entry)
+    sources.kind_of(dataset)
+    picture = Path(arguments.picture) if arguments.picture is not None else None
+    # Said now, not after the minutes that the measuring may take.
+    if picture and picture.suffix.lower() != ".png":
+        raise ZooError(f"got the picture {picture}, expected a name that ends in .png.")
+    if picture and not picture.parent.is_dir():
+        raise ZooError(f"there is no folder {picture.parent} to write {picture.name} to; make it first.")
+    model = weights.load(arguments.name)
+    asked = [each if isinstance(each, str) else each["metric"] for each in wanted or ()]
+    if not hasattr(model, "decoder") and (picture or not all(name.startswith(_OF_FEATURES) for name in asked)):
+        raise ZooError(f"{arguments.name} is a classifier, which gives no images back; measure its features by --probe.")
+    if entry.get("dataset", {}).get("drawn"):
+        # Measured is what was kept of a source with one split, if this is that source.
+        splits, _ = sources.load_splits(dataset, arguments.data_dir, picture_shape(model.data_shape))
+        dataset = splits if splits["test"].name == entry["dataset"]["name"] else dataset
+    if picture:
+        _draw(model, dataset, arguments.data_dir, picture)
+        if not (arguments.check or arguments.metrics or arguments.probe):
+            return 0
+    if arguments.check:
+        measured = repeat(model, entry["metrics"], dataset, arguments.data_dir, progress=_progress)
+        return _check(arguments.name, measured, entry["metrics"], arguments.json)
+    if wanted is None:
+        measured = repeat(model, entry["metrics"], dataset, arguments.data_dir, progress=_progress)
+    else:
+        measured = measure(model, wanted, dataset, arguments.data_dir, progress=_progress)
+    if arguments.json:
+        print(json.dumps(measured, indent=1))
+    else:
+        rows = [(name, _number(r["value"]), str(r["n"]), r["protocol"]) for name, r in measured.items()]
+        _table(("metric", "value", "images", "how"), rows)
+    return 0
+
+
+def _wanted(arguments, entry):
+    """What to measure: metric names and mappings, or None for what the card states."""
+    asked = _list(arguments.metrics, names(), "metric")
+    asked += [_PROBES[probe] for probe in _list(arguments.probe, _PROBES, "probe")]
+    if not asked:
+        return None if entry.get("metrics") else ["mse", "psnr"]
+    # A metric on the card keeps its parameters: a depth, a number of samples.
+    stated = {name: result.get("parameters", {}) for name, result in entry.get("metrics", {}).items()}
+    return [{"metric": name, **stated.get(name, {})} for name in dict.fromkeys(asked)]
+
+
+def _list(text, known, what):
+    chosen = [name.strip() for name in (text or "").split(",") if name.strip()]
+    if text is not None and not chosen:
+        raise ZooError(f"got no {what}, expected some of {', '.join(known)}.")
+    for name in chosen:
+        if name not in known:
+            raise ZooError(f"there is no {what} {name!r}.{suggest(name, known)} There are {', '.join(known)}.")
+    return chosen
+
+
+def _draw(model, dataset, data_dir, path):
+    if not isinstance(dataset, dict):
+        dataset = {"test": sources.load(dataset, "test", data_dir, picture_shape(model.data_shape))}
+    images = dataset["test"].images[:_SHOWN]
+    side_by_side(model, images, path)
+    _progress(f"wrote {path}")
+    beside = path.with_suffix(".samples.png")
+    try:
+        samples_grid(model, beside)
+    except ZooError:
+        return  # the variant has no prior
+    _progress(f"wrote {beside}")
+
+
+def _check(name, measured, card, as_json):
+    rows, off = [], []
+    for metric, stated in card.items():
+        value = measured[metric]["value"]
+        # Not <= the other way round: a NaN is within no tolerance.
+        ok = abs(value - stated["value"]) <= stated["tolerance"]
+        if not ok:
+            off.append(metric)
+        rows.append((metric, _number(value), _number(stated["value"]), _number(stated["tolerance"]), "ok" if ok else "OFF"))
+    if as_json:
+        checks = {row[0]: {**measured[row[0]], "card": card[row[0]]["value"], "ok": row[0] not in off} for row in rows}
+        print(json.dumps(checks, indent=1))
+    else:
+        _table(("metric", "measured", "card", "tolerance", ""), rows)
+    if off:
+        print(f"zoo: {', '.join(off)} of {name} outside the card's tolerance", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _table(head, rows):
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    for row in (head, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def _number(value):
+    return f"{value:.6g}"
+
+
+def _progress(line):
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""Models applied to data: features, tiles, runtimes, exports."""

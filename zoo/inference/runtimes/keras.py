@@ -1,0 +1,26 @@
+"""Encoders on the backend that Keras runs on."""
+
+import numpy as np
+
+from zoo.inference.runtimes import has_gpu
+
+
+class KerasEngine:
+    """See `zoo.inference.runtimes`. The backend's own threads share each batch."""
+
+    threads = 1
+
+    def __init__(self, subject, dtype, values):
+        encoder = subject.encoder(dtype)
+
+        import keras
+
+        from zoo.inference.batching import compiled
+
+        self.name = keras.backend.backend()
+        self.batch_size = 1024 if has_gpu() else 256
+        self._run = compiled(encoder, encoder.call)
+        self._to_numpy = keras.ops.convert_to_numpy
+
+    def run(self, x):
+        return np.asarray(self._to_numpy(self._run(x)), np.float32)

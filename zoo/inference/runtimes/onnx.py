@@ -1,0 +1,41 @@
+"""Encoders on ONNX Runtime."""
+
+import functools
+
+import numpy as np
+
+from zoo.inference.runtimes import processors
+from zoo.inference.runtimes.graphs import graph
+
+
+class OnnxEngine:
+    """See `zoo.inference.runtimes`.
+
+    One thread a batch and as many batches as processors: no thread waits for another within a layer.
+    """
+
+    name = "onnxruntime"
+    batch_size = 128
+
+    def __init__(self, subject, dtype, values):
+        self._run = _kept(str(graph(subject, "onnx", values)))
+        self.threads = processors()
+
+    def run(self, x):
+        return np.asarray(self._run(x), np.float32)
+
+
+def session(path):
+    """The function (n, ...) -> (n, ...) of a graph of one input and one output, on one thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    made = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    [name] = [there.name for there in made.get_inputs()]
+    return lambda x: made.run(None, {name: x})[0]
+
+
+# Opening a graph takes longer than a few thousand images do. Its path holds the weights' hash: another graph has another.
+_kept = functools.lru_cache(maxsize=8)(session)

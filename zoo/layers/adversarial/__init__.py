@@ -1,0 +1,1 @@
+"""Discriminators, and the codes that are trained against them."""

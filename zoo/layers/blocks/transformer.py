@@ -1,0 +1,126 @@
+"""Transformer blocks (Vaswani et al. 2017, arXiv:1706.03762), normalized first, as in the vision transformer."""
+
+import functools
+import math
+
+import keras
+from keras import layers, ops
+
+from zoo.inference.batching import inferring
+
+
+def as_rows(x):
+    """Tokens (N, T, width) to (N T, width): TensorFlow fuses a product with its bias and activation for matrices alone."""
+    return ops.reshape(x, (-1, x.shape[-1]))
+
+
+def gelu(x):
+    """The Gaussian error linear unit (Hendrycks & Gimpel 2016, arXiv:1606.08415), by the error function."""
+    if keras.backend.backend() != "tensorflow" or inferring():
+        return ops.gelu(x, approximate=False)
+    # In training TensorFlow does not fuse it, and its error function takes four times as long in half precision as in single.
+    return ops.cast(_gelu()(ops.cast(x, "float32")), x.dtype)
+
+
+@functools.cache
+def _gelu():
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def function(x):
+        share = 0.5 + 0.5 * tf.math.erf(math.sqrt(0.5) * x)
+
+        def slope(upstream):
+            # From what the value was made of: TensorFlow's own computes the error function's argument and more once again.
+            return upstream * (share + x * tf.exp(-0.5 * tf.square(x)) * (1 / math.sqrt(2 * math.pi)))
+
+        return x * share, slope
+
+    return function
+
+
+class Attention(layers.Layer):
+    """(N, T, width) -> the same: every token a mixture of all, by `heads` heads.
+
+    Args:
+        width: numbers a token.
+        heads: divides the width.
+        decay: regularizer of the kernels, or None.
+    """
+
+    def __init__(self, width, heads, decay=None, **kwargs):
+        super().__init__(**kwargs)
+        self.width, self.heads = width, heads
+        self.qkv = layers.Dense(3 * width, kernel_regularizer=decay)
+        self.out = layers.Dense(width, kernel_regularizer=decay)
+
+    def build(self, input_shape):
+        self.qkv.build(input_shape)
+        self.out.build(input_shape)
+        self.built = True
+
+    def call(self, x):
+        tokens, size = x.shape[1], self.width // self.heads
+        qkv = ops.reshape(self.qkv(as_rows(x)), (-1, tokens, 3, self.heads, size))
+        q, k, v = ops.unstack(ops.transpose(qkv, (2, 0, 3, 1, 4)), 3)
+        scores = ops.matmul(q * size**-0.5, ops.transpose(k, (0, 1, 3, 2)))
+        mixed = ops.matmul(ops.softmax(scores, axis=-1), v)
+        rows = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, self.width))
+        return ops.reshape(self.out(rows), (-1, tokens, self.width))
+
+
+class DropPath(layers.Layer):
+    """Zero for a share `rate` of the inputs in training, the others larger for it: a block left out (Huang et al. 2016)."""
+
+    def __init__(self, rate, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, x, training=None):
+        if not training or not self.rate:
+            return x
+        shape = (ops.shape(x)[0], *[1] * (len(x.shape) - 1))
+        kept = keras.random.uniform(shape, seed=self.seed_generator) >= self.rate
+        return x * ops.cast(kept, x.dtype) / (1 - self.rate)
+
+
+class TransformerBlock(layers.Layer):
+    """(N, T, width) -> the same: x + attention(norm(x)), then x + mlp(norm(x)).
+
+    Args:
+        width: numbers a token.
+        heads: of the attention; divides the width.
+        mlp_ratio: hidden units of the MLP, in widths.
+        dropout: share of what each branch gives that is dropped in training.
+        drop_path: share of the inputs that a branch is left out for in training.
+        decay: regularizer of the kernels, or None.
+        epsilon: added to the variance in the normalizations.
+    """
+
+    def __init__(self, width, heads, mlp_ratio=4.0, dropout=0.0, drop_path=0.0, decay=None, epsilon=1e-6, **kwargs):
+        super().__init__(**kwargs)
+        self.norm1 = layers.LayerNormalization(epsilon=epsilon)
+        self.attention = Attention(width, heads, decay)
+        self.norm2 = layers.LayerNormalization(epsilon=epsilon)
+        self.hidden = layers.Dense(int(width * mlp_ratio), activation=gelu, kernel_regularizer=decay)
+        self.out = layers.Dense(width, kernel_regularizer=decay)
+        self.dropout = layers.Dropout(dropout) if dropout else None
+        self.drop_path = DropPath(drop_path) if drop_path else None
+
+    def build(self, input_shape):
+        self.norm1.build(input_shape)
+        self.attention.build(input_shape)
+        self.norm2.build(input_shape)
+        self.hidden.build(input_shape)
+        self.out.build((*input_shape[:-1], self.hidden.units))
+        self.built = True
+
+    def call(self, x):
+        x = x + self._branch(self.attention(self.norm1(x)))
+        rows = self.out(self.hidden(as_rows(self.norm2(x))))
+        return x + self._branch(ops.reshape(rows, (-1, *x.shape[1:])))
+
+    def _branch(self, x):
+        x = x if self.dropout is None else self.dropout(x)
+        return x if self.drop_path is None else self.drop_path(x)

@@ -1,0 +1,57 @@
+"""The contractive penalty ||J||²_F, J the Jacobian of the code in the input (Rifai et al. 2011, "Contractive auto-encoders")."""
+
+import keras
+from keras import ops
+
+from zoo.layers.bottlenecks.code import DenseCode, flatten
+from zoo.layers.math.gradients import vector_jacobian_product
+
+
+class ContractiveSigmoidCode(DenseCode):
+    """A sigmoid code h = σ(Wx + b) that charges λ ||J||²_F = λ Σ_j (h_j (1 - h_j))² Σ_i W_ij² exactly, mean over the batch.
+
+    Exact only where the layer reads the input itself: on a backbone without hidden layers.
+
+    Args:
+        units: size of the code.
+        weight: λ.
+    """
+
+    loss_names = ("contraction",)
+
+    def __init__(self, units, weight, **kwargs):
+        super().__init__(units, "sigmoid", **kwargs)
+        self.weight = weight
+
+    def call(self, h):
+        code = self.code(flatten(h))
+        slope = ops.cast(code * (1 - code), "float32")
+        lengths = ops.sum(ops.square(ops.cast(self.dense.kernel, "float32")), axis=0)
+        self.charge(self.weight * ops.mean(ops.sum(ops.square(slope) * lengths, axis=-1)))
+        return code
+
+
+class ContractiveCode(DenseCode):
+    """A code under the same penalty at any depth; the model that owns the encoder estimates it, see `squared_jacobian_norm`."""
+
+    loss_names = ("contraction",)
+
+    def __init__(self, units, weight, activation="sigmoid", **kwargs):
+        super().__init__(units, activation, **kwargs)
+        self.weight = weight
+        self.seed_generator = keras.random.SeedGenerator()
+
+
+def squared_jacobian_norm(function, x, seed):
+    """`function(x)` and an unbiased estimate (N,) of its squared Jacobian norm, an input each.
+
+    E ||vᵀJ||² = ||J||²_F for v ~ N(0, I) in the space of the code: one backward pass, whatever the depth.
+
+    Args:
+        function: from (N, ...) to (N, D), every row of its own.
+        x: inputs (N, ...).
+        seed: a `SeedGenerator`.
+    """
+    code, pull = vector_jacobian_product(function, x)
+    v = keras.random.normal(ops.shape(code), dtype=code.dtype, seed=seed)
+    return code, ops.sum(ops.square(ops.cast(flatten(pull(v)), "float32")), axis=-1)

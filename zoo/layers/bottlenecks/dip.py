@@ -1,0 +1,53 @@
+"""A penalty on the covariance of the codes (Kumar, Sattigeri & Balakrishnan 2018, arXiv:1711.00848)."""
+
+from keras import ops
+
+from zoo.errors import ZooError
+from zoo.layers.bottlenecks.gaussian import GaussianCode, divergence
+
+KINDS = ("I", "II")
+
+
+class InferredPriorCode(GaussianCode):
+    """A Gaussian code that charges KL, λ_od Σ_{i≠j} C_ij² and λ_d Σ_i (C_ii - 1)², C the covariance of the codes in the batch.
+
+    Args:
+        units: number of latent variables.
+        kind: "I", C = Cov μ(x), of the posteriors' means; "II", C = Cov μ(x) + E σ²(x), of the codes drawn from them.
+        lambda_od: λ_od, on what is off the diagonal.
+        lambda_d: λ_d, on the diagonal.
+    """
+
+    loss_names = ("kl", "off_diagonal", "diagonal")
+
+    def __init__(self, units, kind, lambda_od, lambda_d, **kwargs):
+        super().__init__(units, **kwargs)
+        if kind not in KINDS:
+            raise ZooError(f"got kind={kind!r}, expected 'I' or 'II'.")
+        self.kind = kind
+        self.lambda_od = lambda_od
+        self.lambda_d = lambda_d
+
+    def call(self, h, training=None):
+        mean, log_variance = self.posterior(h)
+        self.charge(ops.sum(ops.mean(divergence(mean, log_variance), axis=0)))
+        covariance = batch_covariance(mean)
+        if self.kind == "II":
+            covariance = covariance + ops.diag(ops.mean(ops.exp(log_variance), axis=0))
+        off_diagonal, diagonal = distance_from_identity(covariance)
+        self.charge(self.lambda_od * off_diagonal)
+        self.charge(self.lambda_d * diagonal)
+        return ops.cast(self.draw(mean, log_variance), self.compute_dtype)
+
+
+def batch_covariance(x):
+    """E x xᵀ - E x E xᵀ over the rows of x (N, D): (D, D)."""
+    centred = x - ops.mean(x, axis=0, keepdims=True)
+    return ops.matmul(ops.transpose(centred), centred) / ops.cast(ops.shape(x)[0], x.dtype)
+
+
+def distance_from_identity(covariance):
+    """Σ_{i≠j} C_ij² and Σ_i (C_ii - 1)² of a matrix (D, D)."""
+    diagonal = ops.diagonal(covariance)
+    off_diagonal = ops.sum(ops.square(covariance)) - ops.sum(ops.square(diagonal))
+    return off_diagonal, ops.sum(ops.square(diagonal - 1))

@@ -1,0 +1,47 @@
+"""The bottleneck of FactorVAE: the total correlation of the code, by an adversary's estimate of a density ratio."""
+
+import keras
+from keras import ops
+
+from zoo.layers.adversarial.adversary import Adversary, dense_discriminator, detection
+from zoo.layers.bottlenecks.gaussian import GaussianCode
+
+
+class FactorCode(GaussianCode):
+    """A Gaussian code that charges its divergence, γ E_q(z) D(z), and the discriminator's own loss.
+
+    D tells codes from codes whose every variable was permuted over the batch; at its optimum D(z) = log q(z) / Π_d q(z_d), whose
+    mean is the total correlation KL(q(z) || Π_d q(z_d)) in nats (Kim & Mnih 2018, arXiv:1802.05983, equation 3).
+
+    Args:
+        units: number of latent variables.
+        gamma: γ.
+        discriminator: units of the discriminator's hidden layers.
+        rate: factor on the discriminator's learning rate, see `Adversary`.
+        beta: weight of the divergence.
+    """
+
+    loss_names = ("kl", "tc", "discriminator")
+
+    def __init__(self, units, gamma, discriminator, rate=1.0, beta=1.0, **kwargs):
+        super().__init__(units, beta, **kwargs)
+        self.gamma = gamma
+        self.adversary = Adversary(dense_discriminator(discriminator), rate)
+
+    def build(self, input_shape):
+        self.adversary.build((None, *self.code_shape))
+        super().build(input_shape)
+
+    def call(self, h, training=None):
+        z = super().call(h, training)
+        own, exerted = self.adversary.both(z)
+        self.charge(self.gamma * ops.mean(exerted))
+        independent = permute_variables(z, self.seed_generator)
+        self.charge(detection(own, self.adversary.own(independent)))
+        return z
+
+
+def permute_variables(z, seed):
+    """(N, D) -> (N, D): every column permuted on its own, which leaves each variable's distribution and ends their dependence."""
+    order = ops.argsort(keras.random.uniform(ops.shape(z), seed=seed), axis=0)
+    return ops.take_along_axis(z, order, axis=0)

@@ -1,0 +1,61 @@
+"""The variational bottleneck of latent diffusion: a Gaussian at every place of a feature map."""
+
+import keras
+from keras import ops
+
+from zoo.layers.bottlenecks.code import Bottleneck, NormalPrior
+from zoo.layers.bottlenecks.gaussian import divergence
+
+# In which the log variance is kept: that of a posterior narrower or wider than e^±10 is rounding.
+_LOG_VARIANCES = (-30.0, 20.0)
+
+
+class GaussianMap(NormalPrior, Bottleneck):
+    """z = (μ(h) + σ(h) ε - shift) * scaling at every place, charging β Σ KL(N(μ, σ²) || N(0, 1)) in nats, mean over the batch.
+
+    Rombach, Blattmann, Lorenz, Esser & Ommer 2022, "High-resolution image synthesis with latent diffusion models",
+    arXiv:2112.10752. The encoder ends in 2 C maps (N, H, W, 2 C): means, then log variances; the code is (N, H, W, C).
+
+    The prior is the one that is charged for. With a β as small as the paper's the posteriors are far from it: what draws look
+    like is a matter of the diffusion model that is trained on the codes.
+
+    Args:
+        projected: whether a 1 x 1 convolution stands before the means and log variances.
+        scaling: factor that brings the codes of the training images to a deviation of about 1.
+        shift: their mean, or 0.
+        beta: β.
+    """
+
+    loss_names = ("kl",)
+
+    def __init__(self, projected=True, scaling=1.0, shift=0.0, beta=1e-6, **kwargs):
+        super().__init__(**kwargs)
+        self.projected, self.scaling, self.shift, self.beta = projected, scaling, shift, beta
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def build(self, input_shape):
+        *places, maps = input_shape[1:]
+        if self.projected:
+            self.project = keras.layers.Conv2D(maps, 1)
+            self.project.build(input_shape)
+        self.code_shape = (*places, maps // 2)
+        self.built = True
+
+    def posterior(self, h):
+        """Mean and log variance (N, H, W, C), float32, of q(z|x), before shift and scaling."""
+        h = self.project(h) if self.projected else h
+        mean, log_variance = ops.split(ops.cast(h, "float32"), 2, axis=-1)
+        return mean, ops.clip(log_variance, *_LOG_VARIANCES)
+
+    def call(self, h, training=None):
+        mean, log_variance = self.posterior(h)
+        self.charge(self.beta * ops.mean(ops.sum(divergence(mean, log_variance), axis=(1, 2, 3))))
+        noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
+        return ops.cast(self.scaled(mean + ops.exp(0.5 * log_variance) * noise), self.compute_dtype)
+
+    def code(self, h):
+        return ops.cast(self.scaled(self.posterior(h)[0]), self.compute_dtype)
+
+    def scaled(self, z):
+        """The code of values of z."""
+        return (z - self.shift) * self.scaling

@@ -1,0 +1,115 @@
+"""Categorical codes through the Gumbel-softmax (Jang, Gu & Poole 2017, arXiv:1611.01144; Maddison, Mnih & Teh 2017,
+arXiv:1611.00712)."""
+
+import math
+
+import keras
+from keras import ops
+
+from zoo.errors import ZooError
+from zoo.layers.bottlenecks.code import flatten
+from zoo.layers.bottlenecks.discrete import DiscreteCode, straight_through
+from zoo.layers.math.fast import argmax
+from zoo.layers.state import add_state
+
+
+class GumbelCode(DiscreteCode):
+    """Categorical variables of `codes` classes π = softmax(vectors), each a one-hot vector, or in training a relaxed one:
+
+        z = softmax((log π + g) / τ),  g ~ Gumbel(0, 1)
+
+    Charges Σ KL(π || uniform) = Σ_variables Σ_k π_k log(codes π_k) in nats, mean over the batch. Outside training samples are
+    one-hot, so that the loss is the discrete model's bound itself. The code is the likeliest class; the features are the π.
+
+    τ falls with the training steps t, a step every `anneal_every`: max(`min_temperature`, `temperature` exp(-`anneal_rate` t)).
+
+    Args:
+        codes: classes a variable.
+        groups: variables, where the encoder ends in a vector.
+        temperature: τ at the start.
+        min_temperature: the lowest τ.
+        anneal_rate: r.
+        anneal_every: training steps between two values of τ.
+        straight_through: decode one-hot samples in training, too, with the gradient of the relaxed ones.
+    """
+
+    loss_names = ("kl",)
+
+    def __init__(
+        self,
+        codes,
+        groups=1,
+        temperature=1.0,
+        min_temperature=0.5,
+        anneal_rate=3e-5,
+        anneal_every=1000,
+        straight_through=False,
+        **kwargs,
+    ):
+        super().__init__(codes, codes, groups, **kwargs)
+        if not 0 < min_temperature <= temperature:
+            got = f"min_temperature={min_temperature}, temperature={temperature}"
+            raise ZooError(f"got {got}, expected both above zero and the first no higher than the second.")
+        if anneal_rate < 0 or anneal_every < 1:
+            raise ZooError(
+                f"got anneal_rate={anneal_rate}, anneal_every={anneal_every}, expected a rate from 0 on and at least 1 step."
+            )
+        self.temperature = temperature
+        self.min_temperature = min_temperature
+        self.anneal_rate = anneal_rate
+        self.anneal_every = anneal_every
+        self.straight_through = straight_through
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def build(self, input_shape):
+        self.step = add_state(self, "step")
+        super().build(input_shape)
+        if len(self.positions) == 1:
+            # Every variable of a vector has classes of its own; on a grid the decoder reads all with the same weights.
+            self.books = self.groups
+
+    def log_probabilities(self, h):
+        """log π (N, *positions, codes), float32."""
+        return ops.log_softmax(self.vectors(h), axis=-1)
+
+    def current_temperature(self):
+        """τ after the training steps taken so far."""
+        steps = self.anneal_every * ops.floor(ops.convert_to_tensor(self.step) / self.anneal_every)
+        return ops.maximum(self.temperature * ops.exp(-self.anneal_rate * steps), self.min_temperature)
+
+    def call(self, h, training=None):
+        logits = self.log_probabilities(h)
+        divergence = ops.exp(logits) * (logits + math.log(self.code_count))
+        self.charge(ops.mean(ops.sum(flatten(divergence), axis=-1)))
+        perturbed = logits + _gumbel(ops.shape(logits), self.seed_generator)
+        hard = self.embed(argmax(perturbed))
+        if not training:
+            return self.as_code(hard)
+        soft = ops.softmax(perturbed / self.current_temperature(), axis=-1)
+        self.step.assign(ops.convert_to_tensor(self.step) + 1.0)
+        return self.as_code(straight_through(soft, hard) if self.straight_through else soft)
+
+    def indices(self, h):
+        return argmax(self.vectors(h))
+
+    def embed(self, indices):
+        return ops.one_hot(indices, self.code_count, dtype="float32")
+
+    def features(self, h):
+        return ops.cast(flatten(ops.exp(self.log_probabilities(h))), self.compute_dtype)
+
+    def importance_samples(self, h, k, seed):
+        """`k` one-hot draws a row from q(z|x) and their weights: z (N, k, *code_shape), log p(z) - log q(z|x) (N, k)."""
+        logits = ops.expand_dims(self.log_probabilities(h), 1)
+        shape = (ops.shape(logits)[0], k, *self.positions, self.code_count)
+        z = self.embed(argmax(logits + _gumbel(shape, seed)))
+        chosen = ops.sum(ops.reshape(z * logits, (-1, k, math.prod(shape[2:]))), axis=-1)
+        log_prior = -math.prod(self.positions) * math.log(self.code_count)
+        return ops.reshape(z, (-1, k, *self.code_shape)), log_prior - chosen
+
+
+def _gumbel(shape, seed):
+    """Standard Gumbel noise, float32: the argmax of logits with it added is a draw of their softmax."""
+    # From just above zero, where the logarithm is finite; below one already.
+    u = keras.random.uniform(shape, minval=1e-20, dtype="float32", seed=seed)
+    return -ops.log(-ops.log(u))

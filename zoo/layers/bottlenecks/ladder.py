@@ -1,0 +1,330 @@
+"""A ladder of stochastic layers: a deterministic pass up, and one pass down in which posterior and prior share a network.
+
+Sønderby et al. 2016, "Ladder variational autoencoders", arXiv:1602.02282; residual and bidirectional inference of Kingma et al.
+2016, arXiv:1606.04934; blocks and layers at several resolutions of Child 2021, "Very deep VAEs", arXiv:2011.10650.
+"""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from zoo.errors import ZooError
+from zoo.inference.batching import apply_in_batches
+from zoo.layers.blocks.fold import fold, side
+from zoo.layers.bottlenecks.code import Bottleneck, pool_features
+from zoo.layers.bottlenecks.gaussian import divergence
+from zoo.layers.state import add_state, warmup
+
+# Log deviations stay within ± this, softly: a sum of many layers is as safe as its wildest.
+_WIDEST = 5.0
+# Where patches are read, log deviations of posteriors are counted from here: the first draws should say what was read.
+_PRECISE = -1.5
+# Side of the grid of regions over which the means of a layer's latents become features.
+_GRID = 4
+
+
+class BottomUp(layers.Layer):
+    """The deterministic pass: images to the feature maps at the end of every named stage of `backbone`, finest first.
+
+    Args:
+        backbone: of the stages.
+        patches: hand on the image too, after the maps: its values as -2..2, about as wide as a standard normal.
+    """
+
+    def __init__(self, backbone, patches=False, **kwargs):
+        super().__init__(**kwargs)
+        self.backbone = backbone
+        self.patches = patches
+
+    def build(self, input_shape):
+        self.backbone.build(input_shape)
+        self.built = True
+
+    @property
+    def stage_names(self):
+        """Names of the depths that `until` can stop at."""
+        return self.backbone.stage_names
+
+    def until(self, x, name):
+        """The output of the stage called `name`."""
+        return self.backbone.until(x, name)
+
+    def depths(self):
+        """Mapping of the name of every depth to the layers that lead to it from the one before."""
+        return self.backbone.depths()
+
+    def call(self, x):
+        maps = self.backbone.every(x)
+        return [*maps, 4 * (x - 0.5)] if self.patches else maps
+
+
+class Block(layers.Layer):
+    """(N, H, W, C) -> (N, H, W, outputs): 1 x 1, two 3 x 3 and 1 x 1 convolutions through a narrow middle, as in Child 2021.
+
+    Maps of at most 2 x 2 are too small for neighbours and get 1 x 1 throughout.
+
+    Args:
+        outputs: maps that come out.
+        middle: maps in the middle.
+        scale: of the last convolution's initial variance.
+        activation: before every convolution.
+    """
+
+    def __init__(self, outputs, middle, scale, activation, **kwargs):
+        super().__init__(**kwargs)
+        self.outputs, self.middle, self.scale = outputs, middle, scale
+        self.activation = keras.activations.get(activation)
+
+    def build(self, input_shape):
+        size = 3 if min(input_shape[1:3]) > 2 else 1
+        last = keras.initializers.VarianceScaling(self.scale, "fan_avg", "uniform")
+        self.convolutions = [
+            layers.Conv2D(self.middle, 1),
+            layers.Conv2D(self.middle, size, padding="same"),
+            layers.Conv2D(self.middle, size, padding="same"),
+            layers.Conv2D(self.outputs, 1, kernel_initializer=last),
+        ]
+        shape = tuple(input_shape)
+        for convolution in self.convolutions:
+            convolution.build(shape)
+            shape = (*shape[:3], convolution.filters)
+        self.built = True
+
+    def call(self, x):
+        for convolution in self.convolutions:
+            x = convolution(self.activation(x))
+        return x
+
+
+class Rung(layers.Layer):
+    """One stochastic layer of the pass down, on a state s (N, H, W, C) and the feature maps h of the pass up.
+
+    p(z|s) = N(μ(s), σ(s)²) and, relative to it, q(z|s, h) = N(μ + σ Δμ, (σ Δσ)²), so that their divergence is that of
+    N(Δμ, Δσ²) from N(0, 1); both are read as z = μ + σ u. Then s <- s + r(s) + W z, and a residual block.
+
+    Given patches of the image, q(z|s, h) = N(m, τ²) by itself, and m begins as little more than a linear map of them. Relative to
+    the prior, such a mean would carry μ along, and whatever the layers above foretell would have to be taken off again.
+
+    Args:
+        latents: maps of z.
+        scale: of the initial variance of what is added to the state: one over the number of rungs.
+        activation: of its blocks.
+    """
+
+    def __init__(self, latents, scale, activation, **kwargs):
+        super().__init__(**kwargs)
+        self.latents, self.scale, self.activation = latents, scale, activation
+
+    def build(self, state_shape, found_shape, patch_shape=None):
+        width = state_shape[-1]
+        middle = narrowed(width)
+        self.prior = Block(2 * self.latents + width, middle, self.scale, self.activation)
+        self.posterior = Block(2 * self.latents, middle, 0.1, self.activation)
+        start = keras.initializers.VarianceScaling(self.scale, "fan_avg", "uniform")
+        if patch_shape is not None:
+            self.read = layers.Conv2D(self.latents, 1, kernel_initializer=keras.initializers.VarianceScaling(1.0, "fan_in"))
+            self.read.build(patch_shape)
+        self.project = layers.Conv2D(width, 1, kernel_initializer=start)
+        self.refine = Block(width, middle, self.scale, self.activation)
+        self.prior.build(state_shape)
+        self.posterior.build((*state_shape[:-1], width + found_shape[-1]))
+        self.project.build((*state_shape[:-1], self.latents))
+        self.refine.build(state_shape)
+        self.built = True
+
+    def given(self, state):
+        """Mean and log deviation (N, H, W, latents), float32, of p(z|s), and what the state gains without z."""
+        mean, log_deviation, gain = ops.split(self.prior(state), [self.latents, 2 * self.latents], axis=-1)
+        return ops.cast(mean, "float32"), _soften(log_deviation), gain
+
+    def found(self, state, h, prior, patches=None):
+        """Δμ and log Δσ² (N, H, W, latents), float32, of q(z|s, h) relative to the `prior`, a mean and a log deviation.
+
+        `patches` are the image's, folded to (N, H, W, C), for a rung that was built to read them.
+        """
+        mean, log_deviation = ops.split(self.posterior(ops.concatenate([state, h], axis=-1)), 2, axis=-1)
+        if patches is None:
+            return ops.cast(mean, "float32"), 2 * _soften(log_deviation)
+        mean, log_deviation = ops.cast(mean + self.read(patches), "float32"), _soften(log_deviation + _PRECISE)
+        return (mean - prior[0]) * ops.exp(-prior[1]), 2 * (log_deviation - prior[1])
+
+    def climb(self, state, gain, z):
+        """The state after this rung."""
+        state = state + gain + self.project(ops.cast(z, self.compute_dtype))
+        return state + self.refine(state)
+
+
+def narrowed(width):
+    """Maps in the middle of a block on so many."""
+    # Half, where Child 2021 takes a quarter: here the widths are tens of maps, not hundreds.
+    return max(4, width // 2)
+
+
+def _soften(log_deviation):
+    return _WIDEST * ops.tanh(ops.cast(log_deviation, "float32") / _WIDEST)
+
+
+class Ladder(Bottleneck):
+    """The whole pass down; its code is the state (N, H, W, C) at the finest resolution, which the decoder reads.
+
+    Charges w(t) Σ_c max(KL_c, λ) for every rung, coarsest first, under the names kl_1, kl_2, ...; KL_c is the divergence in
+    nats of all latents of map c, mean over the batch.
+
+    Args:
+        rungs: stochastic layers at every stage of the pass up, finest first; 0 leaves a stage deterministic.
+        latents: maps of z of every rung.
+        activation: of the blocks.
+        warmup_steps: training steps over which w(t) rises linearly from 0 to 1.
+        free_bits: λ, nats a map of z that cost no less when spent less (Kingma et al. 2016).
+    """
+
+    def __init__(self, rungs, latents, activation="silu", warmup_steps=0, free_bits=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.plan = tuple(rungs)
+        total = sum(self.plan)
+        self.rungs = [[Rung(latents, 1 / total, activation) for _ in range(count)] for count in self.plan]
+        self.latents = latents
+        self.activation = activation
+        self.warmup_steps = warmup_steps
+        self.free_bits = free_bits
+        self.loss_names = tuple(f"kl_{i + 1}" for i in range(total))
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def build(self, input_shapes):
+        shapes = [tuple(shape) for shape in input_shapes]
+        image = shapes.pop() if self._with_image(shapes) else None
+        self.code_shape = shapes[0][1:]
+        # Where a rung stands on the noise of all: (height, width) of each, in the order of the pass down.
+        self.sizes = [shape[1:3] for shape, count in zip(reversed(shapes), reversed(self.plan)) for _ in range(count)]
+        self.starts = [
+            self.add_weight(name=f"start{i + 1}", shape=shape[1:], initializer="zeros") for i, shape in enumerate(shapes)
+        ]
+        # The first rung's blocks would see zeros, and pass no gradient on.
+        self.starts[-1].assign(keras.random.normal(shapes[-1][1:], stddev=0.1, seed=keras.random.SeedGenerator()))
+        self.narrow = []
+        for coarse, fine in zip(shapes[1:], shapes[:-1]):
+            self.narrow.append(layers.Conv2D(fine[-1], 1))
+            self.narrow[-1].build(coarse)
+        # What the finer resolution makes of the coarser one, also where no rung stands.
+        scale = 1 / sum(self.plan)
+        self.enter = [Block(shape[-1], narrowed(shape[-1]), scale, self.activation) for shape in shapes]
+        for block, shape in zip(self.enter, shapes):
+            block.build(shape)
+        for shape, rungs in zip(shapes, self.rungs):
+            for rung in rungs:
+                rung.build(shape, shape, _folded(image, shape[1:3]) if image else None)
+        if self.warmup_steps:
+            self.step = add_state(self, "step")
+        self.built = True
+
+    def _with_image(self, h):
+        """Whether the pass up hands on the image, after the maps of its stages."""
+        return len(h) > len(self.plan)
+
+    @property
+    def noise_size(self):
+        """Number of latent variables in all."""
+        return sum(height * width * self.latents for height, width in self.sizes)
+
+    def descend(self, count, noise=None, h=None):
+        """The pass down, for `count` rows.
+
+        Args:
+            count: rows.
+            noise: (count, noise_size) standard normal, or None for the posterior's means.
+            h: what the pass up gave, or None to draw from the prior.
+
+        Returns:
+            The state (count, *code_shape) and, for every rung, (Δμ, log Δσ², u, z), each (count, H, W, latents) float32; the
+            first two None without `h`.
+        """
+        parts = None if noise is None else self._parts(noise)
+        state, passed = None, []
+        for stage in reversed(range(len(self.plan))):
+            start = ops.expand_dims(ops.cast(ops.convert_to_tensor(self.starts[stage]), self.compute_dtype), 0)
+            if state is None:
+                state = ops.repeat(start, count, axis=0)
+            else:
+                state = enlarged(self.narrow[stage](state), start.shape[1:3]) + start
+            state = state + self.enter[stage](state)
+            patches = fold(h[-1], state.shape[1:3]) if h is not None and self._with_image(h) else None
+            for rung in self.rungs[stage]:
+                mean, log_deviation, gain = rung.given(state)
+                if h is None:
+                    delta, log_variance, u = None, None, parts[len(passed)]
+                else:
+                    delta, log_variance = rung.found(state, h[stage], (mean, log_deviation), patches)
+                    u = delta if parts is None else delta + ops.exp(0.5 * log_variance) * parts[len(passed)]
+                z = mean + ops.exp(log_deviation) * u
+                state = rung.climb(state, gain, z)
+                passed.append((delta, log_variance, u, z))
+        return state, passed
+
+    def _parts(self, noise):
+        """The noise of all rungs, each its share (N, H, W, latents)."""
+        ends = np.cumsum([height * width * self.latents for height, width in self.sizes])
+        shares = ops.split(noise, [int(end) for end in ends[:-1]], axis=-1) if len(ends) > 1 else [noise]
+        return [ops.reshape(share, (-1, *size, self.latents)) for share, size in zip(shares, self.sizes)]
+
+    def call(self, h, training=None):
+        count = ops.shape(h[0])[0]
+        noise = keras.random.normal((count, self.noise_size), dtype="float32", seed=self.seed_generator)
+        state, passed = self.descend(count, noise, h)
+        weight = warmup(self, training)
+        for delta, log_variance, _, _ in passed:
+            kl = ops.mean(ops.sum(divergence(delta, log_variance), axis=(1, 2)), axis=0)
+            self.charge(weight * ops.sum(ops.maximum(kl, self.free_bits) if self.free_bits else kl))
+        return state
+
+    def code(self, h):
+        return self.descend(ops.shape(h[0])[0], None, h)[0]
+
+    def features(self, h):
+        """The means of every rung's latents, coarsest first, each averaged over a grid of at most 4 x 4 regions."""
+        _, passed = self.descend(ops.shape(h[0])[0], None, h)
+        means = [pool_features(z, min(_GRID, *z.shape[1:3])) for *_, z in passed]
+        return ops.cast(ops.concatenate(means, axis=-1), self.compute_dtype)
+
+    def importance_samples(self, h, k, seed):
+        """`k` draws a row from q(z|x): states (N, k, *code_shape), and log p(z) - log q(z|x) of all rungs (N, k)."""
+        count = ops.shape(h[0])[0]
+        # One draw for all rungs: a seed that stands still would give each the same noise.
+        noise = keras.random.normal((count * k, self.noise_size), dtype="float32", seed=seed)
+        state, passed = self.descend(count * k, noise, [ops.repeat(maps, k, axis=0) for maps in h])
+        # As in GaussianCode; what p(z|s) does to u scales both densities alike.
+        log_ratio = 0.5 * ops.sum(ops.square(noise), axis=-1)
+        for _, log_variance, u, _ in passed:
+            log_ratio = log_ratio + 0.5 * ops.sum(log_variance - ops.square(u), axis=(1, 2, 3))
+        return ops.reshape(state, (-1, k, *self.code_shape)), ops.reshape(log_ratio, (-1, k))
+
+    def sample_prior(self, n, seed):
+        noise = np.random.default_rng(seed).standard_normal((n, self.noise_size), dtype=np.float32)
+        return apply_in_batches(self, self.from_noise, noise, 256)
+
+    def from_noise(self, noise):
+        """States (N, *code_shape) of standard normal draws (N, noise_size) in place of every rung's: what the prior dreams."""
+        return self.descend(ops.shape(noise)[0], noise)[0]
+
+
+def _folded(shape, size):
+    """The shape (N, *size, C) to which `fold` brings images of `shape`."""
+    return (*shape[:1], *size, shape[-1] * side(shape[1:3], size) ** 2)
+
+
+def enlarged(x, size):
+    """Nearest neighbours: (N, h, w, C) to (N, *size, C), what is over cut off."""
+    for axis, wanted in zip((1, 2), size):
+        times = -(-wanted // x.shape[axis])
+        x = ops.repeat(x, times, axis=axis) if times > 1 else x
+    return x[:, : size[0], : size[1]]
+
+
+def plan(rungs, stages):
+    """`rungs`, a number or one for each of so many stages, as a tuple; `ZooError` for what cannot be."""
+    found = (rungs,) * stages if isinstance(rungs, int) else tuple(rungs)
+    if len(found) != stages or min(found) < 0 or sum(found) < 1:
+        raise ZooError(
+            f"got rungs={rungs!r}, expected a number for each of the {stages} stages of the backbone, finest first, of which at "
+            "least one is positive, or one number for all."
+        )
+    return found

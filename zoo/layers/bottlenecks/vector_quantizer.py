@@ -1,0 +1,101 @@
+"""Vector quantization (van den Oord, Vinyals & Kavukcuoglu 2017, arXiv:1711.00937) and, in depth, of what it leaves
+(Lee et al. 2022, arXiv:2203.01941)."""
+
+from keras import ops
+
+from zoo.errors import ZooError
+from zoo.layers.bottlenecks.codebook import Codebook
+from zoo.layers.bottlenecks.discrete import DiscreteCode, straight_through
+
+
+class ResidualVectorQuantizer(DiscreteCode):
+    """ẑ = e₁ + ... + e_D, where e_d is the code nearest to the residual z - e₁ - ... - e_(d-1).
+
+    Charges β Σ_d mean (z - sg[e₁ + ... + e_d])², the commitment; the gradient of the decoder passes straight through to z, and
+    the codebooks follow by moving averages, see `Codebook`.
+
+    Args:
+        width: numbers a code.
+        codes: codes a codebook.
+        groups: vectors a code, where the encoder ends in a vector.
+        depth: D, codes a vector.
+        shared: whether all depths choose from one codebook.
+        commitment: β.
+        decay: of the codebooks' moving averages, a training step.
+    """
+
+    loss_names = ("commitment",)
+
+    def __init__(self, width, codes, groups=1, depth=1, shared=False, commitment=0.25, decay=0.99, **kwargs):
+        super().__init__(width, codes, groups, **kwargs)
+        if depth < 1:
+            raise ZooError(f"got depth={depth}, expected at least 1.")
+        if not 0 <= decay < 1:
+            raise ZooError(f"got decay={decay}, expected a number from 0 on, below 1.")
+        self.depth = depth
+        self.commitment = commitment
+        self.books = 1 if shared else depth
+        self.codebooks = [Codebook(codes, width, decay) for _ in range(self.books)]
+
+    def build(self, input_shape):
+        for codebook in self.codebooks:
+            codebook.build()
+        super().build(input_shape)
+
+    @property
+    def index_shape(self):
+        return (*self.positions, self.depth)
+
+    def _book(self, depth):
+        return self.codebooks[depth % self.books]
+
+    def call(self, h, training=None):
+        z = self.vectors(h)
+        x = ops.stop_gradient(ops.reshape(z, (-1, self.width)))
+        residuals, indices = self._quantize(x, start=training)
+        quantized, commitment = 0.0, 0.0
+        for depth, index in enumerate(indices):
+            quantized += ops.reshape(self._book(depth).embed(index), ops.shape(z))
+            commitment += ops.mean(ops.square(z - ops.stop_gradient(quantized)))
+        self.charge(self.commitment * commitment)
+        if training:
+            for i, codebook in enumerate(self.codebooks):
+                # One codebook alone learns from the residuals of all depths.
+                codebook.update(ops.concatenate(residuals[i :: self.books]), ops.concatenate(indices[i :: self.books]))
+        return self.as_code(straight_through(z, quantized))
+
+    def _quantize(self, x, start=False):
+        """What each depth has to quantize, [(M, width)], and the indices that it gives, [(M,)]."""
+        residuals, indices = [], []
+        for depth in range(self.depth):
+            if start and depth < self.books:
+                self._book(depth).start(x)
+            residuals.append(x)
+            indices.append(self._book(depth).nearest(x))
+            x = x - self._book(depth).embed(indices[-1])
+        return residuals, indices
+
+    def indices(self, h):
+        _, indices = self._quantize(ops.reshape(self.vectors(h), (-1, self.width)))
+        return ops.reshape(ops.stack(indices, axis=-1), (-1, *self.index_shape))
+
+    def embed(self, indices):
+        indices = ops.convert_to_tensor(indices)
+        return sum(self._book(depth).embed(indices[..., depth]) for depth in range(self.depth))
+
+
+class VectorQuantizer(ResidualVectorQuantizer):
+    """ẑ = the code nearest to z, of one codebook for all positions; charges β mean (z - sg[ẑ])². Indices (N, *positions).
+
+    Arguments are those of `ResidualVectorQuantizer`, but for `depth` and `shared`.
+    """
+
+    def __init__(self, width, codes, groups=1, commitment=0.25, decay=0.99, **kwargs):
+        super().__init__(width, codes, groups, depth=1, commitment=commitment, decay=decay, **kwargs)
+
+    @property
+    def index_shape(self):
+        return self.positions
+
+    def embed(self, indices):
+        return self._book(0).embed(indices)

@@ -1,0 +1,74 @@
+"""Images made smaller and larger by bicubic interpolation: a damage, and the place to start mending it from."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.layers.blocks.fold import unfold
+
+
+class Shrink(keras.layers.Layer):
+    """Images (N, H, W, C) in 0..1 to (N, H / scale, W / scale, C), antialiased, as photographs are made smaller.
+
+    Images that have the small size already stay as they are.
+
+    Args:
+        scale: by which height and width are divided.
+        small: (height, width, channels).
+    """
+
+    def __init__(self, scale, small, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = scale
+        self.small = tuple(small)
+
+    def call(self, x):
+        if tuple(x.shape[1:]) == self.small:
+            return x
+        # In float32: half precision would blur what a network is to find.
+        image = _resized(ops.cast(x, "float32"), self.small[:2])
+        return ops.cast(ops.clip(image, 0.0, 1.0), x.dtype)
+
+
+def enlarge(x, scale):
+    """Images (N, H, W, C) to (N, H scale, W scale, C)."""
+    return _resized(x, tuple(side * scale for side in x.shape[1:3]))
+
+
+def _resized(x, size):
+    """Images (N, H, W, C) at another (height, width): a product with a matrix each way.
+
+    Not `ops.image.resize`, for bicubic and antialiased resizing are operations that few of the formats have that models are
+    exported to.
+    """
+    height, width, channels = x.shape[1:]
+    if height is None or width is None:  # in a function that has seen images of both sizes
+        return ops.image.resize(x, size, interpolation="bicubic", antialias=True)
+    rows, columns = (ops.cast(_bicubic(*sides), x.dtype) for sides in zip((height, width), size))
+    x = ops.reshape(ops.matmul(rows, ops.reshape(x, (-1, height, width * channels))), (-1, size[0], width, channels))
+    return ops.matmul(columns, x)
+
+
+def _bicubic(side, new):
+    """The matrix (new, side), float32, of bicubic resizing; where it shrinks, its window is as much wider: antialiased.
+
+    Keys 1981, "Cubic convolution interpolation for digital image processing", with a = -1/2.
+    """
+    centres = (np.arange(new) + 0.5) * (side / new) - 0.5
+    away = np.abs(np.arange(side) - centres[:, None]) / max(1.0, side / new)
+    near = (1.5 * away - 2.5) * away**2 + 1
+    far = ((-0.5 * away + 2.5) * away - 4) * away + 2
+    weights = np.where(away < 1, near, np.where(away < 2, far, 0.0))
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+class Shuffle(keras.layers.Layer):
+    """(N, H, W, s² C) to (N, s H, s W, C): the maps of a place become its pixels (Shi et al. 2016, arXiv:1609.05158)."""
+
+    def __init__(self, scale, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = scale
+
+    def call(self, x):
+        height, width, maps = x.shape[1:]
+        return unfold(x, (height * self.scale, width * self.scale, maps // self.scale**2))

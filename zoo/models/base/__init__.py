@@ -1,0 +1,1 @@
+"""What the variants share: encoders, decoders, the autoencoder, and how they are assembled."""

@@ -1,0 +1,73 @@
+"""What every variant's `build` ends with: the rooms put in a row, built, and compiled."""
+
+import inspect
+
+from zoo import backbones, losses
+from zoo.backbones.linear_path import LinearPathDecoder
+from zoo.models.base.autoencoder import Autoencoder
+from zoo.models.base.decoder import Decoder
+from zoo.models.base.encoder import Encoder
+from zoo.optimizers.adam import Adam
+
+
+def assemble(
+    backbone,
+    input_shape,
+    bottleneck,
+    loss,
+    backbone_options,
+    config,
+    corruption=None,
+    decoder=None,
+    model=Autoencoder,
+    features=None,
+    pair=None,
+):
+    """An `Autoencoder` of these rooms with fresh weights, compiled with Adam at 1e-3.
+
+    Args:
+        backbone: its name.
+        input_shape: of one input.
+        bottleneck: a `Bottleneck`.
+        loss: the reconstruction loss, see `zoo.losses.get`.
+        backbone_options: mapping of the backbone's options.
+        config: mapping from which `zoo.models.registry.build` makes this model again, see `configuration`.
+        corruption: a layer active in training only, or None.
+        decoder: function (code_shape, outputs) -> `Backbone`, in place of the encoder's mirror image, or None.
+        model: the class to build.
+        features: the depth that the encoder's features come from, or None, see `Encoder`.
+        pair: a `Pair` to take in place of the backbone's own, or None.
+    """
+    loss = losses.get(loss)
+    input_shape = tuple(input_shape)
+    pair = pair or backbones.build(backbone, input_shape, **backbone_options)
+    encoder_room = Encoder(pair.encoder, bottleneck, features, name="encoder")
+    encoder_room.build((None, *input_shape))
+    decoder = (decoder or pair.decoder)(bottleneck.code_shape, loss.parameters(input_shape[-1]))
+    if pair.linear_path:
+        decoder = LinearPathDecoder(decoder, input_shape, loss.shift)
+    decoder_room = Decoder(decoder, loss, name="decoder")
+    built = model(encoder_room, decoder_room, corruption=corruption, config=config, name=f"{config['variant']}_{backbone}")
+    built.build((None, *input_shape))
+    built.compile(Adam(1e-3))
+    return built
+
+
+def configuration(build, values):
+    """The JSON-able mapping of a variant's `build` and the arguments it was called with, `locals()` at its start."""
+    signature = inspect.signature(build)
+    named = {name: values[name] for name in signature.parameters if name in values and name != "backbone_options"}
+    options = values.get("backbone_options", {})
+    config = {"variant": build.__module__.rpartition(".")[2], **named, **options}
+    return {key: _plain(value) for key, value in config.items()}
+
+
+def _plain(value):
+    if isinstance(value, losses.ReconstructionLoss):
+        return losses.spec(value)
+    return [_plain(v) for v in value] if isinstance(value, (tuple, list)) else value
+
+
+def shallow(backbone, options):
+    """The options of a backbone, an `mlp` without hidden layers unless they say otherwise."""
+    return {"hidden": (), **options} if backbone == "mlp" else options

@@ -1,0 +1,234 @@
+"""The five components in a row: corruption, encoder, bottleneck, decoder, reconstruction loss."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.errors import ZooError
+from zoo.inference.batching import apply_in_batches, forget_compiled
+from zoo.modalities.image import check_images
+from zoo.modalities.tensors import assert_unit, to_unit
+from zoo.utils.replicas import replicas
+
+
+class Autoencoder(keras.Model):
+    """An encoder, a bottleneck that owns the variant's idea, a decoder, and the loss that compares what went in and came out.
+
+    Trains by plain `fit(images)` (the target is the input) or `fit(damaged, clean)`; images are uint8 0..255 or floats 0..1.
+    `history` has `loss`, `reconstruction`, and every term of the loss layers under its name.
+
+    Args:
+        encoder: an `Encoder`.
+        decoder: a `Decoder`, whose `reconstruction_loss` is the reconstruction loss.
+        corruption: a layer active in training only, or None.
+        config: the mapping from which `zoo.models.registry.build` makes this model again.
+    """
+
+    def __init__(self, encoder, decoder, corruption=None, config=None, **kwargs):
+        super().__init__(**kwargs)
+        self.corruption = corruption
+        self.encoder = encoder
+        self.decoder = decoder
+        # Keras wraps mappings that it finds on attributes; a plain one is what callers compare and write as JSON.
+        object.__setattr__(self, "config", dict(config or {}))
+        object.__setattr__(self, "_trackers", {})
+
+    def build(self, input_shape):
+        # The encoder is built already: its bottleneck settles what the decoder was made to read.
+        self.decoder.build((None, *self.bottleneck.code_shape))
+        self.built = True
+
+    def __reduce__(self):
+        # Keras's own way would need a config of every layer.
+        from zoo.models.registry import copied
+
+        return copied(self)
+
+    # -- what it is
+
+    @property
+    def bottleneck(self):
+        return self.encoder.bottleneck
+
+    @property
+    def reconstruction_loss(self):
+        """One of `zoo.losses`: what the decoder's outputs mean, and how they are compared with the image."""
+        return self.decoder.reconstruction_loss
+
+    @property
+    def data_shape(self):
+        """Shape of one input, without the batch axis."""
+        return tuple(self.config["input_shape"])
+
+    @property
+    def damaged_shape(self):
+        """Shape of one image that `reconstruct` mends, without the batch axis: a smaller one, where what is missing is size."""
+        return self.data_shape
+
+    def loss_layers(self):
+        """The layers that charge a price, in the order of the forward pass."""
+        from zoo.layers.loss_layer import LossLayer
+
+        return [layer for layer in self._flatten_layers() if isinstance(layer, LossLayer)]
+
+    # -- training
+
+    def call(self, x, training=None):
+        seen = to_unit(x, self.compute_dtype)
+        if self.corruption is not None:
+            seen = self.corruption(seen, training=training)
+        # Said to each: on JAX a layer inside does not hear of it otherwise, and dropout, warm-ups and codebooks would rest.
+        h = self.encoder.backbone(seen, training=training)
+        return self.decoder.outputs(self.bottleneck(h, training=training), x, training=training)
+
+    def compile(self, optimizer="adam", loss=None, **kwargs):
+        """As `keras.Model.compile`; `loss` is one of `zoo.losses` or its name, by default the model's own."""
+        from zoo import losses
+
+        if loss is not None:
+            if "loss" not in self.config:
+                raise ZooError(f"got loss={loss!r}, but {self.name} is made by the loss that it has; compile without one.")
+            loss = losses.get(loss)
+            self.check_loss(loss)
+            if loss.parameters(1) != self.reconstruction_loss.parameters(1):
+                raise ZooError(
+                    f"got the loss {loss.name!r}, which needs {loss.parameters(1)} decoder outputs a pixel, where this decoder "
+                    f"has {self.reconstruction_loss.parameters(1)}; give it to zoo.create(..., loss=...) instead."
+                )
+            self.decoder.reconstruction_loss = loss
+            self.config["loss"] = losses.spec(loss)
+            for model in (self, self.decoder):
+                forget_compiled(model)
+        else:
+            self.check_loss(self.reconstruction_loss)
+        super().compile(optimizer=optimizer, loss=self.reconstruction_loss, **kwargs)
+        names = ["reconstruction", *(name for layer in self.loss_layers() for name in layer.loss_names)]
+        if any(getattr(layer, "kernel_regularizer", None) for layer in self._flatten_layers()):
+            names.append("weight_decay")
+        object.__setattr__(self, "_trackers", {name: keras.metrics.Mean(name=name) for name in names})
+
+    def check_loss(self, loss):
+        """For variants that are made for some of `zoo.losses` alone: a `ZooError` where `loss` is none of them."""
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.fit`; arrays of images are checked first, as `encode` checks them."""
+        images = x if y is None else y
+        images = images.get("images") if isinstance(images, dict) else images
+        if isinstance(images, np.ndarray) and images.dtype.kind == "f" and images.shape[1:] == self.data_shape:
+            check_images(images, self.data_shape)
+        return super().fit(x, y, *args, **kwargs)
+
+    def make_train_function(self, force=False):
+        # TensorFlow makes the optimizer's state inside the graph otherwise, for half of the time until the first step.
+        if self.built and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
+    @property
+    def metrics(self):
+        return [*super().metrics, *self._trackers.values()]
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        y = self._target(x, y)
+        total = super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        # The model's own list, first what the layers charged, in their order, then the weights' penalties: on JAX a layer's
+        # own list is empty by now, and in the dry run with which Keras builds, this one is, too.
+        values = [ops.cast(value, "float32") for value in self.losses]
+        names = [name for layer in self.loss_layers() for name in layer.loss_names]
+        if len(values) < len(names):
+            return total
+        terms = dict(zip(names, values))
+        terms["reconstruction"] = ops.cast(total, "float32") * replicas() - sum(values)
+        terms["weight_decay"] = sum(values[len(names) :])
+        for name, tracker in self._trackers.items():
+            # Weighted like Keras's own mean of the loss, for the last batch of an epoch may be smaller.
+            tracker.update_state(terms[name], sample_weight=ops.shape(y)[0])
+        return total
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        if self._compile_metrics is not None:
+            y = self._target(x, y)
+            y_pred = self.reconstruction_loss.to_image(ops.cast(y_pred, "float32"))
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def _target(self, x, y):
+        y = x if y is None else y
+        if tuple(y.shape[1:]) != self.data_shape:
+            raise ZooError(
+                f"got targets of shape {tuple(y.shape)}, expected images (N, {', '.join(map(str, self.data_shape))}); "
+                "call fit(images) alone, or fit(damaged, clean)."
+            )
+        assert_unit(y)
+        return to_unit(y, "float32")
+
+    # -- use
+
+    def encode(self, x, batch_size=256):
+        """Features (N, D), float32 numpy, of images (N, *input_shape), uint8 0..255 or floats 0..1. Deterministic."""
+        return apply_in_batches(self.encoder, self.encoder.call, check_images(x, self.data_shape), batch_size)
+
+    def decode(self, z, batch_size=256):
+        """Images (N, *input_shape), float32 0..1, of codes (N, ...)."""
+        z = np.asarray(z, dtype="float32")
+        shape = tuple(self.bottleneck.code_shape)
+        if z.shape[1:] != shape or len(z) == 0:
+            raise ZooError(f"got codes of shape {z.shape}, expected (N, {', '.join(map(str, shape))}) with N >= 1.")
+        return apply_in_batches(self.decoder, self.decoder.call, z, batch_size)
+
+    def reconstruct(self, x, batch_size=256):
+        """What the model makes of images (N, *input_shape), uint8 or floats 0..1: float32 0..1, same shape. Deterministic.
+
+        A model that mends images is given damaged ones, (N, *damaged_shape).
+        """
+        x = np.asarray(x)
+        shape = self.damaged_shape if x.shape[1:] == self.damaged_shape else self.data_shape
+        return apply_in_batches(self, self._reconstruct, check_images(x, shape), batch_size)
+
+    def _reconstruct(self, x):
+        return self.decoder(self.code(x))
+
+    def example(self, x):
+        """Float images (N, *input_shape) as training shows them, and what the model makes of those, tensors: for a picture."""
+        shown = x if self.corruption is None else self.corruption(x, training=True)
+        return shown, self._reconstruct(shown)
+
+    def code(self, x):
+        """The code (N, *code_shape) that the decoder reads, a tensor, of images (N, *input_shape): no chance, no corruption."""
+        return self.bottleneck.code(self.encoder.backbone(to_unit(x, self.compute_dtype)))
+
+    def sample(self, n, seed=0, batch_size=256):
+        """`n` images, float32 0..1, from the variant's own prior: the mean of p(x|z) for z drawn with `seed`."""
+        if n < 1:
+            raise ZooError(f"got n={n} samples, expected at least 1.")
+        return self.decode(self.bottleneck.sample_prior(n, seed), batch_size)
+
+    def reconstruction_error(self, x, batch_size=256):
+        """The reconstruction loss (N,) of every image (N, *input_shape), from the deterministic code."""
+        return apply_in_batches(self, self._reconstruction_error, check_images(x, self.data_shape), batch_size)
+
+    def _reconstruction_error(self, x):
+        outputs = ops.cast(self.decoder.outputs(self.code(x), x), "float32")
+        return self.reconstruction_loss.error(to_unit(x, "float32"), outputs)
+
+    def anomaly_score(self, x, batch_size=256, by="reconstruction", normal=None):
+        """Scores (N,) of images (N, *input_shape), higher is stranger.
+
+        Args:
+            x: images.
+            batch_size: images at a time.
+            by: `"reconstruction"`, `"likelihood"`, `"knn"` or `"combined"`, see `zoo.anomaly.AnomalyDetector`, which also
+                remembers normal images from one call to the next.
+            normal: images (M, *input_shape) that `"knn"` and `"combined"` compare with.
+        """
+        from zoo.anomaly import AnomalyDetector
+
+        detector = AnomalyDetector(self, by)
+        if detector.needs_fit and normal is None:
+            raise ZooError(f"the anomaly score {by!r} compares with normal images; give them as normal=.")
+        return (detector.fit(normal, batch_size) if detector.needs_fit else detector).score(x, batch_size)
+
+
+def check_autoencoder(model, name):
+    """Stop, with a `ZooError`, where `model`, which the user calls `name`, is a classifier: it has an encoder alone."""
+    if not isinstance(model, Autoencoder):
+        raise ZooError(f"{name} is a classifier, which gives no images back, expected an autoencoder; its encoder can be used.")

@@ -1,0 +1,81 @@
+"""A classifier on the features of a pretrained encoder."""
+
+import keras
+from keras import layers, ops
+
+from zoo.errors import ZooError
+from zoo.inference.batching import apply_in_batches
+from zoo.modalities.image import check_images
+
+
+class Classifier(keras.Model):
+    """Images (N, *input_shape), uint8 0..255 or floats 0..1, to logits (N, classes).
+
+    The features are normalized by their moments over the batch, without scale or offset, before one linear layer: as for masked
+    autoencoders (He et al. 2022), and so that features of any size can be learned from at one rate.
+
+    Args:
+        encoder: an `Encoder`, or one cut at a depth, see `Encoder.at`.
+        classes: names, as many as there are logits.
+        config: the mapping from which `zoo.models.registry.build` makes this model again.
+    """
+
+    def __init__(self, encoder, classes, config, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        # Its averages keep up with the few steps that fine-tuning takes.
+        self.normalize = layers.BatchNormalization(center=False, scale=False, momentum=0.9)
+        self.head = layers.Dense(len(classes), kernel_initializer="zeros")
+        object.__setattr__(self, "config", config)
+
+    def build(self, input_shape):
+        features = self.encoder(keras.KerasTensor((None, *self.data_shape))).shape
+        self.normalize.build(features)
+        self.head.build(features)
+        self.built = True
+
+    def __reduce__(self):
+        from zoo.models.registry import copied
+
+        return copied(self)
+
+    @property
+    def data_shape(self):
+        """Shape of one input, without the batch axis."""
+        return tuple(self.config["model"]["input_shape"])
+
+    @property
+    def classes(self):
+        """Names of the classes."""
+        return list(self.config["classes"])
+
+    def call(self, x, training=None):
+        return self.head(self.normalize(self.encoder(x, training=training), training=training))
+
+    def encode(self, x, batch_size=256):
+        """Features (N, D), float32 numpy, of images (N, *input_shape)."""
+        return apply_in_batches(self.encoder, self.encoder.call, check_images(x, self.data_shape), batch_size)
+
+    def classify(self, x, batch_size=256):
+        """Class probabilities (N, classes), float32 numpy, of images (N, *input_shape)."""
+        return apply_in_batches(self, self._classify, check_images(x, self.data_shape), batch_size)
+
+    def _classify(self, x):
+        return ops.softmax(ops.cast(self(x), "float32"))
+
+
+def classifier(model, classes, layer=None, pool=None):
+    """A `Classifier` of `classes`, names, on the features of an `Autoencoder`, whose encoder it shares.
+
+    Args:
+        model: an `Autoencoder`.
+        classes: names, two or more.
+        layer, pool: the depth to read, see `Encoder.at`; None is what `encode` gives.
+    """
+    names = [str(name) for name in classes]
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise ZooError(f"got the classes {', '.join(names) or 'none'}, expected two different names or more.")
+    config = {"variant": "classifier", "model": model.config, "classes": names, "layer": layer, "pool": pool}
+    made = Classifier(model.encoder.at(layer, pool), names, config, name="classifier")
+    made.build((None, *made.data_shape))
+    return made

@@ -1,0 +1,42 @@
+"""Encoders that read the local contrast of the image, where that is what the decoder has to give back."""
+
+from zoo import backbones, losses
+from zoo.backbones.backbone import Around, Pair
+from zoo.errors import ZooError
+from zoo.layers.blocks.contrast import LocalContrast
+from zoo.models.base.autoencoder import Autoencoder
+
+
+def contrast_pair(backbone, input_shape, loss, options):
+    """The `Pair` of a backbone; with the loss "contrast_mse" its encoder reads the local contrast."""
+    pair = backbones.build(backbone, tuple(input_shape), **options)
+    return Pair(ContrastEncoder(pair.encoder), pair.decoder, pair.linear_path) if _of_contrast(loss) else pair
+
+
+def _of_contrast(loss):
+    return losses.get(loss).name == "contrast_mse"
+
+
+class ContrastAutoencoder(Autoencoder):
+    """An autoencoder on such a pair."""
+
+    def check_loss(self, loss):
+        if _of_contrast(loss) != isinstance(self.encoder.backbone, ContrastEncoder):
+            raise ZooError(
+                f"got the loss {loss.name!r}, but the encoder of {self.name} is made for {self.reconstruction_loss.name!r}; give "
+                "it to zoo.create(..., loss=...) instead."
+            )
+
+
+class ContrastEncoder(Around):
+    """An encoder that reads the local contrast of the image."""
+
+    def __init__(self, net, **kwargs):
+        super().__init__(net, **kwargs)
+        self.contrast = LocalContrast()
+
+    def image(self, x):
+        return self.contrast(x)
+
+    def call(self, x):
+        return self.net(self.image(x))

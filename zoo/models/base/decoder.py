@@ -1,0 +1,24 @@
+"""The decoder of an autoencoder: codes to images."""
+
+import keras
+from keras import ops
+
+
+class Decoder(keras.Model):
+    """Codes (N, ...) to images (N, *input_shape), float32 0..1."""
+
+    def __init__(self, backbone, reconstruction_loss, **kwargs):
+        super().__init__(**kwargs)
+        self.backbone = backbone
+        self.reconstruction_loss = reconstruction_loss
+
+    def build(self, code_shape):
+        self.backbone(keras.KerasTensor(code_shape))
+        self.built = True
+
+    def call(self, z):
+        return self.reconstruction_loss.to_image(ops.cast(self.backbone(z), "float32"))
+
+    def outputs(self, z, x, training=None):
+        """What the reconstruction loss reads, of codes (N, ...); for decoders that draw pixels in turn, given the images `x`."""
+        return self.backbone(z, training=training)

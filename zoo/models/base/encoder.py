@@ -1,0 +1,101 @@
+"""The encoder of an autoencoder, and the features at any of its depths."""
+
+import keras
+
+from zoo.errors import ZooError, suggest
+from zoo.layers.bottlenecks.code import pool_features
+from zoo.modalities.tensors import assert_unit, to_unit
+
+# Regions a side over which the maps of a depth are averaged, where an encoder's features lie there.
+_GRID = 4
+
+
+class Encoder(keras.Model):
+    """Images (N, *input_shape), uint8 0..255 or floats 0..1, to features (N, D). Deterministic.
+
+    In a functional model declare `keras.Input(shape, dtype="uint8")` for uint8 images: Keras casts to the declared type
+    without scaling. On TensorFlow, floats beyond 0..1 stop the graph with a message that says so.
+
+    Args:
+        backbone: images to what the bottleneck reads.
+        bottleneck: a `Bottleneck`.
+        features: a depth of the backbone whose maps, averaged over a grid of at most 4 x 4 regions, or whose tokens, averaged
+            over the patches, are the features; None leaves them to the bottleneck.
+    """
+
+    def __init__(self, backbone, bottleneck, features=None, **kwargs):
+        super().__init__(**kwargs)
+        self.backbone = backbone
+        self.bottleneck = bottleneck
+        if features is not None and features not in backbone.stage_names:
+            raise ZooError(
+                f"got features={features!r}, expected a depth of the backbone: {', '.join(backbone.stage_names)}, or None."
+            )
+        self.features = features
+
+    def build(self, input_shape):
+        self.bottleneck.build(self.backbone(keras.KerasTensor(input_shape)).shape)
+        self.built = True
+
+    def call(self, x, training=None):
+        assert_unit(x)
+        x = to_unit(x, self.compute_dtype)
+        if self.features is None:
+            return self.bottleneck.features(self.backbone(x, training=training))
+        h = self.backbone.until(x, self.features)
+        return pool_features(h, min(_GRID, *h.shape[1:3]) if len(h.shape) == 4 else "mean")
+
+    @property
+    def feature_layers(self):
+        """Names of the depths that `at` can take features from, first to last; `"code"` is the encoder's own output."""
+        return [*self.backbone.stage_names, "code"]
+
+    def at(self, layer="code", pool=None):
+        """A `keras.Model` from images to the features (N, D) of one depth.
+
+        Args:
+            layer: one of `feature_layers`.
+            pool: for feature maps: `"flatten"` (the default, but of `"code"`, where it is the encoder's own way), `"mean"` over
+                the image, or an int `k`, the mean over a k x k grid of regions. For a transformer's tokens: `"flatten"`,
+                `"mean"` over the patches, an int `k` as above, of images, or `"token"`, the first, which belongs to no patch. Of
+                a code that is a vector there is nothing to pool.
+        """
+        if layer is None or (layer == "code" and pool is None):
+            return self
+        if layer not in self.feature_layers:
+            known = self.feature_layers
+            raise ZooError(f"there is no feature layer {layer!r}.{suggest(layer, known)} There are {', '.join(known)}.")
+        if pool not in (None, "flatten", "mean", "token") and not (isinstance(pool, int) and pool > 0):
+            raise ZooError(f"got pool={pool!r}, expected 'flatten', 'mean', 'token' or a positive number of regions a side.")
+        return FeatureExtractor(self, layer, pool)
+
+
+class FeatureExtractor(keras.Model):
+    """An encoder cut at one depth; shares its weights, and can be cut at another."""
+
+    def __init__(self, encoder, layer, pool, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.layer = layer
+        self.pool = pool
+        self.built = True
+
+    @property
+    def feature_layers(self):
+        """Those of the encoder."""
+        return self.encoder.feature_layers
+
+    def at(self, layer=None, pool=None):
+        """See `Encoder.at`; without arguments this one."""
+        return self if layer is None and pool is None else self.encoder.at(layer or "code", pool)
+
+    def call(self, x, training=None):
+        assert_unit(x)
+        x = to_unit(x, self.compute_dtype)
+        if self.layer == "code":
+            h = self.encoder.bottleneck.unpooled(self.encoder.backbone(x, training=training))
+        else:
+            h = self.encoder.backbone.until(x, self.layer)
+        if len(h.shape) == 3 and isinstance(self.pool, int):
+            h = self.encoder.backbone.maps(h)
+        return pool_features(h, self.pool)

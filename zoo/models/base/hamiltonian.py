@@ -1,0 +1,38 @@
+"""What the Hamiltonian variants share: a decoder whose gradient in z, at the image, moves the code."""
+
+from keras import ops
+
+from zoo.errors import ZooError
+from zoo.layers.math.gradients import vector_jacobian_product
+from zoo.modalities.tensors import to_unit
+from zoo.models.base.autoencoder import Autoencoder
+
+
+class HamiltonianAutoencoder(Autoencoder):
+    """Trains with the decoder's outputs at the end of a Hamiltonian path of z; `code` is the mean at its beginning."""
+
+    def call(self, x, training=None):
+        h = self.encoder.backbone(to_unit(x, self.compute_dtype), training=training)
+        outputs = self.bottleneck.evolve(h, self.force(to_unit(x, "float32")), training=training)
+        return ops.cast(outputs, self.compute_dtype)
+
+    def force(self, x):
+        """The function z (N, D) -> decoder outputs, float32, and ∇_z [reconstruction loss + ½ |z|²] (N, D), at images `x`."""
+
+        def force(z):
+            outputs, pull = vector_jacobian_product(self._outputs, z)
+            loss, pull_loss = vector_jacobian_product(lambda o: self.reconstruction_loss.call(x, o), outputs)
+            return outputs, pull(pull_loss(ops.ones_like(loss))) + z
+
+        return force
+
+    def _outputs(self, z):
+        return ops.cast(self.decoder.backbone(ops.cast(z, self.compute_dtype)), "float32")
+
+
+def check_options(backbone_options):
+    """`ZooError` where the decoder would not be a function of one row's z alone."""
+    if backbone_options.get("dropout"):
+        raise ZooError("a Hamiltonian path needs a decoder that stays the same along it, got dropout; leave it out.")
+    if backbone_options.get("batch_norm"):
+        raise ZooError("a Hamiltonian path needs a decoder that takes every image for itself, got batch_norm=True; leave it out.")

@@ -1,0 +1,102 @@
+"""What the models that train on importance-weighted bounds share: many draws an image, decoded as one batch."""
+
+import keras
+from keras import ops
+
+from zoo.errors import ZooError
+from zoo.layers.math.importance import importance_bound, log_densities, resample
+from zoo.modalities.tensors import to_unit
+from zoo.models.base.autoencoder import Autoencoder
+from zoo.utils.replicas import replicas
+
+
+class ImportanceWeightedAutoencoder(Autoencoder):
+    """Minimizes -L(log w), a bound made of log w_i = log p(x|z_i) + log p(z_i) - log q(z_i|x) of several draws z_i an image.
+
+    The history splits the loss by the bound's derivatives v_i = ∂L/∂log w_i, which sum to one: `reconstruction` is
+    -Σ_i v_i log p(x|z_i), and `kl` all the rest: for IWAE the divergence from the prior of what the weights make of the
+    posterior (Cremer et al. 2017, arXiv:1704.02916), and for one draw that draw's log q(z|x) - log p(z).
+
+    `call` gives the decoder's outputs at one draw of the posterior, which is what metrics and `predict` see; the draws of the
+    bound are made in `compute_loss`, for only there is the target known. Sample weights multiply the bound of an image.
+
+    Args:
+        samples: draws an image, in each group.
+        groups: independent bounds an image, averaged.
+        gradient_samples: draws an image that the gradient is computed for, or None for all of them: chosen by their v_i once
+            the bound is known, their mean log w has the bound's gradient as its expectation (Burda et al. 2016, section 3).
+    """
+
+    def __init__(self, *args, samples, groups=1, gradient_samples=None, **kwargs):
+        counts = {"k": samples, "m": groups, "gradient_samples": 1 if gradient_samples is None else gradient_samples}
+        for name, count in counts.items():
+            if not isinstance(count, int) or count < 1:
+                raise ZooError(f"got {name}={count!r}, expected a whole number of draws an image, at least 1.")
+        super().__init__(*args, **kwargs)
+        self.samples = samples
+        self.groups = groups
+        self.gradient_samples = gradient_samples
+
+    def check_loss(self, loss):
+        if not loss.is_likelihood:
+            raise ZooError(
+                f"the reconstruction loss {loss.name!r} is no likelihood, and importance weights need one; "
+                "expected 'bernoulli', 'gaussian' or 'logistic_mixture'."
+            )
+
+    def call(self, x, training=None):
+        z, _ = self.draw(x, 1, training)
+        return self.decode_rows(z[:, 0], training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        y = self._target(x, y)
+        bound, shares, log_p = self.estimate(x, y, training)
+        average = Average()
+        total = average(bound, -bound, sample_weight)
+        reconstruction = average(bound, -ops.sum(shares * log_p, axis=1), sample_weight)
+        # Nothing but the weights' penalties: no layer has charged anything.
+        penalty = sum((ops.cast(value, "float32") for value in self.losses), ops.zeros(()))
+        shared = replicas()
+        terms = {"reconstruction": reconstruction * shared, "kl": (total - reconstruction) * shared, "weight_decay": penalty}
+        for name, tracker in self._trackers.items():
+            tracker.update_state(terms[name], sample_weight=ops.shape(y)[0])
+        return total + penalty / shared
+
+    def estimate(self, x, y, training):
+        """The bound (N,) of images x with targets y, and of all draws their shares v and log p(y|z): (N, draws)."""
+        z, log_ratio = self.draw(x, self.groups * self.samples, training)
+        if self.gradient_samples is None:
+            log_p = self.log_p(y, z, training)
+            return *self.bound(log_p + log_ratio), log_p
+        log_p = ops.stop_gradient(self.log_p(y, ops.stop_gradient(z), training))
+        bound, shares = self.bound(log_p + ops.stop_gradient(log_ratio))
+        chosen = resample(shares, self.gradient_samples, self.bottleneck.seed_generator)
+        kept = self.log_p(y, ops.take_along_axis(z, ops.expand_dims(chosen, 2), axis=1), training)
+        slope = ops.mean(kept + ops.take_along_axis(log_ratio, chosen, axis=1), axis=1)
+        return bound + slope - ops.stop_gradient(slope), shares, log_p
+
+    def bound(self, log_weights):
+        """The bound (N,) of log weights (N, draws), and its derivatives in them, (N, draws)."""
+        return importance_bound(log_weights, self.groups)
+
+    def draw(self, x, count, training):
+        """Draws (N, count, D) of the posterior of images x, and their log p(z) - log q(z|x), (N, count); float32."""
+        x = to_unit(x, self.compute_dtype)
+        if self.corruption is not None:
+            x = self.corruption(x, training=training)
+        h = self.encoder.backbone(x, training=training)
+        return self.bottleneck.importance_samples(h, count, self.bottleneck.seed_generator)
+
+    def decode_rows(self, z, training):
+        return self.decoder.backbone(ops.cast(z, self.compute_dtype), training=training)
+
+    def log_p(self, y, z, training):
+        """log p(y|z), (N, k), of targets y and codes z (N, k, D)."""
+        return log_densities(lambda rows: self.decode_rows(rows, training), self.reconstruction_loss, y, z)
+
+
+class Average(keras.losses.Loss):
+    """The values of its second argument, (N,), weighted and averaged the way Keras does it for any loss."""
+
+    def call(self, y_true, y_pred):
+        return y_pred

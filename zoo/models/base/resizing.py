@@ -1,0 +1,50 @@
+"""An encoder that takes images of any size, brought to its own inside the model."""
+
+import keras
+from keras import ops
+
+from zoo.errors import ZooError
+from zoo.modalities.image import is_image_shape
+from zoo.modalities.tensors import assert_unit, to_unit
+
+
+class ResizingEncoder(keras.Model):
+    """Images (N, height, width, C) of any one size, uint8 0..255 or floats 0..1, to an encoder's features (N, D).
+
+    Bilinear, with a window as wide as what is left out, as `zoo encode --resize` does with files; height and width each by its
+    own factor. In a functional model declare `keras.Input((None, None, C), dtype="uint8")`.
+
+    Args:
+        encoder: a `keras.Model` from images of `data_shape` to features.
+        data_shape: (height, width, C).
+
+    Raises:
+        ZooError: for an encoder of vectors or series.
+    """
+
+    def __init__(self, encoder, data_shape, **kwargs):
+        super().__init__(**kwargs)
+        if not is_image_shape(data_shape):
+            raise ZooError(f"got an encoder of inputs {tuple(data_shape)}, expected one of images (height, width, channels).")
+        self.encoder = encoder
+        self.data_shape = tuple(data_shape)
+        self.built = True
+
+    @property
+    def feature_layers(self):
+        """Those of the encoder."""
+        return self.encoder.feature_layers
+
+    def at(self, layer=None, pool=None):
+        """See `Encoder.at`; without arguments this one."""
+        return self if layer is None and pool is None else ResizingEncoder(self.encoder.at(layer, pool), self.data_shape)
+
+    def call(self, x, training=None):
+        if len(x.shape) != 4 or x.shape[-1] != self.data_shape[-1]:
+            raise ZooError(f"got images of shape {tuple(x.shape)}, expected (N, height, width, {self.data_shape[-1]}).")
+        if tuple(x.shape[1:]) != self.data_shape:
+            # Before means over windows hide a value beyond the range.
+            assert_unit(x)
+            # In float32: half precision has fewer steps than a byte.
+            x = ops.image.resize(to_unit(x, "float32"), self.data_shape[:2], interpolation="bilinear", antialias=True)
+        return self.encoder(x, training=training)

@@ -1,0 +1,66 @@
+"""What the models that mend images share: the image goes past the networks, which find only what has to change."""
+
+from zoo import backbones, losses
+from zoo.backbones.backbone import Pair
+from zoo.backbones.image_path import ImagePathDecoder, ImagePathEncoder
+from zoo.errors import ZooError
+from zoo.layers.bottlenecks.code import MapCode
+from zoo.models.base.assemble import assemble
+from zoo.models.base.autoencoder import Autoencoder
+
+# Those whose outputs are an image, so that another can be added to them or put in their place.
+_LOSSES = ("mse", "mae", "huber", "ms_ssim")
+
+
+def restoring(
+    backbone,
+    input_shape,
+    loss,
+    backbone_options,
+    config,
+    combine,
+    image_shape=None,
+    before=None,
+    decoder=None,
+    model=None,
+    **rooms,
+):
+    """`assemble` with feature maps as the code and, beside them, the image.
+
+    Args:
+        backbone, input_shape, loss, backbone_options, config, decoder: see `assemble`.
+        combine: function (outputs, image) -> outputs.
+        image_shape: of what the networks read, where it is not `input_shape`.
+        before: the layer that makes it of the input.
+        **rooms: the rest of `assemble`'s arguments.
+    """
+    _check_loss(losses.get(loss))
+    image_shape = tuple(image_shape or input_shape)
+    code = MapCode(image_shape=image_shape)
+    pair = backbones.build(backbone, image_shape, **backbone_options)
+
+    def beside_image(code_shape, outputs):
+        net = (decoder or pair.decoder)((*code_shape[:2], code.maps), outputs)
+        return ImagePathDecoder(net, image_shape, combine)
+
+    wrapped = Pair(ImagePathEncoder(pair.encoder, before), beside_image)
+    return assemble(
+        backbone, input_shape, code, loss, backbone_options, config, pair=wrapped, model=model or RestoringAutoencoder, **rooms
+    )
+
+
+class RestoringAutoencoder(Autoencoder):
+    """An autoencoder whose outputs are an image, whichever loss it is trained by."""
+
+    def check_loss(self, loss):
+        _check_loss(loss)
+
+
+def _check_loss(loss):
+    if loss.name not in _LOSSES:
+        raise ZooError(f"got the loss {loss.name!r}, expected one of {', '.join(_LOSSES)}, which compare images.")
+
+
+def add(outputs, image):
+    """What a network found, added to the image that it read (Zhang et al. 2017, arXiv:1608.03981)."""
+    return outputs + image

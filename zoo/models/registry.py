@@ -1,0 +1,162 @@
+"""Names to builders. The registry is the directory: `zoo/models/vae.py` is the variant `vae`; there is no list to keep.
+
+Listing reads files and runs none, so that it needs no framework; `create` imports the one module that it builds from.
+"""
+
+import ast
+import fnmatch
+import functools
+import importlib
+import inspect
+from pathlib import Path
+
+from zoo.errors import ZooError, suggest
+from zoo.pretrained import manifest
+from zoo.pretrained.converters.public import public
+
+_MODELS = Path(__file__).parent
+
+
+@functools.cache
+def _variants():
+    """Variant -> (backbones, first line of its docstring), read from the source."""
+    found = {}
+    for path in sorted(_MODELS.glob("[!_]*.py")):
+        if path == Path(__file__):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        backbones = next(
+            (
+                ast.literal_eval(node.value)
+                for node in tree.body
+                if isinstance(node, ast.Assign) and node.targets[0].id == "BACKBONES"
+            ),
+            None,
+        )
+        if backbones is None:
+            raise ZooError(f"zoo/models/{path.name} names no BACKBONES, expected a tuple such as ('mlp', 'conv').")
+        found[path.stem] = (backbones, ast.get_docstring(tree).splitlines()[0])
+    return found
+
+
+def variants():
+    """Mapping of every variant to the first line of its description, which names the paper."""
+    return {name: about for name, (_, about) in _variants().items()}
+
+
+def list_models(pattern="*"):
+    """Names `<variant>_<backbone>` of every model that `create` can build and `pattern` (shell wildcards) matches, sorted."""
+    names = [f"{variant}_{backbone}" for variant, (backbones, _) in _variants().items() for backbone in backbones]
+    return sorted(fnmatch.filter(names, pattern))
+
+
+def list_weights(pattern="*"):
+    """Names `<variant>_<backbone>.<dataset>` of every weight set in the manifest that `pattern` matches, sorted."""
+    return sorted(fnmatch.filter(manifest.read(), pattern))
+
+
+def info(name):
+    """A mapping of what is known of a weight set: config, dataset, licence, metrics, file, sha256, bytes, recipe, backend,
+    device, seed, versions, and the rest of its manifest entry.
+
+    Of a public model of another library it is the entry of `zoo.pretrained.converters.public`, and None for what is not
+    known here.
+
+    Raises `ZooError` with the nearest names when there is no such set.
+    """
+    if name in public():
+        unknown = dict.fromkeys(
+            ("config", "metrics", "file", "sha256", "bytes", "recipe", "backend", "device", "seed", "versions")
+        )
+        return {"name": name, **unknown, **public()[name]}
+    entry = manifest.entry(name, others=public())
+    run = entry.get("run", {})
+    return {"name": name, **entry, **{key: run.get(key) for key in ("backend", "device", "seed", "versions")}}
+
+
+def _module(variant):
+    if variant not in _variants():
+        known = sorted(_variants())
+        near = suggest(variant, known)
+        raise ZooError(f"there is no variant {variant!r}.{near} The variants are {', '.join(known)}.")
+    return importlib.import_module(f"zoo.models.{variant}")
+
+
+def create(variant, backbone=None, **options):
+    """Build a variant on a backbone, compiled with Adam and its own reconstruction loss, with fresh weights.
+
+    Args:
+        variant: a name such as `"vae"`, or a whole model name such as `"vae_mlp"`.
+        backbone: `"mlp"`, `"conv"` or `"resnet"`; by default the variant's first.
+        **options: `input_shape` (height, width, channels) or (features,), `latent_dim`, the variant's own options
+            (see `zoo.models.<variant>.build`) and the backbone's (see `zoo.backbones`).
+
+    Returns:
+        An `Autoencoder`; `model.config` is the JSON-able mapping that `build` turns into the same model.
+
+    Raises:
+        ZooError: on an unknown variant, backbone or option, with the nearest names; on values that make no model.
+    """
+    if backbone is None and variant in list_models():
+        variant, _, backbone = variant.rpartition("_")
+    module = _module(variant)
+    backbones = _variants()[variant][0]
+    backbone = backbone or backbones[0]
+    if backbone not in backbones:
+        raise ZooError(
+            f"{variant!r} has no backbone {backbone!r}.{suggest(backbone, backbones)} It comes on {', '.join(backbones)}."
+        )
+    _check_options(module, variant, backbone, options)
+    try:
+        return module.build(backbone=backbone, **options)
+    except ZooError:
+        raise
+    except (TypeError, ValueError) as fault:
+        given = ", ".join(f"{name}={value!r}" for name, value in options.items()) or "its defaults"
+        said = f"{fault}".strip().splitlines() or [type(fault).__name__]
+        raise ZooError(
+            f"{variant}_{backbone} cannot be made with {given}: {said[0].rstrip('.')}. What each option takes is in "
+            f"zoo.models.{variant}.build and zoo.backbones.{backbone}."
+        ) from fault
+
+
+def build(config):
+    """The model that a `config` mapping (of `model.config` or a manifest entry) describes."""
+    if config.get("variant") == "classifier":  # no autoencoder, but made from one, by fine-tuning
+        from zoo.models.base.classifier import classifier
+
+        return classifier(build(config["model"]), config["classes"], config["layer"], config["pool"])
+    return create(**config)
+
+
+def copied(model):
+    """What `copy` and `pickle` keep of a model, as `__reduce__` gives it: what `zoo.save` does, the precision, what is frozen."""
+    trained = [layer.trainable for layer in model._flatten_layers()], [variable.trainable for variable in model.weights]
+    return restored, (model.config, model.get_weights(), model.dtype_policy.name, trained)
+
+
+def restored(config, arrays, precision, trained=((), ())):
+    """The model of `config` with the weights `arrays`, as `get_weights` gives them; `trained` says what is not frozen."""
+    from zoo.utils.precision import computing_in
+
+    with computing_in(precision):
+        model = build(config)
+    model.set_weights(arrays)
+    # A layer sets those inside it, which come after it, and its weights, of which one may be frozen alone.
+    for parts, flags in zip((model._flatten_layers(), model.weights), trained):
+        for part, flag in zip(list(parts), flags):
+            if part.trainable != flag:
+                part.trainable = flag
+    return model
+
+
+def _check_options(module, variant, backbone, options):
+    from zoo import backbones
+
+    taken = inspect.signature(module.build).parameters.values()
+    own = [p.name for p in taken if p.kind is not p.VAR_KEYWORD and p.name != "backbone"]
+    known = own + (backbones.options(backbone) if any(p.kind is p.VAR_KEYWORD for p in taken) else [])
+    for name in options:
+        if name not in known:
+            near = suggest(name, known)
+            raise ZooError(f"{variant}_{backbone} has no option {name!r}.{near} Its options are {', '.join(known)}.")

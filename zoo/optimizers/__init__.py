@@ -1,0 +1,1 @@
+"""Optimizers that pass over the weights once a step."""

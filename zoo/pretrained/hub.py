@@ -1,0 +1,104 @@
+"""Models to the Hugging Face Hub, with a card. Needs the extra `hub`."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import zoo
+from zoo.errors import ZooError
+from zoo.models import registry
+from zoo.pretrained import manifest
+from zoo.pretrained.resolve import ARRAYS, CONFIG, SCHEMA, stored
+
+
+def push(name_or_path, address, private=False, message=None):
+    """Put a model where `zoo.load(address)` finds it: `config.json`, `weights.safetensors` and a model card.
+
+    The repository is made if there is none; who may write to it is settled by `hf auth login` or the variable HF_TOKEN.
+
+    Args:
+        name_or_path: of a weight set, or the folder of a saved model.
+        address: `hf://user/repo`.
+        private: whether a new repository is hidden from others.
+        message: of the commit.
+
+    Returns:
+        The address of the commit.
+
+    Raises:
+        ZooError: without the extra, on an address that is none, and when the hub refuses.
+    """
+    try:
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
+    except ImportError:
+        raise ZooError("pushing to the hub needs the extra 'hub': pip install 'autoencoder-zoo[hub]'") from None
+    found = stored(name_or_path)
+    repository = address.removeprefix("hf://")
+    if repository == address or repository.count("/") != 1:
+        raise ZooError(f"got the address {address!r}, expected hf://user/repo.")
+    api = HfApi()
+    with tempfile.TemporaryDirectory() as folder:
+        _fill(Path(folder), found, address)
+        try:
+            api.create_repo(repository, private=private, exist_ok=True)
+            done = api.upload_folder(
+                folder_path=folder,
+                repo_id=repository,
+                commit_message=message or f"{found.name} by autoencoder-zoo {zoo.__version__}",
+            )
+        except LocalTokenNotFoundError:
+            raise ZooError("the hub does not know you; log in by 'hf auth login', or set HF_TOKEN.") from None
+        except HFValidationError as error:
+            raise ZooError(f"got the address {address!r}, expected hf://user/repo ({error}).") from None
+        except HfHubHTTPError as error:
+            status = getattr(error.response, "status_code", None)
+            hint = " Log in by 'hf auth login', or set HF_TOKEN." if status in (401, 403) else ""
+            raise ZooError(f"the hub refused to write {address} ({status or type(error).__name__}).{hint}") from None
+        except OSError as error:
+            raise ZooError(f"the hub was not reached ({type(error).__name__}).") from None
+    return done.commit_url
+
+
+def _fill(folder, found, address):
+    file = found.file()
+    shutil.copyfile(file, folder / ARRAYS)
+    saved = {
+        "schema": SCHEMA,
+        "zoo_version": zoo.__version__,
+        "config": found.config,
+        "sha256": found.sha256(),
+        "bytes": file.stat().st_size,
+    }
+    (folder / CONFIG).write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(card(found, address), encoding="utf-8")
+
+
+def card(found, address):
+    """The text of the model card of a `Stored`, in the hub's own form: its header as YAML, then Markdown."""
+    entry = manifest.read().get(found.name)
+    config = found.config.get("model", found.config)
+    about = registry.variants().get(config["variant"], "")
+    head = ["---", "library_name: keras", "tags:", "- autoencoder-zoo", f"- {config['variant']}", "- feature-extraction"]
+    lines = [f"# {found.name}", "", about, ""]
+    if entry:
+        head += [f"license: {entry['licence']['weights'].lower()}", f"datasets:\n- {entry['dataset']['name']}"]
+    lines += ["```python", "import zoo", "", f'model = zoo.load("{address}")', "features = model.encode(images)", "```", ""]
+    lines += [
+        f"Images of shape {tuple(found.data_shape)}, uint8 0..255 or floats 0..1; `pip install 'autoencoder-zoo[hub]'`.",
+        "",
+    ]
+    if entry:
+        run = entry["run"]
+        lines += [
+            f"Trained on {entry['dataset']['name']} for {run['epochs']} epochs, seed {run['seed']}, {run['backend']} backend.",
+            "",
+        ]
+        lines += ["| metric | value | measured |", "|---|---|---|"]
+        for metric, result in entry["metrics"].items():
+            where = f"{result.get('split', 'test')} split, {result['n']} images; {result['protocol']}"
+            lines.append(f"| {metric} | {result['value']:.6g} | {where} |")
+        lines.append("")
+    lines += ["| option | value |", "|---|---|", *(f"| {key} | {value} |" for key, value in config.items())]
+    return "\n".join([*head, "---", "", *lines]) + "\n"

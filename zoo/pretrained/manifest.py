@@ -1,0 +1,138 @@
+"""The manifest: what every weight set is, as data. Read without any framework, written so that nothing is lost."""
+
+import contextlib
+import json
+import os
+import re
+from pathlib import Path
+
+from zoo.errors import ZooError, suggest
+from zoo.utils.files import write_atomically
+
+SCHEMA = 1
+_FILE = "manifest.json"
+_NAME = re.compile(r"[a-z0-9_]+_[a-z0-9]+\.[A-Za-z0-9][A-Za-z0-9-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def weights_dir():
+    """The folder of the manifest and the weight files: a checkout's `weights/`, else what the installed package carries."""
+    package = Path(__file__).parents[1]
+    checkout = package.parent / "weights"
+    if checkout.is_dir() and (package.parent / "pyproject.toml").is_file():
+        return checkout
+    return package / "_weights"
+
+
+def read(directory=None):
+    """Mapping of weight set name to its entry; empty where there is no manifest.
+
+    Raises:
+        ZooError: on a broken manifest, naming the entry and what is wrong with it.
+    """
+    return _read_all(directory)["weights"]
+
+
+def mirrors(directory=None):
+    """Base addresses, in order, where weight files may be fetched."""
+    return list(_read_all(directory).get("mirrors", []))
+
+
+def entry(name, directory=None, others=()):
+    """The entry of a weight set; `ZooError` with the nearest names, of sets or of `others`, when there is none."""
+    entries = read(directory)
+    if name not in entries:
+        known = f"The sets are {', '.join(sorted([*entries, *others]))}." if entries else "The manifest has none."
+        raise ZooError(f"there is no weight set {name!r}.{suggest(name, [*entries, *others])} {known}")
+    return entries[name]
+
+
+def write_entry(name, entry, directory):
+    """Add or replace an entry: one process at a time, all or nothing. Its `revision` rises when the weights change.
+
+    Raises:
+        ZooError: on an entry that `read` would not take back, and where the folder cannot be written; nothing has changed then.
+    """
+    _check(name, entry)
+    directory = Path(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with _locked(directory):
+            manifest = _read_all(directory)
+            earlier = manifest["weights"].get(name)
+            revision = earlier.get("revision", 1) + (earlier["sha256"] != entry["sha256"]) if earlier else 1
+            manifest["weights"][name] = {**entry, "revision": revision}
+            # Sets by name, so that the file hardly changes; what an entry holds in the order of its recipe.
+            manifest["weights"] = dict(sorted(manifest["weights"].items()))
+            write_atomically(directory / _FILE, _as_text(name, manifest).encode())
+    except OSError as error:
+        raise ZooError(f"the manifest entry {name!r} could not be written to {directory} ({error.strerror}).") from None
+
+
+def _as_text(name, manifest):
+    try:
+        return json.dumps(manifest, indent=1, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise ZooError(
+            f"the manifest entry {name!r} holds what JSON cannot ({error}), expected finite numbers and text."
+        ) from None
+
+
+def _read_all(directory):
+    path = Path(directory or weights_dir()) / _FILE
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {"schema": SCHEMA, "mirrors": [], "weights": {}}
+    except (OSError, ValueError) as error:
+        raise ZooError(f"the manifest {path} cannot be read ({error}); restore it from its origin.") from None
+    if not isinstance(manifest, dict):
+        raise ZooError(f"the manifest {path} is no mapping; restore it from its origin.")
+    if manifest.get("schema") != SCHEMA:
+        raise ZooError(f"the manifest {path} has schema {manifest.get('schema')!r}, expected {SCHEMA}; update autoencoder-zoo.")
+    if not isinstance(manifest.get("weights"), dict):
+        raise ZooError(f"the manifest {path} has no 'weights' mapping; restore it from its origin.")
+    mirrors = manifest.get("mirrors", [])
+    if not isinstance(mirrors, list) or not all(isinstance(mirror, str) for mirror in mirrors):
+        raise ZooError(f"the manifest {path} has mirrors={mirrors!r}, expected a list of addresses.")
+    for name, value in manifest["weights"].items():
+        _check(name, value)
+    return manifest
+
+
+def _check(name, entry):
+    def refuse(field, wanted):
+        raise ZooError(f"the manifest entry {name!r} has {field}={entry.get(field)!r}, expected {wanted}.")
+
+    if not _NAME.fullmatch(name):
+        raise ZooError(f"the manifest has an entry named {name!r}, expected <variant>_<backbone>.<dataset>.")
+    if not isinstance(entry, dict):
+        raise ZooError(f"the manifest entry {name!r} is {type(entry).__name__}, expected a mapping.")
+    # A path would let a manifest have files read and written anywhere.
+    if not isinstance(entry.get("file"), str) or not _PLAIN.fullmatch(entry["file"]):
+        refuse("file", "a plain file name")
+    if not isinstance(entry.get("sha256"), str) or not _SHA256.fullmatch(entry["sha256"]):
+        refuse("sha256", "64 lower-case hexadecimal digits")
+    if not isinstance(entry.get("bytes"), int) or isinstance(entry["bytes"], bool) or entry["bytes"] <= 0:
+        refuse("bytes", "a positive number")
+    if type(entry.get("revision", 1)) is not int:
+        refuse("revision", "a whole number")
+    if not isinstance(entry.get("config"), dict) or "variant" not in entry["config"]:
+        refuse("config", "a mapping with the variant")
+
+
+@contextlib.contextmanager
+def _locked(directory):
+    try:
+        import fcntl
+    except ImportError:  # Windows: two writers at once are on their own there.
+        yield
+        return
+    # The folder itself carries the lock, so that no lock file lies about in it.
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

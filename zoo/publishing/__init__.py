@@ -1,0 +1,1 @@
+"""From a trained model to a published weight set: measurements, cards, tables, gallery."""

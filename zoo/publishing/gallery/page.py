@@ -1,0 +1,85 @@
+"""The page: one card a weight set, from the manifest, the cards' pictures and the histories of the trainings."""
+
+import html
+import shutil
+from pathlib import Path
+
+from zoo.errors import ZooError
+from zoo.models import registry
+from zoo.pretrained import manifest
+from zoo.publishing.gallery import chart
+from zoo.utils.files import write_atomically
+
+_PICTURES = {
+    ".png": "Test images and what the model makes of them",
+    ".samples.png": "Samples from the prior",
+    ".plane.png": "The plane of its two codes",
+}
+_HEADS = "".join(f'<th scope="col">{head}</th>' for head in ("measured", "value", "to hold it against"))
+
+
+def write(folder, weights=None):
+    """Write `index.html`, and the pictures that it shows, to `folder`; returns the number of cards.
+
+    Args:
+        folder: made where there is none; its other files stay.
+        weights: a weights folder; by default the zoo's own.
+
+    Raises:
+        ZooError: when there are no weight sets, or `folder` is a file.
+    """
+    weights, folder = Path(weights or manifest.weights_dir()), Path(folder)
+    entries = manifest.read(weights)
+    if not entries:
+        raise ZooError(f"there are no weight sets in {weights} to show.")
+    if folder.exists() and not folder.is_dir():
+        raise ZooError(f"{folder} is a file, expected a folder for the page.")
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    cards = "\n".join(_card(name, entry, weights / "cards", folder) for name, entry in sorted(entries.items()))
+    template = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
+    page = template.replace("{{count}}", str(len(entries))).replace("{{cards}}", cards)
+    write_atomically(folder / "index.html", page.encode())
+    return len(entries)
+
+
+def _card(name, entry, cards, folder):
+    text = html.escape
+    pictures = []
+    for suffix, caption in _PICTURES.items():
+        if (cards / f"{name}{suffix}").is_file():
+            shutil.copyfile(cards / f"{name}{suffix}", folder / "images" / f"{name}{suffix}")
+            source = text(f"images/{name}{suffix}")
+            pictures.append(
+                f'<figure><a href="{source}"><img src="{source}" alt="{text(caption)} of {text(name)}" loading="lazy"></a>'
+                f"<figcaption>{text(caption)}</figcaption></figure>"
+            )
+    curve = chart.curve(chart.read(cards / f"{name}.history.csv"), name)
+    if curve:
+        pictures.append(f"<figure>{curve}<figcaption>Loss over the epochs of the training</figcaption></figure>")
+    run, anchor = entry["run"], entry.get("anchor") or {}
+    rows = []
+    for metric, result in entry["metrics"].items():
+        beside = f"{anchor['value']:.4g} <small>{text(anchor['source'])}</small>" if anchor.get("metric") == metric else ""
+        rows.append(
+            f'<tr><th scope="row">{text(metric)}</th>'
+            f'<td title="{text(str(result.get("protocol", "")))}">{result["value"]:.4g}</td><td>{beside}</td></tr>'
+        )
+    shape = ", ".join(map(str, entry["config"]["input_shape"]))
+    code = f'model = zoo.load("{name}")\nfeatures = model.encode(images)  # (N, {shape})'
+    facts = [
+        entry["dataset"]["name"],
+        f"{entry['bytes'] / 1e6:.1f} MB",
+        f"{run['parameters']:,} parameters",
+        f"{run['epochs']} epochs",
+        "in the wheel" if entry.get("embedded") else "fetched",
+    ]
+    words = f"{name} {entry['paper']} {entry['dataset']['name']}".lower()
+    return (
+        f'<article id="{text(name)}" data-words="{text(words)}"><h2><a href="#{text(name)}">{text(name)}</a></h2>'
+        f"<p>{text(registry.variants().get(entry['config']['variant'], entry['paper']))}</p>"
+        f'<ul class="facts">{"".join(f"<li>{text(fact)}</li>" for fact in facts)}</ul>'
+        f'<div class="pictures">{"".join(pictures)}</div>'
+        f"<table><thead><tr>{_HEADS}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
+        f'<div class="code"><button type="button">copy</button><pre><code>{text(code)}</code></pre></div></article>'
+    )

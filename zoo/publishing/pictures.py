@@ -1,0 +1,157 @@
+"""Pictures of what a model does: reconstructions beside their images, samples, a plane of codes."""
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from zoo.data.image_files import encode_png
+from zoo.errors import ZooError
+from zoo.modalities.image import check_images, is_image_shape, picture_shape, unit_array
+from zoo.utils.files import write_atomically
+
+_GAP = 2
+_WHITE = 1.0
+
+
+def side_by_side(model, images, path, columns=16):
+    """Write a PNG of images, what the corruption makes of them (where the model has one), and the reconstructions.
+
+    The reconstructions of a model with a corruption are those of the corrupted images, drawn the same way each time.
+
+    Args:
+        model: an `Autoencoder` of images.
+        images: (N, *input_shape), uint8 or floats 0..1.
+        path: of the picture.
+        columns: images a row; each row is repeated below itself, once for every stage.
+
+    Raises:
+        ZooError: for vectors, which have no picture.
+    """
+    _check(model)
+    images = check_images(images, model.data_shape)
+    stages = [unit_array(images)]
+    # Past `reconstruct`, which takes no values outside 0..1, as noise has: the model is shown what it was trained on.
+    shown, made = _example(model, stages[0])
+    stages += [made] if np.array_equal(shown, stages[0]) else [shown, made]
+    groups = []
+    for start in range(0, len(images), columns):
+        groups.append(np.concatenate([_grid(stage[start : start + columns], columns) for stage in stages]))
+    _write_png(_stack(groups), path)
+
+
+def samples_grid(model, path, n=64, seed=0):
+    """Write a PNG of `n` samples from the prior, drawn with `seed`, in a grid as square as can be.
+
+    Raises:
+        ZooError: for vectors, and for a variant that has no prior.
+    """
+    _check(model)
+    _write_png(_grid(model.sample(n, seed), int(np.ceil(np.sqrt(n)))), path)
+
+
+def latent_plane(model, images, labels, path, side=20):
+    """Write a picture of a model with two codes: where images fall, coloured by class, and what the plane decodes to.
+
+    Args:
+        model: an `Autoencoder` of images with 2 latent dimensions.
+        images: (N, *input_shape).
+        labels: classes (N,), integers.
+        path: of the picture, .png, .svg or .pdf.
+        side: decoded images a side, on a grid over the middle 98 % of the codes.
+
+    Raises:
+        ZooError: for a code of another size, and when matplotlib is missing.
+    """
+    _check(model)
+    if tuple(model.bottleneck.code_shape) != (2,):
+        raise ZooError(
+            f"got a code of shape {tuple(model.bottleneck.code_shape)}, expected 2 numbers for a picture of its plane."
+        )
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ZooError("pictures of the latent plane need matplotlib; run: pip install 'autoencoder-zoo[plots]'") from None
+    codes = model.encode(images)
+    low, high = np.percentile(codes, [1, 99], axis=0)
+    across, up = (np.linspace(low[i], high[i], side) for i in (0, 1))
+    # Rows of a picture go down, the second code up.
+    decoded = model.decode(np.stack(np.meshgrid(across, up[::-1]), axis=-1).reshape(-1, 2))
+
+    # A Figure of its own, not pyplot's, asks for no display and leaves no state behind.
+    figure = Figure(figsize=(13, 6.2), layout="constrained")
+    scatter, grid = figure.subplots(1, 2)
+    classes = np.unique(labels)
+    points = scatter.scatter(*codes.T, c=np.searchsorted(classes, labels), s=3, cmap="tab10", vmin=-0.5, vmax=9.5, linewidths=0)
+    colours = [points.cmap(points.norm(i)) for i in range(len(classes))]
+    handles = [scatter.plot([], [], "o", color=c, label=str(name))[0] for c, name in zip(colours, classes)]
+    scatter.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handletextpad=0)
+    scatter.set(title=f"codes of {len(codes)} images", xlabel="z₁", ylabel="z₂", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    shown = _mosaic(decoded, side, gap=0)
+    extent = (low[0], high[0], low[1], high[1])
+    grid.imshow(shown.squeeze(-1) if shown.shape[-1] == 1 else shown, cmap="gray", vmin=0, vmax=1, extent=extent, aspect="auto")
+    grid.set(title="what the plane decodes to", xlabel="z₁", ylabel="z₂")
+
+    path = Path(path)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        figure.savefig(temporary, dpi=100)
+        os.replace(temporary, path)
+    except ValueError as error:
+        raise ZooError(f"cannot write the picture {path}: {error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check(model):
+    if not is_image_shape(model.data_shape):
+        raise ZooError(f"pictures need a model of images (height, width, channels), got inputs of shape {model.data_shape}.")
+    if picture_shape(model.data_shape) is None:
+        raise ZooError(f"pictures need 1 or 3 channels, got {model.data_shape[-1]}.")
+
+
+def _example(model, images):
+    """What `model.example` gives of images, as numpy; the same chance each time."""
+    state = None if model.corruption is None else model.corruption.seed_generator.state
+    before = None if state is None else np.asarray(state)
+    if state is not None:
+        state.assign(np.zeros_like(before))
+    try:
+        return [np.asarray(keras.ops.convert_to_numpy(x), np.float32) for x in model.example(keras.ops.convert_to_tensor(images))]
+    finally:
+        if state is not None:
+            state.assign(before)
+
+
+def _grid(images, columns):
+    return _mosaic(images, columns, _GAP)
+
+
+def _mosaic(images, columns, gap):
+    """(N, H, W, C) -> (rows (H + gap), columns (W + gap), C), row by row, white where there is none."""
+    count, height, width, channels = images.shape
+    rows = -(-count // columns)
+    cells = np.full((rows * columns, height + gap, width + gap, channels), _WHITE, np.float32)
+    cells[:count, :height, :width] = images
+    cells = cells.reshape(rows, columns, height + gap, width + gap, channels)
+    return cells.swapaxes(1, 2).reshape(rows * (height + gap), columns * (width + gap), channels)
+
+
+def _stack(groups):
+    """Groups of rows, one below the other, set apart."""
+    gap = np.full((3 * _GAP, *groups[0].shape[1:]), _WHITE, np.float32)
+    parts = [part for group in groups for part in (group, gap)]
+    return np.concatenate(parts[:-1])
+
+
+def _write_png(picture, path):
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise ZooError(f"got the file {path}, expected a name that ends in .png.")
+    picture = np.pad(picture, ((_GAP, 0), (_GAP, 0), (0, 0)), constant_values=_WHITE)
+    data = encode_png(np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8))
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise ZooError(f"cannot write the picture {path}: {error.strerror}.") from None

@@ -1,0 +1,189 @@
+"""From a trained model to a weight set: file, measurements, manifest entry, card, pictures."""
+
+import csv
+import io
+import os
+import platform
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import zoo
+from zoo.evaluation.measure import measure
+from zoo.modalities.image import picture_shape
+from zoo.models import registry
+from zoo.pretrained import loading as weights
+from zoo.pretrained import manifest
+from zoo.publishing.card import write_card
+from zoo.publishing.pictures import latent_plane, samples_grid, side_by_side
+from zoo.utils.files import write_atomically
+
+_GOLDEN = {"seed": 0, "n": 4, "tolerance": 1e-3}
+
+# What is known of the data sets that recipes use by name: TFDS keeps no machine-readable licence of these two.
+_DATA_LICENCES = {
+    "mnist": "CC BY-SA 3.0",
+    "cifar10": "none stated by its authors; published for research use",
+    "sprites": "Apache-2.0: rendered by the zoo",
+}
+
+
+def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None, history=None):
+    """Write the weight file, measure what was written, then the manifest entry, the card and its pictures.
+
+    Args:
+        recipe: the `Recipe` that was run.
+        model: trained by it.
+        seconds: of training.
+        epochs: trained, fewer than the recipe's where it stopped early.
+        splits: mapping of "train" and "test" to the `Data` trained on and measured on.
+        drawn: whether the test split was drawn from a source that has but one.
+        output_dir: a weights folder; by default the zoo's own.
+        history: path of the CSV file of the training's losses, kept beside the card.
+
+    Returns:
+        The manifest entry, as it was written.
+
+    Raises:
+        ZooError: where a metric does not apply, and on weights that are not finite; what was published before stays.
+    """
+    folder = Path(output_dir) if output_dir else manifest.weights_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier = manifest.read(folder).get(recipe.name)
+    jit = bool(model.jit_compile)
+    # Measured is what a user will load: a float32 model with the weights as they are on disk.
+    written = weights.publish(model, recipe.name, folder, half=recipe.half)
+    loaded = registry.build(model.config)
+    try:
+        weights.load_arrays(loaded, folder / written["file"])
+        metrics = measured(recipe, loaded, splits)
+    except BaseException:
+        # A file that no manifest names would lie there for ever.
+        if not earlier or earlier["file"] != written["file"]:
+            (folder / written["file"]).unlink(missing_ok=True)
+        raise
+    data = splits["train"]
+    trained_on = {"name": data.name, "version": data.version, "split": "train", "n": len(data.images)}
+    if drawn:
+        trained_on |= {"split": "all but a drawn tenth", "drawn": True}
+        for result in metrics.values():
+            result["split"] = "drawn tenth"
+    entry = {
+        **written,
+        "config": model.config,
+        "dataset": trained_on,
+        "licence": {"weights": "Apache-2.0", "data": _DATA_LICENCES.get(data.name, "that of the data's owner")},
+        "paper": registry.variants()[model.config["variant"]],
+        "metrics": metrics,
+        **recipe.stated(),
+        "recipe": {"path": f"training_scripts/{recipe.name}.py", "sha256": recipe.sha256(), **recipe.decides()},
+        "run": {
+            "backend": keras.backend.backend(),
+            "device": device(),
+            "jit": jit,
+            "precision": recipe.precision,
+            "seed": recipe.seed,
+            "seconds": round(seconds),
+            "epochs": epochs,
+            "parameters": model.count_params(),
+            "versions": versions(),
+        },
+        "golden": golden(loaded),
+    }
+    manifest.write_entry(recipe.name, entry, folder)
+    if earlier and earlier["file"] != entry["file"]:
+        (folder / earlier["file"]).unlink(missing_ok=True)
+    entry = manifest.read(folder)[recipe.name]
+    cards = folder / "cards"
+    cards.mkdir(exist_ok=True)
+    draw(loaded, recipe.name, cards, splits["test"])
+    keep_history(history, cards / f"{recipe.name}.history.csv")
+    write_card(recipe.name, entry, cards)
+    return entry
+
+
+def measured(recipe, model, splits):
+    """The metrics of a recipe as a manifest entry holds them, of a model as users load it."""
+    metrics = measure(model, recipe.metrics, splits)
+    for result in metrics.values():
+        result["command"] = f"zoo evaluate {recipe.name} --check"
+    return metrics
+
+
+def draw(model, name, folder, test):
+    """Write the pictures of a card: reconstructions, samples from a prior, the plane of two codes; vectors have none."""
+    for kind in ("", ".samples", ".plane"):
+        (folder / f"{name}{kind}.png").unlink(missing_ok=True)
+    if picture_shape(model.data_shape) is None:
+        return
+    side_by_side(model, test.images[:16], folder / f"{name}.png")
+    if has_prior(model):
+        samples_grid(model, folder / f"{name}.samples.png", 64, seed=0)
+    # A picture for which a package is missing is no reason to lose the set.
+    if tuple(model.bottleneck.code_shape) == (2,) and test.labels is not None and find_spec("matplotlib"):
+        latent_plane(model, test.images, test.labels, folder / f"{name}.plane.png")
+
+
+def keep_history(source, target):
+    """Write a history to `target`, its numbers to five significant digits; without one, what lay there goes."""
+    target.unlink(missing_ok=True)
+    if source is None or not Path(source).is_file():
+        return
+    with open(source, newline="", encoding="utf-8") as file:
+        head, *rows = csv.reader(file)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows([row[0], *(f"{float(value):.5g}" if value else "" for value in row[1:])] for row in rows)
+    write_atomically(target, text.getvalue().encode())
+
+
+def golden(model):
+    """An input that anyone can make again and the features it must give."""
+    from zoo.pretrained.loading import golden_input
+
+    entry = {"golden": _GOLDEN, "config": model.config}
+    features = model.encode(golden_input(entry))
+    # A few dozen numbers show a drift as well as all of them.
+    return {**_GOLDEN, "features": np.round(features[:, :16].astype(float), 6).tolist()}
+
+
+def has_prior(model):
+    """Whether the variant can be sampled from."""
+    try:
+        model.sample(1)
+    except zoo.ZooError:
+        return False
+    return True
+
+
+def device():
+    """The device that the backend computes on, in words."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        accelerators = tf.config.list_physical_devices("GPU")
+        names = [tf.config.experimental.get_device_details(a).get("device_name", "GPU") for a in accelerators]
+    elif keras.backend.backend() == "jax":
+        import jax
+
+        names = [d.device_kind for d in jax.devices() if d.platform != "cpu"]
+    else:
+        import torch
+
+        names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return ", ".join(names) or f"CPU, {cores} core{'s' * (cores > 1)}"
+
+
+def versions():
+    """Versions of what the numbers depend on."""
+    backend = keras.backend.backend()
+    return {
+        "python": platform.python_version(),
+        "zoo": zoo.__version__,
+        **{name: version(name) for name in ("keras", backend, "numpy")},
+    }

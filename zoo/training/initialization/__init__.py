@@ -1,0 +1,1 @@
+"""How the weights begin, where the data decides."""
