@@ -2,18 +2,20 @@
 
 import contextlib
 import math
-import os
 import random
 
 import keras
 import numpy as np
+
+from zoo.utils.distributions import install_command
 
 try:
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, OutlierMixin, TransformerMixin
     from sklearn.utils import check_random_state
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("zoo.sklearn needs scikit-learn: pip install scikit-learn", name=error.name) from error
+    needed = f"zoo.sklearn needs scikit-learn: {install_command(error.name)}"
+    raise ModuleNotFoundError(needed, name=error.name) from error
 
 from zoo.anomaly import COMBINED, AnomalyDetector
 from zoo.errors import ZooError
@@ -22,7 +24,8 @@ from zoo.modalities.image import is_image_shape
 from zoo.models import registry
 from zoo.models.base.autoencoder import Autoencoder
 from zoo.optimizers.adam import Adam
-from zoo.pretrained import loading as weights
+from zoo.pretrained.loading import load
+from zoo.pretrained.resolve import is_model
 
 # Rows at a time, always as many: a row's features must not depend, by rounding, on how many others are asked for with it.
 _BLOCK = 256
@@ -39,9 +42,9 @@ class _AutoencoderEstimator(BaseEstimator):
         """The rows `X` as the model takes them, after `model_`, pretrained or trained on them, is there."""
         for left in ("mean_", "scale_", "loss_curve_"):  # by a fit before this one
             self.__dict__.pop(left, None)
-        pretrained = isinstance(self.model, Autoencoder) or os.path.isdir(self.model) or "." in self.model
+        pretrained = isinstance(self.model, Autoencoder) or _is_pretrained(self.model)
         if pretrained:
-            self.model_ = self.model if isinstance(self.model, Autoencoder) else weights.load(self.model)
+            self.model_ = self.model if isinstance(self.model, Autoencoder) else load(self.model)
         seed = self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         shape = self.model_.data_shape if pretrained else self.image_shape
         X = validate_data(self, X, dtype=_DTYPES, allow_nd=shape is not None and is_image_shape(shape))
@@ -97,8 +100,8 @@ class AutoencoderFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Au
     0..255 or floats 0..1, for a pretrained model of images or where `image_shape` says so.
 
     Args:
-        model: a variant to train, such as "ae" or "vae"; or a weight set, the folder of a saved model, or an `Autoencoder`, which
-            `fit` leaves as it is.
+        model: a variant to train, such as "ae" or "vae"; or what `zoo.load` takes: a weight set, a public model, a folder, an
+            address; or an `Autoencoder`, which `fit` leaves as it is.
         backbone: of a variant to train.
         image_shape: (height, width, channels) of the images that rows are, for a variant to train; None for flat vectors.
         options: mapping of what else `zoo.create` takes, such as {"latent_dim": 8}.
@@ -229,6 +232,11 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
 
     def _normality(self, rows):
         return -_in_blocks(lambda x: self.detector_.score(x, _BLOCK), rows)
+
+
+def _is_pretrained(model):
+    """Whether a name or path is of a pretrained model; the name of a variant never is, whatever a folder is called."""
+    return not isinstance(model, str) or (model not in {*registry.variants(), *registry.list_models()} and is_model(model))
 
 
 def _in_blocks(function, rows):

@@ -15,7 +15,7 @@ import pytest
 from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.pretrained import manifest
-from zoo.pretrained.fetch import sha256_of
+from zoo.pretrained.hashes import sha256_of
 
 ENTRY = {"file": "vae_mlp.mnist-1a2b3c4d.safetensors", "sha256": "0" * 64, "bytes": 8, "config": {"variant": "vae"}}
 

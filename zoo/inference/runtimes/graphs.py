@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 
 from zoo.errors import ZooError
-from zoo.pretrained.fetch import cache_dir, sha256_of
+from zoo.pretrained.cache import cache_dir
+from zoo.pretrained.hashes import sha256_of
 
 # In the form that `sha256sum -c` reads.
 _HASHES = "graph.sha256"

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from zoo.errors import ZooError
-from zoo.pretrained.resolve import stored
+from zoo.pretrained.resolve import resolve
 from zoo.utils.precision import computing_in
 
 
@@ -20,8 +20,9 @@ class Subject:
         self.layer, self.pool = layer, pool
         self.model = None if _is_path(name_or_model) else name_or_model
         if self.model is None:
-            self._stored = stored(name_or_model)
-            self.name, self.config, self.data_shape = self._stored.name, self._stored.config, self._stored.data_shape
+            self._checkpoint = resolve(name_or_model)
+            found = self._checkpoint
+            self.name, self.config, self.data_shape = found.name, found.config, found.data_shape
         else:
             if not hasattr(self.model, "encoder") or not hasattr(self.model, "config"):
                 raise ZooError(f"got {name_or_model!r}, expected the name of a weight set, the folder of a model, or a model.")
@@ -30,9 +31,9 @@ class Subject:
     def digest(self):
         """Hexadecimal digest of all that the features depend on: weights, config and depth."""
         if self.model is None:
-            weights = self._stored.sha256()
+            weights = self._checkpoint.sha256()
         else:
-            from zoo.pretrained.loading import serialized
+            from zoo.pretrained.arrays import serialized
 
             weights = hashlib.sha256(serialized(self.model)).hexdigest()
         facts = json.dumps([weights, self.config, self.layer, self.pool], sort_keys=True)
@@ -49,8 +50,10 @@ class Subject:
         from zoo.utils.quiet import load_quietly
 
         load_quietly()
+        from zoo.pretrained.loading import load_checkpoint
+
         with computing_in("float32" if dtype == "float32" else f"mixed_{dtype}"):
-            return self._stored.model().encoder.at(self.layer, self.pool)
+            return load_checkpoint(self._checkpoint).encoder.at(self.layer, self.pool)
 
 
 def _is_path(value):
