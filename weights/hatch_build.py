@@ -1,4 +1,4 @@
-"""Which files go into which of the two distributions of weight sets. Used by the `pyproject.toml` here and in `mnist/`."""
+"""Which files go into which of the two distributions of weight sets. Used by the `pyproject.toml` here and in `mlp/`."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 WEIGHTS = Path(__file__).resolve().parent
-_MNIST = "autoencoder-zoo-weights-mnist"
+_MLP = "autoencoder-zoo-weights-mlp"
 
 
 class Files(BuildHookInterface):
@@ -22,16 +22,16 @@ class Dependencies(MetadataHookInterface):
         # one path installs all. A wheel to be published names it by its version: set ZOO_RELEASE=1 to build one.
         release = os.environ.get("ZOO_RELEASE")
         metadata["dependencies"] = [
-            f"{_MNIST}=={metadata['version']}" if release else f"{_MNIST} @ {(WEIGHTS / 'mnist').as_uri()}"
+            f"{_MLP}=={metadata['version']}" if release else f"{_MLP} @ {(WEIGHTS / 'mlp').as_uri()}"
         ]
 
 
 def included(distribution):
     """Mapping of files to their places in the wheel of a distribution: sets that the main package does not carry."""
     entries = json.loads((WEIGHTS / "manifest.json").read_text(encoding="utf-8"))["weights"]
-    mnist, package = distribution == _MNIST, distribution.replace("-", "_")
-    chosen = [entry for name, entry in entries.items() if (name.partition(".")[2].partition("-")[0] == "mnist") is mnist]
+    mlp, package = distribution == _MLP, distribution.replace("-", "_")
+    chosen = [entry for entry in entries.values() if (entry["config"]["backbone"] == "mlp") is mlp]
     files = [WEIGHTS / entry["file"] for entry in chosen if not entry["embedded"]]
-    if not mnist:
+    if not mlp:
         files += [WEIGHTS / "manifest.json", *sorted((WEIGHTS / "cards").iterdir())]
     return {str(path): f"{package}/{path.relative_to(WEIGHTS).as_posix()}" for path in files}

@@ -18,8 +18,8 @@ import zoo
 from zoo.cli.main import main
 from zoo.data.writers import ImageFolder
 from zoo.errors import ZooError
-from zoo.pretrained.converters import convert_model, families, layout, ldm, public, vit_mae
 from zoo.pretrained.arrays import named_variables
+from zoo.pretrained.converters import convert_model, families, layout, ldm, public, vit_mae
 from zoo.pretrained.resolve import stored
 
 pytestmark = pytest.mark.usefixtures("eagerly")

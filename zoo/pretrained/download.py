@@ -101,7 +101,7 @@ def _at_hub(repository, file):
     try:
         if repository.count("/") != 1:
             raise HFValidationError(repository)
-        url = hf_hub_url(repository, file, revision=revision or None, endpoint=constants.ENDPOINT)
+        url = hf_hub_url(repository, file, revision=revision or None)
         return url, build_hf_headers(library_name="autoencoder-zoo")
     except HFValidationError:
         raise Refused("not a repository's name, expected hf://user/repo") from None

@@ -171,7 +171,7 @@ def _checked_hashes(folder, paths, pins, where):
         digest = sha256_of(path)
         entry = kept.get(path.name)
         if path.name in pins and digest != pins[path.name]:
-            raise ZooError(f"{path} has the sha256 {digest[:8]}..., expected {pins[path.name][:8]}...; delete it to fetch it anew.")
+            raise ZooError(f"{path} has the sha256 {digest[:8]}..., expected {pins[path.name][:8]}...; delete it.")
         if entry is not None and digest != entry["sha256"]:
             raise ZooError(
                 f"{path} is not the file that was first fetched from {where}; delete it, or {kept_file} to accept it."
