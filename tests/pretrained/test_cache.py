@@ -458,7 +458,7 @@ def hub(place, monkeypatch):
     constants = pytest.importorskip("huggingface_hub.constants")
     server = Hub()
     template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, server.address)
-    monkeypatch.setattr("huggingface_hub.file_download.HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("HF_TOKEN", "hf_test")
     monkeypatch.setenv("ZOO_MIRRORS", "hf://someone/zoo")
