@@ -68,7 +68,7 @@ def test_a_model_goes_to_the_hub_and_comes_back(hub, run, saved, tmp_path):
     card = files["README.md"].decode()
     assert card.startswith("---\nlibrary_name: keras\n") and 'zoo.load("hf://someone/mine")' in card
     fetch_it = (
-        "found = resolve('hf://someone/mine'); print(found.files()[0].read_bytes() == open('mine/weights.safetensors', 'rb').read())"
+        "[file] = resolve('hf://someone/mine').files(); print(file.read_bytes() == open('mine/weights.safetensors', 'rb').read())"
     )
     assert run(fetch_it) == "True\n"
     # Again: the weights lie in the cache, the config alone is asked for.
