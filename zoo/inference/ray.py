@@ -284,8 +284,7 @@ def _reach(address):
 @contextlib.contextmanager
 def _cluster(address):
     """Ray, connected: for the time of this, where the process was not."""
-    # Reports to Ray's makers, and notes on standard error of what is told here in one line.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Notes on the standard error of what is told here in one line.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
