@@ -10,6 +10,8 @@ from zoo.errors import ZooError, suggest
 
 # What Keras can run on and the zoo runs on. Keras has others that compute and cannot train, or cannot run its own layers.
 BACKENDS = ("tensorflow", "jax", "torch")
+# Keras's settings that decide what a model computes, and their defaults.
+_SETTINGS = {"backend": "tensorflow", "image_data_format": "channels_last", "floatx": "float32", "epsilon": 1e-7}
 
 
 def keras_backend():
@@ -18,24 +20,31 @@ def keras_backend():
     Raises:
         ZooError: on a backend that the zoo does not run on.
     """
-    if "keras" in sys.modules and hasattr(sys.modules["keras"], "backend"):
-        name = sys.modules["keras"].backend.backend()
-    else:
-        name = os.environ.get("KERAS_BACKEND") or _configured() or "tensorflow"
+    name = keras_settings()["backend"]
     if name not in BACKENDS:
         raise ZooError(f"got the Keras backend {name!r}, expected one of {', '.join(BACKENDS)}.{suggest(name, BACKENDS)}")
     return name
 
 
-def _configured():
-    """The backend that the user's keras.json names, or None."""
+def keras_settings():
+    """Mapping of Keras's settings, without loading it: those of the loaded Keras, else as Keras itself will read them."""
+    if "keras" in sys.modules and hasattr(sys.modules["keras"], "config"):
+        config = sys.modules["keras"].config
+        return {name: getattr(config, name)() for name in _SETTINGS}
+    settings = {name: _keras_json().get(name, default) for name, default in _SETTINGS.items()}
+    return {**settings, "backend": os.environ.get("KERAS_BACKEND") or settings["backend"]}
+
+
+def _keras_json():
+    """What the user's keras.json holds; an empty mapping where there is none."""
     home = os.path.expanduser("~")
     folder = os.environ.get("KERAS_HOME", os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras"))
     try:
         with open(os.path.join(folder, "keras.json"), encoding="utf-8") as file:
-            return json.load(file).get("backend")
-    except (OSError, ValueError, AttributeError):
-        return None
+            found = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def installed(package):

@@ -4,8 +4,8 @@ import functools
 
 import numpy as np
 
-from zoo.inference.runtimes import processors
 from zoo.inference.runtimes.graphs import graph
+from zoo.utils.devices import processors
 from zoo.utils.telemetry import import_onnxruntime
 
 

@@ -5,8 +5,8 @@ import threading
 
 import numpy as np
 
-from zoo.inference.runtimes import processors
 from zoo.inference.runtimes.graphs import graph
+from zoo.utils.devices import processors
 from zoo.utils.telemetry import import_openvino
 
 
