@@ -1,7 +1,6 @@
 """`zoo finetune NAME`: a pretrained model, a user's own images, and what becomes of the two."""
 
 import dataclasses
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from zoo.pretrained.loading import load, save
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
 from zoo.training.fit import forget
 from zoo.utils.precision import PRECISIONS, computing_in
+from zoo.utils.streams import verbosity
 
 # What decides nothing where an autoencoder is trained on.
 _OF_CLASSES = ("layer_decay", "freeze", "layer", "pool", "mixup", "cutmix", "patch_dropout")
@@ -183,7 +183,7 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
             validation_data=validation,
             validation_batch_size=None if rows is None else settings.batch_size,
             callbacks=[*turns, StopOnNaN(), stopping, checkpoint],
-            verbose=1 if sys.stdout.isatty() else 2,
+            verbose=verbosity(),
         )
     stopping.set_model(trained)
     stopping.bring_back_best()
