@@ -56,7 +56,7 @@ def _ratios(table, median):
 
 
 def write_table(mark, text):
-    """Put the tables between `<!-- MARK: begin -->` and `<!-- MARK: end -->` of the one page of `docs/` that has these comments."""
+    """Put the tables between `<!-- MARK: begin -->` and `<!-- MARK: end -->` of the one page of `docs/` that has them."""
     begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
     docs = Path(__file__).parents[1] / "docs"
     pages = [page for page in sorted(docs.rglob("*.md")) if begin in page.read_text(encoding="utf-8")]
