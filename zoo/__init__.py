@@ -5,6 +5,8 @@ Names are imported on first use, so that `import zoo` loads no deep-learning fra
 
 import importlib
 
+from zoo.utils.keras_registration import register
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -47,6 +49,10 @@ _MODULES = (
 )
 
 __all__ = [*_HOMES, *_MODULES]
+
+
+# So that `keras.saving.load_model` reads what a model of the zoo was saved to.
+register()
 
 
 def __getattr__(name):

@@ -26,6 +26,8 @@ class ReconstructionLoss(keras.losses.Loss):
     """
 
     is_likelihood = False
+    # Whether an image's value depends on the others of its batch, so that none can be weighted alone.
+    of_batch = False
 
     def __init__(self, name, **kwargs):
         super().__init__(name=name, reduction="sum_over_batch_size", **kwargs)
@@ -152,6 +154,10 @@ class Gaussian(ReconstructionLoss):
     def __init__(self, sigma=None, name="gaussian", **kwargs):
         super().__init__(name, **kwargs)
         self.sigma = sigma
+
+    @property
+    def of_batch(self):
+        return self.sigma is None
 
     def call(self, x, outputs):
         error = ops.square(x - outputs)

@@ -29,6 +29,7 @@ class LadderEncoder(Encoder):
     """An encoder whose bottleneck reads every stage of the backbone, not the last alone."""
 
     def build(self, input_shape):
+        self.data_shape = tuple(input_shape[1:])
         self.bottleneck.build([maps.shape for maps in self.backbone(keras.KerasTensor(input_shape))])
         self.built = True
 
@@ -37,6 +38,7 @@ class GroupDecoder(Decoder):
     """A decoder whose backbone is a `PixelGroups`."""
 
     def build(self, code_shape):
+        self.data_shape = tuple(code_shape[1:])
         self.backbone.build(code_shape)
         self.built = True
 

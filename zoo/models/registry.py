@@ -8,7 +8,10 @@ import fnmatch
 import functools
 import importlib
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
 
 from zoo.errors import ZooError, suggest
 from zoo.pretrained import manifest
@@ -19,7 +22,7 @@ _MODELS = Path(__file__).parent
 
 @functools.cache
 def _variants():
-    """Variant -> (backbones, first line of its docstring), read from the source."""
+    """Variant -> (backbones, first line of its docstring), read from the source; no backbones for what is made from a model."""
     found = {}
     for path in sorted(_MODELS.glob("[!_]*.py")):
         if path == Path(__file__):
@@ -41,7 +44,7 @@ def _variants():
 
 def variants():
     """Mapping of every variant to the first line of its description, which names the paper."""
-    return {name: about for name, (_, about) in _variants().items()}
+    return {name: about for name, (backbones, about) in _variants().items() if backbones}
 
 
 def list_models(pattern="*"):
@@ -101,6 +104,10 @@ def create(variant, backbone=None, **options):
         variant, _, backbone = variant.rpartition("_")
     module = _module(variant)
     backbones = _variants()[variant][0]
+    if not backbones and backbone is None:
+        # Made from another model, whose backbone it has.
+        _check_options(module, variant, backbone, options)
+        return module.build(**options)
     backbone = backbone or backbones[0]
     if backbone not in backbones:
         raise ZooError(
@@ -121,33 +128,37 @@ def create(variant, backbone=None, **options):
 
 
 def build(config):
-    """The model that a `config` mapping (of `model.config` or a manifest entry) describes."""
-    if config.get("variant") == "classifier":  # no autoencoder, but made from one, by fine-tuning
-        from zoo.models.base.classifier import classifier
+    """The model that a `config` mapping (of `model.config` or a manifest entry) describes.
 
-        return classifier(build(config["model"]), config["classes"], config["layer"], config["pool"])
+    Raises:
+        ZooError: for a config that is not plain data, see `check_plain`, or that makes no model.
+    """
+    check_plain(config)
+    if not isinstance(config.get("variant"), str):
+        raise ZooError("got a config that names no variant.")
     return create(**config)
 
 
-def copied(model):
-    """What `copy` and `pickle` keep of a model, as `__reduce__` gives it: what `zoo.save` does, the precision, what is frozen."""
-    trained = [layer.trainable for layer in model._flatten_layers()], [variable.trainable for variable in model.weights]
-    return restored, (model.config, model.get_weights(), model.dtype_policy.name, trained)
+def check_plain(config):
+    """`ZooError` where a config holds anything but numbers, strings and lists of these.
+
+    Mappings are a loss's settings or another model's config; any other would be an object for Keras to make.
+    """
+    if not isinstance(config, Mapping):
+        raise ZooError(f"got {config!r:.80} for a config, expected a mapping.")
+    for key, value in config.items():
+        if key == "model":
+            check_plain(value)
+        elif key == "loss" and isinstance(value, Mapping):
+            check_plain({f"{key}.{setting}": v for setting, v in value.items()})
+        elif not _is_plain(value):
+            raise ZooError(f"got {key}={value!r:.80} in a config, expected a number, a string or a list of these.")
 
 
-def restored(config, arrays, precision, trained=((), ())):
-    """The model of `config` with the weights `arrays`, as `get_weights` gives them; `trained` says what is not frozen."""
-    from zoo.utils.precision import computing_in
-
-    with computing_in(precision):
-        model = build(config)
-    model.set_weights(arrays)
-    # A layer sets those inside it, which come after it, and its weights, of which one may be frozen alone.
-    for parts, flags in zip((model._flatten_layers(), model.weights), trained):
-        for part, flag in zip(list(parts), flags):
-            if part.trainable != flag:
-                part.trainable = flag
-    return model
+def _is_plain(value):
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, (str, int, float, np.number, np.bool_))
 
 
 def _check_options(module, variant, backbone, options):

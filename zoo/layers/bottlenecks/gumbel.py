@@ -80,7 +80,7 @@ class GumbelCode(DiscreteCode):
     def call(self, h, training=None):
         logits = self.log_probabilities(h)
         divergence = ops.exp(logits) * (logits + math.log(self.code_count))
-        self.charge(ops.mean(ops.sum(flatten(divergence), axis=-1)))
+        self.add_term("kl", ops.sum(flatten(divergence), axis=-1))
         perturbed = logits + _gumbel(ops.shape(logits), self.seed_generator)
         hard = self.embed(argmax(perturbed))
         if not training:

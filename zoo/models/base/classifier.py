@@ -6,9 +6,11 @@ from keras import layers, ops
 from zoo.errors import ZooError
 from zoo.inference.batching import apply_in_batches
 from zoo.modalities.image import check_images
+from zoo.models.base.citizen import Citizen, registered
 
 
-class Classifier(keras.Model):
+@registered("Classifier")
+class Classifier(Citizen, keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to logits (N, classes).
 
     The features are normalized by their moments over the batch, without scale or offset, before one linear layer: as for masked
@@ -33,11 +35,6 @@ class Classifier(keras.Model):
         self.normalize.build(features)
         self.head.build(features)
         self.built = True
-
-    def __reduce__(self):
-        from zoo.models.registry import copied
-
-        return copied(self)
 
     @property
     def data_shape(self):

@@ -5,12 +5,14 @@ import keras
 from zoo.errors import ZooError, suggest
 from zoo.layers.bottlenecks.code import pool_features
 from zoo.modalities.tensors import assert_unit, to_unit
+from zoo.models.base.citizen import Around, Citizen, registered
 
 # Regions a side over which the maps of a depth are averaged, where an encoder's features lie there.
 _GRID = 4
 
 
-class Encoder(keras.Model):
+@registered("Encoder")
+class Encoder(Citizen, keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to features (N, D). Deterministic.
 
     In a functional model declare `keras.Input(shape, dtype="uint8")` for uint8 images: Keras casts to the declared type
@@ -23,6 +25,8 @@ class Encoder(keras.Model):
             over the patches, are the features; None leaves them to the bottleneck.
     """
 
+    part = "encoder"
+
     def __init__(self, backbone, bottleneck, features=None, **kwargs):
         super().__init__(**kwargs)
         self.backbone = backbone
@@ -34,6 +38,7 @@ class Encoder(keras.Model):
         self.features = features
 
     def build(self, input_shape):
+        self.data_shape = tuple(input_shape[1:])
         self.bottleneck.build(self.backbone(keras.KerasTensor(input_shape)).shape)
         self.built = True
 
@@ -70,8 +75,11 @@ class Encoder(keras.Model):
         return FeatureExtractor(self, layer, pool)
 
 
-class FeatureExtractor(keras.Model):
+@registered("FeatureExtractor")
+class FeatureExtractor(Around, keras.Model):
     """An encoder cut at one depth; shares its weights, and can be cut at another."""
+
+    settings = ("layer", "pool")
 
     def __init__(self, encoder, layer, pool, **kwargs):
         super().__init__(**kwargs)
@@ -79,6 +87,11 @@ class FeatureExtractor(keras.Model):
         self.layer = layer
         self.pool = pool
         self.built = True
+
+    @property
+    def data_shape(self):
+        """Shape of one input, without the batch axis."""
+        return self.encoder.data_shape
 
     @property
     def feature_layers(self):
