@@ -3,8 +3,6 @@
 loss(x, x̂) + λ E ||∂f(x)/∂x||²_F
 """
 
-from keras import ops
-
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.contraction import ContractiveCode, ContractiveSigmoidCode, squared_jacobian_norm
 from zoo.modalities.tensors import to_unit

@@ -20,6 +20,7 @@ from zoo.pretrained.resolve import ARRAYS, CONFIG, SCHEMA, stored
 from zoo.utils.files import folder_beside, replace_folder, write_atomically
 from zoo.utils.keras_internals import flatten_layers, own_variables, walk
 
+
 def named_variables(model):
     """Mapping of attribute path ("encoder/backbone/stages/1/kernel") to variable, for all that the model's function depends on.
 

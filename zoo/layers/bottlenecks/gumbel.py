@@ -4,6 +4,7 @@ arXiv:1611.00712)."""
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
@@ -94,6 +95,14 @@ class GumbelCode(DiscreteCode):
 
     def embed(self, indices):
         return ops.one_hot(indices, self.code_count, dtype="float32")
+
+    def to_code(self, z):
+        """As every bottleneck; of probabilities, as the features are, the likeliest classes."""
+        code = super().to_code(z)
+        if code is None:
+            return None
+        likeliest = code.reshape(-1, *self.positions, self.code_count).argmax(axis=-1)
+        return np.eye(self.code_count, dtype=np.float32)[likeliest].reshape(code.shape)
 
     def features(self, h):
         return ops.cast(flatten(ops.exp(self.log_probabilities(h))), self.compute_dtype)

@@ -103,6 +103,12 @@ class ConditionalCode(LabelledCode):
     def features(self, h):
         return ops.cast(self.posterior(h)[0], self.compute_dtype)
 
+    def to_code(self, z):
+        """As every bottleneck; z alone (N, units), as the features are, goes with an unknown label."""
+        if z.shape[1:] == (self.units,):
+            z = np.pad(z, ((0, 0), (0, self.classes)))
+        return super().to_code(z)
+
     def importance_samples(self, h, k, seed):
         """As `GaussianCode`, with the label unknown; z is the whole code (N, k, units + classes)."""
         mean, log_variance = (ops.expand_dims(t, 1) for t in self.posterior(h))

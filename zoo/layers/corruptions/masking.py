@@ -24,6 +24,11 @@ class PatchMask(keras.layers.Layer):
         self.hide(ratio)
         self.seed_generator = keras.random.SeedGenerator()
 
+    @property
+    def output_shape(self):
+        """(None, seen, patches): the shape of the choices for a batch."""
+        return (None, self.seen, self.patches)
+
     def hide(self, ratio):
         """Hide this share from now on, in what is traced after."""
         seen = round(self.patches * (1 - ratio))

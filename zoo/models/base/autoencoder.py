@@ -1,11 +1,14 @@
 """The five components in a row: corruption, encoder, bottleneck, decoder, reconstruction loss."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches, forget_compiled
+from zoo.inference.batching import apply_in_batches, apply_to_batches, forget_compiled
+from zoo.inference.sources import arrays_of
 from zoo.layers.loss_layer import LossLayer, Term, term
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import assert_unit, to_unit
@@ -42,6 +45,8 @@ class Autoencoder(SampleWeights, Citizen, keras.Model):
         object.__setattr__(self, "_trackers", {})
 
     def build(self, input_shape):
+        if self.corruption is not None and not self.corruption.built:
+            self.corruption.build((None, *self.data_shape))
         # The encoder is built already: its bottleneck settles what the decoder was made to read.
         self.decoder.build((None, *self.bottleneck.code_shape))
         self.built = True
@@ -204,16 +209,33 @@ class Autoencoder(SampleWeights, Citizen, keras.Model):
     # -- use
 
     def encode(self, x, batch_size=256):
-        """Features (N, D), float32 numpy, of images (N, *input_shape), uint8 0..255 or floats 0..1. Deterministic."""
-        return apply_in_batches(self.encoder, self.encoder.call, check_images(x, self.data_shape), batch_size)
+        """Features (N, D), float32 numpy, of images (N, *input_shape), uint8 0..255 or floats 0..1. Deterministic.
+
+        Args:
+            x: an array of images, a batched `tf.data.Dataset` or a `keras.utils.PyDataset` of images, of pairs of images and
+                labels, or of mappings with "image" or "images".
+            batch_size: images at a time.
+        """
+        images = (check_images(part, self.data_shape) for part in arrays_of(x))
+        return apply_to_batches(self.encoder, self.encoder.call, images, batch_size)
 
     def decode(self, z, batch_size=256):
-        """Images (N, *input_shape), float32 0..1, of codes (N, ...)."""
+        """Images (N, *input_shape), float32 0..1, of codes: (N, *code_shape) or, as `encode` gives them, flattened, (N, D).
+
+        Raises:
+            ZooError: for another shape, such as that of features that are no code, pooled ones for example.
+        """
         z = np.asarray(z, dtype="float32")
-        shape = tuple(self.bottleneck.code_shape)
-        if z.shape[1:] != shape or len(z) == 0:
-            raise ZooError(f"got codes of shape {z.shape}, expected (N, {', '.join(map(str, shape))}) with N >= 1.")
-        return apply_in_batches(self.decoder, self.decoder.call, z, batch_size)
+        code = self.bottleneck.to_code(z)
+        if code is None or len(z) == 0:
+            shape = tuple(self.bottleneck.code_shape)
+            flat = (math.prod(shape),)
+            wanted = " or ".join(f"(N, {', '.join(map(str, one))})" for one in dict.fromkeys((flat, shape)))
+            hint = ""
+            if z.shape[1:] == self.encoder.output_shape[1:]:
+                hint = f" The features that {self.name} encodes to do not hold its whole code, which model.code(x) gives."
+            raise ZooError(f"got codes of shape {z.shape}, expected {wanted} with N >= 1.{hint}")
+        return apply_in_batches(self.decoder, self.decoder.call, code, batch_size)
 
     def reconstruct(self, x, batch_size=256):
         """What the model makes of images (N, *input_shape), uint8 or floats 0..1: float32 0..1, same shape. Deterministic.

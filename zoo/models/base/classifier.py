@@ -4,7 +4,8 @@ import keras
 from keras import layers, ops
 
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches
+from zoo.inference.batching import apply_in_batches, apply_to_batches
+from zoo.inference.sources import arrays_of
 from zoo.modalities.image import check_images
 from zoo.models.base.citizen import Citizen, registered
 
@@ -50,8 +51,9 @@ class Classifier(Citizen, keras.Model):
         return self.head(self.normalize(self.encoder(x, training=training), training=training))
 
     def encode(self, x, batch_size=256):
-        """Features (N, D), float32 numpy, of images (N, *input_shape)."""
-        return apply_in_batches(self.encoder, self.encoder.call, check_images(x, self.data_shape), batch_size)
+        """Features (N, D), float32 numpy, of images (N, *input_shape); see `Autoencoder.encode`."""
+        images = (check_images(part, self.data_shape) for part in arrays_of(x))
+        return apply_to_batches(self.encoder, self.encoder.call, images, batch_size)
 
     def classify(self, x, batch_size=256):
         """Class probabilities (N, classes), float32 numpy, of images (N, *input_shape)."""
