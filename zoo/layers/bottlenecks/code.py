@@ -34,7 +34,7 @@ class Bottleneck(LossLayer):
         return self.code(h) if len(self.code_shape) > 1 else self.features(h)
 
     def to_code(self, z):
-        """Codes (N, *code_shape), numpy, of codes in that shape or flattened, or of features that determine the code; else None."""
+        """Codes (N, *code_shape), numpy, of codes in that shape or flattened, or of features that tell the code; else None."""
         shape = tuple(self.code_shape)
         return z.reshape(-1, *shape) if z.shape[1:] in (shape, (int(np.prod(shape)),)) else None
 

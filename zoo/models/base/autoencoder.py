@@ -182,13 +182,16 @@ class Autoencoder(SampleWeights, Citizen, keras.Model):
         return ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
 
     def get_compile_config(self):
-        # A loss is an option in the config of the model.
-        config = super().get_compile_config()
-        return {key: value for key, value in config.items() if key != "loss"}
+        # The loss is an option in the config of the model.
+        config = {key: value for key, value in super().get_compile_config().items() if key != "loss"}
+        return {**config, "optimizer_has_state": self.optimizer.built}
 
     def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
+        settings = dict(keras.saving.deserialize_keras_object(config))
+        has_state = settings.pop("optimizer_has_state", False)
+        self.compile(**settings)
+        if has_state:
+            self.optimizer.build(self.trainable_variables)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if has_compiled_metrics(self):

@@ -86,6 +86,10 @@ class FeatureExtractor(Around, keras.Model):
         self.encoder = encoder
         self.layer = layer
         self.pool = pool
+        self.build(self.input_shape)
+
+    def build(self, input_shape):
+        # The encoder is built already; Keras only takes note of the shape.
         self.built = True
 
     @property

@@ -32,6 +32,10 @@ class ResizingEncoder(Around, keras.Model):
             raise ZooError(f"got an encoder of inputs {tuple(data_shape)}, expected one of images (height, width, channels).")
         self.encoder = encoder
         self.data_shape = tuple(data_shape)
+        self.build(self.input_shape)
+
+    def build(self, input_shape):
+        # The encoder is built already; Keras only takes note of the shape.
         self.built = True
 
     @property
