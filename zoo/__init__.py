@@ -6,6 +6,10 @@ Names are imported on first use, so that `import zoo` loads no deep-learning fra
 import importlib
 
 from zoo.utils.keras_registration import register
+from zoo.utils.telemetry import turn_off
+
+# Before any package that reports to its makers is imported.
+turn_off()
 
 __version__ = "0.1.0"
 

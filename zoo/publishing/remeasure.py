@@ -1,17 +1,15 @@
 """Published sets measured again by the metrics that their recipes name now, and their cards written: no training.
 
-python -m zoo.publishing.remeasure NAME...
+python -m zoo.cli.maintenance remeasure NAME...
 """
 
 from pathlib import Path
 
-from zoo.cli.arguments import Parser
 from zoo.data import sources
 from zoo.errors import ZooError
 from zoo.modalities.image import picture_shape
 from zoo.models import registry
-from zoo.pretrained import loading as weights
-from zoo.pretrained import manifest
+from zoo.pretrained import arrays, manifest
 from zoo.publishing.card import write_card
 from zoo.publishing.publish import measured
 from zoo.training.recipe import load_recipe
@@ -38,28 +36,9 @@ def remeasure(name, data_dir=None, output_dir=None):
     if "seeds" in entry:
         raise ZooError(f"{name} is the median of several trainings, each of which has to be measured; train them anew.")
     model = registry.build(entry["config"])
-    weights.load_arrays(model, folder / entry["file"])
+    arrays.load_arrays(model, folder / entry["file"])
     splits, _ = sources.load_splits(recipe.dataset, data_dir, picture_shape(model.data_shape))
     entry["metrics"] = measured(recipe, model, splits)
     manifest.write_entry(name, entry, folder)
     write_card(name, entry, folder / "cards")
     return entry
-
-
-def main(argv=None):
-    """Measure again from the command line; says what was found."""
-    flags = Parser(prog="python -m zoo.publishing.remeasure", description="Measure published sets again, without training.")
-    flags.add_argument("names", nargs="+", metavar="name")
-    flags.add_argument("--data-dir", help="where TFDS data lies or goes")
-    flags.add_argument("--output-dir", help="the weights folder that they lie in (default: the zoo's weights/)")
-    arguments = flags.parse_args(argv)
-    for name in arguments.names:
-        entry = remeasure(name, arguments.data_dir, arguments.output_dir)
-        print(name, ", ".join(f"{metric} {result['value']:.6g}" for metric, result in entry["metrics"].items()))
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except ZooError as fault:
-        raise SystemExit(f"zoo: {fault}") from None

@@ -53,6 +53,11 @@ class Shaped:
             found = self.__dict__["_output_shape"] = tuple(output.shape)
         return found
 
+    def export(self, *args, **kwargs):
+        """As `keras.Model.export`, of a model that was not called yet, too."""
+        self(keras.KerasTensor(self.input_shape, dtype="float32"))
+        return super().export(*args, **kwargs)
+
 
 class Citizen(Shaped):
     """A model, or the part of one, that the registry builds from the mapping `config`.
