@@ -103,7 +103,8 @@ def test_keras_exports_an_extractor(images, tmp_path):
     tf.config.run_functions_eagerly(False)
     model = tiny("ae_mlp").encoder.at("hidden1")
     model.export(tmp_path / "saved", verbose=False)
-    served = tf.saved_model.load(str(tmp_path / "saved")).serve(images[:2].astype("float32") / 255)
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+    served = loaded.serve(images[:2].astype("float32") / 255)
     np.testing.assert_allclose(served, run(model, images[:2]), rtol=1e-5, atol=1e-6)
 
 

@@ -8,10 +8,9 @@ import fnmatch
 import functools
 import importlib
 import inspect
+import numbers
 from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
 
 from zoo.errors import ZooError, suggest
 from zoo.pretrained import manifest
@@ -164,7 +163,7 @@ def check_plain(config):
 def _is_plain(value):
     if isinstance(value, (list, tuple)):
         return all(_is_plain(item) for item in value)
-    return value is None or isinstance(value, (str, int, float, np.number, np.bool_))
+    return value is None or isinstance(value, (str, numbers.Real))
 
 
 def _check_options(module, variant, backbone, options):
