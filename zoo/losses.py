@@ -202,7 +202,9 @@ class MSSSIM(ReconstructionLoss):
             # power's gradient finite.
             result = result * ops.power(ops.maximum(_mean(term), 1e-6), float(weight))
             # The strides are said because Keras fails to work them out on JAX.
-            x, outputs = (ops.average_pool(images, 2, strides=2, padding="same") for images in (x, outputs))
+            x, outputs = (
+                ops.average_pool(images, 2, strides=2, padding="same", data_format="channels_last") for images in (x, outputs)
+            )
         return 1 - result
 
 
@@ -213,7 +215,7 @@ def _ssim_terms(x, y, size):
     kernel = ops.convert_to_tensor(np.tile(window[:, :, None, None], (1, 1, channels, 1)).astype("float32"))
 
     def blur(image):
-        return ops.depthwise_conv(image, kernel, padding="valid")
+        return ops.depthwise_conv(image, kernel, padding="valid", data_format="channels_last")
 
     mean_x, mean_y = blur(x), blur(y)
     variance = blur(x * x) + blur(y * y) - mean_x**2 - mean_y**2

@@ -74,7 +74,7 @@ def build(
     pair = backbones.build(backbone, input_shape, latent_channels=2 * latent_channels, **backbone_options)
 
     def decoder(code_shape, outputs):
-        before = [layers.Conv2D(latent_channels, 1)] if projected else [layers.Identity()]
+        before = [layers.Conv2D(latent_channels, 1, data_format="channels_last")] if projected else [layers.Identity()]
         return Backbone([unscaled(scaling, shift), *before, pair.decoder(code_shape, outputs)])
 
     numbers = 1 if losses.get(loss).is_likelihood else math.prod(input_shape)

@@ -138,10 +138,10 @@ def _head(code_shape, image_shape, loss, activation):
     if stride > 1:
         up = [
             layers.Activation(activation),
-            layers.Conv2DTranspose(max(8, maps // 2), stride, strides=stride, padding="same"),
+            layers.Conv2DTranspose(max(8, maps // 2), stride, strides=stride, padding="same", data_format="channels_last"),
             Crop(image_shape[:2]),
         ]
     channels = image_shape[-1]
     start = keras.initializers.Constant(loss.start(channels))
-    last = layers.Conv2D(loss.parameters(channels), 3, padding="same", bias_initializer=start)
+    last = layers.Conv2D(loss.parameters(channels), 3, padding="same", bias_initializer=start, data_format="channels_last")
     return Backbone([*up, layers.Activation(activation), last])

@@ -36,7 +36,7 @@ class GaussianMap(NormalPrior, Bottleneck):
     def build(self, input_shape):
         *places, maps = input_shape[1:]
         if self.projected:
-            self.project = keras.layers.Conv2D(maps, 1)
+            self.project = keras.layers.Conv2D(maps, 1, data_format="channels_last")
             self.project.build(input_shape)
         self.code_shape = (*places, maps // 2)
         self.built = True

@@ -55,7 +55,9 @@ class SpatialWinnerTakeAll(Bottleneck):
         return spatial_winners(ops.relu(h))
 
     def features(self, h):
-        return flatten(_POOLINGS[self.pooling](ops.relu(h), self.pool, strides=self.stride, padding="same"))
+        return flatten(
+            _POOLINGS[self.pooling](ops.relu(h), self.pool, strides=self.stride, padding="same", data_format="channels_last")
+        )
 
 
 def lifetime_winners(code, rate):

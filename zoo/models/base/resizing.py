@@ -46,5 +46,7 @@ class ResizingEncoder(keras.Model):
             # Before means over windows hide a value beyond the range.
             assert_unit(x)
             # In float32: half precision has fewer steps than a byte.
-            x = ops.image.resize(to_unit(x, "float32"), self.data_shape[:2], interpolation="bilinear", antialias=True)
+            x = ops.image.resize(
+                to_unit(x, "float32"), self.data_shape[:2], interpolation="bilinear", antialias=True, data_format="channels_last"
+            )
         return self.encoder(x, training=training)
