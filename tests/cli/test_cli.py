@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -165,13 +166,52 @@ def test_info_says_whether_the_file_comes_with_the_package(run, weights, monkeyp
 
 
 def test_help(run):
-    for argv in ([], ["--help"], ["encode", "--help"], ["train", "--help"], ["evaluate", "--help"]):
+    for argv in ([], ["--help"], ["train", NAME, "--help"]):
         assert "usage: zoo" in run(*argv)[0]
+    out, _ = run("--help")
+    assert [line.split()[0] for line in out.splitlines() if re.match(r"    [a-z]", line)] == list(cli.COMMANDS)
 
 
-def test_help_of_a_recipe(run, scripts):
-    out, _ = run("train", NAME, "--help")
-    assert "--epochs" in out and f"usage: zoo train {NAME}" in out
+def test_the_help_of_no_command_loads_a_framework():
+    """In one process: whatever any of them loads would be there at the end."""
+    check = (
+        "import sys; from zoo.cli.main import COMMANDS, main\n"
+        "for name in COMMANDS: assert main([name, '--help']) == 0\n"
+        "print(*({'tensorflow', 'keras', 'numpy', 'jax', 'torch', 'pooch'} & set(sys.modules)), file=sys.stderr)"
+    )
+    out, err = zoo_process("-c", check).communicate()
+    assert [line.split()[2] for line in out.splitlines() if line.startswith("usage: zoo ")] == list(cli.COMMANDS)
+    assert err == "\n"
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_every_command_refuses_unknown_flags_and_names_its_own_help(fails, command):
+    needed = {
+        "info": ["x"],
+        "encode": ["x", "--output", "y"],
+        "reconstruct": ["x", "--output", "y"],
+        "score": ["x", "--output", "y"],
+        "sample": ["x", "--output", "y"],
+        "finetune": ["x", "--data", "y", "--output", "z"],
+        "tune": ["x"],
+        "evaluate": ["x"],
+        "export": ["x", "--format", "onnx", "--output", "y"],
+        "convert": ["x", "y"],
+        "gallery": ["x"],
+        "push": ["x", "hf://u/r"],
+    }
+    line = fails(command, *needed.get(command, []), "--no-such-flag")
+    assert line == f"zoo: unrecognized arguments: --no-such-flag; see 'zoo {command} --help'.\n"
+
+
+def test_flags_may_be_abbreviated_for_every_command(run, fails, scripts):
+    assert run("list", "--mod")[0] == run("list", "--models")[0]
+    assert "epochs=0, expected at least 1" in fails("train", NAME, "--ep", "0")
+
+
+def test_train_wants_one_recipe_or_all(fails, scripts):
+    assert "the name of one recipe, or --all" in fails("train")
+    assert "the name of one recipe, or --all" in fails("train", NAME, "--all")
 
 
 # -- encode, score
@@ -414,7 +454,7 @@ def test_any_other_missing_package(fails, monkeypatch):
     def lacking(arguments):
         raise ModuleNotFoundError("No module named 'pooch'", name="pooch")
 
-    monkeypatch.setattr(cli, "_list", lacking)
+    monkeypatch.setattr("zoo.cli.list.run", lacking)
     assert "pip install pooch" in fails("list")
 
 
@@ -429,7 +469,7 @@ UNKNOWN = {
     "batch text": (["score", "x", "y", "--output", "a.npy", "--batch-size", "many"], "got 'many', expected a whole number"),
     "samples": (["sample", "x", "--output", "a", "-n", "-3"], "got '-3', expected a whole number of at least 1"),
     "seed": (["sample", "x", "--output", "a", "--seed", "-1"], "got '-1', expected a whole number of at least 0"),
-    "no name": (["train"], "required: name"),
+    "no name": (["train"], "the name of one recipe, or --all"),
     "recipe": (["train", "ae_mlp.digit"], "there is no recipe 'ae_mlp.digit'. Did you mean 'ae_mlp.digits'?"),
     "metric": (["evaluate", NAME, "--metrics", "mss"], "there is no metric 'mss'. Did you mean"),
     "no metric": (["evaluate", NAME, "--metrics", ","], "got no metric"),
@@ -497,7 +537,7 @@ def test_ctrl_c_leaves_nothing(place, tmp_path, monkeypatch, capfd, name):
         yield ["0"], np.load(place / "uint8.npy")[:1] if name == "images" else np.zeros((1, 4), np.float32)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_watched", interrupted)
+    monkeypatch.setattr("zoo.cli.images.watched", interrupted)
     command = "reconstruct" if name == "images" else "encode"
     capfd.readouterr()
     assert cli.main([command, str(place / "ae"), str(place / "uint8.npy"), "--output", str(tmp_path / name)]) == 130
@@ -512,7 +552,7 @@ def test_a_full_disk_and_memory_are_one_line(fails, monkeypatch):
         def raising(arguments, error=error):
             raise error
 
-        monkeypatch.setattr(cli, "_list", raising)
+        monkeypatch.setattr("zoo.cli.list.run", raising)
         assert words in fails("list")
 
 

@@ -10,14 +10,15 @@ import pytest
 from tiny_recipe import tiny_recipe
 
 import zoo
-from zoo.cli import evaluate
+from zoo.cli import maintenance
+from zoo.cli.main import main
 from zoo.evaluation.measure import repeat
 from zoo.pretrained import loading as weights
 from zoo.pretrained import manifest
 from zoo.pretrained.fetch import sha256_of
 from zoo.publishing import card, publish, readme, remeasure
 from zoo.publishing.readme import render
-from zoo.publishing.seeds import main, publish_median
+from zoo.publishing.seeds import publish_median
 from zoo.training import fit as training
 
 NAME = "vae_mlp.digits"
@@ -119,7 +120,7 @@ def test_the_check_fails_beyond_the_tolerance(drift, code, here, dataset, monkey
     stated = {**mse, "value": mse["value"] + drift * mse["tolerance"]}
     changed = {**entry, "metrics": {"mse": stated}, "dataset": {**entry["dataset"], "name": dataset}}
     monkeypatch.setattr(manifest, "entry", lambda name, directory=None, others=(): changed)
-    assert evaluate.main([NAME, "--check"]) == code
+    assert main(["evaluate", NAME, "--check"]) == code
     out, err = capsys.readouterr()
     assert ("OFF" in out) == ("outside" in err) == bool(code)
 
@@ -203,7 +204,7 @@ def seeds_folders(root, dataset, seeds, **changes):
 def test_of_several_seeds_the_one_in_the_middle_is_published(dataset, tmp_path):
     folders = seeds_folders(tmp_path, dataset, (5, 6, 7), metrics=("mse", "knn_error"))
     values = {path.name: manifest.read(path)[NAME]["metrics"]["mse"]["value"] for path in folders}
-    main([NAME, "mse", *map(str, folders), "--output-dir", str(tmp_path / "weights")])
+    assert maintenance.main(["seeds", NAME, "mse", *map(str, folders), "--output-dir", str(tmp_path / "weights")]) == 0
     entry = manifest.read(tmp_path / "weights")[NAME]
     assert values[str(entry["run"]["seed"])] == sorted(values.values())[1]
     assert entry["seeds"]["values"]["mse"] == values and set(entry["seeds"]["values"]) == {"mse", "knn_error"}
@@ -239,7 +240,7 @@ def test_a_published_set_is_measured_again_by_what_its_recipe_names_now(publishe
     folder, before = shutil.copytree(published[0], tmp_path / "weights"), published[1]
     now = recipe(dataset=dataset, metrics=("mse", "linear_accuracy"))
     monkeypatch.setattr(remeasure, "load_recipe", lambda name: now)
-    remeasure.main([NAME, "--output-dir", str(folder)])
+    assert maintenance.main(["remeasure", NAME, "--output-dir", str(folder)]) == 0
     entry = manifest.read(folder)[NAME]
     assert set(entry["metrics"]) == {"mse", "linear_accuracy"} and entry["metrics"]["mse"] == before["metrics"]["mse"]
     assert {**entry, "metrics": None} == {**before, "metrics": None}

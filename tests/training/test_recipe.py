@@ -13,10 +13,12 @@ import pytest
 from tiny_recipe import tiny_recipe
 
 import zoo
+from zoo.cli.main import main
 from zoo.evaluation.measure import check
 from zoo.training import fit as training
+from zoo.training import run
 from zoo.training.initialization import pca as training_pca
-from zoo.training.recipe import Recipe, load_recipe, main, recipes, run
+from zoo.training.recipe import Recipe, load_recipe, recipes
 
 ROOT = Path(__file__).parents[2]
 
@@ -202,10 +204,11 @@ def test_what_is_done_with_the_weights_does_not_decide_them():
 
 def test_an_unknown_recipe_names_the_nearest():
     with pytest.raises(zoo.ZooError, match="no recipe 'vae_mlp.mnst'.*Did you mean 'vae_mlp.mnist'"):
-        main("vae_mlp.mnst", [])
+        load_recipe("vae_mlp.mnst")
 
 
 def test_all_runs_every_recipe(trained):
-    main("--all", ["--epochs", "2"])
+    assert main(["train", "--all", "--epochs", "2", "--run-dir", "mine"]) == 0
     assert [recipe.name for recipe, _ in trained] == list(recipes())
     assert {recipe.epochs for recipe, _ in trained} == {2}
+    assert [Path(rest["run_dir"]) for _, rest in trained] == [Path("mine") / name for name in recipes()]

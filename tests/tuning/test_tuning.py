@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from zoo.cli.tune import main
+from zoo.cli.main import main
 from zoo.errors import ZooError
 from zoo.training import Recipe
 from zoo.training.recipe import load_recipe, recipes
@@ -227,7 +227,18 @@ def test_wrong_arguments(recipe, tmp_path, options, message):
 
 def test_the_command(recipe, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("zoo.cli.tune.load_recipe", lambda name: recipe)
-    argv = ["ae_mlp.digits", "--strategy", "grid", "--vary", "latent_dim=2,8", "--epochs", "1", "--output", str(tmp_path / "out")]
+    argv = [
+        "tune",
+        "ae_mlp.digits",
+        "--strategy",
+        "grid",
+        "--vary",
+        "latent_dim=2,8",
+        "--epochs",
+        "1",
+        "--output",
+        str(tmp_path / "out"),
+    ]
     assert main(argv) == 0
     out = capsys.readouterr().out
     assert "latent_dim" in out and "trials.csv and trials.png" in out

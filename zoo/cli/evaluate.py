@@ -1,47 +1,39 @@
-"""`zoo evaluate NAME`: measure a model, and hold it against its card."""
+"""`zoo evaluate`: measure a model on its test split; by default by the metrics that its card states."""
 
 import json
 import sys
 from pathlib import Path
 
-from zoo.cli.arguments import Parser
-from zoo.data import sources
+from zoo.cli.arguments import MODEL_HELP, add_data_dir
 from zoo.errors import ZooError, suggest
-from zoo.evaluation.measure import measure, names, repeat
-from zoo.modalities.image import picture_shape
-from zoo.pretrained import loading as weights
-from zoo.pretrained import manifest
-from zoo.pretrained.converters.public import public
-from zoo.publishing.pictures import samples_grid, side_by_side
+from zoo.utils.quiet import load_quietly
 
+HELP = "measure a model"
 _PROBES = {"linear": "linear_error", "knn": "knn_error", "finetune": "finetuned_error"}
 # Metrics that need an encoder alone.
 _OF_FEATURES = ("linear_", "knn_", "finetuned_", "classification_")
 _SHOWN = 16
 
 
-def _parser():
-    parser = Parser(prog="zoo evaluate", description="Measure a model on its test split; by default what its card states.")
-    parser.add_argument("name", help="of a weight set, or the folder of a saved model")
+def add_arguments(parser):
+    parser.add_argument("name", help=MODEL_HELP)
     parser.add_argument(
         "--check", action="store_true", help="measure all that the card states again; exit code 1 if a value is off"
     )
-    parser.add_argument("--metrics", help=f"some of {', '.join(names())}, separated by commas")
+    parser.add_argument("--metrics", help="names of metrics, separated by commas, such as mse,psnr,linear_error")
     parser.add_argument("--probe", help=f"some of {', '.join(_PROBES)}, separated by commas: classifiers on the features")
     parser.add_argument("--data", help="a TFDS name, .npy, .npz or folder of images; by default what the weights were trained on")
-    parser.add_argument("--data-dir", help="where TFDS data lies or goes")
+    add_data_dir(parser)
     parser.add_argument("--picture", help="write a .png of test images and their reconstructions, and one of samples beside it")
     parser.add_argument("--json", action="store_true", help="print the measurements as JSON")
-    return parser
 
 
-def main(argv):
-    """Run `zoo evaluate`; returns its exit code: 0, or 1 when a check found a value outside its tolerance.
+def run(arguments):
+    """Measure; returns 0, or 1 when a check found a value outside its tolerance."""
+    from zoo.data import sources
+    from zoo.pretrained import manifest
+    from zoo.pretrained.converters.public import public
 
-    Raises:
-        ZooError: on bad input.
-    """
-    arguments = _parser().parse_args(argv)
     elsewhere = Path(arguments.name).is_dir() or "://" in arguments.name or arguments.name in public()
     entry = {} if elsewhere else manifest.entry(arguments.name)
     dataset = arguments.data or entry.get("dataset", {}).get("name")
@@ -52,14 +44,15 @@ def main(argv):
         raise ZooError("--check measures what the card states as it states it; leave --metrics and --probe away.")
     if dataset is None:
         raise ZooError(f"{arguments.name} does not say what to measure it on; give --data.")
-    wanted = _wanted(arguments, entry)
     sources.kind_of(dataset)
-    picture = Path(arguments.picture) if arguments.picture is not None else None
-    # Said now, not after the minutes that the measuring may take.
-    if picture and picture.suffix.lower() != ".png":
-        raise ZooError(f"got the picture {picture}, expected a name that ends in .png.")
-    if picture and not picture.parent.is_dir():
-        raise ZooError(f"there is no folder {picture.parent} to write {picture.name} to; make it first.")
+    picture = _picture_path(arguments.picture)
+    probes = _list(arguments.probe, _PROBES, "probe")
+    load_quietly()
+    from zoo.evaluation.measure import measure, names, repeat
+    from zoo.modalities.image import picture_shape
+    from zoo.pretrained import loading as weights
+
+    wanted = _wanted(_list(arguments.metrics, names(), "metric") + [_PROBES[probe] for probe in probes], entry)
     model = weights.load(arguments.name)
     asked = [each if isinstance(each, str) else each["metric"] for each in wanted or ()]
     if not hasattr(model, "decoder") and (picture or not all(name.startswith(_OF_FEATURES) for name in asked)):
@@ -72,13 +65,12 @@ def main(argv):
         _draw(model, dataset, arguments.data_dir, picture)
         if not (arguments.check or arguments.metrics or arguments.probe):
             return 0
-    if arguments.check:
-        measured = repeat(model, entry["metrics"], dataset, arguments.data_dir, progress=_progress)
-        return _check(arguments.name, measured, entry["metrics"], arguments.json)
-    if wanted is None:
+    if arguments.check or wanted is None:
         measured = repeat(model, entry["metrics"], dataset, arguments.data_dir, progress=_progress)
     else:
         measured = measure(model, wanted, dataset, arguments.data_dir, progress=_progress)
+    if arguments.check:
+        return _check(arguments.name, measured, entry["metrics"], arguments.json)
     if arguments.json:
         print(json.dumps(measured, indent=1))
     else:
@@ -87,10 +79,20 @@ def main(argv):
     return 0
 
 
-def _wanted(arguments, entry):
+def _picture_path(given):
+    """The path of --picture, or None; what is wrong with it is said now, not after the minutes that measuring may take."""
+    if given is None:
+        return None
+    picture = Path(given)
+    if picture.suffix.lower() != ".png":
+        raise ZooError(f"got the picture {picture}, expected a name that ends in .png.")
+    if not picture.parent.is_dir():
+        raise ZooError(f"there is no folder {picture.parent} to write {picture.name} to; make it first.")
+    return picture
+
+
+def _wanted(asked, entry):
     """What to measure: metric names and mappings, or None for what the card states."""
-    asked = _list(arguments.metrics, names(), "metric")
-    asked += [_PROBES[probe] for probe in _list(arguments.probe, _PROBES, "probe")]
     if not asked:
         return None if entry.get("metrics") else ["mse", "psnr"]
     # A metric on the card keeps its parameters: a depth, a number of samples.
@@ -109,6 +111,10 @@ def _list(text, known, what):
 
 
 def _draw(model, dataset, data_dir, path):
+    from zoo.data import sources
+    from zoo.modalities.image import picture_shape
+    from zoo.publishing.pictures import samples_grid, side_by_side
+
     if not isinstance(dataset, dict):
         dataset = {"test": sources.load(dataset, "test", data_dir, picture_shape(model.data_shape))}
     images = dataset["test"].images[:_SHOWN]

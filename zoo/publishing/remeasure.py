@@ -1,11 +1,10 @@
 """Published sets measured again by the metrics that their recipes name now, and their cards written: no training.
 
-python -m zoo.publishing.remeasure NAME...
+python -m zoo.cli.maintenance remeasure NAME...
 """
 
 from pathlib import Path
 
-from zoo.cli.arguments import Parser
 from zoo.data import sources
 from zoo.errors import ZooError
 from zoo.modalities.image import picture_shape
@@ -44,22 +43,3 @@ def remeasure(name, data_dir=None, output_dir=None):
     manifest.write_entry(name, entry, folder)
     write_card(name, entry, folder / "cards")
     return entry
-
-
-def main(argv=None):
-    """Measure again from the command line; says what was found."""
-    flags = Parser(prog="python -m zoo.publishing.remeasure", description="Measure published sets again, without training.")
-    flags.add_argument("names", nargs="+", metavar="name")
-    flags.add_argument("--data-dir", help="where TFDS data lies or goes")
-    flags.add_argument("--output-dir", help="the weights folder that they lie in (default: the zoo's weights/)")
-    arguments = flags.parse_args(argv)
-    for name in arguments.names:
-        entry = remeasure(name, arguments.data_dir, arguments.output_dir)
-        print(name, ", ".join(f"{metric} {result['value']:.6g}" for metric, result in entry["metrics"].items()))
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except ZooError as fault:
-        raise SystemExit(f"zoo: {fault}") from None

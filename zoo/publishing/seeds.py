@@ -1,13 +1,12 @@
 """Trainings of one recipe that differ by the seed alone: the one in the middle is published, with what all of them gave.
 
 python training_scripts/NAME.py --seed 1 --output-dir seeds/1 --run-dir runs/1    # and so on
-python -m zoo.publishing.seeds NAME METRIC seeds/0 seeds/1 seeds/2
+python -m zoo.cli.maintenance seeds NAME METRIC seeds/0 seeds/1 seeds/2
 """
 
 import shutil
 from pathlib import Path
 
-from zoo.cli.arguments import Parser
 from zoo.errors import ZooError
 from zoo.pretrained import manifest
 from zoo.publishing.card import write_card
@@ -70,23 +69,3 @@ def publish_median(name, metric, folders, output_dir=None):
 def _of_all(entry):
     """What is the same of all trainings: the recipe, but for the seed and the hash that it changes."""
     return {key: value for key, value in entry["recipe"].items() if key not in ("seed", "sha256")}
-
-
-def main(argv=None):
-    """Publish from the command line; says which seed it was."""
-    flags = Parser(prog="python -m zoo.publishing.seeds", description="Publish the training in the middle of several seeds.")
-    flags.add_argument("name")
-    flags.add_argument("metric", help="which of its metrics decides what the middle is")
-    flags.add_argument("folders", nargs="+", metavar="folder", help="what --output-dir was of each training")
-    flags.add_argument("--output-dir", help="where it goes (default: the zoo's weights/)")
-    arguments = flags.parse_args(argv)
-    entry = publish_median(arguments.name, arguments.metric, arguments.folders, arguments.output_dir)
-    values = ", ".join(f"{value:.4g} (seed {seed})" for seed, value in entry["seeds"]["values"][arguments.metric].items())
-    print(f"{arguments.metric}: {values}; published seed {entry['run']['seed']}, which its recipe has to name.")
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except ZooError as fault:
-        raise SystemExit(f"zoo: {fault}") from None

@@ -1,5 +1,21 @@
-"""From a recipe to a weight set: data, fit, resume, evaluation, manifest entry, card."""
+"""Recipes, and the one training loop that runs them.
 
-from zoo.training.recipe import Recipe, run
+Names are imported on first use: `run`, which a training script ends with, is a program of the command line.
+"""
 
-__all__ = ["Recipe", "run"]
+import importlib
+
+_HOMES = {"Recipe": ("zoo.training.recipe", "Recipe"), "run": ("zoo.cli.train", "run_recipe")}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        module, attribute = _HOMES[name]
+        return getattr(importlib.import_module(module), attribute)
+    raise AttributeError(f"module 'zoo.training' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

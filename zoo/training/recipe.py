@@ -1,18 +1,15 @@
-"""A recipe: everything that decides what a weight set becomes, as data. And `run`, which every training script ends with."""
+"""A recipe: everything that decides what a weight set becomes, as data."""
 
 import dataclasses
 import hashlib
 import importlib.util
 import json
 import math
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.cli.arguments import Parser
 from zoo.errors import ZooError, suggest
 from zoo.utils.precision import PRECISIONS
-from zoo.utils.quiet import load_quietly
 
 _STARTS = ("random", "pca", "words", "layerwise")
 # Fields younger than the first weight sets: at these values they decide nothing, and leave the hash of a recipe as it was.
@@ -140,60 +137,3 @@ def load_recipe(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.RECIPE
-
-
-def parser(prog):
-    """The flags of a training script and of `zoo train`; what it cannot read is a `ZooError`."""
-    flags = Parser(prog=prog, description="Train a weight set from its recipe.")
-    flags.add_argument("--epochs", type=int)
-    flags.add_argument("--batch-size", type=int)
-    flags.add_argument("--learning-rate", type=float)
-    flags.add_argument("--seed", type=int)
-    flags.add_argument("--precision", choices=PRECISIONS)
-    flags.add_argument("--data", dest="dataset", help="train on this instead: a TFDS name, .npy, .npz or folder of images")
-    flags.add_argument("--data-dir", help="where TFDS data lies or goes")
-    flags.add_argument("--output-dir", help="where the weight file, manifest entry and card go (default: the zoo's weights/)")
-    flags.add_argument("--run-dir", help="checkpoint and logs; a run found there goes on (default: runs/NAME)")
-    flags.add_argument("--restart", action="store_true", help="begin anew where --run-dir holds an earlier run")
-    flags.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs to the run directory")
-    return flags
-
-
-def run(recipe, argv=None, prog=None):
-    """Train, evaluate and publish `recipe`, changed by command-line flags; what a training script ends with.
-
-    Prints one clear line and exits with code 2 on bad input, 130 when interrupted.
-    """
-    try:
-        arguments = vars(parser(prog).parse_args(argv))
-        changed = {f.name: arguments.pop(f.name) for f in dataclasses.fields(Recipe) if f.name in arguments}
-        recipe = dataclasses.replace(recipe, **{key: value for key, value in changed.items() if value is not None})
-        # What flags and names have wrong is said before this, at once.
-        load_quietly()
-        from zoo.training.fit import train
-
-        return train(recipe, **arguments, measurable=changed.get("dataset") is not None)
-    except ZooError as error:
-        _leave(recipe, error, 2)
-    except OSError as error:
-        _leave(recipe, f"{error.filename or 'a file'}: {error.strerror or error}", 2)
-    except KeyboardInterrupt:
-        _leave(recipe, "interrupted; the same command goes on from the last whole epoch", 130)
-
-
-def _leave(recipe, message, code):
-    print(f"{recipe.name}: {' '.join(str(message).split())}", file=sys.stderr)
-    raise SystemExit(code) from None
-
-
-def main(name, argv):
-    """`zoo train NAME ...`, and `zoo train --all ...`, which runs every recipe in turn, each in a folder of its own."""
-    if name != "--all":
-        run(load_recipe(name), argv, prog=f"zoo train {name}")
-        return 0
-    parent = Parser(add_help=False, allow_abbrev=False)
-    parent.add_argument("--run-dir", default="runs")
-    given, rest = parent.parse_known_args(argv)
-    for chosen in recipes():
-        run(load_recipe(chosen), [*rest, "--run-dir", str(Path(given.run_dir) / chosen)], prog=f"zoo train {chosen}")
-    return 0

@@ -1,0 +1,46 @@
+"""`zoo encode`: turn images into features."""
+
+from zoo.cli import images
+from zoo.cli.arguments import add_depth, add_images
+from zoo.inference.runtimes import RUNTIMES
+
+HELP = "turn images into features"
+
+
+def add_arguments(parser):
+    add_images(parser, batch_size=None)
+    parser.add_argument(
+        "--output", required=True, help="a .npz, .npy, .csv or .parquet file; with --ray a folder of .parquet files"
+    )
+    parser.add_argument("--ray", metavar="ADDRESS", help="compute on a Ray cluster: local (started for it), auto or host:port")
+    parser.add_argument("--runtime", default="auto", help=f"{', '.join(RUNTIMES)} (auto: the fastest that is installed)")
+    parser.add_argument("--dtype", default="float32", help="precision to compute in: float32 or bfloat16")
+    add_depth(parser)
+
+
+def run(arguments):
+    source = images.source_of(arguments)
+    options = dict(
+        runtime=arguments.runtime,
+        batch_size=arguments.batch_size or "auto",
+        dtype=arguments.dtype,
+        layer=arguments.layer,
+        pool=arguments.pool,
+        **images.reading(arguments),
+    )
+    if arguments.ray:
+        from zoo.inference.ray import FeatureJob
+
+        written = FeatureJob(arguments.name, source, arguments.output, arguments.ray, **options)
+        for _ in images.watched(written):
+            pass
+    else:
+        from zoo.data.writers import open_writer
+        from zoo.inference.features import FeatureStream
+
+        written = open_writer(arguments.output)
+        stream = FeatureStream(arguments.name, source, **options)
+        with written:
+            for ids, rows in images.watched(stream):
+                written.write(ids, rows)
+    print(f"wrote {written.count} x {written.width} features to {arguments.output}")

@@ -1,0 +1,24 @@
+"""How a command ends when something is wrong: one line on the standard error, and an exit code."""
+
+import sys
+
+from zoo.errors import ZooError
+
+# What a user can cause or meet; anything else is a defect of the zoo and keeps its traceback.
+FAULTS = (ZooError, ModuleNotFoundError, OSError, MemoryError, KeyboardInterrupt)
+
+
+def report(fault, who="zoo"):
+    """Print one of `FAULTS` as a line that begins with `who`; returns the exit code: 130 on Ctrl-C, else 2."""
+    print(f"{who}: {' '.join(_words(fault).split())}", file=sys.stderr)
+    return 130 if isinstance(fault, KeyboardInterrupt) else 2
+
+
+def _words(fault):
+    if isinstance(fault, ModuleNotFoundError):
+        return f"the package {fault.name!r} is missing; install it: pip install {fault.name}"
+    if isinstance(fault, OSError):
+        return f"{fault.filename or 'a file'}: {fault.strerror or fault}"
+    if isinstance(fault, MemoryError):
+        return "out of memory; give a smaller --batch-size"
+    return str(fault) or "interrupted"

@@ -1,0 +1,25 @@
+"""`zoo export`: write a model, or a part of it, in the format of another tool."""
+
+from zoo.cli import images
+from zoo.cli.arguments import MODEL_HELP, add_depth
+
+HELP = "write a model, or a part of it, in the format of another tool"
+
+
+def add_arguments(parser):
+    parser.add_argument("name", help=MODEL_HELP)
+    parser.add_argument("--format", required=True, help="onnx, openvino, saved_model, litert or keras")
+    parser.add_argument("--output", required=True, help="a file, or for saved_model a folder")
+    parser.add_argument("--part", default="encoder", help="encoder, decoder or autoencoder (encoder)")
+    add_depth(parser)
+    parser.add_argument("--values", choices=("uint8", "float32"), help="dtype of the input images (uint8)")
+
+
+def run(arguments):
+    model = images.load(arguments.name)
+    from zoo.inference.export.exporting import export
+
+    difference = export(
+        model, arguments.output, arguments.format, arguments.part, arguments.layer, arguments.pool, arguments.values
+    )
+    print(f"wrote the {arguments.part} of {arguments.name} to {arguments.output}, within {difference:.1g} of Keras")

@@ -1,0 +1,82 @@
+"""What commands that read images share: the source, its batches under a progress bar, the model."""
+
+import os
+import sys
+
+from zoo.errors import ZooError
+from zoo.utils.quiet import load_quietly
+
+
+def source_of(arguments):
+    """The one source that the arguments name; what can be wrong with it is said before a framework is loaded for seconds."""
+    from zoo.data.sources import kind_of
+    from zoo.data.writers import check_apart
+
+    source = arguments.source or arguments.input
+    if not source or (arguments.source and arguments.input):
+        raise ZooError("give the images once: a folder, a .npy, .npz or .parquet file, or a TFDS name.")
+    kind_of(source)
+    check_apart(source, arguments.output)
+    return source
+
+
+def reading(arguments):
+    """How to read the source, as every stream takes it."""
+    return dict(
+        split=arguments.split,
+        data_dir=arguments.data_dir,
+        resize=arguments.resize,
+        skip_unreadable=arguments.skip_unreadable,
+    )
+
+
+def stream(arguments, source, shape):
+    """The batches of a source for a model whose inputs have that shape."""
+    from zoo.data import sources
+    from zoo.modalities.image import picture_shape
+
+    return sources.stream(source, arguments.batch_size, picture_shape(shape), **reading(arguments))
+
+
+def watched(stream):
+    """The batches of a stream, under a progress bar on a terminal, and the names of what it left out when it ends."""
+    from tqdm import tqdm
+
+    with tqdm(total=len(stream), unit="image", disable=None, file=sys.stderr) as bar:
+        for ids, batch in stream:
+            yield ids, batch
+            bar.update(len(batch))
+    for name in stream.skipped:
+        print(f"zoo: left out {name}: unreadable", file=sys.stderr)
+
+
+def checked(stream, *shapes):
+    """The batches of a stream of images, checked to have one of the shapes: the last where they have none of them."""
+    from zoo.modalities.image import check_images
+
+    for ids, images in watched(stream):
+        yield ids, check_images(images, images.shape[1:] if images.shape[1:] in shapes else shapes[-1])
+
+
+def load(name):
+    """The model of a name or folder. What can be wrong with a name is said before a framework is loaded for seconds."""
+    if not os.path.isdir(name) and os.sep not in name:
+        from zoo.pretrained import manifest
+
+        manifest.entry(name)
+    load_quietly()
+    from zoo.pretrained import loading as weights
+
+    return weights.load(name)
+
+
+def load_for_pictures(name):
+    """The same, of an autoencoder whose outputs can be written as pictures."""
+    model = load(name)
+    from zoo.modalities.image import picture_shape
+    from zoo.models.base.autoencoder import check_autoencoder
+
+    check_autoencoder(model, name)
+    if picture_shape(model.data_shape) is None:
+        raise ZooError(f"the outputs of this model have shape {model.data_shape}, expected 1 or 3 channels to write pictures.")
+    return model

@@ -1,0 +1,51 @@
+"""`zoo info`: say what is known of a weight set."""
+
+import json
+
+from zoo.models import registry
+
+HELP = "say what is known of a weight set"
+
+
+def add_arguments(parser):
+    parser.add_argument("name")
+    parser.add_argument("--json", action="store_true", help="the whole entry")
+
+
+def run(arguments):
+    known = registry.info(arguments.name)
+    if arguments.json:
+        print(json.dumps(known, indent=1, sort_keys=True))
+        return
+    if "origin" in known:
+        _print_public(known)
+        return
+    from zoo.publishing.card import split_of
+
+    run, dataset = known["run"], known["dataset"]
+    print(f"{arguments.name}\n{known['paper']}")
+    print(f"config    {', '.join(f'{k}={v}' for k, v in known['config'].items())}")
+    print(f"data      {dataset['name']} {dataset['version']}, {split_of(dataset)}")
+    print(f"licence   weights {known['licence']['weights']}; data {known['licence']['data']}")
+    kept = "embedded" if known["embedded"] else "not embedded"
+    print(f"file      {known['file']}, {known['bytes']:,} bytes, {kept}, sha256 {known['sha256']}")
+    print(f"recipe    {known['recipe']['path']}")
+    print(f"trained   {run['epochs']} epochs, {run['seconds']} s, seed {run['seed']}, {run['device']}, {run['backend']} backend")
+    for metric, result in known["metrics"].items():
+        where = f"{result.get('split', 'test')} split, {result['n']} images"
+        print(f"{metric:9} {result['value']:.6g} ({where}; {result['protocol']})")
+
+
+def _print_public(known):
+    folder = f", folder {known['subfolder']}" if known["subfolder"] else ""
+    print(f"{known['name']}\n{known['paper']}")
+    print(f"origin    {known['origin']}, revision {known['revision']}{folder}; a {known['class']}")
+    print(f"data      {known['dataset']}")
+    print(f"licence   {known['licence']}")
+    shape = " x ".join(map(str, known["input_shape"]))
+    print(f"size      {known['parameters']:,} parameters, images of {shape} unless told otherwise")
+    print(f"sha256    {known['sha256'] or 'not known here: the files that are fetched first are pinned'}")
+    for what, value in known.get("reported", {}).items():
+        print(f"reported  {what}: {value}")
+    if "note" in known:
+        print(f"note      {known['note']}")

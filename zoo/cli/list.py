@@ -1,0 +1,48 @@
+"""`zoo list`: list the weight sets, or the models that can be built."""
+
+import fnmatch
+
+from zoo.errors import ZooError, suggest
+from zoo.models import registry
+
+HELP = "list the weight sets, or the models that can be built"
+
+
+def add_arguments(parser):
+    parser.add_argument("pattern", nargs="?", default="*", help="shell wildcards")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--weights", action="store_true", help="weight sets (the default)")
+    which.add_argument("--models", action="store_true", help="models that can be built")
+
+
+def run(arguments):
+    (_models if arguments.models else _weights)(arguments.pattern)
+
+
+def _models(pattern):
+    about, found = registry.variants(), registry.list_models(pattern)
+    if not found:
+        raise ZooError(f"no model matches {pattern!r}.{suggest(pattern, registry.list_models())}")
+    for name in found:
+        print(f"{name:24} {about[name.rpartition('_')[0]]}")
+
+
+def _weights(pattern):
+    from zoo.pretrained import manifest
+    from zoo.pretrained.converters.public import public
+
+    entries = manifest.read()
+    names, others = (sorted(fnmatch.filter(known, pattern)) for known in (entries, public()))
+    if not names and not others:
+        raise ZooError(f"no weight set matches {pattern!r}.{suggest(pattern, [*entries, *public()])}")
+    for name in names:
+        entry = entries[name]
+        metrics, metric = entry.get("metrics", {}), entry.get("anchor", {}).get("metric")
+        # The figure that the set is compared by, where there is one.
+        metric = metric if metric in metrics else next(iter(metrics), None)
+        measured = f"{metric} {metrics[metric]['value']:.4g}" if metric else ""
+        print(f"{name:28} {entry['bytes'] / 1e6:6.1f} MB  {measured:24} {entry.get('paper', '')}")
+    for name in others:
+        entry = public()[name]
+        # As float32, which is what they become; many are stored in half precision.
+        print(f"{name:28} {entry['parameters'] * 4e-6:6.1f} MB  {entry['licence']:24} {entry['origin']}")

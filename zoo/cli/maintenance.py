@@ -1,0 +1,63 @@
+"""`python -m zoo.cli.maintenance`: what maintainers do with published weight sets, besides training them."""
+
+import sys
+
+from zoo.cli import exits
+from zoo.cli.arguments import Parser, add_data_dir
+from zoo.utils.quiet import load_quietly
+
+
+def main(argv=None):
+    """Run one of the commands; returns its exit code."""
+    try:
+        arguments = _parser().parse_args(argv)
+        arguments.run(arguments)
+    except exits.FAULTS as fault:
+        return exits.report(fault)
+    return 0
+
+
+def _parser():
+    parser = Parser(prog="python -m zoo.cli.maintenance", description="Work on published weight sets.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+
+    text = "publish the training that is the median of several seeds"
+    seeds = commands.add_parser("seeds", help=text, description=text)
+    seeds.add_argument("name", help="of the weight set")
+    seeds.add_argument("metric", help="whose median decides")
+    seeds.add_argument("folders", nargs="+", metavar="folder", help="the --output-dir of each training")
+    _add_output_dir(seeds)
+    seeds.set_defaults(run=_seeds)
+
+    text = "measure published sets again by the metrics of their recipes, without training"
+    remeasure = commands.add_parser("remeasure", help=text, description=text)
+    remeasure.add_argument("names", nargs="+", metavar="name", help="of a weight set")
+    add_data_dir(remeasure)
+    _add_output_dir(remeasure)
+    remeasure.set_defaults(run=_remeasure)
+    return parser
+
+
+def _add_output_dir(parser):
+    parser.add_argument("--output-dir", help="the weights folder to write to (default: the zoo's weights/)")
+
+
+def _seeds(arguments):
+    from zoo.publishing.seeds import publish_median
+
+    entry = publish_median(arguments.name, arguments.metric, arguments.folders, arguments.output_dir)
+    values = ", ".join(f"{value:.4g} (seed {seed})" for seed, value in entry["seeds"]["values"][arguments.metric].items())
+    print(f"{arguments.metric}: {values}; published seed {entry['run']['seed']}, which its recipe has to name.")
+
+
+def _remeasure(arguments):
+    load_quietly()
+    from zoo.publishing.remeasure import remeasure
+
+    for name in arguments.names:
+        entry = remeasure(name, arguments.data_dir, arguments.output_dir)
+        print(name, ", ".join(f"{metric} {result['value']:.6g}" for metric, result in entry["metrics"].items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+"""`zoo reconstruct`: write a model's reconstructions of images; a restoration model restores damaged images."""
+
+from zoo.cli import images
+from zoo.cli.arguments import add_images
+
+HELP = "write a model's reconstructions of images, or restored images by a restoration model"
+
+
+def add_arguments(parser):
+    add_images(parser)
+    parser.add_argument("--output", required=True, help="a folder for PNG files")
+
+
+def run(arguments):
+    from zoo.data.writers import ImageFolder
+
+    source = images.source_of(arguments)
+    folder = ImageFolder(arguments.output)
+    model = images.load_for_pictures(arguments.name)
+    # A folder holds what is to be restored; a data set, whole images.
+    stream = images.stream(arguments, source, model.damaged_shape)
+    with folder:
+        for ids, batch in images.checked(stream, model.data_shape, model.damaged_shape):
+            folder.write(model.reconstruct(batch, arguments.batch_size), ids)
+    print(f"wrote {folder.count} images to {arguments.output}")

@@ -1,0 +1,55 @@
+"""`zoo score`: write how anomalous each image is to a model."""
+
+from zoo.cli import images
+from zoo.cli.arguments import add_images
+from zoo.errors import ZooError
+
+HELP = "write how anomalous each image is to a model"
+_SCORES = ("reconstruction", "likelihood", "knn", "combined")
+_COMPARING = ("knn", "combined")
+
+
+def add_arguments(parser):
+    add_images(parser)
+    parser.add_argument("--output", required=True, help="a .npz, .npy, .csv or .parquet file")
+    parser.add_argument("--by", default=_SCORES[0], choices=_SCORES, help="what the score is computed from (reconstruction)")
+    parser.add_argument("--normal", help="images to compare with, for knn and combined: a folder, .npy, .npz, or a TFDS name")
+    parser.add_argument("--normal-split", default="train", help="the split of a data set of normal images (train)")
+
+
+def run(arguments):
+    from zoo.data.sources import kind_of
+    from zoo.data.writers import open_writer
+
+    source = images.source_of(arguments)
+    if arguments.normal:
+        if arguments.by not in _COMPARING:
+            raise ZooError(f"got --normal, which --by {arguments.by} does not look at; give --by knn or --by combined with it.")
+        kind_of(arguments.normal)
+    elif arguments.by in _COMPARING:
+        raise ZooError(f"the anomaly score {arguments.by!r} compares with normal images; give them with --normal.")
+    writer = open_writer(arguments.output, "score")
+    model = images.load(arguments.name)
+    from zoo.anomaly import AnomalyDetector
+
+    detector = AnomalyDetector(model, arguments.by)
+    if detector.needs_fit:
+        detector.fit(_normal_images(arguments, model), arguments.batch_size)
+    with writer:
+        for ids, batch in images.checked(images.stream(arguments, source, model.data_shape), model.data_shape):
+            writer.write(ids, detector.score(batch, arguments.batch_size)[:, None])
+    print(f"wrote {writer.count} x {writer.width} scores to {arguments.output}")
+
+
+def _normal_images(arguments, model):
+    from zoo.data import sources
+    from zoo.modalities.image import picture_shape
+
+    return sources.load(
+        arguments.normal,
+        arguments.normal_split,
+        arguments.data_dir,
+        image_shape=picture_shape(model.data_shape),
+        resize=arguments.resize,
+        skip_unreadable=arguments.skip_unreadable,
+    ).images

@@ -1,0 +1,84 @@
+"""`zoo train`: train a weight set from its recipe. Every training script ends with `run_recipe`, which takes the same flags."""
+
+import dataclasses
+from pathlib import Path
+
+from zoo.cli import exits
+from zoo.cli.arguments import Parser, add_data_dir
+from zoo.errors import ZooError
+from zoo.training.recipe import Recipe, load_recipe, recipes
+from zoo.utils.precision import PRECISIONS
+from zoo.utils.quiet import load_quietly
+
+HELP = "train a weight set from its recipe"
+
+
+def add_arguments(parser):
+    parser.add_argument("name", nargs="?", help="of the recipe")
+    parser.add_argument("--all", action="store_true", help="every recipe in turn, each in a run folder of its own")
+    _add_flags(parser)
+
+
+def run(arguments):
+    given = vars(arguments).copy()
+    name, every = given.pop("name"), given.pop("all")
+    given.pop("run")
+    if bool(name) == every:
+        raise ZooError("give the name of one recipe, or --all.")
+    if not every:
+        _train(load_recipe(name), given)
+        return
+    parent = Path(given.pop("run_dir") or "runs")
+    for name in recipes():
+        try:
+            _train(load_recipe(name), {**given, "run_dir": str(parent / name)})
+        except ZooError as error:
+            raise ZooError(f"{name}: {error}") from None
+
+
+def run_recipe(recipe, argv=None, prog=None):
+    """Train, evaluate and publish `recipe`, changed by command-line flags; what a training script ends with.
+
+    Args:
+        recipe: a `Recipe`.
+        argv: the flags; None for those of the process.
+        prog: the program's name in help and errors; None for that of the process.
+
+    Returns:
+        The manifest entry. On bad input one clear line is printed and the process exits with code 2, on Ctrl-C with 130.
+    """
+    parser = Parser(prog=prog, description=f"Train the weight set {recipe.name} from its recipe.")
+    _add_flags(parser)
+    try:
+        return _train(recipe, vars(parser.parse_args(argv)))
+    except exits.FAULTS as fault:
+        raise SystemExit(exits.report(fault, recipe.name)) from None
+
+
+def _add_flags(parser):
+    parser.add_argument("--epochs", type=int, help="passes over the training images (the recipe's)")
+    parser.add_argument("--batch-size", type=int, help="images a step (the recipe's)")
+    parser.add_argument("--learning-rate", type=float, help="of the first step after the warm-up (the recipe's)")
+    parser.add_argument("--seed", type=int, help="of everything random (the recipe's)")
+    parser.add_argument("--precision", choices=PRECISIONS, help="to train in (the recipe's)")
+    parser.add_argument("--data", dest="dataset", help="train on this instead: a TFDS name, .npy, .npz or folder of images")
+    add_data_dir(parser)
+    parser.add_argument("--output-dir", help="where the weight file, manifest entry and card go (default: the zoo's weights/)")
+    parser.add_argument("--run-dir", help="checkpoint and logs; a run found there is resumed (default: runs/NAME)")
+    parser.add_argument("--restart", action="store_true", help="begin anew where --run-dir holds an earlier run")
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs to the run directory")
+
+
+def _train(recipe, given):
+    """Train `recipe` by a mapping of flags: those that are fields of a recipe change it, the others say where and how."""
+    changed = {f.name: given[f.name] for f in dataclasses.fields(Recipe) if given.get(f.name) is not None}
+    others = {name: value for name, value in given.items() if name not in {f.name for f in dataclasses.fields(Recipe)}}
+    recipe = dataclasses.replace(recipe, **changed)
+    # What is wrong with flags and names is said before a framework is loaded for seconds.
+    load_quietly()
+    from zoo.training.fit import train
+
+    try:
+        return train(recipe, **others, measurable="dataset" in changed)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("interrupted; the same command goes on from the last whole epoch") from None
