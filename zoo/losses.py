@@ -22,13 +22,19 @@ from zoo.modalities.tensors import assert_probabilities
 class ReconstructionLoss(keras.losses.Loss):
     """Base. `call(x, outputs)` -> (N,), one value an image; x in 0..1, `outputs` (N, ...) as the decoder gives them.
 
-    `is_likelihood` says whether the value is -log p(x|z) in nats.
+    `is_likelihood` says whether the value is -log p(x|z) in nats; `is_summed` whether it is a sum over the image, in nats but for
+    a constant, which a divergence in nats may stand beside; `of_probabilities` whether x has to be in 0..1, vectors as well.
     """
 
     is_likelihood = False
+    of_probabilities = False
 
     def __init__(self, name, **kwargs):
         super().__init__(name=name, reduction="sum_over_batch_size", **kwargs)
+
+    @property
+    def is_summed(self):
+        return self.is_likelihood
 
     def parameters(self, channels):
         """Number of decoder outputs a pixel, for an image of so many channels."""
@@ -109,6 +115,8 @@ def _binary_crossentropy(x, logits):
 
 class BinaryCrossentropy(ReconstructionLoss):
     """Mean over pixels of the cross-entropy; the decoder's outputs are logits, the images their sigmoid."""
+
+    of_probabilities = True
 
     def __init__(self, name="bce", **kwargs):
         super().__init__(name, **kwargs)

@@ -105,50 +105,6 @@ def inception_features():
         return network(x * 2 - 1, training=False)
 
     def features(images):
-        if np.shape(images)[1:] != model.data_shape:
-            raise ZooError(f"{name} reads images {model.data_shape}, got {np.shape(images)[1:]}; name another encoder.")
-        return apply_in_batches(extractor, extractor.call, check_images(images, model.data_shape), 256)
-
-    return features
-
-
-def inception_file():
-    """The path of InceptionV3's weights in Keras's cache; errors as `inception_features`."""
-    path = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models" / _INCEPTION
-    if not path.is_file():
-        raise ZooError(
-            f"the weights of InceptionV3 are not at {path}, and fid downloads nothing; fetch them once with "
-            "keras.applications.InceptionV3(include_top=False), or measure frechet_distance instead."
-        )
-    if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != _INCEPTION_MD5:
-        raise ZooError(f"{path} is not the file that keras.applications pins; delete it and fetch it again.")
-    return path
-
-
-def inception_features():
-    """A function from images (N, H, W, 1 or 3), uint8 or floats 0..1, to the 2048 features of InceptionV3 of keras.applications.
-
-    Raises:
-        ZooError: when its weights are not in Keras's cache, or not those that Keras pins; nothing is downloaded.
-    """
-    path, order = str(inception_file()), keras.config.image_data_format()
-    # keras.applications builds for the order of axes that is set, and images here have their channels last.
-    keras.config.set_image_data_format("channels_last")
-    try:
-        network = keras.applications.InceptionV3(include_top=False, pooling="avg", weights=path)
-    finally:
-        keras.config.set_image_data_format(order)
-
-    def look(x):
-        x = to_unit(x, "float32")
-        x = ops.repeat(x, 3, axis=-1) if x.shape[-1] == 1 else x
-        return network(
-            ops.image.resize(x, (_INCEPTION_SIDE, _INCEPTION_SIDE), interpolation="bilinear", data_format="channels_last") * 2
-            - 1,
-            training=False,
-        )
-
-    def features(images):
         shape = np.shape(images)
         if len(shape) != 4 or shape[-1] not in (1, 3):
             raise ZooError(f"InceptionV3 reads images (N, H, W, 1 or 3), got {shape}; measure frechet_distance instead.")

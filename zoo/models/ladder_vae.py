@@ -29,6 +29,7 @@ class LadderEncoder(Encoder):
     """An encoder whose bottleneck reads every stage of the backbone, not the last alone."""
 
     def build(self, input_shape):
+        self.data_shape = tuple(input_shape[1:])
         self.bottleneck.build([maps.shape for maps in self.backbone(keras.KerasTensor(input_shape))])
         self.built = True
 

@@ -6,9 +6,10 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.modalities.image import is_image_shape
 from zoo.modalities.tensors import assert_unit, to_unit
+from zoo.models.base.inputs import ChecksInputs, ImageRule
 
 
-class ResizingEncoder(keras.Model):
+class ResizingEncoder(ChecksInputs, keras.Model):
     """Images (N, height, width, C) of any one size, uint8 0..255 or floats 0..1, to an encoder's features (N, D).
 
     Bilinear, with a window as wide as what is left out, as `zoo encode --resize` does with files; height and width each by its
@@ -29,6 +30,11 @@ class ResizingEncoder(keras.Model):
         self.encoder = encoder
         self.data_shape = tuple(data_shape)
         self.built = True
+
+    @property
+    def input_rule(self):
+        """See `zoo.models.base.inputs.ChecksInputs`."""
+        return ImageRule([(None, None, self.data_shape[-1])])
 
     @property
     def feature_layers(self):
