@@ -17,13 +17,14 @@ from zoo.errors import ZooError, suggest
 from zoo.layers.blocks.contrast import local_contrast
 from zoo.layers.math.fast import softplus
 from zoo.modalities.tensors import assert_probabilities
+from zoo.utils.numbers import check_positive, check_whole, plain
 
 
 class ReconstructionLoss(keras.losses.Loss):
     """Base. `call(x, outputs)` -> (N,), one value an image; x in 0..1, `outputs` (N, ...) as the decoder gives them.
 
-    `is_likelihood` says whether the value is -log p(x|z) in nats; `is_summed` whether it is a sum over the image, in nats but for
-    a constant, which a divergence in nats may stand beside; `of_probabilities` whether x has to be in 0..1, vectors as well.
+    `is_likelihood` says whether the value is -log p(x|z) in nats, which a divergence
+    in nats needs beside it; `of_probabilities` whether x has to be in 0..1, vectors as well.
     """
 
     is_likelihood = False
@@ -31,10 +32,6 @@ class ReconstructionLoss(keras.losses.Loss):
 
     def __init__(self, name, **kwargs):
         super().__init__(name=name, reduction="sum_over_batch_size", **kwargs)
-
-    @property
-    def is_summed(self):
-        return self.is_likelihood
 
     def parameters(self, channels):
         """Number of decoder outputs a pixel, for an image of so many channels."""
@@ -98,6 +95,7 @@ class Huber(ReconstructionLoss):
     """Mean over pixels of the Huber loss (Huber, 1964): quadratic up to an error of `delta`, linear beyond."""
 
     def __init__(self, delta=0.1, name="huber", **kwargs):
+        check_positive(delta=delta)
         super().__init__(name, **kwargs)
         self.delta = delta
 
@@ -158,6 +156,8 @@ class Gaussian(ReconstructionLoss):
     is_likelihood = True
 
     def __init__(self, sigma=None, name="gaussian", **kwargs):
+        if sigma is not None:
+            check_positive(sigma=sigma)
         super().__init__(name, **kwargs)
         self.sigma = sigma
 
@@ -268,6 +268,7 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
     _MAX_LOG_SCALE = 30.0
 
     def __init__(self, mixtures=5, name="logistic_mixture", **kwargs):
+        check_whole(1, mixtures=mixtures)
         super().__init__(name, **kwargs)
         self.mixtures = mixtures
 
@@ -401,7 +402,7 @@ def get(name):
 
 def spec(loss):
     """What `get` makes this `ReconstructionLoss` of again, JSON-able: its name, or a mapping where its settings are not usual."""
-    own = {key: getattr(loss, key) for key, usual in _settings(loss).items() if getattr(loss, key) != usual}
+    own = {key: plain(getattr(loss, key)) for key, usual in _settings(loss).items() if getattr(loss, key) != usual}
     return {"name": loss.name, **own} if own else loss.name
 
 

@@ -11,6 +11,7 @@ from zoo.errors import ZooError
 from zoo.inference import runtimes
 from zoo.inference.runtimes.subject import Subject
 from zoo.modalities.image import check_images, picture_shape
+from zoo.utils.numbers import is_whole
 
 
 def extract_features(
@@ -71,7 +72,7 @@ class FeatureStream:
         **reading,
     ):
         runtimes.check(runtime, dtype)
-        if batch_size != "auto" and not (isinstance(batch_size, int) and batch_size > 0):
+        if batch_size != "auto" and not (is_whole(batch_size) and batch_size > 0):
             raise ZooError(f"got batch_size={batch_size!r}, expected a positive number or 'auto'.")
         self.subject = Subject(name_or_model, layer, pool)
         self._runtime, self._dtype, self._batch_size = runtime, dtype, batch_size

@@ -75,7 +75,7 @@ class GroupedLadder(Autoencoder):
 def build(
     backbone="conv",
     input_shape=(28, 28, 1),
-    rungs=2,
+    rungs: int | tuple = 2,
     latents=16,
     free_bits=0.0,
     warmup_steps=0,

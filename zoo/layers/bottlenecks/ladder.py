@@ -180,6 +180,8 @@ class Ladder(Bottleneck):
         free_bits: λ, nats a map of z that cost no less when spent less (Kingma et al. 2016).
     """
 
+    in_nats = True
+
     def __init__(self, rungs, latents, activation="silu", warmup_steps=0, free_bits=0.0, **kwargs):
         super().__init__(**kwargs)
         self.plan = tuple(rungs)

@@ -110,7 +110,17 @@ class Autoencoder(ChecksInputs, keras.Model):
         object.__setattr__(self, "_trackers", {name: keras.metrics.Mean(name=name) for name in names})
 
     def check_loss(self, loss):
-        """For variants that are made for some of `zoo.losses` alone: a `ZooError` where `loss` is none of them."""
+        """`ZooError` where the variant is not made for `loss`, one of `zoo.losses`.
+
+        A divergence in nats needs a likelihood beside it, summed over an image: a mean over the pixels is so much smaller that
+        the code collapses to the prior, and all images are reconstructed alike. Variants without an option `loss` weigh theirs.
+        """
+        if "loss" in self.config and self.bottleneck.in_nats and not loss.is_likelihood:
+            raise ZooError(
+                f"the reconstruction loss {loss.name!r} is no likelihood but a mean over the pixels, beside which the divergence "
+                f"of {self.config['variant']}, a sum in nats, would leave nothing in the code; expected 'gaussian', a squared "
+                "error summed over an image, 'bernoulli' or 'logistic_mixture'."
+            )
 
     @property
     def input_rule(self):

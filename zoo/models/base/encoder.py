@@ -6,6 +6,7 @@ from zoo.errors import ZooError, suggest
 from zoo.layers.bottlenecks.code import pool_features
 from zoo.modalities.tensors import assert_unit, to_unit
 from zoo.models.base.inputs import ChecksInputs, ImageRule
+from zoo.utils.numbers import is_whole
 
 # Regions a side over which the maps of a depth are averaged, where an encoder's features lie there.
 _GRID = 4
@@ -74,7 +75,7 @@ class Encoder(ChecksInputs, keras.Model):
         if layer not in self.feature_layers:
             known = self.feature_layers
             raise ZooError(f"there is no feature layer {layer!r}.{suggest(layer, known)} There are {', '.join(known)}.")
-        if pool not in (None, "flatten", "mean", "token") and not (isinstance(pool, int) and pool > 0):
+        if pool not in (None, "flatten", "mean", "token") and not (is_whole(pool) and pool > 0):
             raise ZooError(f"got pool={pool!r}, expected 'flatten', 'mean', 'token' or a positive number of regions a side.")
         return FeatureExtractor(self, layer, pool)
 
@@ -110,6 +111,6 @@ class FeatureExtractor(ChecksInputs, keras.Model):
             h = self.encoder.bottleneck.unpooled(self.encoder.backbone(x, training=training))
         else:
             h = self.encoder.backbone.until(x, self.layer)
-        if len(h.shape) == 3 and isinstance(self.pool, int):
+        if len(h.shape) == 3 and is_whole(self.pool):
             h = self.encoder.backbone.maps(h)
         return pool_features(h, self.pool)
