@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from tiny import tiny
+from tiny import cover, tiny
 
 import zoo
 from zoo.models import registry
@@ -20,17 +20,6 @@ _LAYERS |= {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "SpatialDropout2D", 
 _OPS = {"resize", "average_pool", "max_pool", "conv", "conv_transpose", "depthwise_conv", "separable_conv", "extract_patches"}
 
 
-def _cover():
-    """A model of every variant, and one of every backbone."""
-    names, seen = [], set()
-    for name in zoo.list_models():
-        variant, _, backbone = name.rpartition("_")
-        if not {variant, backbone} <= seen:
-            names.append(name)
-        seen |= {variant, backbone}
-    return names
-
-
 @pytest.fixture
 def order():
     """A function that sets Keras's order of axes until the test ends."""
@@ -40,7 +29,7 @@ def order():
 
 
 def test_every_variant_and_backbone_is_covered():
-    assert {name.rpartition("_")[0] for name in _cover()} == set(registry.variants())
+    assert {name.rpartition("_")[0] for name in cover()} == set(registry.variants())
 
 
 def test_every_layer_and_operation_of_images_names_the_order():
@@ -62,9 +51,7 @@ def _holds(word, path):
     return word.arg is None and ast.unparse(word.value) == "common" and "common = dict(" in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    "name", [n if n in _QUICK else pytest.param(n, marks=pytest.mark.slow) for n in sorted({*_cover(), *_QUICK})]
-)
+@pytest.mark.parametrize("name", [n if n in _QUICK else pytest.param(n, marks=pytest.mark.slow) for n in cover(_QUICK)])
 def test_the_order_of_axes_that_is_set_changes_nothing(name, order, eagerly):
     # Of several channels and no square, so that axes that change places show.
     shape = (8, 8, 3) if name.endswith(("ldm", "taesd", "dcae")) else (8, 6, 3)

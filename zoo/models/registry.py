@@ -190,9 +190,10 @@ def _checked_options(module, variant, backbone, options):
     for name, value in options.items():
         expected = _expected(usual[name], value)
         if expected:
+            example = usual[name].default
             raise ZooError(
-                f"{variant}_{backbone} cannot be made with {name}={value!r}: expected {expected}, such as {usual[name].default!r}. "
-                f"What each option takes is in zoo.models.{variant}.build and zoo.backbones.{backbone}."
+                f"{variant}_{backbone} cannot be made with {name}={value!r}: expected {expected}, such as {example!r}."
+                f" What each option takes is in zoo.models.{variant}.build and zoo.backbones.{backbone}."
             )
     if "input_shape" in options:
         backbones.check_shape(backbone, options["input_shape"])
