@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.data.image_files import Unreadable, decode, resized, with_channels
 from zoo.errors import ZooError
-from zoo.inference.runtimes import processors
+from zoo.utils.devices import processors
 
 # A thread takes so many pictures at a time: handing over one costs as much as decoding a small one.
 _TOGETHER = 8

@@ -22,7 +22,9 @@ from zoo.data.image_stream import PictureStream
 from zoo.data.parquet import open_parquet, parquet_files
 from zoo.data.splitting import split as split_indices
 from zoo.errors import ZooError, suggest
-from zoo.utils.quiet import load_tensorflow_quietly
+from zoo.utils.distributions import install_command
+from zoo.utils.quiet import installed, load_tensorflow_quietly
+from zoo.utils.streams import is_terminal
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp")
 # Pictures all the same, which nobody is to miss without a word: as files that cannot be read they are refused, or named.
@@ -110,6 +112,8 @@ def kind_of(source):
 
 
 def _builder(name, data_dir):
+    if not installed("tensorflow"):
+        raise ZooError(f"the data set {name!r} of TFDS needs TensorFlow; install it, or give a folder, .npy or .npz file.")
     load_tensorflow_quietly()
     import tensorflow_datasets as tfds
 
@@ -135,8 +139,8 @@ def _prepared(name, data_dir):
             builder.download_and_prepare()
     except Exception as error:  # TFDS lets the errors of every library below it through.
         reason = _first_line(error)[:120]
-        if isinstance(error, ModuleNotFoundError):
-            reason += f"; pip install {error.name}"
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            reason += f"; {install_command(error.name)}"
         raise ZooError(
             f"the data set {name!r} is not prepared in {builder.data_dir} and could not be downloaded "
             f"({reason}); name the folder that has it by --data-dir or TFDS_DATA_DIR."
@@ -153,7 +157,7 @@ def _quiet_unless_watched():
     """A download shows on the standard error where someone watches; the standard output belongs to the results."""
     import tensorflow_datasets as tfds
 
-    if sys.stderr.isatty():
+    if is_terminal(sys.stderr):
         with contextlib.redirect_stdout(sys.stderr):
             yield
         return
