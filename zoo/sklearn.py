@@ -2,6 +2,8 @@
 
 import contextlib
 import math
+import numbers
+import os
 import random
 
 import keras
@@ -17,7 +19,7 @@ except ModuleNotFoundError as error:
     needed = f"zoo.sklearn needs scikit-learn: {install_command(error.name)}"
     raise ModuleNotFoundError(needed, name=error.name) from error
 
-from zoo.anomaly import COMBINED, AnomalyDetector
+from zoo.anomaly import COMBINED, AnomalyDetector, spread
 from zoo.errors import ZooError
 from zoo.evaluation.probes import probe_features
 from zoo.modalities.image import is_image_shape
@@ -26,11 +28,14 @@ from zoo.models.base.autoencoder import Autoencoder
 from zoo.optimizers.adam import Adam
 from zoo.pretrained.loading import load
 from zoo.pretrained.resolve import is_model
+from zoo.utils.seeding import SEED_LOCK
 
 # Rows at a time, always as many: a row's features must not depend, by rounding, on how many others are asked for with it.
 _BLOCK = 256
 # Steps below which compiling them takes longer than they do.
 _FEW_STEPS = 200
+# Robust standard deviations below the median at which an outlier begins, where no share of outliers is given.
+_OUTLYING = 3.0
 # Anything else becomes the first.
 _DTYPES = [np.float64, np.float32, np.uint8]
 
@@ -166,7 +171,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
             `AutoencoderFeatures`.
         by: "reconstruction", "likelihood", "knn" or "combined", see `zoo.anomaly.AnomalyDetector`.
         neighbours: of a row, for "knn"; fewer where `fit` is given fewer.
-        contamination: share of the rows of `fit` that are outliers, 0 to 0.5.
+        contamination: share of the rows of `fit` that are outliers, 0 to 0.5; or "auto": an outlier is what scores three
+            standard deviations below the median of these rows, both estimated robustly (by the median absolute deviation).
 
     Attributes:
         model_, loss_curve_: as for `AutoencoderFeatures`.
@@ -206,8 +212,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
 
     def fit(self, X, y=None):
         """Train the model on rows X (N, D), unless it is pretrained, and learn what is usual; `y` is not looked at."""
-        if not 0 < self.contamination <= 0.5:
-            raise ZooError(f"got contamination={self.contamination}, expected a share above 0 and up to 0.5.")
+        automatic = isinstance(self.contamination, str) and self.contamination == "auto"
+        if not automatic and not (isinstance(self.contamination, numbers.Real) and 0 < self.contamination <= 0.5):
+            raise ZooError(f"got contamination={self.contamination!r}, expected a share above 0 and up to 0.5, or 'auto'.")
         rows = self._start(X)
         if len(rows) < 2:
             raise ZooError(f"got n_samples = {len(rows)}, expected 2 rows or more to know what is usual.")
@@ -215,7 +222,11 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
         self.detector_ = AnomalyDetector(self.model_, self.by, self.layer, self.pool, neighbours, seed=self._seed)
         if self.detector_.needs_fit:
             self.detector_.fit(rows, _BLOCK)
-        self.offset_ = float(np.percentile(self._normality(rows), 100 * self.contamination))
+        normality = self._normality(rows)
+        if automatic:
+            self.offset_ = float(np.median(normality)) - _OUTLYING * spread(normality)
+        else:
+            self.offset_ = float(np.percentile(normality, 100 * self.contamination))
         return self
 
     def score_samples(self, X):
@@ -250,11 +261,12 @@ def _in_blocks(function, rows):
 
 @contextlib.contextmanager
 def _seeded(seed):
-    """Keras's draws, from `seed`; Python's and numpy's own go on afterwards as if nothing had been."""
-    before = random.getstate(), np.random.get_state()
-    try:
-        keras.utils.set_random_seed(seed)
-        yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
+    """Keras's draws, from `seed`, whatever other threads do; Python's and numpy's own go on afterwards as they were."""
+    with SEED_LOCK:
+        before = random.getstate(), np.random.get_state()
+        try:
+            keras.utils.set_random_seed(seed)
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])

@@ -118,14 +118,13 @@ def written(monkeypatch):
 def test_all_that_decides_a_graph_is_in_its_key(folders, cache, written, monkeypatch):
     subject = Subject(folders / "mlp")
     made = [graph(subject, "onnx", "uint8"), graph(subject, "onnx", "float32"), graph(subject, "openvino", "uint8")]
-    before = graphs.keras_settings()
+    before, version = graphs.keras_settings(), graphs._version
     for changed in (dict(image_data_format="channels_first"), dict(floatx="float64"), dict(epsilon=1e-3), dict(backend="jax")):
         monkeypatch.setattr(graphs, "keras_settings", lambda changed=changed: {**before, **changed})
         made.append(graph(subject, "onnx", "uint8"))
     monkeypatch.setattr(graphs, "keras_settings", lambda: before)
     for package in ("keras", "tensorflow", "tf2onnx", "onnx"):
-        version = graphs._version
-        monkeypatch.setattr(graphs, "_version", lambda name, p=package: "0" if name == p else version(name))
+        monkeypatch.setattr(graphs, "_version", lambda name, changed=package: "0" if name == changed else version(name))
         made.append(graph(subject, "onnx", "uint8"))
     assert len(set(made)) == len(made) == len(written)
     assert graph(subject, "onnx", "uint8") == made[-1] and len(written) == len(made)

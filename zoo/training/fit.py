@@ -99,6 +99,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     `labels` (N,) are read where the recipe asks for labelled images.
     """
     folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     model = fresh_model(recipe)
     images = check_images(images, model.data_shape)
     train, held = _held_out(recipe, len(images))
@@ -120,8 +121,10 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     callbacks = [StopOnNaN(), *([stopping] if stopping else []), checkpoint]
     if tensorboard:
         callbacks.append(tensorboard_log(folder / _TENSORBOARD))
-    if not checkpoint.stopped:
-        # With no epochs left this only ends what fit ends: the moving average becomes the weights.
+    if not checkpoint.stopped and done == recipe.epochs:
+        # What `fit` does at its end: the moving average, where there is one, becomes the weights.
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    elif not checkpoint.stopped:
         left = (recipe.epochs - done) * steps
         model.fit(
             training_batches(
