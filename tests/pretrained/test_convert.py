@@ -18,8 +18,8 @@ import zoo
 from zoo.cli.main import main
 from zoo.data.writers import ImageFolder
 from zoo.errors import ZooError
-from zoo.pretrained import foreign, public
 from zoo.models import registry
+from zoo.pretrained import foreign, public
 from zoo.pretrained.arrays import named_variables
 from zoo.pretrained.converters import families, ldm, vit_mae
 from zoo.pretrained.resolve import resolve
