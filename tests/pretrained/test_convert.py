@@ -415,7 +415,7 @@ kept.write_bytes(content[:-8])
 """
     shape, good, bad, told = run(lines, HF_HUB_OFFLINE="1").splitlines()
     assert shape == "(16, 24, 3)"
-    assert good.split()[:2] == ["sd_vae_ft_mse", "ok"] and bad.split()[:2] == ["sd_vae_ft_mse", "corrupt"]
+    assert good.split()[:2] == ["sd_vae_ft_mse", "unpinned"] and bad.split()[:2] == ["sd_vae_ft_mse", "corrupt"]
     assert "is not the file that was first fetched" in told
 
 
