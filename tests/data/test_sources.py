@@ -230,7 +230,7 @@ def test_a_stream_of_pictures_keeps_the_order_in_batches(tmp_path):
     for i, image in enumerate(images):
         (tmp_path / f"{i:03d}.png").write_bytes(encoded(image, "PNG"))
     stream = sources.stream(tmp_path, 8, (4, 4, 1))
-    assert len(stream) == 50
+    assert stream.total == 50
     batches = list(stream)
     assert [len(ids) for ids, _ in batches] == [8] * 6 + [2]
     np.testing.assert_array_equal(np.concatenate([b for _, b in batches]), images)
@@ -275,7 +275,7 @@ def test_arrays_stream_in_batches(tmp_path):
     np.save(tmp_path / "a.npy", IMAGES)
     for path in (tmp_path / "a.npy", npz(tmp_path / "a.npz", x=IMAGES)):
         stream = sources.stream(path, 2, (4, 4, 1))
-        assert len(stream) == 5
+        assert stream.total == 5
         ids, batches = zip(*stream)
         assert ids == (["0", "1"], ["2", "3"], ["4"])
         np.testing.assert_array_equal(np.concatenate(batches), IMAGES)
@@ -406,7 +406,7 @@ def test_prepared_data(tfds_data_dir):
     assert found.images.shape == (50, 28, 28, 1) and found.images.dtype == np.uint8
     assert found.labels.shape == (50,) and found.class_names[3] == "3" and found.ids[1] == "test[:50]/1"
     stream = sources.stream("mnist", 20, (28, 28, 1), split="test[:50]", data_dir=tfds_data_dir)
-    assert len(stream) == 50
+    assert stream.total == 50
     np.testing.assert_array_equal(np.concatenate([images for _, images in stream]), found.images)
     for split in ("tests", "test[", "test[:x]"):
         for read in (sources.load, lambda name, **options: sources.stream(name, 2, None, **options)):

@@ -1,16 +1,18 @@
 """From a manifest entry to a file whose hash has been checked: embedded, cached, or fetched from a mirror."""
 
+import contextlib
 import hashlib
 import math
 import os
+import shutil
 import socket
-import tempfile
 import time
 import tomllib
 from pathlib import Path
 
 from zoo.errors import ZooError
 from zoo.pretrained import manifest
+from zoo.utils.files import folder_beside, replacing
 
 # Seconds a mirror may stay silent, and how often it is asked again after a fault that may pass.
 TIMEOUT = 30.0
@@ -162,27 +164,27 @@ def fetched(address, file, most, target, check):
     address = address.rstrip("/")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
+        beside = contextlib.ExitStack()
+        temporary = beside.enter_context(replacing(target))
     except OSError as error:
         raise Refused(f"the cache {target.parent} is not writable ({error.strerror}), set ZOO_CACHE to one that is") from None
     try:
-        for attempt in range(TRIES):
-            try:
-                _download(address, file, most, temporary)
-                check(Path(temporary))
-                break
-            except Passing as reason:
-                if attempt == TRIES - 1:
-                    raise Refused(f"{reason}, {TRIES} times") from None
-                time.sleep(_BACKOFF * 2**attempt)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-        return target
+        with beside:
+            _fetch_and_check(address, file, most, temporary, check)
     except OSError as error:
         raise Refused(f"it could not be written to {target} ({error.strerror})") from None
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    return target
+
+
+def _fetch_and_check(address, file, most, path, check):
+    for attempt in range(TRIES):
+        try:
+            _download(address, file, most, path)
+            return check(path)
+        except Passing as reason:
+            if attempt == TRIES - 1:
+                raise Refused(f"{reason}, {TRIES} times") from None
+            time.sleep(_BACKOFF * 2**attempt)
 
 
 def _download(address, file, most, path):
@@ -272,8 +274,9 @@ def _from_hub(repository, file, path):
     if not _is_within_reach(constants.ENDPOINT):
         raise Refused("the hub did not answer: no such host, or no network")
     try:
-        with tempfile.TemporaryDirectory(dir=Path(path).parent) as folder:
-            os.replace(hf_hub_download(repository, file, revision=revision or None, local_dir=folder), path)
+        with folder_beside(path) as folder:
+            # Copied, for `path` is locked, and another file in its place would not be.
+            shutil.copyfile(hf_hub_download(repository, file, revision=revision or None, local_dir=folder), path)
     except LocalEntryNotFoundError:
         # A kind of EntryNotFoundError, but it says that there was no connection; the client has tried for long enough.
         raise Refused("the hub did not answer") from None

@@ -3,7 +3,6 @@
 import contextlib
 import importlib.util
 import os
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from zoo.inference.runtimes import erfc
 from zoo.modalities.image import is_image_shape
 from zoo.models import registry
 from zoo.models.base.autoencoder import check_autoencoder
-from zoo.utils.files import replace_folder
+from zoo.utils.files import folder_beside, replace_folder
 
 # Format to the suffix of its file; a SavedModel is a folder.
 FORMATS = {"onnx": ".onnx", "openvino": ".xml", "saved_model": "", "litert": ".tflite", "keras": ".keras"}
@@ -66,13 +65,13 @@ def export(model, path, format, part="encoder", layer=None, pool=None, values=No
     if path.is_dir() and (added := sorted({item.name for item in path.iterdir()} - _SAVED_MODEL)):
         raise ZooError(f"{path} holds {', '.join(added)} besides a SavedModel, which would be lost; choose another path.")
     whole = Exported(model.config, part, layer, pool, model=model, name=model.name)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-        made = Path(folder) / path.name
+    with folder_beside(path) as folder:
+        made = folder / path.name
         difference = write(whole, made, format, whole.shape, values or whole.values)
         if path.is_dir():
             replace_folder(made, path)
             return difference
-        for file in sorted(Path(folder).iterdir()):
+        for file in sorted(folder.iterdir()):
             os.replace(file, path.parent / file.name)
     return difference
 

@@ -1,14 +1,14 @@
 """Exported graphs of encoders, kept in the cache: made once for the same weights, checked against Keras when they are made."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import os
 import shutil
-import tempfile
-from pathlib import Path
 
 from zoo.errors import ZooError
 from zoo.pretrained.fetch import cache_dir, sha256_of
+from zoo.utils.files import folder_beside
 
 # In the form that `sha256sum -c` reads.
 _HASHES = "graph.sha256"
@@ -62,19 +62,18 @@ def _make(subject, kind, values, folder):
 
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = tempfile.mkdtemp(prefix=".making-", dir=folder.parent)
+        beside = contextlib.ExitStack()
+        temporary = beside.enter_context(folder_beside(folder))
     except OSError as error:
         raise ZooError(
             f"no graph can be kept in {folder.parent}: {error.strerror}; set ZOO_CACHE to a folder of yours."
         ) from None
-    try:
+    with beside:
         write(subject.encoder(), os.path.join(temporary, f"graph{SUFFIXES[kind]}"), kind, subject.data_shape, values)
-        Path(temporary, _HASHES).write_text(_hashes(Path(temporary)), encoding="utf-8")
+        (temporary / _HASHES).write_text(_hashes(temporary), encoding="utf-8")
         try:
             os.rename(temporary, folder)
         except OSError:
             # Another process was faster; its graph is as good.
             if not folder.is_dir():
                 raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
