@@ -76,7 +76,7 @@ def _bytes(value):
 class ParquetVectors(_Rows):
     """Batches (ids, vectors (N, D)) of a column of lists."""
 
-    skipped = ()
+    skipped = notes = ()
 
     def __init__(self, table, batch_size):
         self.table, self.files, self.batch_size = table, table.files, batch_size

@@ -16,8 +16,8 @@ from zoo.utils.files import folder_beside
 def open_writer(path, columns="feature"):
     """A writer for the suffix of `path`: a context manager with `write(ids, rows)`, rows (N, D) float32.
 
-    The file appears under its name once all is written; after an error nothing is left. Ids are written as text: bytes of a file
-    name that are no UTF-8 as \\xff.
+    The file appears under its name once all is written; after an error nothing is left. Of names of files that are no
+    UTF-8, .npz and .csv keep the bytes (Python's surrogate escapes); Parquet takes UTF-8 alone and gets them as `\\xff`.
 
     Args:
         path: ends in .npz (arrays `ids` and `features`), .npy (the rows alone), .csv or .parquet (a column `id`, one a number).
@@ -54,15 +54,6 @@ def check_apart(source, output, inside=False):
 def _check_parent(path):
     if not path.parent.is_dir():
         raise ZooError(f"there is no folder {path.parent} to write {path.name} to; make it first.")
-
-
-def _as_text(id):
-    """An id as text that any program reads: Python keeps bytes of file names that are no UTF-8 as lone surrogates."""
-    try:
-        id.encode()
-        return id
-    except UnicodeEncodeError:
-        return id.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class _Writer:
@@ -105,7 +96,7 @@ class _Writer:
             if self.width is None:
                 self.width = rows.shape[1]
                 self.first()
-            self.append([_as_text(id) for id in ids], rows)
+            self.append(list(ids), rows)
         self.count += len(rows)
 
     def names(self):
@@ -171,7 +162,7 @@ class _Npz(_Npy):
 
 class _Csv(_Writer):
     def begin(self):
-        self.file = self.temporary.open("w", newline="", encoding="utf-8")
+        self.file = self.temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape")
 
     def first(self):
         import csv
@@ -182,6 +173,15 @@ class _Csv(_Writer):
     def append(self, ids, rows):
         # str() of a float32 is the shortest text that reads back as the same number.
         self.csv.writerows([i, *map(str, row)] for i, row in zip(ids, rows))
+
+
+def _as_text(id):
+    """An id as UTF-8 can hold it: Python keeps other bytes of file names as lone surrogates."""
+    try:
+        id.encode()
+        return id
+    except UnicodeEncodeError:
+        return id.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class _Parquet(_Writer):
@@ -203,7 +203,8 @@ class _Parquet(_Writer):
         self.file = arrow.parquet.ParquetWriter(self.temporary, self.schema)
 
     def append(self, ids, rows):
-        columns = [self.pyarrow.array(ids, self.pyarrow.string()), *(np.ascontiguousarray(c) for c in rows.T)]
+        keys = self.pyarrow.array([_as_text(id) for id in ids], self.pyarrow.string())
+        columns = [keys, *(np.ascontiguousarray(c) for c in rows.T)]
         self.file.write_table(self.pyarrow.table(columns, schema=self.schema))
 
     def end(self, complete):

@@ -15,9 +15,11 @@ def class_labels(names):
 
     texts = [_shown(name) for name in names]
     families = list(rcParams["font.family"])
-    missing = {letter for text in texts for letter in text} - _letters(font_manager.findfont(families[0]))
+    usual = font_manager.findfont(font_manager.FontProperties(family=families))
+    missing = {letter for text in texts for letter in text} - _letters(usual)
     for font in font_manager.fontManager.ttflist if missing else ():
-        found = missing & _letters(font.fname)
+        # The font of last resort has a box for every letter, and one for each that is none.
+        found = set() if font.name.startswith("Last Resort") else missing & _letters(font.fname)
         if found:
             families.append(font.name)
             missing -= found

@@ -18,7 +18,7 @@ from zoo.errors import ZooError
 from zoo.finetuning.adapt import adapt
 from zoo.finetuning.batches import labelled_batches
 from zoo.finetuning.data import read
-from zoo.finetuning.depths import groups
+from zoo.finetuning.depths import groups, without_effect
 from zoo.finetuning.optimizer import DepthwiseAdamW, factors
 from zoo.finetuning.patches import PatchDropoutTurns
 from zoo.finetuning.report import confusion, draw_confusion, draw_curves, write_report
@@ -295,8 +295,9 @@ def _freeze(model, grouped, freeze, fresh):
         raise ZooError(f"got freeze={freeze}, expected at most {depths}, the depths of the encoder that are read, or 'all'.")
     used = {id(v) for group in grouped for v in group}
     free = {id(v) for group in grouped[depths if freeze == "all" else freeze :] for v in group} | {id(v) for v in fresh}
+    idle = {id(v) for v in without_effect(model)}
     for variable in list(model.trainable_variables):
-        variable.trainable = id(variable) in used & free
+        variable.trainable = id(variable) in (used & free) - idle
 
 
 def _compile(model, grouped, settings, steps):

@@ -33,7 +33,7 @@ def extract_features(
         layer, pool: the depth to read, see `zoo.load_encoder`; None is the code.
         output: a .npz, .npy, .csv or .parquet file, written batch by batch, see `zoo.data.writers.open_writer`; memory stays
             flat for any number of images.
-        **reading: `split`, `data_dir`, `resize`, `skip_unreadable`, see `zoo.data.load`.
+        **reading: `split`, `data_dir`, `resize`, `skip_unreadable`, see `zoo.data.sources.load`.
 
     Returns:
         An array (N, D), float32; with `output` its path. What was left out, and what else there is to know of how images were

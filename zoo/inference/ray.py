@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import socket
 import uuid
 from pathlib import Path
@@ -143,7 +144,10 @@ class FeatureJob:
     def _sweep(self):
         """Remove what workers that were killed had begun."""
         for leftover in self.folder.glob(".part-*"):
-            leftover.unlink(missing_ok=True)
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
 
     def _path(self, number):
         return self.folder / f"part-{number:05d}.parquet"
