@@ -681,6 +681,24 @@ def test_train_on_a_folder_keeps_a_tenth_for_the_test(scripts, digits, tmp_path,
     assert set(manifest.read(tmp_path / "plain")[NAME]["metrics"]) == {"mse"}
 
 
+def test_train_leaves_published_weights_alone(scripts, weights, place, tmp_path, monkeypatch):
+    before = {path: path.read_bytes() for path in weights.rglob("*") if path.is_file()}
+    monkeypatch.chdir(tmp_path)
+    argv = ["train", NAME, "--data", str(place / "digits.npz"), "--seed", "3"]
+    assert cli.main(argv) == 0
+    assert {path: path.read_bytes() for path in weights.rglob("*") if path.is_file()} == before
+    written = manifest.read(tmp_path / "runs" / NAME / "weights")[NAME]
+    model = zoo.load(f"runs/{NAME}/model")
+    x = np.load(place / "digits.npz")["x_test"]
+    assert zoo.evaluation.measure(model, ["mse"], str(place / "digits.npz"), progress=None)["mse"]["value"] == pytest.approx(
+        written["metrics"]["mse"]["value"], rel=1e-4
+    )
+    assert np.abs(model.encode(x) - zoo.load(NAME).encode(x)).max() > 1e-3, "another seed gives another model"
+    monkeypatch.setattr(manifest, "weights_dir", lambda: tmp_path / "own")
+    assert cli.main([*argv, "--publish"]) == 0
+    assert manifest.read(tmp_path / "own")[NAME]["sha256"] == written["sha256"]
+
+
 def test_train_writes_a_weight_set(trained):
     entry = manifest.read(trained)[NAME]
     assert (trained / entry["file"]).stat().st_size == entry["bytes"]

@@ -6,7 +6,9 @@ from pathlib import Path
 from zoo.cli import exits
 from zoo.cli.arguments import Parser, add_data_dir
 from zoo.errors import ZooError
+from zoo.pretrained import manifest
 from zoo.training.recipe import Recipe, load_recipe, recipes
+from zoo.utils import streams
 from zoo.utils.precision import PRECISIONS
 from zoo.utils.quiet import load_quietly
 
@@ -47,6 +49,7 @@ def run_recipe(recipe, argv=None, prog=None):
     Returns:
         The manifest entry. On bad input one clear line is printed and the process exits with code 2, on Ctrl-C with 130.
     """
+    streams.harden()
     parser = Parser(prog=prog, description=f"Train the weight set {recipe.name} from its recipe.")
     _add_flags(parser)
     try:
@@ -63,8 +66,10 @@ def _add_flags(parser):
     parser.add_argument("--precision", choices=PRECISIONS, help="to train in (the recipe's)")
     parser.add_argument("--data", dest="dataset", help="train on this instead: a TFDS name, .npy, .npz or folder of images")
     add_data_dir(parser)
-    parser.add_argument("--output-dir", help="where the weight file, manifest entry and card go (default: the zoo's weights/)")
-    parser.add_argument("--run-dir", help="checkpoint and logs; a run found there is resumed (default: runs/NAME)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--output-dir", help="where the weight file, manifest entry and card go (default: weights/ in --run-dir)")
+    where.add_argument("--publish", action="store_true", help="put them into the zoo's own weights, in place of the set there")
+    parser.add_argument("--run-dir", help="checkpoint, logs and results; a run found there is resumed (default: runs/NAME)")
     parser.add_argument("--restart", action="store_true", help="begin anew where --run-dir holds an earlier run")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs to the run directory")
 
@@ -74,6 +79,8 @@ def _train(recipe, given):
     changed = {f.name: given[f.name] for f in dataclasses.fields(Recipe) if given.get(f.name) is not None}
     others = {name: value for name, value in given.items() if name not in {f.name for f in dataclasses.fields(Recipe)}}
     recipe = dataclasses.replace(recipe, **changed)
+    if others.pop("publish"):
+        others["output_dir"] = manifest.weights_dir()
     # What is wrong with flags and names is said before a framework is loaded for seconds.
     load_quietly()
     from zoo.training.fit import train

@@ -9,8 +9,8 @@ import numpy as np
 
 from zoo.data.image_files import Unreadable, decode, resized, with_channels
 from zoo.errors import ZooError
-from zoo.inference.runtimes import processors
 from zoo.modalities.image import unit_array
+from zoo.utils.devices import processors
 
 # A thread takes so many images at a time: handing over one costs as much as decoding a small one.
 _TOGETHER = 8

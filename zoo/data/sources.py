@@ -21,7 +21,8 @@ from zoo.data.image_stream import alike
 from zoo.data.parquet import open_parquet, parquet_files
 from zoo.data.splitting import split as split_indices
 from zoo.errors import ZooError, suggest
-from zoo.utils.quiet import load_tensorflow_quietly
+from zoo.utils.quiet import installed, load_tensorflow_quietly
+from zoo.utils.streams import is_terminal
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ def kind_of(source):
 
 
 def _builder(name, data_dir):
+    if not installed("tensorflow"):
+        raise ZooError(f"the data set {name!r} of TFDS needs TensorFlow; install it, or give a folder, .npy or .npz file.")
     load_tensorflow_quietly()
     import tensorflow_datasets as tfds
 
@@ -151,7 +154,7 @@ def _quiet_unless_watched():
     """A download shows on the standard error where someone watches; the standard output belongs to the results."""
     import tensorflow_datasets as tfds
 
-    if sys.stderr.isatty():
+    if is_terminal(sys.stderr):
         with contextlib.redirect_stdout(sys.stderr):
             yield
         return

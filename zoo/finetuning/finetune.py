@@ -30,6 +30,7 @@ from zoo.pretrained import loading as weights
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
 from zoo.training.fit import forget
 from zoo.utils.precision import PRECISIONS, computing_in
+from zoo.utils.streams import verbosity
 
 # What decides nothing where an autoencoder is trained on.
 _OF_CLASSES = ("layer_decay", "freeze", "layer", "pool", "mixup", "cutmix", "patch_dropout")
@@ -217,7 +218,7 @@ def finetune(
             validation_data=stop_by,
             validation_batch_size=None if table is None else settings.batch_size,
             callbacks=[*turns, StopOnNaN(), stopping, checkpoint],
-            verbose=1 if sys.stdout.isatty() else 2,
+            verbose=verbosity(),
         )
     stopping.set_model(trained)
     stopping.bring_back_best()

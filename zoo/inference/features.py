@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from zoo.data.left_out import left_out
-from zoo.data.memory import images_of, is_whole
+from zoo.data.memory import images_of
 from zoo.errors import ZooError
 from zoo.inference import runtimes
+from zoo.inference.options import FeatureOptions, options_of
 from zoo.inference.runtimes.subject import Subject
 from zoo.modalities.image import check_images, picture_shape
+from zoo.utils.devices import processors
 
 
 def extract_features(
@@ -46,7 +48,8 @@ def extract_features(
 
     if output is not None and isinstance(source, (str, os.PathLike)):
         check_apart(source, output)
-    stream = FeatureStream(name_or_model, source, runtime, batch_size, dtype, layer, pool, **reading)
+    options = FeatureOptions(runtime, batch_size, dtype, layer, pool, **reading)
+    stream = FeatureStream(name_or_model, source, options)
     if output is None:
         rows = [rows for _, rows in stream]
         if not rows:
@@ -63,34 +66,22 @@ def extract_features(
 
 
 class FeatureStream:
-    """Batches (ids, features (n, D) float32) of a source, in its order; arguments as for `extract_features`.
+    """Batches (ids, features (n, D) float32) of a source, in its order.
+
+    Args:
+        name_or_model, source: as for `extract_features`.
+        options: a `zoo.inference.options.FeatureOptions`; or its fields as keywords, which are those of `extract_features`.
 
     `.total` is the number of images, or None where the source does not know it; how many batches they become is known only to
     the runtime. Files that were left out are named in `.skipped`, and what else there is to know of how images were read is said
     by the lines in `.notes`, both complete after the last batch.
     """
 
-    def __init__(
-        self,
-        name_or_model,
-        source,
-        runtime="auto",
-        batch_size="auto",
-        dtype="float32",
-        layer=None,
-        pool=None,
-        **reading,
-    ):
-        runtimes.check(runtime, dtype)
-        if not (isinstance(batch_size, str) and batch_size == "auto"):
-            if not is_whole(batch_size) or batch_size < 1:
-                raise ZooError(f"got batch_size={batch_size!r}, expected a positive whole number or 'auto'.")
-            batch_size = int(batch_size)
-        self.subject = Subject(name_or_model, layer, pool)
-        self._runtime, self._dtype, self._batch_size = runtime, dtype, batch_size
+    def __init__(self, name_or_model, source, options=None, **fields):
+        self.options = options_of(options, fields)
+        self.subject = Subject(name_or_model, self.options.layer, self.options.pool)
         self._engines = {}
-        # Read in batches that suit every engine; each takes its own number out of them.
-        self.images = _stream(source, self.subject.data_shape, 1024 if batch_size == "auto" else batch_size, reading)
+        self.images = _stream(source, self.subject.data_shape, self.options)
 
     @property
     def total(self):
@@ -120,12 +111,13 @@ class FeatureStream:
 
     def __iter__(self):
         first, most = True, float("inf") if self.total is None else self.total
-        with ThreadPoolExecutor(max(2, runtimes.processors())) as threads:
+        with ThreadPoolExecutor(max(2, processors())) as threads:
             waiting, ahead = deque(), 1
             for ids, images in self.images:
                 images = check_images(images, self.subject.data_shape)
                 engine = self._engine("uint8" if images.dtype == np.uint8 else "float32")
-                size = min(engine.batch_size if self._batch_size == "auto" else self._batch_size, most)
+                size = engine.batch_size if self.options.batch_size == "auto" else self.options.batch_size
+                size = min(size, most)
                 for start in range(0, len(images), size):
                     part = images[start : start + size]
                     if first:
@@ -145,7 +137,7 @@ class FeatureStream:
 
     def _engine(self, values):
         if values not in self._engines:
-            self._engines[values] = runtimes.open_engine(self.subject, self._runtime, self._dtype, values)
+            self._engines[values] = runtimes.open_engine(self.subject, self.options.runtime, self.options.dtype, values)
         return self._engines[values]
 
 
@@ -172,13 +164,15 @@ class _Batches:
             start += len(images)
 
 
-def _stream(source, data_shape, batch_size, reading):
+def _stream(source, data_shape, options):
     from zoo.data import sources
 
+    # Read in batches that suit every engine; each takes its own number out of them.
+    batch_size = 1024 if options.batch_size == "auto" else options.batch_size
     if isinstance(source, str) or hasattr(source, "__fspath__"):
-        return sources.stream(source, batch_size, picture_shape(data_shape), **reading)
-    if reading:
-        raise ZooError(f"got {', '.join(reading)} for images in memory, which are taken as they are.")
+        return sources.stream(source, batch_size, picture_shape(data_shape), **options.reading)
+    if options.reading_given:
+        raise ZooError(f"got {', '.join(options.reading_given)} for images in memory, which are taken as they are.")
     if isinstance(source, dict):
         source = images_of(source)
     if isinstance(source, np.ndarray) or hasattr(source, "__array__"):

@@ -1,9 +1,7 @@
 """The one training loop: a recipe's data into plain `fit`, resumed where it was killed, then published."""
 
 import dataclasses
-import os
 import shutil
-import sys
 from pathlib import Path
 
 import keras
@@ -16,12 +14,14 @@ from zoo.data.splitting import split
 from zoo.errors import ZooError
 from zoo.modalities.image import check_images, picture_shape
 from zoo.models import registry
+from zoo.pretrained import loading as weights
 from zoo.pretrained import manifest
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, tensorboard_log
 from zoo.training.initialization.patches import dictionary, start_from_patches
 from zoo.training.initialization.pca import linear_path, start_from_pca
 from zoo.training.optimizers import optimizer
 from zoo.utils.precision import computing_in
+from zoo.utils.streams import say, verbosity
 
 # Steps that one call from Python runs: enough that a small net is not bound by the calls.
 _STEPS_A_CALL = 32
@@ -35,8 +35,9 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
     Args:
         recipe: a `Recipe`.
         data_dir: where TFDS data lies.
-        output_dir: where the weight file, the manifest entry and the card go.
-        run_dir: checkpoint and logs; a run found there goes on.
+        output_dir: where the weight file, the manifest entry and the card go; by default `weights` in `run_dir`, so that
+            nothing that is published is replaced.
+        run_dir: checkpoint, logs and the model; a run found there is resumed; by default `runs/NAME`.
         restart: begin anew.
         tensorboard: write TensorBoard logs to `run_dir`.
         measurable: leave out, with a line that says so, what the data cannot be measured by, rather than refuse it: for data
@@ -49,18 +50,24 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
 
     # What would fail after the training fails before it.
     check(recipe.metrics, None if measurable else recipe.dataset)
-    output_dir = Path(output_dir or manifest.weights_dir())
-    output_dir.mkdir(parents=True, exist_ok=True)
-    manifest.read(output_dir)
     folder = Path(run_dir or Path("runs") / recipe.name)
-    folder.mkdir(parents=True, exist_ok=True)
+    output_dir = Path(output_dir or folder / "weights")
+    for path in (folder, output_dir):
+        path.mkdir(parents=True, exist_ok=True)
+    manifest.read(output_dir)
     if restart:
         forget(folder)
     splits, drawn = sources.load_splits(recipe.dataset, data_dir, picture_shape(recipe.model.get("input_shape", ())))
     recipe = dataclasses.replace(recipe, metrics=_measurable(recipe.metrics, splits, measurable))
     data = splits["train"]
     model, checkpoint = fit(recipe, data.images, folder, tensorboard, data.labels)
-    return publish(recipe, model, checkpoint.seconds, checkpoint.epoch, splits, drawn, output_dir, folder / "history.csv")
+    entry = publish(recipe, model, checkpoint.seconds, checkpoint.epoch, splits, drawn, output_dir, folder / "history.csv")
+    # What was measured: the weights as they are on disk.
+    published = registry.build(entry["config"])
+    weights.load_arrays(published, output_dir / entry["file"])
+    weights.save(published, folder / "model")
+    print(f"wrote {output_dir / entry['file']} and {folder / 'model'}: zoo.load({str(folder / 'model')!r})")
+    return entry
 
 
 def _measurable(metrics, splits, leave_out):
@@ -71,7 +78,7 @@ def _measurable(metrics, splits, leave_out):
     for name, reason in reasons.items():
         if not leave_out:
             raise reason
-        print(f"zoo: {name} is left out: {reason}", file=sys.stderr, flush=True)
+        say(f"zoo: {name} is left out: {reason}")
     names = [metric if isinstance(metric, str) else metric["metric"] for metric in metrics]
     return tuple(metric for metric, name in zip(metrics, names) if name not in reasons) or ("mse",)
 
@@ -125,7 +132,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
             steps_per_epoch=steps,
             validation_data=fixed_batches(held_images, recipe.batch_size, held_labels) if len(held_images) else None,
             callbacks=callbacks,
-            verbose=1 if os.isatty(1) else 2,
+            verbose=verbosity(),
         )
     if stopping:
         stopping.set_model(model)
