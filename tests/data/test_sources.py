@@ -329,7 +329,13 @@ def _bad_deflate(path):
     path.write_bytes(data)
 
 
+def _bad_header(path):
+    np.save(path, IMAGES)
+    path.write_bytes(path.read_bytes().replace(b"(5, 4", b"((5,4"))
+
+
 DAMAGED = {
+    "header.npy": (_bad_header, "damaged or cut short"),
     "cut.npy": (_cut(-10), "damaged or cut short"),
     "head.npy": (_cut(40), "damaged or cut short"),
     "empty.npy": (_cut(0), "damaged or cut short"),

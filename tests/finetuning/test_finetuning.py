@@ -466,7 +466,7 @@ def test_a_folder_with_something_else_is_refused_before_the_training(tmp_path, d
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model"], "nothing was trained"
 
 
-@pytest.mark.parametrize("name", ["vae_mlp", "vq_vae_conv", "mae_vit"])
+@pytest.mark.parametrize("name", ["vae_mlp", "vq_vae_conv", pytest.param("mae_vit", marks=pytest.mark.slow)])
 def test_no_gradient_is_missed(name, digits, tmp_path, eagerly, recwarn):
     images, labels = digits[0][:20], np.arange(20) % 2
     settings = Settings(epochs=np.int64(1), batch_size=np.int32(8))

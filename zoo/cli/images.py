@@ -5,6 +5,7 @@ import sys
 
 from zoo.errors import ZooError
 from zoo.utils.quiet import load_quietly
+from zoo.utils.streams import say
 
 
 def source_of(arguments):
@@ -54,7 +55,7 @@ def tell(read):
     from zoo.data.left_out import left_out
 
     for line in [*read.notes, *left_out(read.skipped)]:
-        print(f"zoo: {line}", file=sys.stderr)
+        say(f"zoo: {line}")
 
 
 def checked(stream, *shapes):

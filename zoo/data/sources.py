@@ -2,9 +2,12 @@
 and `zoo.data.sprites`."""
 
 import contextlib
+import lzma
 import os
 import re
+import struct
 import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -222,8 +225,12 @@ def _load_array(path, split):
     return Data(_checked(images, path), labels, [str(i) for i in range(len(images))], path.stem, "")
 
 
-# All that reading a damaged or foreign file was seen to raise: NumPy passes on what zipfile, zlib and the file system say.
-_BROKEN = (ValueError, OSError, EOFError, KeyError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
+# All that reading a damaged or foreign file was seen to raise: NumPy passes on what zipfile, zlib, Python's parser of its
+# header and the file system say.
+_BROKEN = (
+    *(ValueError, TypeError, OSError, EOFError, KeyError, IndexError, OverflowError, NotImplementedError, RuntimeError),
+    *(SyntaxError, tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
 
 
 def _arrays(path, split, mmap=False):

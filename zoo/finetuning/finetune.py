@@ -1,7 +1,6 @@
 """`zoo finetune NAME`: a pretrained model, a user's own images, and what becomes of the two."""
 
 import dataclasses
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from zoo.pretrained import loading as weights
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
 from zoo.training.fit import forget
 from zoo.utils.precision import PRECISIONS, computing_in
+from zoo.utils.streams import say as tell
 from zoo.utils.streams import verbosity
 
 # What decides nothing where an autoencoder is trained on.
@@ -323,7 +323,7 @@ def run(name, source, output, settings, autoencode=False, data_dir=None, resize=
     shape = picture_shape(model.data_shape) if resize else None
     given = read(source, not autoencode, data_dir, shape, resize, skip_unreadable)
     for line in [*given.notes, *left_out(given.skipped)]:
-        print(f"zoo: {line}", file=sys.stderr)
+        tell(f"zoo: {line}")
     if restart:
         forget(Path(output))
     about = {"name": str(name), "data": str(source), "task": "autoencode" if autoencode else "classify", "resize": resize}
