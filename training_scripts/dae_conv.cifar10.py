@@ -22,6 +22,7 @@ RECIPE = Recipe(
     warmup_epochs=0.2,
     metrics=({"metric": "linear_accuracy", "layer": "best"}, "mse"),
     anchor=("linear_accuracy", 0.405, "the same on 128 principal components of the pixels"),
+    embedded=True,
 )
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     metrics=("linear_error", "mse"),
     anchor=("linear_error", 0.0738, "the same classifier on raw pixels, measured"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ RECIPE = Recipe(
     warmup_epochs=0.2,
     precision="mixed_bfloat16",
     metrics=("mse", "psnr", "codebook_usage", "codebook_perplexity"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     metrics=("sse", "mse", "pca_mse"),
     anchor=("sse", 3.0, "the same layers from stacked RBMs, Hinton & Salakhutdinov 2006, quoted from memory"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

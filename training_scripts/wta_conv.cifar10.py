@@ -27,6 +27,7 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     metrics=({"metric": "linear_accuracy", "flips": True},),
     anchor=("linear_accuracy", 0.741, "1024 maps of one layer, Makhzani & Frey 2015, quoted from memory"),
+    embedded=True,
 )
 
 if __name__ == "__main__":

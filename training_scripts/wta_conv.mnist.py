@@ -23,6 +23,7 @@ RECIPE = Recipe(
     warmup_epochs=0.5,
     metrics=("linear_error",),
     anchor=("linear_error", 0.0048, "two stacked winner-take-all layers, Makhzani & Frey 2015, quoted from memory"),
+    embedded=True,
 )
 
 if __name__ == "__main__":

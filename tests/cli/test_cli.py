@@ -18,8 +18,8 @@ from zoo.cli import main as cli
 from zoo.data.writers import ImageFolder
 from zoo.models.base.classifier import classifier
 from zoo.pretrained import manifest
-from zoo.pretrained.converters.public import public
 from zoo.pretrained.loading import save
+from zoo.pretrained.public import public
 from zoo.training import recipe as recipes
 
 NAME = "ae_mlp.digits"

@@ -19,7 +19,7 @@ from zoo.finetuning.depths import groups
 from zoo.finetuning.finetune import Settings, finetune
 from zoo.finetuning.optimizer import DepthwiseAdamW, factors
 from zoo.models.base.classifier import Classifier, classifier
-from zoo.pretrained.loading import named_variables
+from zoo.pretrained.arrays import named_variables
 from zoo.training.callbacks import Checkpoint
 
 QUICK = dict(epochs=4, batch_size=32, learning_rate=0.01, patience=9)

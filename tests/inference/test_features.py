@@ -19,7 +19,7 @@ from zoo.inference.features import FeatureStream, extract_features
 from zoo.inference.runtimes import graphs
 from zoo.inference.runtimes.graphs import graph
 from zoo.inference.runtimes.subject import Subject
-from zoo.pretrained.loading import golden_input
+from zoo.pretrained.verification import golden_input
 from zoo.utils.devices import processors
 from zoo.utils.precision import computing_in
 
@@ -118,14 +118,13 @@ def written(monkeypatch):
 def test_all_that_decides_a_graph_is_in_its_key(folders, cache, written, monkeypatch):
     subject = Subject(folders / "mlp")
     made = [graph(subject, "onnx", "uint8"), graph(subject, "onnx", "float32"), graph(subject, "openvino", "uint8")]
-    before = graphs.keras_settings()
+    before, version = graphs.keras_settings(), graphs._version
     for changed in (dict(image_data_format="channels_first"), dict(floatx="float64"), dict(epsilon=1e-3), dict(backend="jax")):
         monkeypatch.setattr(graphs, "keras_settings", lambda changed=changed: {**before, **changed})
         made.append(graph(subject, "onnx", "uint8"))
     monkeypatch.setattr(graphs, "keras_settings", lambda: before)
     for package in ("keras", "tensorflow", "tf2onnx", "onnx"):
-        version = graphs._version
-        monkeypatch.setattr(graphs, "_version", lambda name, p=package: "0" if name == p else version(name))
+        monkeypatch.setattr(graphs, "_version", lambda name, changed=package: "0" if name == changed else version(name))
         made.append(graph(subject, "onnx", "uint8"))
     assert len(set(made)) == len(made) == len(written)
     assert graph(subject, "onnx", "uint8") == made[-1] and len(written) == len(made)
@@ -149,7 +148,7 @@ def test_a_graph_of_other_features_than_the_card_states_is_not_kept(folders, cac
     """As where a setting of Keras changes what a model computes: the graph would be the same as Keras, and wrong."""
     subject = Subject(folders / "mlp")
     golden = {"seed": 0, "n": 2, "tolerance": 1e-3}
-    entry = {"sha256": subject._stored.sha256(), "config": subject.config, "golden": golden}
+    entry = {"sha256": subject._checkpoint.sha256(), "config": subject.config, "golden": golden}
     right = zoo.load(folders / "mlp").encode(golden_input(entry))
     for features, message in ((right.tolist(), None), ((right + 0.1).tolist(), "other features here than its card states")):
         known = {"mlp": {**entry, "golden": {**golden, "features": features}}}

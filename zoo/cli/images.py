@@ -1,6 +1,5 @@
 """What commands that read images share: the source, its batches under a progress bar, the model."""
 
-import os
 import sys
 
 from zoo.errors import ZooError
@@ -67,15 +66,14 @@ def checked(stream, *shapes):
 
 
 def load(name):
-    """The model of a name or folder. What can be wrong with a name is said before a framework is loaded for seconds."""
-    if not os.path.isdir(name) and os.sep not in name:
-        from zoo.pretrained import manifest
+    """The model of a name, folder or address; what is wrong with one is said before a framework is loaded for seconds."""
+    from zoo.pretrained.resolve import resolve
 
-        manifest.entry(name)
+    checkpoint = resolve(name)
     load_quietly()
-    from zoo.pretrained import loading as weights
+    from zoo.pretrained.loading import load_checkpoint
 
-    return weights.load(name)
+    return load_checkpoint(checkpoint)
 
 
 def load_for_pictures(name):

@@ -24,6 +24,7 @@ from zoo.data.image_stream import alike
 from zoo.data.parquet import open_parquet, parquet_files
 from zoo.data.splitting import split as split_indices
 from zoo.errors import ZooError, suggest
+from zoo.utils.distributions import install_command
 from zoo.utils.quiet import installed, load_tensorflow_quietly
 from zoo.utils.streams import is_terminal
 
@@ -139,8 +140,8 @@ def _prepared(name, data_dir):
             builder.download_and_prepare()
     except Exception as error:  # TFDS lets the errors of every library below it through.
         reason = _first_line(error)[:120]
-        if isinstance(error, ModuleNotFoundError):
-            reason += f"; pip install {error.name}"
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            reason += f"; {install_command(error.name)}"
         raise ZooError(
             f"the data set {name!r} is not prepared in {builder.data_dir} and could not be downloaded "
             f"({reason}); name the folder that has it by --data-dir or TFDS_DATA_DIR."

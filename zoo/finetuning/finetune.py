@@ -25,7 +25,8 @@ from zoo.modalities.image import check_images, picture_shape
 from zoo.models.base.autoencoder import Autoencoder
 from zoo.models.base.classifier import classifier
 from zoo.optimizers.adam import AdamW
-from zoo.pretrained import loading as weights
+from zoo.pretrained.arrays import named_variables
+from zoo.pretrained.loading import load, save
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
 from zoo.training.fit import forget
 from zoo.utils.precision import PRECISIONS, computing_in
@@ -181,7 +182,7 @@ def finetune(
     if labels is not None:
         anew = [path for path in anew if path.startswith("encoder/")]
         grouped = groups(trained)
-        known = weights.named_variables(model)
+        known = named_variables(model)
         _freeze(trained, grouped, settings.freeze, [known[path] for path in anew])
     if anew:
         say(f"begins anew, as the images are {tuple(images.shape[1:])}: {', '.join(anew)}")
@@ -222,10 +223,10 @@ def finetune(
         )
     stopping.set_model(trained)
     stopping.bring_back_best()
-    weights.save(trained, folder / "model")
+    save(trained, folder / "model")
     if settings.precision != "float32":
         with computing_in("float32"):
-            trained = weights.load(folder / "model")
+            trained = load(folder / "model")
     report = {
         **(about or {}),
         "train": len(train),
@@ -317,7 +318,7 @@ def _compile(model, grouped, settings, steps):
 def run(name, source, output, settings, autoencode=False, data_dir=None, resize=False, skip_unreadable=False, restart=False):
     """What `zoo finetune` does: load, train, save; returns the report. Arguments are those of its flags."""
     check_apart(source, output, inside=True)
-    model = weights.load(name)
+    model = load(name)
     if not isinstance(model, Autoencoder):
         raise ZooError(f"{name} is a classifier already, expected an autoencoder; fine-tune the one that it was made from.")
     shape = picture_shape(model.data_shape) if resize else None

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from zoo.errors import ZooError, suggest
 from zoo.pretrained import manifest
-from zoo.pretrained.converters.public import public
+from zoo.pretrained.checkpoint import ForeignCheckpoint
+from zoo.pretrained.public import public
+from zoo.pretrained.resolve import resolve
 
 _MODELS = Path(__file__).parent
 
@@ -59,17 +61,21 @@ def info(name):
     """A mapping of what is known of a weight set: config, dataset, licence, metrics, file, sha256, bytes, recipe, backend,
     device, seed, versions, and the rest of its manifest entry.
 
-    Of a public model of another library it is the entry of `zoo.pretrained.converters.public`, and None for what is not
-    known here.
+    Of a public model of another library it is the entry of `zoo.pretrained.public`, of the folder or address of a model its
+    config and hash, or all of the weight set that it is by them; None stands for what is not known.
 
-    Raises `ZooError` with the nearest names when there is no such set.
+    Raises:
+        ZooError: if there is no such set, folder or address, with the nearest names.
     """
-    if name in public():
-        unknown = dict.fromkeys(
-            ("config", "metrics", "file", "sha256", "bytes", "recipe", "backend", "device", "seed", "versions")
-        )
+    unknown = dict.fromkeys(("config", "metrics", "file", "sha256", "bytes", "recipe", "backend", "device", "seed", "versions"))
+    if name in public() and name not in manifest.read():
         return {"name": name, **unknown, **public()[name]}
-    entry = manifest.entry(name, others=public())
+    checkpoint = resolve(name)
+    _, entry = checkpoint.weight_set() or (None, None)
+    if entry is None:
+        # The hash of another library's files is known once they are fetched, which is not done for this.
+        digest = None if isinstance(checkpoint, ForeignCheckpoint) else checkpoint.sha256()
+        return {**unknown, "name": str(name), "config": checkpoint.config, "sha256": digest}
     run = entry.get("run", {})
     return {"name": name, **entry, **{key: run.get(key) for key in ("backend", "device", "seed", "versions")}}
 

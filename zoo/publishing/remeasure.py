@@ -9,8 +9,7 @@ from zoo.data import sources
 from zoo.errors import ZooError
 from zoo.modalities.image import picture_shape
 from zoo.models import registry
-from zoo.pretrained import loading as weights
-from zoo.pretrained import manifest
+from zoo.pretrained import arrays, manifest
 from zoo.publishing.card import write_card
 from zoo.publishing.publish import measured
 from zoo.training.recipe import load_recipe
@@ -37,7 +36,7 @@ def remeasure(name, data_dir=None, output_dir=None):
     if "seeds" in entry:
         raise ZooError(f"{name} is the median of several trainings, each of which has to be measured; train them anew.")
     model = registry.build(entry["config"])
-    weights.load_arrays(model, folder / entry["file"])
+    arrays.load_arrays(model, folder / entry["file"])
     splits, _ = sources.load_splits(recipe.dataset, data_dir, picture_shape(model.data_shape))
     entry["metrics"] = measured(recipe, model, splits)
     manifest.write_entry(name, entry, folder)

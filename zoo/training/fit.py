@@ -14,8 +14,9 @@ from zoo.data.splitting import split
 from zoo.errors import ZooError
 from zoo.modalities.image import check_images, picture_shape
 from zoo.models import registry
-from zoo.pretrained import loading as weights
 from zoo.pretrained import manifest
+from zoo.pretrained.arrays import load_arrays
+from zoo.pretrained.loading import save
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, tensorboard_log
 from zoo.training.initialization.patches import dictionary, start_from_patches
 from zoo.training.initialization.pca import linear_path, start_from_pca
@@ -64,8 +65,8 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
     entry = publish(recipe, model, checkpoint.seconds, checkpoint.epoch, splits, drawn, output_dir, folder / "history.csv")
     # What was measured: the weights as they are on disk.
     published = registry.build(entry["config"])
-    weights.load_arrays(published, output_dir / entry["file"])
-    weights.save(published, folder / "model")
+    load_arrays(published, output_dir / entry["file"])
+    save(published, folder / "model")
     print(f"wrote {output_dir / entry['file']} and {folder / 'model'}: zoo.load({str(folder / 'model')!r})")
     return entry
 
@@ -98,6 +99,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     `labels` (N,) are read where the recipe asks for labelled images.
     """
     folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     model = fresh_model(recipe)
     images = check_images(images, model.data_shape)
     train, held = _held_out(recipe, len(images))
@@ -119,8 +121,10 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     callbacks = [StopOnNaN(), *([stopping] if stopping else []), checkpoint]
     if tensorboard:
         callbacks.append(tensorboard_log(folder / _TENSORBOARD))
-    if not checkpoint.stopped:
-        # With no epochs left this only ends what fit ends: the moving average becomes the weights.
+    if not checkpoint.stopped and done == recipe.epochs:
+        # What `fit` does at its end: the moving average, where there is one, becomes the weights.
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    elif not checkpoint.stopped:
         left = (recipe.epochs - done) * steps
         model.fit(
             training_batches(

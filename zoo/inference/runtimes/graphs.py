@@ -9,7 +9,8 @@ import shutil
 
 import zoo
 from zoo.errors import ZooError
-from zoo.pretrained.fetch import cache_dir, sha256_of
+from zoo.pretrained.cache import cache_dir
+from zoo.pretrained.hashes import sha256_of
 from zoo.utils.files import folder_beside
 from zoo.utils.quiet import keras_settings, load_quietly
 

@@ -4,8 +4,7 @@ import hashlib
 import json
 
 from zoo.errors import ZooError
-from zoo.pretrained import manifest
-from zoo.pretrained.resolve import stored
+from zoo.pretrained.resolve import resolve
 from zoo.utils.precision import computing_in
 from zoo.utils.quiet import keras_settings, load_quietly
 
@@ -22,8 +21,9 @@ class Subject:
         self.layer, self.pool = layer, pool
         self.model = None if _is_path(name_or_model) else name_or_model
         if self.model is None:
-            self._stored = stored(name_or_model)
-            self.name, self.config, self.data_shape = self._stored.name, self._stored.config, self._stored.data_shape
+            self._checkpoint = resolve(name_or_model)
+            found = self._checkpoint
+            self.name, self.config, self.data_shape = found.name, found.config, found.data_shape
         else:
             if not hasattr(self.model, "encoder") or not hasattr(self.model, "config"):
                 raise ZooError(f"got {name_or_model!r}, expected the name of a weight set, the folder of a model, or a model.")
@@ -37,9 +37,9 @@ class Subject:
     def digest(self):
         """Hexadecimal digest of all of the model that the features depend on: weights, config, precision and depth."""
         if not self.in_memory:
-            weights = self._stored.sha256()
+            weights = self._checkpoint.sha256()
         else:
-            from zoo.pretrained.loading import serialized
+            from zoo.pretrained.arrays import serialized
 
             weights = hashlib.sha256(serialized(self.model)).hexdigest()
         # A name or folder is built anew, in the precision that is asked for.
@@ -60,12 +60,13 @@ class Subject:
         Raises:
             ZooError: when they differ by more than the set's tolerance.
         """
-        entry = None if self.in_memory else manifest.read().get(self.name)
-        if entry is None or "golden" not in entry or (entry["sha256"], entry["config"]) != (self._stored.sha256(), self.config):
+        known = None if self.in_memory else self._checkpoint.weight_set()
+        if known is None or "golden" not in known[1]:
             return None
+        entry = known[1]
         import numpy as np
 
-        from zoo.pretrained.loading import golden_input
+        from zoo.pretrained.verification import golden_input
 
         expected = np.asarray(entry["golden"]["features"])
         got = np.asarray(model.encoder.at(None, None)(golden_input(entry)))[:, : expected.shape[-1]]
@@ -87,8 +88,10 @@ class Subject:
                 )
             return self.model
         load_quietly()
+        from zoo.pretrained.loading import load_checkpoint
+
         with computing_in("float32" if dtype == "float32" else f"mixed_{dtype}"):
-            return self._stored.model()
+            return load_checkpoint(self._checkpoint)
 
 
 def _is_path(value):
