@@ -26,7 +26,7 @@ from zoo.models.base.autoencoder import Autoencoder
 from zoo.models.base.classifier import classifier
 from zoo.optimizers.adam import AdamW
 from zoo.pretrained.arrays import named_variables
-from zoo.pretrained.loading import load, save
+from zoo.pretrained.loading import check_place, load, save
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
 from zoo.training.fit import forget
 from zoo.utils.precision import PRECISIONS, computing_in
@@ -157,7 +157,7 @@ def finetune(
     names = None if labels is None else list(map(str, class_names))
     say = progress or (lambda line: None)
     folder = Path(folder)
-    weights.check_place(folder / "model")
+    check_place(folder / "model")
     images = check_images(images, np.shape(images)[1:])
     validation, test = (_checked_pair(pair, images.shape[1:], labels, class_names) for pair in (validation, test))
     if validation is None:
