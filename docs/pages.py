@@ -55,6 +55,7 @@ def on_config(config):
         {"Recipes": "recipes.md"},
         {"How weights are verified": "weights.md"},
         {"Many images, small models": "scale.md"},
+        {"Long trainings": "queue.md"},
         {"Experiment trackers": "trackers.md"},
         {"Reference": reference},
     ]

@@ -35,43 +35,45 @@ def apply_to_batches(model, function, arrays, batch_size):
     return np.concatenate(out)
 
 
+def _kept(model, function):
+    """`function`, compiled by the backend and kept on the model for the next call."""
+    # Its code, and not its name, is what tells one function from another; the rest, one graph of it from another.
+    plain = getattr(function, "__func__", function)
+    used = [getattr(function, "__self__", None), *(cell.cell_contents for cell in plain.__closure__ or ())]
+    return kept(model, plain.__code__, lambda: compiled(model, function), used)
+
+
 @dataclasses.dataclass
 class _Kept:
-    """A compiled function, and what its graph was made of: it holds for the very same objects only.
+    """What was made of a model, and of what: it holds for the very same objects only.
 
     A layer that is quantized has other variables and another policy, one with LoRA other variables.
     """
 
-    run: object
-    owner: object
-    cells: list
-    variables: list
+    made: object
+    used: list
     policies: list
 
-    def holds(self, owner, cells, variables, policies):
-        same = _same(self.cells, cells) and _same(self.variables, variables)
-        return self.owner is owner and same and self.policies == policies
+    def holds(self, used, policies):
+        same = len(self.used) == len(used) and all(a is b for a, b in zip(self.used, used))
+        return same and self.policies == policies
 
 
-def _same(first, second):
-    return len(first) == len(second) and all(a is b for a, b in zip(first, second))
+def kept(model, key, make, used=()):
+    """What `make()` gave when it was last asked for under this key, kept on the model as long as its layers compute the same.
 
-
-def _kept(model, function):
-    """`function`, compiled by the backend and kept on the model for the next call."""
+    Args:
+        model: whose variables and policies it is made of.
+        key: what it is called.
+        make: function that makes it.
+        used: other objects that it is made of.
+    """
     cache = model.__dict__.setdefault("_zoo_compiled", {})
-    # Its code, and not its name, is what tells one function from another; the rest, one graph of it from another.
-    plain = getattr(function, "__func__", function)
-    parts = {
-        "owner": getattr(function, "__self__", None),
-        "cells": [cell.cell_contents for cell in plain.__closure__ or ()],
-        "variables": list(model.variables),
-        "policies": [layer.dtype_policy.name for layer in flatten_layers(model)],
-    }
-    kept = cache.get(plain.__code__)
-    if kept is None or not kept.holds(**parts):
-        kept = cache[plain.__code__] = _Kept(compiled(model, function), **parts)
-    return kept.run
+    used, policies = [*used, *model.variables], [layer.dtype_policy.name for layer in flatten_layers(model)]
+    found = cache.get(key)
+    if found is None or not found.holds(used, policies):
+        found = cache[key] = _Kept(make(), used, policies)
+    return found.made
 
 
 def forget_compiled(model):

@@ -1,6 +1,5 @@
 """Pictures of what a model does: reconstructions beside their images, samples, a plane of codes."""
 
-import os
 from pathlib import Path
 
 import keras
@@ -9,7 +8,7 @@ import numpy as np
 from zoo.data.image_files import encode_png
 from zoo.errors import ZooError
 from zoo.modalities.image import check_images, is_image_shape, picture_shape, unit_array
-from zoo.utils.files import write_atomically
+from zoo.utils.files import replacing, write_atomically
 
 _GAP = 2
 _WHITE = 1.0
@@ -94,14 +93,11 @@ def latent_plane(model, images, labels, path, side=20):
     grid.set(title="what the plane decodes to", xlabel="z₁", ylabel="z₂")
 
     path = Path(path)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        figure.savefig(temporary, dpi=100)
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, dpi=100)
     except ValueError as error:
         raise ZooError(f"cannot write the picture {path}: {error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _check(model):

@@ -29,7 +29,7 @@ class PatchDictionary(layers.Layer):
         self.words = words
         self.size = size
         self.threshold = threshold
-        self.responses = layers.Conv2D(words, size, padding="same")
+        self.responses = layers.Conv2D(words, size, padding="same", data_format="channels_last")
 
     def build(self, input_shape):
         self.responses.build(input_shape)

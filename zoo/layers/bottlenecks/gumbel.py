@@ -35,6 +35,7 @@ class GumbelCode(DiscreteCode):
     """
 
     loss_names = ("kl",)
+    in_nats = True
 
     def __init__(
         self,

@@ -8,10 +8,11 @@ from zoo.inference.batching import apply_in_batches, apply_to_batches
 from zoo.inference.sources import arrays_of
 from zoo.modalities.image import check_images
 from zoo.models.base.citizen import Citizen, registered
+from zoo.models.base.inputs import ChecksInputs, ImageRule
 
 
 @registered("Classifier")
-class Classifier(Citizen, keras.Model):
+class Classifier(ChecksInputs, Citizen, keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to logits (N, classes).
 
     The features are normalized by their moments over the batch, without scale or offset, before one linear layer: as for masked
@@ -36,6 +37,11 @@ class Classifier(Citizen, keras.Model):
         self.normalize.build(features)
         self.head.build(features)
         self.built = True
+
+    @property
+    def input_rule(self):
+        """See `zoo.models.base.inputs.ChecksInputs`."""
+        return ImageRule([self.data_shape])
 
     @property
     def data_shape(self):

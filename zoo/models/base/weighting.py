@@ -1,5 +1,6 @@
 """`sample_weight` beside images that are their own target, which Keras drops, and `class_weight`, which has no meaning here."""
 
+import functools
 import inspect
 
 import keras
@@ -15,6 +16,7 @@ class SampleWeights:
     asks for the target, see `given`.
     """
 
+    @functools.wraps(keras.Model.fit, assigned=())
     def fit(self, *args, **kwargs):
         """As `keras.Model.fit`; `sample_weight` counts without a `y`, too.
 
@@ -29,6 +31,7 @@ class SampleWeights:
             named["validation_data"] = (held[0], _target(*held), held[2])
         return super().fit(**_weighted(named))
 
+    @functools.wraps(keras.Model.evaluate, assigned=())
     def evaluate(self, *args, **kwargs):
         """As `keras.Model.evaluate`; `sample_weight` counts without a `y`, too."""
         return super().evaluate(**_weighted(_named(keras.Model.evaluate, args, kwargs)))
