@@ -14,6 +14,7 @@ from zoo.pretrained import manifest
 from zoo.publishing.card import write_card
 from zoo.publishing.publish import measured
 from zoo.training.recipe import load_recipe
+from zoo.training.start import untrained
 
 
 def remeasure(name, data_dir=None, output_dir=None):
@@ -39,7 +40,7 @@ def remeasure(name, data_dir=None, output_dir=None):
     model = registry.build(entry["config"])
     weights.load_arrays(model, folder / entry["file"])
     splits, _ = sources.load_splits(recipe.dataset, data_dir, picture_shape(model.data_shape))
-    entry["metrics"] = measured(recipe, model, splits)
+    entry["metrics"] = measured(recipe, model, splits, untrained(recipe))
     manifest.write_entry(name, entry, folder)
     write_card(name, entry, folder / "cards")
     return entry
