@@ -12,7 +12,7 @@ def both_halves(x):
 
 
 class PatchDictionary(layers.Layer):
-    """(N, H, W, C) -> (N, H, W, 2 * atoms): by how much every patch's response to an atom, or to its negative, passes a threshold.
+    """(N, H, W, C) -> (N, H, W, 2 * atoms): by how much a patch's response to an atom, or to its negative, passes a threshold.
 
     The atoms are weights like others, which `zoo.training.initialization.patches` can take from images.
 
