@@ -1,4 +1,4 @@
-"""Puts the embedded weight sets, the manifest, the cards and the training scripts where an installed package finds them."""
+"""Puts the embedded weight sets, the manifest and the training scripts where an installed package finds them."""
 
 import json
 from pathlib import Path
@@ -10,10 +10,15 @@ class EmbedWeights(BuildHookInterface):
     def initialize(self, version, build_data):
         if version == "editable":
             return
-        root = Path(self.root)
-        manifest = json.loads((root / "weights" / "manifest.json").read_text(encoding="utf-8"))
-        files = ["manifest.json", *(e["file"] for e in manifest["weights"].values() if e.get("embedded"))]
-        include = build_data["force_include"]
-        include.update({str(root / "weights" / name): f"zoo/_weights/{name}" for name in files})
-        include.update({str(p): f"zoo/_weights/cards/{p.name}" for p in (root / "weights" / "cards").iterdir()})
-        include.update({str(p): f"zoo/_training_scripts/{p.name}" for p in (root / "training_scripts").glob("*.py")})
+        build_data["force_include"].update(included(Path(self.root)))
+
+
+def included(root):
+    """Mapping of files of the checkout `root` to their places in the wheel."""
+    weights = root / "weights"
+    entries = json.loads((weights / "manifest.json").read_text(encoding="utf-8"))["weights"]
+    embedded = {name: entry for name, entry in entries.items() if entry.get("embedded")}
+    files = ["manifest.json", *(entry["file"] for entry in embedded.values())]
+    found = {str(weights / file): f"zoo/_weights/{file}" for file in files}
+    scripts = sorted((root / "training_scripts").glob("*.py"))
+    return {**found, **{str(path): f"zoo/_training_scripts/{path.name}" for path in scripts}}

@@ -18,8 +18,8 @@ from zoo.data import sources
 from zoo.evaluation.damage import boxed, noisy, shrunk
 from zoo.evaluation.reconstruction import psnr
 from zoo.modalities.image import picture_shape, unit_array
-from zoo.pretrained import loading as weights
 from zoo.pretrained import manifest
+from zoo.pretrained.loading import load
 
 SIGMA = 25 / 255
 
@@ -131,7 +131,7 @@ TASKS = {
 
 def measure(name, count, data_dir):
     """Rows (method, PSNR in dB, mean squared error where the damage is, seconds an image) of one task, ours last."""
-    task, model = TASKS[name], weights.load(name)
+    task, model = TASKS[name], load(name)
     images = sources.load(name.partition(".")[2].partition("-")[0], "test", data_dir, image_shape=picture_shape(model.data_shape))
     clean = images.images[:count]
     damaged, where = task["damage"](clean)

@@ -13,7 +13,7 @@ from zoo.training.recipe import recipes
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = {
-    "Models by name": ("zoo.models.registry", "zoo.pretrained.loading", "zoo.pretrained.hub"),
+    "Models by name": ("zoo.models.registry", "zoo.pretrained.loading", "zoo.pretrained.verification", "zoo.pretrained.hub"),
     "The model": (
         "zoo.models.base.autoencoder",
         "zoo.models.base.encoder",
@@ -21,9 +21,9 @@ REFERENCE = {
         "zoo.inference.tiling",
     ),
     "Models of other libraries": (
+        "zoo.pretrained.foreign",
+        "zoo.pretrained.public",
         "zoo.pretrained.converters",
-        "zoo.pretrained.converters.original",
-        "zoo.pretrained.converters.public",
         "zoo.pretrained.converters.families",
     ),
     "Features": (
@@ -55,6 +55,7 @@ def on_config(config):
         {"Recipes": "recipes.md"},
         {"How weights are verified": "weights.md"},
         {"Many images, small models": "scale.md"},
+        {"Long trainings": "queue.md"},
         {"Experiment trackers": "trackers.md"},
         {"Reference": reference},
     ]

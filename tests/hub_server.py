@@ -11,11 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Hub:
     """Repositories in memory: {"user/repo": {"file": bytes}}; `commits` are the messages, in order.
 
-    `status`, when set, is what every request is answered with.
+    `status`, when set, is what every request is answered with; `gated` are repositories whose licence is not accepted.
     """
 
     def __init__(self):
         self.repositories, self.commits, self.status, self.requests = {}, [], None, []
+        self.gated = set()
         handler = type("Handler", (_Handler,), {"hub": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.address = f"http://127.0.0.1:{self.server.server_port}"
@@ -62,6 +63,8 @@ class _Handler(BaseHTTPRequestHandler):
         repository, revision, file = found.groups()
         if repository not in self.hub.repositories:
             self.answer(404, b"", {"X-Error-Code": "RepoNotFound"}, send)
+        elif repository in self.hub.gated:
+            self.answer(403, b"", {"X-Error-Code": "GatedRepo"}, send)
         elif revision not in ("main", "c" * 40):
             self.answer(404, b"", {"X-Error-Code": "RevisionNotFound"}, send)
         elif file not in self.hub.repositories[repository]:

@@ -15,14 +15,14 @@ from keras import ops
 
 def differences(folder, name):
     """Mapping of what was compared, over all sizes, to the largest difference as a share of the reference's largest value."""
-    from zoo.pretrained.converters import convert_model
+    from zoo.pretrained.loading import load
 
     stored = np.load(Path(folder) / f"{name}.npz")
     worst = {}
     for size in sorted({key.partition("/")[0] for key in stored}):
         reference = {key.partition("/")[2]: stored[key] for key in stored if key.startswith(f"{size}/")}
         x = reference.pop("x")
-        model = convert_model(Path(folder) / name, input_shape=x.shape[1:])
+        model = load(Path(folder) / name, input_shape=x.shape[1:])
         if "reconstruction" in reference:
             # What a user sees.
             reference["image"] = np.clip(reference["reconstruction"], 0, 1)

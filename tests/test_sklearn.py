@@ -1,6 +1,7 @@
 """The scikit-learn estimators: that library's own checks on flat vectors, pipelines, and images."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -103,8 +104,32 @@ def test_what_does_not_fit_is_refused(images):
         AutoencoderFeatures(tiny("ae_conv")).fit(np.zeros((4, 63)))
     with pytest.raises(ZooError, match="0..1"):
         AutoencoderFeatures(tiny("ae_conv")).fit(images.astype(float)).transform(images.astype(float))
-    with pytest.raises(ZooError, match="contamination=0.7"):
-        AutoencoderOutlierDetector(contamination=0.7).fit(np.eye(9))
+    for contamination in (0.7, 0, "much", None):
+        with pytest.raises(ZooError, match=f"contamination={contamination!r}, expected a share .* or 'auto'"):
+            AutoencoderOutlierDetector(contamination=contamination).fit(np.eye(9))
+
+
+def test_an_automatic_threshold_finds_what_stands_out(images):
+    model = tiny("ae_conv")
+    detector = AutoencoderOutlierDetector(model, by="reconstruction", contamination="auto").fit(images)
+    scores = detector.score_samples(images)
+    deviation = 1.4826 * np.median(np.abs(scores - np.median(scores)))
+    assert detector.offset_ == pytest.approx(np.median(scores) - 3 * deviation, rel=1e-3)
+    np.testing.assert_array_equal(detector.predict(images) == -1, scores < detector.offset_)
+
+
+def test_threads_train_by_their_own_seeds():
+    rows = np.random.default_rng(0).normal(size=(30, 4))
+
+    def train(seed):
+        made = AutoencoderFeatures("dae", options=dict(latent_dim=2, hidden=(4,)), epochs=1, random_state=seed)
+        return made.fit(rows).transform(rows)
+
+    alone = [train(seed) for seed in range(3)]
+    with ThreadPoolExecutor(3) as threads:
+        together = list(threads.map(train, range(3)))
+    for one, other in zip(alone, together):
+        np.testing.assert_array_equal(one, other)
     with pytest.raises(ZooError, match="epochs=-1"):
         AutoencoderFeatures(epochs=-1).fit(np.eye(9))
     with pytest.raises(ZooError, match="Did you mean 'vae'"):

@@ -67,3 +67,16 @@ def tiny(name, input_shape=(8, 8, 1), **options):
         # A second stage would shrink the image.
         small["filters"] = (4,)
     return registry.create(variant, backbone, input_shape=input_shape, **{**small, **options})
+
+
+def cover(besides=()):
+    """Names of models among which are every variant and every backbone, and those `besides`, sorted."""
+    from zoo.models import registry
+
+    names, seen = set(besides), set()
+    for name in registry.list_models():
+        variant, _, backbone = name.rpartition("_")
+        if not {variant, backbone} <= seen:
+            names.add(name)
+        seen |= {variant, backbone}
+    return sorted(names)

@@ -24,6 +24,7 @@ RECIPE = Recipe(
     warmup_epochs=1,
     metrics=("mse", "psnr", "ssim", "pca_mse", "linear_error", "knn_error"),
     anchor=("mse", 0.0269, "PCA, 16 components"),
+    embedded=True,
 )
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ RECIPE = Recipe(
     warmup_epochs=0.3,
     metrics=("mse", "psnr", "ssim", "pca_mse"),
     anchor=("mse", 0.0051, "PCA, 128 components, not clipped"),
+    embedded=True,
 )
 
 if __name__ == "__main__":

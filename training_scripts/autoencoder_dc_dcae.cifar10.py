@@ -27,7 +27,6 @@ RECIPE = Recipe(
     ema=0.999,
     metrics=("mse", "psnr", "ssim", "pca_mse"),
     anchor=("mse", 0.0026, "PCA, 256 components, not clipped"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

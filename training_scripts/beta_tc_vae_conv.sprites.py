@@ -23,6 +23,7 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     metrics=("mig", "factor_vae_score", "sap", "dci_disentanglement", "elbo", "mse"),
     anchor=("mig", 0.45, "β-TC-VAE on dSprites, best reported"),
+    embedded=True,
 )
 
 if __name__ == "__main__":

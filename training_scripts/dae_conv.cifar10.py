@@ -21,6 +21,7 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     warmup_epochs=0.2,
     metrics=({"metric": "linear_accuracy", "layer": "best"}, {"metric": "knn_accuracy", "layer": "best"}, "mse"),
+    embedded=True,
 )
 
 if __name__ == "__main__":

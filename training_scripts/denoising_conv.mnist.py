@@ -23,6 +23,7 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     ema=0.999,
     metrics=({"metric": "denoised_psnr", "noise": "masking", "level": 0.5},),
+    embedded=True,
 )
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     ema=0.9995,
     metrics=("denoised_psnr",),
-    embedded=False,
 )
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     ema=0.999,
     metrics=("denoised_psnr",),
+    embedded=True,
 )
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     ema=0.9995,
     metrics=("inpainted_mse",),
-    embedded=False,
 )
 
 if __name__ == "__main__":

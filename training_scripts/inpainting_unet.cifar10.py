@@ -22,7 +22,6 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     ema=0.999,
     metrics=("inpainted_mse",),
-    embedded=False,
 )
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ RECIPE = Recipe(
     batch_size=256,
     learning_rate=1e-3,
     metrics=("linear_error", "knn_error", "mse"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

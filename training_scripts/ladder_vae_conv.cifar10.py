@@ -38,7 +38,6 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     metrics=("bits_per_dim", "mse"),
     anchor=("bits_per_dim", 3.11, "ResNet VAE with IAF, Kingma et al. 2016, table 3"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

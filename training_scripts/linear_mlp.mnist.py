@@ -11,6 +11,7 @@ RECIPE = Recipe(
     learning_rate=2e-3,
     metrics=("mse_unclipped", {"metric": "pca_mse", "clip": False}, "mse"),
     anchor=("mse_unclipped", 0.0168, "PCA, 32 components"),
+    embedded=True,
 )
 
 if __name__ == "__main__":

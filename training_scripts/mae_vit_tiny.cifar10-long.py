@@ -46,7 +46,6 @@ RECIPE = Recipe(
         },
     ),
     anchor=("finetuned_accuracy", 0.898, "masked autoencoder of a ViT-Tiny, 2000 epochs"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ RECIPE = Recipe(
     epochs=80,
     batch_size=100,
     learning_rate=2e-3,
-    embedded=False,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
     anchor=("nll", 85.09, "MIWAE of pythae, dynamic binarization"),
 )

@@ -20,7 +20,6 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     precision="mixed_bfloat16",
     metrics=("ssim", "mse", "frechet_distance"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ RECIPE = Recipe(
     learning_rate=2e-3,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
     anchor=("nll", 84.58, "PIWAE of pythae, dynamic binarization"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

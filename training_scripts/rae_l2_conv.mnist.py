@@ -21,7 +21,6 @@ RECIPE = Recipe(
     batch_size=128,
     learning_rate=1e-3,
     metrics=("mse", "frechet_distance"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

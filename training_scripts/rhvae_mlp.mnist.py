@@ -19,7 +19,6 @@ RECIPE = Recipe(
     batch_size=128,
     learning_rate=1e-3,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "mse", "frechet_distance"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     metrics=("mse", "psnr", "codebook_usage", "codebook_perplexity"),
     anchor=("mse", 0.003286, "vq_vae_conv.cifar10, as many bits, measured"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     metrics=("sse", "mse", "pca_mse"),
     anchor=("sse", 13.87, "PCA, 30 components, measured"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
     anchor=("nll", 85.67, "vae_mlp.mnist, the same nets with a Gaussian posterior"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

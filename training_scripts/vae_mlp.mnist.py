@@ -12,6 +12,7 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
     anchor=("nll", 89.78, "VAE of pythae, static binarization"),
+    embedded=True,
 )
 
 if __name__ == "__main__":

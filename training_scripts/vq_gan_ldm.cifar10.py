@@ -26,7 +26,6 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     metrics=("mse", "psnr", "codebook_usage", "codebook_perplexity"),
     anchor=("mse", 0.0035, "VQ-VAE with an 8 x 8 grid of 512 codes, Sonnet's example"),
-    embedded=False,
 )
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ RECIPE = Recipe(
         0.796,
         "k-means with 4,000 atoms and a linear SVM, Coates, Lee & Ng 2011, read in its abstract",
     ),
+    embedded=True,
 )
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ RECIPE = Recipe(
         0.012,
         "a fully-connected winner-take-all autoencoder and a linear SVM, Makhzani & Frey 2015, read in guoguo12/tensorflow-fcwta",
     ),
+    embedded=True,
 )
 
 if __name__ == "__main__":

@@ -5,6 +5,11 @@ Names are imported on first use, so that `import zoo` loads no deep-learning fra
 
 import importlib
 
+from zoo.utils.telemetry import turn_off
+
+# Before any package that reports to its makers is imported.
+turn_off()
+
 __version__ = "0.1.0"
 
 _HOMES = {

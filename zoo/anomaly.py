@@ -1,4 +1,4 @@
-"""How strange an image is, to a model and to a set of normal images: higher is stranger."""
+"""How strange an image is, to a model and to a set of normal images: higher is more anomalous."""
 
 import numpy as np
 
@@ -72,11 +72,11 @@ class AnomalyDetector:
             chosen = np.sort(np.random.default_rng(self.seed).permutation(len(normal))[:_CALIBRATED_ON])
             found = self._scores(normal[chosen], batch_size, itself=True)
             self._middle = {name: float(np.median(values)) for name, values in found.items()}
-            self._spread = {name: _spread(values) for name, values in found.items()}
+            self._spread = {name: spread(values) for name, values in found.items()}
         return self
 
     def score(self, x, batch_size=256):
-        """Scores (N,), float64, of images (N, *input_shape); higher is stranger."""
+        """Scores (N,), float64, of images (N, *input_shape); higher is more anomalous."""
         if self.needs_fit and self._bank is None:
             raise ZooError(f"the anomaly score {self.by!r} needs normal images to compare with; fit the detector to some first.")
         found = self._scores(x, batch_size)
@@ -116,7 +116,7 @@ def distance(x, bank, neighbours, itself=False, block=500):
     return np.concatenate(found)
 
 
-def _spread(values):
-    """How far normal images stray: by their median, unless half of them and more score the same."""
+def spread(values):
+    """A robust standard deviation of values (N,): by the median absolute deviation, unless half of them and more are the same."""
     absolute = _DEVIATIONS * float(np.median(np.abs(values - np.median(values))))
     return absolute or float(values.std()) or 1.0

@@ -2,32 +2,39 @@
 
 import contextlib
 import math
-import os
+import numbers
 import random
 
 import keras
 import numpy as np
+
+from zoo.utils.distributions import install_command
 
 try:
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, OutlierMixin, TransformerMixin
     from sklearn.utils import check_random_state
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("zoo.sklearn needs scikit-learn: pip install scikit-learn", name=error.name) from error
+    needed = f"zoo.sklearn needs scikit-learn: {install_command(error.name)}"
+    raise ModuleNotFoundError(needed, name=error.name) from error
 
-from zoo.anomaly import COMBINED, AnomalyDetector
+from zoo.anomaly import COMBINED, AnomalyDetector, spread
 from zoo.errors import ZooError
 from zoo.evaluation.probes import probe_features
 from zoo.modalities.image import is_image_shape
 from zoo.models import registry
 from zoo.models.base.autoencoder import Autoencoder
 from zoo.optimizers.adam import Adam
-from zoo.pretrained import loading as weights
+from zoo.pretrained.loading import load
+from zoo.pretrained.resolve import is_model
+from zoo.utils.seeding import SEED_LOCK
 
 # Rows at a time, always as many: a row's features must not depend, by rounding, on how many others are asked for with it.
 _BLOCK = 256
 # Steps below which compiling them takes longer than they do.
 _FEW_STEPS = 200
+# Robust standard deviations below the median at which an outlier begins, where no share of outliers is given.
+_OUTLYING = 3.0
 # Anything else becomes the first.
 _DTYPES = [np.float64, np.float32, np.uint8]
 
@@ -39,9 +46,9 @@ class _AutoencoderEstimator(BaseEstimator):
         """The rows `X` as the model takes them, after `model_`, pretrained or trained on them, is there."""
         for left in ("mean_", "scale_", "loss_curve_"):  # by a fit before this one
             self.__dict__.pop(left, None)
-        pretrained = isinstance(self.model, Autoencoder) or os.path.isdir(self.model) or "." in self.model
+        pretrained = isinstance(self.model, Autoencoder) or _is_pretrained(self.model)
         if pretrained:
-            self.model_ = self.model if isinstance(self.model, Autoencoder) else weights.load(self.model)
+            self.model_ = self.model if isinstance(self.model, Autoencoder) else load(self.model)
         seed = self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         shape = self.model_.data_shape if pretrained else self.image_shape
         X = validate_data(self, X, dtype=_DTYPES, allow_nd=shape is not None and is_image_shape(shape))
@@ -97,8 +104,8 @@ class AutoencoderFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Au
     0..255 or floats 0..1, for a pretrained model of images or where `image_shape` says so.
 
     Args:
-        model: a variant to train, such as "ae" or "vae"; or a weight set, the folder of a saved model, or an `Autoencoder`, which
-            `fit` leaves as it is.
+        model: a variant to train, such as "ae" or "vae"; or what `zoo.load` takes: a weight set, a public model, a folder, an
+            address; or an `Autoencoder`, which `fit` leaves as it is.
         backbone: of a variant to train.
         image_shape: (height, width, channels) of the images that rows are, for a variant to train; None for flat vectors.
         options: mapping of what else `zoo.create` takes, such as {"latent_dim": 8}.
@@ -163,7 +170,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
             `AutoencoderFeatures`.
         by: "reconstruction", "likelihood", "knn" or "combined", see `zoo.anomaly.AnomalyDetector`.
         neighbours: of a row, for "knn"; fewer where `fit` is given fewer.
-        contamination: share of the rows of `fit` that are outliers, 0 to 0.5.
+        contamination: share of the rows of `fit` that are outliers, 0 to 0.5; or "auto": an outlier is what scores three
+            standard deviations below the median of these rows, both estimated robustly (by the median absolute deviation).
 
     Attributes:
         model_, loss_curve_: as for `AutoencoderFeatures`.
@@ -203,8 +211,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
 
     def fit(self, X, y=None):
         """Train the model on rows X (N, D), unless it is pretrained, and learn what is usual; `y` is not looked at."""
-        if not 0 < self.contamination <= 0.5:
-            raise ZooError(f"got contamination={self.contamination}, expected a share above 0 and up to 0.5.")
+        automatic = isinstance(self.contamination, str) and self.contamination == "auto"
+        if not automatic and not (isinstance(self.contamination, numbers.Real) and 0 < self.contamination <= 0.5):
+            raise ZooError(f"got contamination={self.contamination!r}, expected a share above 0 and up to 0.5, or 'auto'.")
         rows = self._start(X)
         if len(rows) < 2:
             raise ZooError(f"got n_samples = {len(rows)}, expected 2 rows or more to know what is usual.")
@@ -212,7 +221,11 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
         self.detector_ = AnomalyDetector(self.model_, self.by, self.layer, self.pool, neighbours, seed=self._seed)
         if self.detector_.needs_fit:
             self.detector_.fit(rows, _BLOCK)
-        self.offset_ = float(np.percentile(self._normality(rows), 100 * self.contamination))
+        normality = self._normality(rows)
+        if automatic:
+            self.offset_ = float(np.median(normality)) - _OUTLYING * spread(normality)
+        else:
+            self.offset_ = float(np.percentile(normality, 100 * self.contamination))
         return self
 
     def score_samples(self, X):
@@ -231,6 +244,11 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
         return -_in_blocks(lambda x: self.detector_.score(x, _BLOCK), rows)
 
 
+def _is_pretrained(model):
+    """Whether a name or path is of a pretrained model; the name of a variant never is, whatever a folder is called."""
+    return not isinstance(model, str) or (model not in {*registry.variants(), *registry.list_models()} and is_model(model))
+
+
 def _in_blocks(function, rows):
     """`function` of `_BLOCK` rows at a time, the last ones filled up by rows that are there."""
     found = []
@@ -242,11 +260,12 @@ def _in_blocks(function, rows):
 
 @contextlib.contextmanager
 def _seeded(seed):
-    """Keras's draws, from `seed`; Python's and numpy's own go on afterwards as if nothing had been."""
-    before = random.getstate(), np.random.get_state()
-    try:
-        keras.utils.set_random_seed(seed)
-        yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
+    """Keras's draws, from `seed`, whatever other threads do; Python's and numpy's own go on afterwards as they were."""
+    with SEED_LOCK:
+        before = random.getstate(), np.random.get_state()
+        try:
+            keras.utils.set_random_seed(seed)
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])

@@ -18,8 +18,8 @@ from zoo.cli import main as cli
 from zoo.data.writers import ImageFolder
 from zoo.models.base.classifier import classifier
 from zoo.pretrained import manifest
-from zoo.pretrained.converters.public import public
 from zoo.pretrained.loading import save
+from zoo.pretrained.public import public
 from zoo.training import recipe as recipes
 
 NAME = "ae_mlp.digits"
@@ -156,13 +156,12 @@ def test_info(run, weights):
     assert json.loads(run("info", NAME, "--json")[0]) == entry
 
 
-@pytest.mark.parametrize("embedded, words", [(True, "bytes, embedded,"), (False, "bytes, not embedded,")])
-def test_info_says_whether_the_file_comes_with_the_package(run, weights, monkeypatch, embedded, words):
-    from zoo.models import registry
-
-    known = registry.info(NAME) | {"embedded": embedded}
-    monkeypatch.setattr(registry, "info", lambda name: known)
+@pytest.mark.parametrize("installed, words", [(True, "bytes, installed,"), (False, "bytes, not installed,")])
+def test_info_and_list_say_whether_the_file_is_installed(run, weights, monkeypatch, installed, words):
+    monkeypatch.setattr(manifest, "is_installed", lambda entry: installed)
     assert words in run("info", NAME)[0]
+    out, err = run("list", NAME)
+    assert ("not installed" in out) is not installed and ("pip install . ./weights" in err) is not installed
 
 
 def test_help(run):
@@ -679,6 +678,24 @@ def test_train_on_a_folder_keeps_a_tenth_for_the_test(scripts, digits, tmp_path,
     assert cli.main(["train", NAME, "--data", "plain.npy", "--output-dir", "plain", "--run-dir", "other"]) == 0
     assert "knn_error is left out: plain has no labels" in capfd.readouterr().err
     assert set(manifest.read(tmp_path / "plain")[NAME]["metrics"]) == {"mse"}
+
+
+def test_train_leaves_published_weights_alone(scripts, weights, place, tmp_path, monkeypatch):
+    before = {path: path.read_bytes() for path in weights.rglob("*") if path.is_file()}
+    monkeypatch.chdir(tmp_path)
+    argv = ["train", NAME, "--data", str(place / "digits.npz"), "--seed", "3"]
+    assert cli.main(argv) == 0
+    assert {path: path.read_bytes() for path in weights.rglob("*") if path.is_file()} == before
+    written = manifest.read(tmp_path / "runs" / NAME / "weights")[NAME]
+    model = zoo.load(f"runs/{NAME}/model")
+    x = np.load(place / "digits.npz")["x_test"]
+    assert zoo.evaluation.measure(model, ["mse"], str(place / "digits.npz"), progress=None)["mse"]["value"] == pytest.approx(
+        written["metrics"]["mse"]["value"], rel=1e-4
+    )
+    assert np.abs(model.encode(x) - zoo.load(NAME).encode(x)).max() > 1e-3, "another seed gives another model"
+    monkeypatch.setattr(manifest, "weights_dir", lambda: tmp_path / "own")
+    assert cli.main([*argv, "--publish"]) == 0
+    assert manifest.read(tmp_path / "own")[NAME]["sha256"] == written["sha256"]
 
 
 def test_train_writes_a_weight_set(trained):

@@ -155,7 +155,7 @@ def test_without_scikit_learn_two_are_refused_in_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.svm", None)
     monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
     for score in (sap, dci):
-        with pytest.raises(zoo.ZooError, match="pip install scikit-learn"):
+        with pytest.raises(zoo.ZooError, match=r"pip install 'autoencoder-zoo\[sklearn\]'"):
             score(perfect, DATA)
     assert SMALL["mig"](perfect) > 0.98
 

@@ -9,7 +9,8 @@ from tiny import tiny
 
 import zoo
 from zoo.errors import ZooError
-from zoo.inference.export import exporting
+from zoo.inference.export import writing
+from zoo.inference.export.exported import PARTS
 from zoo.inference.export.exporting import FORMATS, export
 
 
@@ -20,14 +21,14 @@ def model():
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_comes_back_the_same(model, tmp_path, format):
-    path = tmp_path / f"model{FORMATS[format]}"
-    assert 0 <= export(model, path, format) <= exporting.TOLERANCE
+    path = tmp_path / f"model{FORMATS[format].SUFFIX}"
+    assert 0 <= export(model, path, format) <= writing.TOLERANCE
     assert path.exists() and not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
 @pytest.mark.parametrize("format", ("onnx", "saved_model"))
 def test_a_second_takes_the_place_of_the_first(model, tmp_path, format):
-    path = tmp_path / f"model{FORMATS[format]}"
+    path = tmp_path / f"model{FORMATS[format].SUFFIX}"
     for part in ("encoder", "decoder"):
         export(model, path, format, part)
     left = sorted(p.name for p in tmp_path.iterdir())
@@ -51,7 +52,7 @@ def test_what_was_added_to_a_saved_model_is_not_lost(model, tmp_path):
 def test_variants_of_operations_that_not_every_format_has(name, format, tmp_path):
     model = tiny(name, (8, 8, 3))
     for part in ("encoder", "autoencoder"):
-        assert export(model, tmp_path / f"{part}{FORMATS[format]}", format, part) <= exporting.TOLERANCE
+        assert export(model, tmp_path / f"{part}{FORMATS[format].SUFFIX}", format, part) <= writing.TOLERANCE
 
 
 def size(path):
@@ -67,6 +68,21 @@ def test_the_other_parts(model, images, tmp_path, part):
     x = model.encode(images) if part == "decoder" else images
     [got] = session.run(None, {session.get_inputs()[0].name: x})
     np.testing.assert_allclose(got, model.reconstruct(images), atol=1e-4)
+
+
+@pytest.mark.parametrize("part, names", PARTS.items())
+def test_inputs_and_outputs_have_fixed_names(tmp_path, part, names):
+    import onnx
+    import openvino
+
+    model = tiny("ae_mlp")
+    for format in ("onnx", "openvino"):
+        export(model, tmp_path / f"a{FORMATS[format].SUFFIX}", format, part)
+    graph = onnx.load(tmp_path / "a.onnx").graph
+    assert ([value.name for value in graph.input], [value.name for value in graph.output]) == ([names[0]], [names[1]])
+    onnx.checker.check_model(str(tmp_path / "a.onnx"), full_check=True)
+    read = openvino.Core().read_model(tmp_path / "a.xml")
+    assert [port.get_names() for port in (*read.inputs, *read.outputs)] == [{name} for name in names]
 
 
 def test_floats_for_images_and_a_depth(model, images, tmp_path):
@@ -95,7 +111,7 @@ def test_what_gradients_read_is_no_output(tmp_path, images):
     import openvino
 
     model = tiny("vae_conv", activation="silu")
-    assert export(model, tmp_path / "model.xml", "openvino", values="float32") <= exporting.TOLERANCE
+    assert export(model, tmp_path / "model.xml", "openvino", values="float32") <= writing.TOLERANCE
     graph = openvino.Core().read_model(tmp_path / "model.xml")
     assert [output.partial_shape[1].get_length() for output in graph.outputs] == [model.encode(images).shape[1]]
 
@@ -115,16 +131,16 @@ def test_a_variant_of_sequences_of_layers(images, tmp_path):
     small = zoo.create(
         "mae", input_shape=(8, 8, 1), patch_size=2, width=8, depth=2, heads=2, decoder_width=8, decoder_depth=1, decoder_heads=2
     )
-    assert export(small, tmp_path / "mae.onnx", "onnx") <= exporting.TOLERANCE
+    assert export(small, tmp_path / "mae.onnx", "onnx") <= writing.TOLERANCE
 
 
 def test_an_export_that_differs_is_not_kept(model, tmp_path, monkeypatch):
     path = tmp_path / "model.onnx"
     path.write_bytes(b"old")
-    monkeypatch.setitem(exporting._RUNNERS, "onnx", lambda path: lambda x: np.ones((len(x), 3)))
+    monkeypatch.setattr(FORMATS["onnx"], "runner", lambda path: lambda x: np.ones((len(x), 3)))
     with pytest.raises(ZooError, match="the onnx export of .* differs from Keras by"):
         export(model, path, "onnx")
-    monkeypatch.setitem(exporting._RUNNERS, "onnx", lambda path: lambda x: np.ones((len(x), 4)))
+    monkeypatch.setattr(FORMATS["onnx"], "runner", lambda path: lambda x: np.ones((len(x), 4)))
     with pytest.raises(ZooError, match=r"outputs of shape \(3, 4\), where Keras gives \(3, 3\)"):
         export(model, path, "onnx")
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
@@ -150,7 +166,7 @@ def test_wrong_arguments(model, tmp_path, path, options, message):
 
 
 def test_a_missing_package_is_named(model, tmp_path, monkeypatch):
-    monkeypatch.setitem(exporting._PACKAGES, "onnx", ("no_such_package",))
+    monkeypatch.setattr(FORMATS["onnx"], "PACKAGES", ("no_such_package",))
     with pytest.raises(ZooError, match=r"no_such_package: pip install 'autoencoder-zoo\[onnx\]'"):
         export(model, tmp_path / "a.onnx", "onnx")
 

@@ -1,9 +1,12 @@
 """Features at full speed: every runtime gives what `encode` gives, in order, in flat memory, from any source."""
 
 import itertools
+import json
+import shutil
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,10 +14,14 @@ import tensorflow as tf
 import zoo
 from zoo.errors import ZooError
 from zoo.inference import runtimes
-from zoo.inference.export import exporting
+from zoo.inference.export import writing
 from zoo.inference.features import FeatureStream, extract_features
+from zoo.inference.runtimes import graphs
 from zoo.inference.runtimes.graphs import graph
 from zoo.inference.runtimes.subject import Subject
+from zoo.pretrained.verification import golden_input
+from zoo.utils.devices import processors
+from zoo.utils.precision import computing_in
 
 RUNTIMES = ("openvino", "onnxruntime", "tensorflow")
 OPTIONS = {
@@ -70,7 +77,7 @@ def test_training_shows_in_the_next_features(images):
 
 def test_a_graph_is_exported_once(folders, monkeypatch):
     first = graph(Subject(folders / "mlp"), "openvino", "uint8")
-    monkeypatch.setattr(exporting, "write", lambda *_: pytest.fail("exported again"))
+    monkeypatch.setattr(writing, "write", lambda *_: pytest.fail("exported again"))
     assert graph(Subject(folders / "mlp"), "openvino", "uint8") == first
     with pytest.raises(pytest.fail.Exception):
         graph(Subject(folders / "mlp", "code", "mean"), "openvino", "uint8")
@@ -87,14 +94,106 @@ def test_a_damaged_graph_is_made_anew(folders, images, kind, runtime):
         np.testing.assert_allclose(extract_features(folders / "mlp", images, runtime), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache."""
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "graphs"
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """In place of an export: a file of a few bytes; gives what was written."""
+    files = []
+
+    def write(model, path, *rest):
+        path.write_bytes(b"graph %d" % len(files))
+        files.append(path)
+        return 0.0
+
+    monkeypatch.setattr(writing, "write", write)
+    return files
+
+
+def test_all_that_decides_a_graph_is_in_its_key(folders, cache, written, monkeypatch):
+    subject = Subject(folders / "mlp")
+    made = [graph(subject, "onnx", "uint8"), graph(subject, "onnx", "float32"), graph(subject, "openvino", "uint8")]
+    before, version = graphs.keras_settings(), graphs._version
+    for changed in (dict(image_data_format="channels_first"), dict(floatx="float64"), dict(epsilon=1e-3), dict(backend="jax")):
+        monkeypatch.setattr(graphs, "keras_settings", lambda changed=changed: {**before, **changed})
+        made.append(graph(subject, "onnx", "uint8"))
+    monkeypatch.setattr(graphs, "keras_settings", lambda: before)
+    for package in ("keras", "tensorflow", "tf2onnx", "onnx"):
+        monkeypatch.setattr(graphs, "_version", lambda name, changed=package: "0" if name == changed else version(name))
+        made.append(graph(subject, "onnx", "uint8"))
+    assert len(set(made)) == len(made) == len(written)
+    assert graph(subject, "onnx", "uint8") == made[-1] and len(written) == len(made)
+
+
+def test_a_graph_without_its_proof_is_made_anew(folders, cache, written):
+    file = graph(Subject(folders / "mlp"), "onnx", "uint8")
+    proof = file.with_name("proof.json")
+    for spoil in (
+        proof.unlink,
+        lambda: proof.write_text("{"),
+        lambda: proof.write_text(json.dumps({**json.loads(proof.read_text()), "facts": {}})),
+        lambda: file.with_name("more").touch(),
+    ):
+        count = len(written)
+        spoil()
+        assert graph(Subject(folders / "mlp"), "onnx", "uint8") == file and len(written) == count + 1
+
+
+def test_a_graph_of_other_features_than_the_card_states_is_not_kept(folders, cache, written, monkeypatch):
+    """As where a setting of Keras changes what a model computes: the graph would be the same as Keras, and wrong."""
+    subject = Subject(folders / "mlp")
+    golden = {"seed": 0, "n": 2, "tolerance": 1e-3}
+    entry = {"sha256": subject._checkpoint.sha256(), "config": subject.config, "golden": golden}
+    right = zoo.load(folders / "mlp").encode(golden_input(entry))
+    for features, message in ((right.tolist(), None), ((right + 0.1).tolist(), "other features here than its card states")):
+        known = {"mlp": {**entry, "golden": {**golden, "features": features}}}
+        monkeypatch.setattr("zoo.pretrained.manifest.read", lambda directory=None, known=known: known)
+        if message is None:
+            proof = json.loads(graph(subject, "onnx", "uint8").with_name("proof.json").read_text())
+            assert proof["largest differences"]["reference features"] < 1e-5
+            continue
+        shutil.rmtree(cache)
+        with pytest.raises(ZooError, match=message):
+            graph(subject, "onnx", "uint8")
+        # Nor is Keras's backend asked instead, whose features are as wrong.
+        with pytest.raises(ZooError, match=message):
+            runtimes.open_engine(subject, "auto")
+        assert not cache.exists() or not list(cache.iterdir())
+
+
+def test_graphs_of_models_in_memory_do_not_pile_up(cache, written, images):
+    model = zoo.create("ae_mlp", input_shape=(8, 8, 1), hidden=(4,), latent_dim=2)
+    first = graph(Subject(model), "onnx", "uint8")
+    for _ in range(graphs._KEPT + 3):
+        model.encoder.trainable_variables[0].assign_add(np.ones(model.encoder.trainable_variables[0].shape))
+        last = graph(Subject(model), "onnx", "uint8")
+    assert not first.exists() and last.exists()
+    assert len(list((cache / "in-memory").iterdir())) == graphs._KEPT
+    assert graph(Subject(model), "onnx", "uint8") == last and len(written) == graphs._KEPT + 4
+
+
+def test_precision_decides_the_graph_of_a_model_in_memory():
+    def digest(policy):
+        keras.utils.set_random_seed(0)
+        with computing_in(policy):
+            return Subject(zoo.create("ae_mlp", input_shape=(8, 8, 1), hidden=(4,), latent_dim=2)).digest()
+
+    assert digest("float32") == digest("float32") != digest("mixed_bfloat16")
+
+
 def test_auto_is_the_fastest_that_is_installed(folders, images, monkeypatch):
     stream = FeatureStream(folders / "mlp", images)
     list(stream)
     assert stream.runtime == runtimes.automatic() == "onnxruntime"
     assert runtimes.automatic("bfloat16") == "openvino", "which computes in it"
-    monkeypatch.setattr(runtimes, "_installed", lambda name: name == "openvino")
+    monkeypatch.setattr(runtimes, "installed", lambda name: name in ("openvino", "tensorflow"))
     assert runtimes.automatic() == "openvino"
-    monkeypatch.setattr(runtimes, "_installed", lambda name: False)
+    monkeypatch.setattr(runtimes, "installed", lambda name: False)
     assert runtimes.automatic() == "tensorflow"
     monkeypatch.setattr(runtimes, "has_gpu", lambda: True)
     assert runtimes.automatic() == "tensorflow"
@@ -102,9 +201,9 @@ def test_auto_is_the_fastest_that_is_installed(folders, images, monkeypatch):
 
 def test_auto_falls_back_on_keras_and_says_so(images, monkeypatch):
     def broken(*_):
-        raise ZooError("it cannot be exported")
+        raise writing.ExportError("it cannot be exported")
 
-    monkeypatch.setattr(exporting, "write", broken)
+    monkeypatch.setattr(writing, "write", broken)
     model = zoo.create("ae_mlp", input_shape=(8, 8, 1), hidden=(16,), latent_dim=4)
     with pytest.warns(UserWarning, match="ae_mlp runs on tensorflow: it cannot be exported"):
         got = extract_features(model, images)
@@ -154,11 +253,45 @@ def test_features_to_a_file(folders, images, tmp_path, suffix):
 def test_memory_is_flat_as_few_batches_are_read_ahead(folders, images):
     read = itertools.count()
     endless = (images for _ in read)
-    stream = iter(FeatureStream(folders / "mlp", endless, "openvino", batch_size=40))
+    stream = iter(FeatureStream(folders / "mlp", endless, runtime="openvino", batch_size=40))
     for done in range(1, 60):
         next(stream)
         # What the counter has given so far, without moving it.
-        assert read.__reduce__()[1][0] - done <= runtimes.processors() + 3
+        assert read.__reduce__()[1][0] - done <= processors() + 3
+
+
+def test_data_sets_of_pairs_and_of_mappings(folders, images):
+    expected = extract_features(folders / "mlp", images)
+    labels = np.arange(len(images))
+    of = tf.data.Dataset.from_tensor_slices
+    sources = (
+        of((images, labels)).batch(16),
+        of({"image": images, "label": labels}).batch(16),
+        of({"pixels": images}).batch(16),
+        of(({"images": images}, labels)).batch(16),
+        [(images[:20], labels[:20]), [images[20:], labels[20:]]],
+        {"image": images},
+    )
+    for source in sources:
+        np.testing.assert_array_equal(extract_features(folders / "mlp", source), expected)
+        assert sum(len(rows) for _, rows in FeatureStream(folders / "mlp", source)) == len(images)
+    with pytest.raises(ZooError, match="mapping with a, b, expected images called 'image'"):
+        extract_features(folders / "mlp", [{"a": images, "b": labels}])
+
+
+def test_a_stream_has_a_number_of_images_and_no_length(folders, images):
+    stream = FeatureStream(folders / "mlp", images, batch_size=np.int64(16))
+    assert stream.total == 40 and not hasattr(stream, "__len__") and len(list(stream)) == 3
+    assert FeatureStream(folders / "mlp", iter([images])).total is None
+
+
+def test_what_was_left_out_is_said(folders, images, tmp_path):
+    from PIL import Image
+
+    Image.fromarray(images[0, ..., 0]).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"")
+    with pytest.warns(UserWarning, match="left out b.png: unreadable"):
+        assert len(extract_features(folders / "mlp", tmp_path, skip_unreadable=True)) == 1
 
 
 def test_an_error_in_the_middle_leaves_no_file(folders, images, tmp_path):
@@ -200,7 +333,7 @@ def test_what_is_no_source_or_no_model(folders, images):
 
 
 def test_a_runtime_that_is_not_installed(folders, images, monkeypatch):
-    monkeypatch.setattr(runtimes, "_installed", lambda name: False)
+    monkeypatch.setattr(runtimes, "installed", lambda name: False)
     with pytest.raises(ZooError, match=r"pip install 'autoencoder-zoo\[onnx\]'"):
         extract_features(folders / "mlp", images, "onnxruntime")
 

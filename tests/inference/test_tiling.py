@@ -7,7 +7,7 @@ from tiny import tiny
 import zoo
 from zoo.errors import ZooError
 from zoo.inference import tiling
-from zoo.pretrained.loading import load_arrays, save_arrays
+from zoo.pretrained.arrays import load_arrays, save_arrays
 
 
 @pytest.fixture(scope="module")

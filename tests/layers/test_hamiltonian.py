@@ -11,7 +11,7 @@ import zoo
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.hamiltonian import HamiltonianCode, leapfrog
 from zoo.layers.bottlenecks.riemannian import Metric, RiemannianCode, generalized_leapfrog, half_log_det, lower_triangular
-from zoo.pretrained.loading import named_variables
+from zoo.pretrained.arrays import named_variables
 
 rng = np.random.default_rng(0)
 

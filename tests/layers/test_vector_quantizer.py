@@ -11,7 +11,7 @@ from tiny import tiny
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.codebook import Codebook
 from zoo.layers.bottlenecks.vector_quantizer import ResidualVectorQuantizer, VectorQuantizer
-from zoo.pretrained.loading import load_arrays, save_arrays
+from zoo.pretrained.arrays import load_arrays, save_arrays
 
 RNG = np.random.default_rng(0)
 

@@ -35,7 +35,7 @@ from zoo.layers.bottlenecks import (
 from zoo.layers.corruptions import holes
 from zoo.models import registry
 from zoo.models.contractive import StochasticContractiveAutoencoder
-from zoo.pretrained.loading import load_arrays, save_arrays
+from zoo.pretrained.arrays import load_arrays, save_arrays
 
 NAMES = zoo.list_models()
 # A backbone's code is a vector to most variants, whatever the backbone: these make maps of it.

@@ -18,9 +18,11 @@ import zoo
 from zoo.cli.main import main
 from zoo.data.writers import ImageFolder
 from zoo.errors import ZooError
-from zoo.pretrained.converters import convert_model, families, layout, ldm, public, vit_mae
-from zoo.pretrained.loading import named_variables
-from zoo.pretrained.resolve import stored
+from zoo.models import registry
+from zoo.pretrained import foreign, public
+from zoo.pretrained.arrays import named_variables
+from zoo.pretrained.converters import families, ldm, vit_mae
+from zoo.pretrained.resolve import resolve
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -71,7 +73,7 @@ def arrays_of(model, family):
 def made(family, text):
     """A model of another library's config, given as JSON, with random weights, and its arrays there. Tests change neither."""
     theirs = json.loads(text)
-    model = zoo.models.registry.build(family.config(theirs, SHAPE if theirs != MAE else None))
+    model = registry.build(family.config(theirs, SHAPE if theirs != MAE else None))
     rng = np.random.default_rng(0)
     for variable in named_variables(model).values():
         variable.assign(rng.normal(size=variable.shape, scale=0.3))
@@ -103,7 +105,7 @@ def same(a, b, images=None):
 @pytest.mark.parametrize("theirs, family", [(KL, ldm), (VQ, ldm), (MAE, vit_mae)], ids=["kl", "vq", "mae"])
 def test_a_folder_becomes_the_model(written, theirs, family, tmp_path):
     folder, model = written(theirs, family)
-    found = convert_model(folder, SHAPE if theirs is not MAE else None)
+    found = zoo.load(folder, SHAPE if theirs is not MAE else None)
     assert found.config == model.config
     same(found, model)
     # And by the command, in the zoo's own format.
@@ -114,7 +116,7 @@ def test_a_folder_becomes_the_model(written, theirs, family, tmp_path):
 
 def test_load_knows_the_layout_and_another_size(written):
     folder, model = written(KL, ldm)
-    assert stored(folder).data_shape == (256, 256, 3)
+    assert resolve(folder).data_shape == (256, 256, 3)
     same(zoo.load(folder, input_shape=SHAPE), model)
     with pytest.raises(ZooError, match="got images of 15 x 24 for 2 stages, expected a height and a width that 2 divides"):
         zoo.load(folder, input_shape=(15, 24, 3))
@@ -133,7 +135,7 @@ def test_a_saved_model_loads_at_another_size(tmp_path):
 
 def test_codes_are_scaled_and_posteriors_drawn_from(written):
     folder, _ = written(KL, ldm)
-    model = convert_model(folder, SHAPE)
+    model = zoo.load(folder, SHAPE)
     x = np.random.default_rng(1).random((2, *SHAPE), dtype=np.float32)
     mean, log_variance = model.posterior(x)
     assert mean.shape == log_variance.shape == (2, 8, 12, 3)
@@ -149,7 +151,7 @@ def test_codes_are_scaled_and_posteriors_drawn_from(written):
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16], ids=["float16", "bfloat16"])
 def test_halves_become_float32(written, dtype):
     folder, model = written(KL, ldm, lambda arrays: {name: value.astype(dtype) for name, value in arrays.items()})
-    found = convert_model(folder, SHAPE)
+    found = zoo.load(folder, SHAPE)
     for path, variable in named_variables(model).items():
         got = named_variables(found)[path]
         assert str(got.dtype) == "float32"
@@ -167,14 +169,14 @@ def test_shards_are_one(written):
     whole.unlink()
     index = {"weight_map": {name: file for file, inside in shards.items() for name in inside}}
     (folder / f"{whole.name}.index.json").write_text(json.dumps(index))
-    same(convert_model(folder, SHAPE), model)
+    same(zoo.load(folder, SHAPE), model)
     (folder / "part-1.safetensors").unlink()
     with pytest.raises(ZooError, match="lacks part-1.safetensors, which its index names"):
-        convert_model(folder, SHAPE)
+        zoo.load(folder, SHAPE)
     index["weight_map"][names[0]] = "../elsewhere.safetensors"
     (folder / f"{whole.name}.index.json").write_text(json.dumps(index))
     with pytest.raises(ZooError, match="names files elsewhere"):
-        convert_model(folder, SHAPE)
+        zoo.load(folder, SHAPE)
 
 
 def _without(name):
@@ -202,13 +204,13 @@ def _with(name, value):
 def test_arrays_that_do_not_fit_are_named(written, change, told):
     folder, _ = written(KL, ldm, change)
     with pytest.raises(ZooError, match=told):
-        convert_model(folder, SHAPE)
+        zoo.load(folder, SHAPE)
 
 
 def test_positions_must_be_those_that_the_model_computes(written):
     folder, _ = written(MAE, vit_mae, _with("vit.embeddings.position_embeddings", np.ones((1, 17, 16), np.float32)))
     with pytest.raises(ZooError, match="other numbers in vit.embeddings.position_embeddings"):
-        convert_model(folder)
+        zoo.load(folder)
 
 
 def test_a_transformer_reads_images_of_another_size(written):
@@ -271,8 +273,6 @@ def test_features_come_from_the_folder_by_every_door(written, tmp_path):
     assert main(["encode", str(folder), str(tmp_path / "images.npy"), "--output", str(tmp_path / "f.npy")]) == 0
     np.testing.assert_allclose(np.load(tmp_path / "f.npy"), model.encode(images), atol=1e-4)
     assert zoo.load_encoder(folder, layer="block1", pool="token").feature_layers[0] == "block1"
-    with pytest.raises(ZooError, match="zoo convert SOURCE FOLDER"):
-        zoo.push(folder, "hf://me/mine")
 
 
 def test_a_converted_model_is_fine_tuned_and_probed(written, tmp_path):
@@ -331,10 +331,10 @@ def test_readmes_lines_run():
     kl, mae = ({**KL, **four, "block_out_channels": [2] * 4}, ldm), ({**MAE, "image_size": 224}, vit_mae)
     small = {"hf://facebook/vit-mae-base": mae, "hf://stabilityai/sd-vae-ft-mse": kl, "hf://user/repo": kl}
     for origin, (theirs, family) in small.items():
-        folder = layout.cache_folder(origin)
+        folder = foreign.cache_folder(origin)
         folder.mkdir(parents=True)
         (folder / "config.json").write_text(json.dumps(theirs))
-        save_file(arrays_of(zoo.models.registry.build(family.config(theirs)), family), folder / "model.safetensors")
+        save_file(arrays_of(registry.build(family.config(theirs)), family), folder / "model.safetensors")
     rng = np.random.default_rng(0)
     images, photographs = (rng.integers(0, 256, (1, *shape, 3), dtype=np.uint8) for shape in ((512, 512), (512, 600)))
     exec(compile(f"import zoo\n{block}", "README.md", "exec"), scope := {"images": images, "photographs": photographs})
@@ -347,7 +347,7 @@ PROGRAM = """
 import zoo
 from zoo.errors import ZooError
 from zoo.cli.main import main
-from zoo.pretrained.converters import public
+from zoo.pretrained import public
 entry = public.public()["sd_vae_ft_mse"]
 entry["input_shape"] = [16, 24, 3]
 {lines}
@@ -415,7 +415,7 @@ kept.write_bytes(content[:-8])
 """
     shape, good, bad, told = run(lines, HF_HUB_OFFLINE="1").splitlines()
     assert shape == "(16, 24, 3)"
-    assert good.split()[:2] == ["sd_vae_ft_mse", "ok"] and bad.split()[:2] == ["sd_vae_ft_mse", "corrupt"]
+    assert good.split()[:2] == ["sd_vae_ft_mse", "unpinned"] and bad.split()[:2] == ["sd_vae_ft_mse", "corrupt"]
     assert "is not the file that was first fetched" in told
 
 
@@ -426,7 +426,7 @@ def test_without_a_network_it_says_how_to_place_the_files_and_placing_them_works
     told = run(refused, **offline)
     assert "hf://stabilityai/sd-vae-ft-mse could not be fetched" in told and "safetensors files into " in told
     folder, model = written(KL, ldm)
-    place = tmp_path / "cache" / "originals" / layout.cache_folder("hf://stabilityai/sd-vae-ft-mse").name
+    place = tmp_path / "cache" / "originals" / foreign.cache_folder("hf://stabilityai/sd-vae-ft-mse").name
     assert str(place) in told
     place.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():

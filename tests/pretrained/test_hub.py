@@ -12,13 +12,13 @@ from hub_server import Hub
 import zoo
 from zoo.cli.main import main
 from zoo.errors import ZooError
-from zoo.pretrained import fetch
+from zoo.pretrained import download
 
 # The hub's client reads where it is when it is imported; this process may have imported it before.
 PROGRAM = """
 from zoo.cli.main import main
 from zoo.errors import ZooError
-from zoo.pretrained.resolve import stored
+from zoo.pretrained.resolve import resolve
 {lines}
 """
 
@@ -68,7 +68,7 @@ def test_a_model_goes_to_the_hub_and_comes_back(hub, run, saved, tmp_path):
     card = files["README.md"].decode()
     assert card.startswith("---\nlibrary_name: keras\n") and 'zoo.load("hf://someone/mine")' in card
     fetch_it = (
-        "found = stored('hf://someone/mine'); print(found.file().read_bytes() == open('mine/weights.safetensors', 'rb').read())"
+        "[file] = resolve('hf://someone/mine').files(); print(file.read_bytes() == open('mine/weights.safetensors', 'rb').read())"
     )
     assert run(fetch_it) == "True\n"
     # Again: the weights lie in the cache, the config alone is asked for.
@@ -98,7 +98,7 @@ def test_what_the_hub_lacks(hub, run):
     hub.repositories["someone/empty"] = {"config.json": b"{}"}
     lines = """
 for name in ('hf://someone/absent', 'hf://someone/empty', 'hf://someone/empty@v7'):
-    try: stored(name)
+    try: resolve(name)
     except ZooError as error: print(error)
 """
     absent, empty, revision = run(lines).splitlines()
@@ -121,7 +121,7 @@ def web(hub, saved, tmp_path, monkeypatch):
     """The address of the saved model, under a server that gives its files."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(fetch, "_BACKOFF", 0.0)
+    monkeypatch.setattr(download, "_BACKOFF", 0.0)
     hub.repositories["any/where"] = {file.name: file.read_bytes() for file in (tmp_path / "mine").iterdir()}
     return f"{hub.address}/any/where/resolve/main"
 
@@ -140,7 +140,7 @@ def test_changed_weights_are_refused(web, hub):
 def test_cut_weights_are_asked_for_again(web, hub):
     files = hub.repositories["any/where"]
     files["weights.safetensors"] = files["weights.safetensors"][:100]
-    with pytest.raises(ZooError, match=f"only 100 of .* bytes came, {fetch.TRIES} times"):
+    with pytest.raises(ZooError, match=f"only 100 of .* bytes came, {download.TRIES} times"):
         zoo.load(web)
 
 

@@ -16,8 +16,8 @@ from tiny import tiny
 import zoo
 from zoo.errors import ZooError
 from zoo.models import registry
-from zoo.pretrained import loading as weights
-from zoo.pretrained import manifest
+from zoo.pretrained import arrays as weights
+from zoo.pretrained import loading, manifest, verification
 
 KINDS = ["linear_mlp", "stacked_mlp", "vae_mlp", "contractive_mlp", "ae_conv", "wta_conv", "ae_resnet"]
 NAME = "ae_mlp.test"
@@ -589,7 +589,7 @@ class Shelf:
         if half:
             model = registry.build(model.config)
             weights.load_arrays(model, self.folder / written["file"])
-        entry["golden"]["features"] = np.round(model.encode(weights.golden_input(entry))[:, :3].astype(float), 6).tolist()
+        entry["golden"]["features"] = np.round(model.encode(verification.golden_input(entry))[:, :3].astype(float), 6).tolist()
         manifest.write_entry(name, {**entry, **changes}, self.folder)
         return self.folder / written["file"]
 
@@ -612,12 +612,12 @@ def test_a_name_gives_the_model_with_its_weights(shelf, model, images, half):
     tolerance = 1e-2 if half else 0
     np.testing.assert_allclose(loaded.encode(images), model.encode(images), rtol=tolerance, atol=tolerance)
     np.testing.assert_allclose(loaded.encode(images / 255), loaded.encode(images), rtol=1e-5, atol=1e-6)
-    assert weights.verify_golden(NAME) < 1e-5
+    assert verification.verify_golden(NAME) < 1e-5
 
 
 def test_an_unknown_name_comes_with_a_suggestion(shelf, model):
     shelf.put(NAME, model)
-    for load in (zoo.load, zoo.load_encoder, zoo.info, weights.verify_golden):
+    for load in (zoo.load, zoo.load_encoder, zoo.info, verification.verify_golden):
         with pytest.raises(ZooError, match="there is no weight set 'ae_mpl.test'. Did you mean 'ae_mlp.test'") as error:
             load("ae_mpl.test")
         one_line(error)
@@ -646,7 +646,7 @@ def test_a_changed_file_is_never_loaded(shelf, model):
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(data)
-    with pytest.raises(ZooError, match=f"the weights of {NAME} were not found.*embedded .*wrong content.*mirrors: none") as error:
+    with pytest.raises(ZooError, match=f"weights of {NAME} were not found.*installed .*wrong content.*mirrors: none") as error:
         zoo.load(NAME)
     one_line(error)
 
@@ -662,7 +662,7 @@ def test_a_right_file_for_another_model_is_refused(shelf, model):
 
 
 def verify():
-    [(name, status, detail)] = weights.verify()
+    [(name, status, detail)] = verification.verify()
     assert name == NAME and "\n" not in detail
     return status, detail
 
@@ -672,13 +672,13 @@ def test_verify_finds_a_good_file_embedded_or_cached(shelf, model):
     assert verify() == ("ok", verify()[1]) and f"{file.stat().st_size:,} bytes" in verify()[1]
     shelf.to_cache(file)
     assert verify()[0] == "ok"
-    assert weights.verify([NAME]) == weights.verify()
+    assert verification.verify([NAME]) == verification.verify()
 
 
 def test_verify_says_what_is_not_here(shelf, model):
     shelf.put(NAME, model).unlink()
     status, detail = verify()
-    assert status == "absent" and "fetched on first use" in detail
+    assert status == "absent" and "pip install . ./weights" in detail
 
 
 def test_verify_names_a_corrupt_embedded_file(shelf, model):
@@ -712,10 +712,10 @@ def test_verify_goes_over_all_or_the_names_asked_for(shelf, model):
     file = shelf.put(NAME, model)
     shelf.put("ae_mlp.another", model)
     file.unlink()
-    assert [(name, status) for name, status, _ in weights.verify()] == [("ae_mlp.another", "ok"), (NAME, "absent")]
-    assert [name for name, _, _ in weights.verify([NAME])] == [NAME]
+    assert [(name, status) for name, status, _ in verification.verify()] == [("ae_mlp.another", "ok"), (NAME, "absent")]
+    assert [name for name, _, _ in verification.verify([NAME])] == [NAME]
     with pytest.raises(ZooError, match="Did you mean 'ae_mlp.another'"):
-        weights.verify(["ae_mlp.anothr"])
+        verification.verify(["ae_mlp.anothr"])
 
 
 # -- golden features
@@ -725,14 +725,14 @@ def test_features_that_drifted_are_told(shelf, model):
     shelf.put(NAME, model)
     shelf.reword(NAME, lambda entry: entry["golden"]["features"][1].__setitem__(2, entry["golden"]["features"][1][2] + 0.01))
     with pytest.raises(ZooError, match=f"the features of {NAME} have drifted by 0.01 from its card, which allows 0.001"):
-        weights.verify_golden(NAME)
+        verification.verify_golden(NAME)
 
 
 def test_features_that_are_not_numbers_are_drift(shelf, model):
     shelf.put(NAME, model)
     shelf.reword(NAME, lambda entry: entry["golden"]["features"][1].__setitem__(2, float("nan")))
     with pytest.raises(ZooError, match="have drifted by nan"):
-        weights.verify_golden(NAME)
+        verification.verify_golden(NAME)
 
 
 def test_a_model_that_gives_nan_has_drifted(shelf, model, monkeypatch):
@@ -741,20 +741,20 @@ def test_a_model_that_gives_nan_has_drifted(shelf, model, monkeypatch):
             return np.full((len(x), 4), np.nan, np.float32)
 
     shelf.put(NAME, model)
-    monkeypatch.setattr(weights, "load", lambda name: Diverged())
+    monkeypatch.setattr(loading, "load", lambda name: Diverged())
     with pytest.raises(ZooError, match="have drifted by nan"):
-        weights.verify_golden(NAME)
+        verification.verify_golden(NAME)
 
 
 def test_features_of_another_width_are_told(shelf, model):
     shelf.put(NAME, model)
     shelf.reword(NAME, lambda entry: entry["golden"].update(features=[[0.0] * 9] * 2))
     with pytest.raises(ZooError, match=r"gives features of shape \(2, 4\), where its card states \(2, 9\)"):
-        weights.verify_golden(NAME)
+        verification.verify_golden(NAME)
 
 
 def test_an_entry_without_golden_features(shelf, model):
     shelf.put(NAME, model)
     shelf.reword(NAME, lambda entry: entry.pop("golden"))
     with pytest.raises(ZooError, match="states no golden features"):
-        weights.verify_golden(NAME)
+        verification.verify_golden(NAME)

@@ -1,5 +1,6 @@
 """The manifest: what it refuses to be, how it is written, and that the one shipped is true."""
 
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -14,8 +15,9 @@ import pytest
 
 from zoo.errors import ZooError
 from zoo.models import registry
-from zoo.pretrained import manifest
-from zoo.pretrained.fetch import sha256_of
+from zoo.pretrained import installed, manifest
+from zoo.pretrained.hashes import sha256_of
+from zoo.training import recipe
 
 ENTRY = {"file": "vae_mlp.mnist-1a2b3c4d.safetensors", "sha256": "0" * 64, "bytes": 8, "config": {"variant": "vae"}}
 
@@ -150,15 +152,81 @@ def test_reading_needs_no_framework():
 # -- where it lies
 
 
-def test_a_checkout_reads_its_own_weights_and_a_package_what_it_carries(tmp_path, monkeypatch):
-    monkeypatch.setattr(manifest, "__file__", str(tmp_path / "zoo" / "pretrained" / "manifest.py"))
-    assert manifest.weights_dir() == tmp_path / "zoo" / "_weights"
-    (tmp_path / "weights").mkdir()
-    assert manifest.weights_dir() == tmp_path / "zoo" / "_weights", "any folder called weights is not a checkout"
-    (tmp_path / "pyproject.toml").touch()
-    assert manifest.weights_dir() == tmp_path / "weights"
-    write(tmp_path / "weights", {"vae_mlp.mnist": ENTRY})
-    assert list(manifest.read()) == ["vae_mlp.mnist"]
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """The folder of an installed package, `site/zoo`, that carries no manifest yet; nothing else is installed."""
+    folder = tmp_path / "site" / "zoo"
+    (folder / "_weights").mkdir(parents=True)
+    monkeypatch.setattr(installed, "_PACKAGE", folder)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [])
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return folder
+
+
+def make_checkout(root, name="autoencoder-zoo", entries=None):
+    (root / "weights").mkdir(parents=True, exist_ok=True)
+    write(root / "weights", entries or {})
+    (root / "pyproject.toml").write_text(f'[project]\nname = "{name}"\n')
+    return root / "weights"
+
+
+def test_a_checkout_reads_its_own_weights_and_a_package_what_it_carries(package):
+    assert manifest.folders() == [package / "_weights"]
+    make_checkout(package.parent, "something-else")
+    assert manifest.folders() == [package / "_weights"], "any folder called weights is not a checkout"
+    weights = make_checkout(package.parent, entries={"vae_mlp.mnist": ENTRY})
+    assert manifest.folders() == [weights] and list(manifest.read()) == ["vae_mlp.mnist"]
+
+
+def test_only_the_scripts_of_the_packages_own_checkout_are_run(package, monkeypatch):
+    """Not those that lie beside an installed package, nor those of a checkout in which the command is run."""
+    monkeypatch.setattr(recipe, "__file__", str(package / "training" / "recipe.py"))
+    for folder in (package.parent, Path.cwd()):
+        (folder / "training_scripts").mkdir()
+        (folder / "training_scripts" / "vae_mlp.mnist.py").write_text("raise SystemExit('it was run')")
+    make_checkout(Path.cwd())
+    assert recipe.recipes() == {}
+    make_checkout(package.parent)
+    assert list(recipe.recipes()) == ["vae_mlp.mnist"]
+
+
+def test_a_data_package_is_found_by_its_entry_point_and_runs_nothing(package, tmp_path, monkeypatch):
+    data = tmp_path / "site" / "zoo_weights_of_a_test"
+    data.mkdir()
+    write(data, {"ae_mlp.mnist": {**ENTRY, "file": "ae.safetensors"}})
+    (data / "ae.safetensors").touch()
+    (data / "__init__.py").write_text("raise SystemExit('it was run')")
+    write(package / "_weights", {"ae_mlp.mnist": {**ENTRY, "file": "ae.safetensors"}, "vae_mlp.mnist": ENTRY})
+    assert not manifest.is_installed(manifest.entry("ae_mlp.mnist"))
+    points = [
+        importlib.metadata.EntryPoint(name, value, installed.GROUP)
+        for name, value in (("a", "no_such_package"), ("b", data.name))
+    ]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
+    monkeypatch.syspath_prepend(data.parent)
+    assert manifest.folders() == [package / "_weights", data]
+    assert manifest.is_installed(manifest.entry("ae_mlp.mnist")) and not manifest.is_installed(manifest.entry("vae_mlp.mnist"))
+
+
+def test_a_checkout_around_the_working_directory_is_found(package, tmp_path, monkeypatch):
+    weights = make_checkout(tmp_path / "cloned", entries={"vae_mlp.mnist": ENTRY})
+    (tmp_path / "cloned" / "docs").mkdir()
+    monkeypatch.chdir(tmp_path / "cloned" / "docs")
+    assert manifest.folders() == [package / "_weights", weights] and list(manifest.read()) == ["vae_mlp.mnist"]
+
+
+def test_of_two_entries_that_counts_whose_file_is_there(package, tmp_path, monkeypatch):
+    """A data package may be newer than the package, or older."""
+    newer = {**ENTRY, "file": "newer.safetensors", "sha256": "1" * 64}
+    write(package / "_weights", {"vae_mlp.mnist": ENTRY})
+    weights = make_checkout(tmp_path / "cloned", entries={"vae_mlp.mnist": newer})
+    monkeypatch.chdir(tmp_path / "cloned")
+    assert manifest.read() == {"vae_mlp.mnist": ENTRY}
+    (weights / newer["file"]).touch()
+    assert manifest.read() == {"vae_mlp.mnist": newer}
+    (package / "_weights" / ENTRY["file"]).touch()
+    assert manifest.read() == {"vae_mlp.mnist": ENTRY}
 
 
 # -- writing
@@ -266,8 +334,6 @@ def test_there_are_shipped_sets_to_check():
 def test_a_shipped_file_is_what_its_entry_says(name):
     entry = ENTRIES[name]
     path = SHIPPED / entry["file"]
-    if not path.is_file() and not entry["embedded"]:
-        pytest.skip("not embedded: fetched on first use")
     assert path.stat().st_size == entry["bytes"]
     assert sha256_of(path) == entry["sha256"]
     assert entry["file"] == f"{name}-{entry['sha256'][:8]}.safetensors"
@@ -304,7 +370,6 @@ def test_every_variant_has_been_trained():
 
 def test_the_shipped_files_keep_to_their_size():
     present = {name: entry["bytes"] for name, entry in ENTRIES.items() if (SHIPPED / entry["file"]).is_file()}
-    assert sum(entry["bytes"] for entry in ENTRIES.values() if entry["embedded"]) < 95e6
     assert sum(present.values()) < 250e6
     assert sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file()) < 250e6
 

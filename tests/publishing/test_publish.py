@@ -13,9 +13,9 @@ import zoo
 from zoo.cli import maintenance
 from zoo.cli.main import main
 from zoo.evaluation.measure import repeat
-from zoo.pretrained import loading as weights
 from zoo.pretrained import manifest
-from zoo.pretrained.fetch import sha256_of
+from zoo.pretrained import verification as weights
+from zoo.pretrained.hashes import sha256_of
 from zoo.publishing import card, publish, readme, remeasure
 from zoo.publishing.readme import render
 from zoo.publishing.seeds import publish_median

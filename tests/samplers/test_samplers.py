@@ -192,7 +192,7 @@ def test_what_cannot_be_fitted_says_so(models, digits, monkeypatch):
         with pytest.raises(ZooError, match="at least 1"):
             bad()
     monkeypatch.setitem(__import__("sys").modules, "sklearn.mixture", None)
-    with pytest.raises(ZooError, match="pip install scikit-learn"):
+    with pytest.raises(ZooError, match=r"pip install 'autoencoder-zoo\[sklearn\]'"):
         GaussianMixtureSampler(components=2).fit(models.vae, digits[0][:10])
 
 

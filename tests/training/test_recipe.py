@@ -15,6 +15,7 @@ from tiny_recipe import tiny_recipe
 import zoo
 from zoo.cli.main import main
 from zoo.evaluation.measure import check
+from zoo.pretrained import manifest
 from zoo.training import fit as training
 from zoo.training import run
 from zoo.training.initialization import pca as training_pca
@@ -109,6 +110,7 @@ def test_a_flag_changes_the_field_it_names(flag, field, value, trained):
         ("--run-dir runs/1", "run_dir", "runs/1"),
         ("--restart", "restart", True),
         ("--tensorboard", "tensorboard", True),
+        ("--publish", "output_dir", manifest.weights_dir()),
     ],
 )
 def test_a_flag_changes_where_and_how(flag, argument, value, trained):
@@ -130,6 +132,7 @@ BAD = {
     "--precision float8": "'float8'",
     "--epoch-count 3": "--epoch-count",
     "stray": "stray",
+    "--publish --output-dir out": "not allowed with",
 }
 
 

@@ -4,7 +4,7 @@ import argparse
 
 from zoo.errors import ZooError
 
-MODEL_HELP = "the name of a weight set, or the folder of a saved model"
+MODEL_HELP = "a name that zoo list prints, the folder of a saved model, or an address: hf://user/repo, https://host/folder"
 
 
 class Parser(argparse.ArgumentParser):

@@ -7,16 +7,15 @@ HELP = "write a model of transformers or diffusers in the zoo's own format"
 
 
 def add_arguments(parser):
-    parser.add_argument("source", help="a public name, a folder, or hf://user/repo[@revision]")
+    parser.add_argument("source", help="a public name, a folder, or hf://user/repo[@revision] or https://host/folder")
     parser.add_argument("folder", help="for the model")
     parser.add_argument("--size", type=whole_number(1), nargs=2, metavar=("HEIGHT", "WIDTH"), help="of the images")
 
 
 def run(arguments):
     load_quietly()
-    from zoo.pretrained.converters import convert_model
-    from zoo.pretrained.loading import save
+    from zoo.pretrained.loading import load, save
 
-    model = convert_model(arguments.source, (*arguments.size, 3) if arguments.size else None)
+    model = load(arguments.source, (*arguments.size, 3) if arguments.size else None)
     save(model, arguments.folder)
     print(f"wrote {arguments.source} to {arguments.folder}: {model.count_params():,} parameters")

@@ -1,7 +1,10 @@
 """`zoo encode`: turn images into features."""
 
+import dataclasses
+
 from zoo.cli import images
 from zoo.cli.arguments import add_depth, add_images
+from zoo.inference.options import FeatureOptions
 from zoo.inference.runtimes import RUNTIMES
 
 HELP = "turn images into features"
@@ -20,18 +23,12 @@ def add_arguments(parser):
 
 def run(arguments):
     source = images.source_of(arguments)
-    options = dict(
-        runtime=arguments.runtime,
-        batch_size=arguments.batch_size or "auto",
-        dtype=arguments.dtype,
-        layer=arguments.layer,
-        pool=arguments.pool,
-        **images.reading(arguments),
-    )
+    given = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(FeatureOptions)}
+    options = FeatureOptions(**{**given, "batch_size": arguments.batch_size or "auto"})
     if arguments.ray:
         from zoo.inference.ray import FeatureJob
 
-        written = FeatureJob(arguments.name, source, arguments.output, arguments.ray, **options)
+        written = FeatureJob(arguments.name, source, arguments.output, arguments.ray, options)
         for _ in images.watched(written):
             pass
     else:
@@ -39,7 +36,7 @@ def run(arguments):
         from zoo.inference.features import FeatureStream
 
         written = open_writer(arguments.output)
-        stream = FeatureStream(arguments.name, source, **options)
+        stream = FeatureStream(arguments.name, source, options)
         with written:
             for ids, rows in images.watched(stream):
                 written.write(ids, rows)

@@ -11,8 +11,6 @@ from zoo.utils.quiet import load_quietly
 
 HELP = "measure a model"
 _PROBES = {"linear": "linear_error", "knn": "knn_error", "finetune": "finetuned_error"}
-# Metrics that need an encoder alone.
-_OF_FEATURES = ("linear_", "knn_", "finetuned_", "classification_")
 _SHOWN = 16
 
 
@@ -37,11 +35,10 @@ def add_arguments(parser):
 def run(arguments):
     """Measure; returns 0, or 1 when a check found a value outside its tolerance."""
     from zoo.data import sources
-    from zoo.pretrained import manifest
-    from zoo.pretrained.converters.public import public
+    from zoo.pretrained.resolve import resolve
 
-    elsewhere = Path(arguments.name).is_dir() or "://" in arguments.name or arguments.name in public()
-    entry = {} if elsewhere else manifest.entry(arguments.name)
+    checkpoint = resolve(arguments.name)
+    _, entry = checkpoint.weight_set() or (None, {})
     dataset = arguments.data or entry.get("dataset", {}).get("name")
     if arguments.check and not entry.get("metrics"):
         raise ZooError(f"{arguments.name} has no card to check against; --check is for the weight sets of zoo list.")
@@ -55,15 +52,16 @@ def run(arguments):
     probes = _list(arguments.probe, _PROBES, "probe")
     load_quietly()
     from zoo.evaluation.measure import measure, names, repeat
+    from zoo.evaluation.needs import NEEDS
     from zoo.modalities.image import picture_shape
-    from zoo.pretrained import loading as weights
+    from zoo.pretrained.loading import load_checkpoint
     from zoo.training.recipe import recorded
     from zoo.training.start import untrained
 
     wanted = _wanted(_list(arguments.metrics, names(), "metric") + [_PROBES[probe] for probe in probes], entry)
-    model = weights.load(arguments.name)
+    model = load_checkpoint(checkpoint)
     asked = [each if isinstance(each, str) else each["metric"] for each in wanted or ()]
-    if not hasattr(model, "decoder") and (picture or not all(name.startswith(_OF_FEATURES) for name in asked)):
+    if not hasattr(model, "decoder") and (picture or any(NEEDS[name].decoder for name in asked)):
         raise ZooError(f"{arguments.name} is a classifier, which gives no images back; measure its features by --probe.")
     if entry.get("dataset", {}).get("drawn"):
         # Measured is what was kept of a source with one split, if this is that source.

@@ -3,6 +3,7 @@
 import sys
 
 from zoo.errors import ZooError
+from zoo.utils.distributions import install_command
 
 # What a user can cause or meet; anything else is a defect of the zoo and keeps its traceback.
 FAULTS = (ZooError, ModuleNotFoundError, OSError, MemoryError, KeyboardInterrupt)
@@ -16,7 +17,7 @@ def report(fault, who="zoo"):
 
 def _words(fault):
     if isinstance(fault, ModuleNotFoundError):
-        return f"the package {fault.name!r} is missing; install it: pip install {fault.name}"
+        return f"the package {fault.name!r} is missing; install it: {install_command(fault.name)}" if fault.name else str(fault)
     if isinstance(fault, OSError):
         return f"{fault.filename or 'a file'}: {fault.strerror or fault}"
     if isinstance(fault, MemoryError):

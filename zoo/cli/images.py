@@ -1,10 +1,10 @@
 """What commands that read images share: the source, its batches under a progress bar, the model."""
 
-import os
 import sys
 
 from zoo.errors import ZooError
 from zoo.utils.quiet import load_quietly
+from zoo.utils.streams import say
 
 
 def source_of(arguments):
@@ -39,15 +39,22 @@ def stream(arguments, source, shape):
 
 
 def watched(stream):
-    """The batches of a stream, under a progress bar on a terminal, and the names of what it left out when it ends."""
+    """The batches of a stream, under a progress bar on a terminal, and what it left out or had to decide when it ends."""
     from tqdm import tqdm
 
-    with tqdm(total=len(stream), unit="image", disable=None, file=sys.stderr) as bar:
+    with tqdm(total=stream.total, unit="image", disable=None, file=sys.stderr) as bar:
         for ids, batch in stream:
             yield ids, batch
             bar.update(len(batch))
-    for name in stream.skipped:
-        print(f"zoo: left out {name}: unreadable", file=sys.stderr)
+    tell(stream)
+
+
+def tell(read):
+    """Say on the standard error what a stream or `Data` left out, and what else there is to know of how it was read."""
+    from zoo.data.left_out import left_out
+
+    for line in [*read.notes, *left_out(read.skipped)]:
+        say(f"zoo: {line}")
 
 
 def checked(stream, *shapes):
@@ -59,15 +66,14 @@ def checked(stream, *shapes):
 
 
 def load(name):
-    """The model of a name or folder. What can be wrong with a name is said before a framework is loaded for seconds."""
-    if not os.path.isdir(name) and os.sep not in name:
-        from zoo.pretrained import manifest
+    """The model of a name, folder or address; what is wrong with one is said before a framework is loaded for seconds."""
+    from zoo.pretrained.resolve import resolve
 
-        manifest.entry(name)
+    checkpoint = resolve(name)
     load_quietly()
-    from zoo.pretrained import loading as weights
+    from zoo.pretrained.loading import load_checkpoint
 
-    return weights.load(name)
+    return load_checkpoint(checkpoint)
 
 
 def load_for_pictures(name):

@@ -2,13 +2,14 @@
 
 import json
 
+from zoo.cli.arguments import MODEL_HELP
 from zoo.models import registry
 
 HELP = "say what is known of a weight set"
 
 
 def add_arguments(parser):
-    parser.add_argument("name")
+    parser.add_argument("name", help=MODEL_HELP)
     parser.add_argument("--json", action="store_true", help="the whole entry")
 
 
@@ -20,6 +21,10 @@ def run(arguments):
     if "origin" in known:
         _print_public(known)
         return
+    if known.get("run") is None:
+        _print_model(known)
+        return
+    from zoo.pretrained import manifest
     from zoo.publishing.card import split_of
 
     run, dataset = known["run"], known["dataset"]
@@ -27,7 +32,7 @@ def run(arguments):
     print(f"config    {', '.join(f'{k}={v}' for k, v in known['config'].items())}")
     print(f"data      {dataset['name']} {dataset['version']}, {split_of(dataset)}")
     print(f"licence   weights {known['licence']['weights']}; data {known['licence']['data']}")
-    kept = "embedded" if known["embedded"] else "not embedded"
+    kept = "installed" if manifest.is_installed(known) else "not installed"
     print(f"file      {known['file']}, {known['bytes']:,} bytes, {kept}, sha256 {known['sha256']}")
     print(f"recipe    {known['recipe']['path']}")
     print(f"trained   {run['epochs']} epochs, {run['seconds']} s, seed {run['seed']}, {run['device']}, {run['backend']} backend")
@@ -36,15 +41,27 @@ def run(arguments):
         print(f"{metric:9} {result['value']:.6g} ({where}; {result['protocol']})")
 
 
+def _print_model(known):
+    """A model that is no weight set: of a folder or an address."""
+    print(known["name"])
+    print(f"config    {', '.join(f'{k}={v}' for k, v in known['config'].items())}")
+    print(f"sha256    {known['sha256'] or 'none stated'}")
+
+
 def _print_public(known):
+    from zoo.pretrained.public import licence_of
+
     folder = f", folder {known['subfolder']}" if known["subfolder"] else ""
     print(f"{known['name']}\n{known['paper']}")
     print(f"origin    {known['origin']}, revision {known['revision']}{folder}; a {known['class']}")
     print(f"data      {known['dataset']}")
-    print(f"licence   {known['licence']}")
+    print(f"licence   {licence_of(known)}")
+    print("network   needed for the first use, after which the files are in the cache")
     shape = " x ".join(map(str, known["input_shape"]))
     print(f"size      {known['parameters']:,} parameters, images of {shape} unless told otherwise")
-    print(f"sha256    {known['sha256'] or 'not known here: the files that are fetched first are pinned'}")
+    hashes = known["sha256"] or {"not verified": "no hash is known here; that of the files fetched first is pinned"}
+    for file, digest in hashes.items():
+        print(f"sha256    {file}: {digest}")
     for what, value in known.get("reported", {}).items():
         print(f"reported  {what}: {value}")
     if "note" in known:

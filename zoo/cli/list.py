@@ -1,6 +1,7 @@
 """`zoo list`: list the weight sets, or the models that can be built."""
 
 import fnmatch
+import sys
 
 from zoo.errors import ZooError, suggest
 from zoo.models import registry
@@ -29,20 +30,27 @@ def _models(pattern):
 
 def _weights(pattern):
     from zoo.pretrained import manifest
-    from zoo.pretrained.converters.public import public
+    from zoo.pretrained.public import licence_of, public
 
     entries = manifest.read()
     names, others = (sorted(fnmatch.filter(known, pattern)) for known in (entries, public()))
     if not names and not others:
         raise ZooError(f"no weight set matches {pattern!r}.{suggest(pattern, [*entries, *public()])}")
+    away = 0
     for name in names:
         entry = entries[name]
         metrics, metric = entry.get("metrics", {}), entry.get("anchor", {}).get("metric")
         # The figure that the set is compared by, where there is one.
         metric = metric if metric in metrics else next(iter(metrics), None)
         measured = f"{metric} {metrics[metric]['value']:.4g}" if metric else ""
-        print(f"{name:28} {entry['bytes'] / 1e6:6.1f} MB  {measured:24} {entry.get('paper', '')}")
+        installed = manifest.is_installed(entry)
+        away += not installed
+        mark = "" if installed else "not installed; "
+        print(f"{name:28} {entry['bytes'] / 1e6:6.1f} MB  {measured:24} {mark}{entry.get('paper', '')}")
     for name in others:
         entry = public()[name]
         # As float32, which is what they become; many are stored in half precision.
-        print(f"{name:28} {entry['parameters'] * 4e-6:6.1f} MB  {entry['licence']:24} {entry['origin']}")
+        size = f"{entry['parameters'] * 4e-6:6.1f} MB"
+        print(f"{name:28} {size}  needs a network to fetch {entry['origin']}; licence {licence_of(entry)}")
+    if away:
+        print(f"zoo: {away} of these sets are not installed; {manifest.INSTALL} brings them", file=sys.stderr)

@@ -7,6 +7,7 @@ import sys
 from zoo.cli import exits
 from zoo.cli.arguments import Parser
 from zoo.errors import ZooError, suggest
+from zoo.utils import streams
 
 # One module of this package a command, in the order of `zoo --help`. Each has HELP, `add_arguments(parser)` and
 # `run(arguments)`, which returns an exit code or None for 0; frameworks are imported by `run` alone.
@@ -33,6 +34,7 @@ def main(argv=None):
     """Run a command; returns its exit code: 0, 1 after a failed check, 2 after a line that says what is wrong, 130 on Ctrl-C."""
     # Before anything imports a framework: TensorFlow's notes to developers are noise to a user.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    streams.harden()
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _run(argv) or 0

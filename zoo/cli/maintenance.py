@@ -4,11 +4,13 @@ import sys
 
 from zoo.cli import exits
 from zoo.cli.arguments import Parser, add_data_dir
+from zoo.utils import streams
 from zoo.utils.quiet import load_quietly
 
 
 def main(argv=None):
     """Run one of the commands; returns its exit code."""
+    streams.harden()
     try:
         arguments = _parser().parse_args(argv)
         arguments.run(arguments)

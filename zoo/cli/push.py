@@ -1,6 +1,7 @@
 """`zoo push`: put a model on the Hugging Face Hub, with a card."""
 
 from zoo.cli.arguments import MODEL_HELP
+from zoo.utils.quiet import load_quietly
 
 HELP = "put a model on the Hugging Face Hub, with a card"
 
@@ -13,6 +14,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
+    load_quietly()
     from zoo.pretrained.hub import push
 
     print(f"pushed to {push(arguments.name, arguments.address, arguments.private, arguments.message)}")

@@ -2,12 +2,12 @@
 from any step as if it had never stopped."""
 
 import math
-from importlib.util import find_spec
 
 import numpy as np
 
 from zoo.data.numpy_batches import numpy_batches
 from zoo.errors import ZooError, suggest
+from zoo.utils.quiet import installed
 
 
 def training_batches(images, batch_size, seed, first_step, steps, transforms=(), labels=None, labelled_share=0.0):
@@ -35,7 +35,7 @@ def training_batches(images, batch_size, seed, first_step, steps, transforms=(),
     from_pool = round(labelled_share * batch_size)
     if from_pool and not len(pool):
         raise ZooError(f"got labelled_share={labelled_share} of images without a label, expected some with one.")
-    if find_spec("tensorflow") is None:
+    if not installed("tensorflow"):
         return numpy_batches(images, batch_size, seed, first_step, steps, transforms, labels, pool, from_pool)
     import tensorflow as tf
 
@@ -77,7 +77,7 @@ def fixed_batches(images, batch_size, labels=None):
     batch_size = min(batch_size, len(images))
     usable = len(images) // batch_size * batch_size
     data = images[:usable] if labels is None else {"images": images[:usable], "labels": np.int32(labels[:usable])}
-    if find_spec("tensorflow") is None:
+    if not installed("tensorflow"):
         return (data,)
     import tensorflow as tf
 

@@ -213,4 +213,4 @@ def _scikit_learn(module):
     try:
         return importlib.import_module(f"sklearn.{module}")
     except ImportError:
-        raise ZooError("sap and dci_disentanglement need scikit-learn: pip install scikit-learn") from None
+        raise ZooError("sap and dci_disentanglement need scikit-learn: pip install 'autoencoder-zoo[sklearn]'") from None

@@ -5,6 +5,7 @@ import inspect
 from zoo.errors import ZooError, suggest
 from zoo.evaluation.metrics import CHECKS, METRICS
 from zoo.evaluation.metrics.subject import Subject, rounded
+from zoo.evaluation.needs import NEEDS
 
 
 def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print, untrained=None):
@@ -59,31 +60,21 @@ def check(metrics, dataset=None):
 def rehearse(metrics, splits):
     """What keeps each of `metrics` from being measured on these splits, whatever the model: a mapping of name to `ZooError`.
 
+    It goes by what the metrics declare, see `zoo.evaluation.needs`: nothing is computed, and nothing drawn.
+
     Args:
         metrics: as for `measure`.
         splits: a mapping of "train" and "test" to `zoo.data.sources.Data`.
     """
-    reasons = {}
+    subject, reasons = Subject(None, splits, None, 0, lambda line: None), {}
     for name, given in check(metrics):
         try:
-            # Metrics look at the data before they turn to the model.
-            METRICS[name](Subject(_Untrained(), splits, None, 0, lambda line: None), **given)
-        except _Reached:
-            pass
+            if name in CHECKS:
+                CHECKS[name](given, subject.dataset)
+            NEEDS[name].refuse(name, subject, {**_defaults(name), **given})
         except ZooError as reason:
             reasons[name] = reason
     return reasons
-
-
-class _Reached(Exception):
-    """A metric has all that it needs of the data."""
-
-
-class _Untrained:
-    """Stands for a model that is not there yet."""
-
-    def __getattr__(self, name):
-        raise _Reached
 
 
 def repeat(model, recorded, dataset, data_dir=None, progress=print, untrained=None):
@@ -100,7 +91,7 @@ def repeat(model, recorded, dataset, data_dir=None, progress=print, untrained=No
 
 def names():
     """Names of all metrics."""
-    return list(METRICS)
+    return list(NEEDS)
 
 
 def _resolve(metric):

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from zoo.models import registry
-from zoo.pretrained.loading import named_variables
+from zoo.pretrained.arrays import named_variables
 
 
 def adapt(model, **changes):

@@ -3,10 +3,13 @@
 import numpy as np
 
 from zoo.data.pipeline import as_unit, training_batches
+from zoo.modalities.image import unit_array
+from zoo.utils.quiet import installed
 
 
 def labelled_batches(images, rows, batch_size, seed, first_step, steps, transforms=(), mixup=0.0, cutmix=0.0):
-    """A `tf.data.Dataset` of `steps` pairs (images (batch_size, ...), class rows (batch_size, classes)), from `first_step` on.
+    """`steps` pairs (images (batch_size, ...), class rows (batch_size, classes)), from `first_step` on: a `tf.data.Dataset`, or
+    without TensorFlow an iterator, with random numbers of its own.
 
     Args:
         images: array (N, ...).
@@ -19,9 +22,11 @@ def labelled_batches(images, rows, batch_size, seed, first_step, steps, transfor
         cutmix: α; a box of another image takes the place of as much (Yun et al. 2019, arXiv:1905.04899). With both, each batch
             is mixed in one of the two ways.
     """
+    plain = training_batches(images, batch_size, seed, first_step, steps, transforms, np.arange(len(images)))
+    if not installed("tensorflow"):
+        return _numpy_pairs(plain, rows, seed, first_step, mixup, cutmix)
     import tensorflow as tf
 
-    plain = training_batches(images, batch_size, seed, first_step, steps, transforms, np.arange(len(images)))
     table = tf.constant(rows)
 
     def pair(step, batch):
@@ -38,6 +43,33 @@ def labelled_batches(images, rows, batch_size, seed, first_step, steps, transfor
         return x, share * y + (1 - share) * tf.reverse(y, [0])
 
     return tf.data.Dataset.zip(tf.data.Dataset.range(first_step, first_step + steps), plain).map(pair, num_parallel_calls=2)
+
+
+def _numpy_pairs(plain, rows, seed, first_step, mixup, cutmix):
+    for step, (batch,) in enumerate(plain, first_step):
+        x, y = batch["images"], rows[batch["labels"]]
+        if mixup or cutmix:
+            rng = np.random.default_rng([seed, 1000, step])
+            x = unit_array(x)
+            cut = bool(cutmix) and (not mixup or rng.random() < 0.5)
+            share = rng.beta(cutmix, cutmix) if cut else rng.beta(mixup, mixup)
+            if cut:
+                box = _numpy_box(x.shape[1:3], share, rng)
+                x, share = np.where(box[None, :, :, None], x[::-1], x), 1 - box.mean()
+            else:
+                x = np.float32(share) * x + np.float32(1 - share) * x[::-1]
+            y = np.float32(share) * y + np.float32(1 - share) * y[::-1]
+        yield x, y
+
+
+def _numpy_box(shape, share, rng):
+    """A box of 1 - share of the area, or what the edge leaves of it, anywhere: (H, W) bool."""
+    inside = []
+    for size in shape:
+        middle, half = rng.random() * size, np.sqrt(1 - share) * size / 2
+        place = np.arange(size)
+        inside.append((place >= max(round(middle - half), 0)) & (place < round(middle + half)))
+    return inside[0][:, None] & inside[1][None]
 
 
 def _beta(alpha, key):

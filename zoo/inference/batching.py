@@ -28,10 +28,14 @@ def apply_in_batches(model, function, x, batch_size):
 
 def _kept(model, function):
     """`function`, compiled by the backend and kept on the model for the next call."""
+    return kept(model, function.__name__, lambda: compiled(model, function))
+
+
+def kept(model, key, make):
+    """What `make()` gave when it was first asked for under this key, kept on the model until `forget_compiled`."""
     cache = model.__dict__.setdefault("_zoo_compiled", {})
-    key = function.__name__
     if key not in cache:
-        cache[key] = compiled(model, function)
+        cache[key] = make()
     return cache[key]
 
 

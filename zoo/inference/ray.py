@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import socket
 import uuid
 from pathlib import Path
@@ -15,20 +16,19 @@ from zoo.data.sources import kind_of
 from zoo.data.writers import open_writer
 from zoo.errors import ZooError
 from zoo.inference.features import FeatureStream
+from zoo.inference.options import options_of
 from zoo.utils.files import write_atomically
 from zoo.utils.quiet import closed_standard_error
 
 JOB = "_job.json"
-SCHEMA = 1
+SCHEMA = 2
 # Of a part, in images: a worker that dies loses no more, and none waits long for the last one.
 _PARTS, _LEAST, _MOST = 256, 64, 16_384
 # How often a part may take its worker down before the job ends: machines are lost by chance, not thrice at one part.
 _DEATHS = 3
 
 
-def extract_features_on_ray(
-    name, source, folder, address="local", runtime="auto", batch_size="auto", dtype="float32", layer=None, pool=None, **reading
-):
+def extract_features_on_ray(name, source, folder, address="local", **options):
     """Features of all images of a source, computed by the workers of a Ray cluster (extra `ray`).
 
     The same call goes on where an earlier one was stopped: parts that are there and whole are not computed again.
@@ -41,7 +41,7 @@ def extract_features_on_ray(
             `_job.json`, which says what they are of. A part all of whose images are left out has no file.
         address: "local" starts a cluster on this machine, "auto" joins the one that this machine is of; else `host:port`.
             A process that is connected to a cluster stays with it.
-        runtime, batch_size, dtype, layer, pool, **reading: see `zoo.extract_features`.
+        **options: `runtime`, `batch_size`, `dtype`, `layer`, `pool` and how to read the source, see `zoo.extract_features`.
 
     Returns:
         `folder`.
@@ -50,7 +50,7 @@ def extract_features_on_ray(
         ZooError: on what `zoo.extract_features` refuses, a folder of another job, a cluster that cannot be reached, and an
             image that cannot be read; the parts that were written stay.
     """
-    for _ in FeatureJob(name, source, folder, address, runtime, batch_size, dtype, layer, pool, **reading):
+    for _ in FeatureJob(name, source, folder, address, **options):
         pass
     return folder
 
@@ -58,34 +58,24 @@ def extract_features_on_ray(
 class FeatureJob:
     """The parts of a job as they are done: (number of a part, the range of its images); see `extract_features_on_ray`.
 
-    `len()` is the number of images, `count` and `width` are the rows and columns of features that were written so far, and
+    `total` is the number of images, `count` and `width` are the rows and columns of features that were written so far, and
     `skipped` names the images that this run left out.
     """
 
-    def __init__(
-        self,
-        name,
-        source,
-        folder,
-        address="local",
-        runtime="auto",
-        batch_size="auto",
-        dtype="float32",
-        layer=None,
-        pool=None,
-        **reading,
-    ):
+    def __init__(self, name, source, folder, address="local", options=None, **fields):
         if not isinstance(name, str | os.PathLike):
             raise ZooError(f"got {name!r} for a cluster, expected the name of a weight set or the folder of a saved model.")
         if kind_of(source) not in ("folder", "array", "parquet"):
             raise ZooError(f"got {source!r} for a cluster, expected a folder of images, or a .npy, .npz or .parquet file.")
         self.folder, self.address, self.skipped = Path(folder).resolve(), address, []
         name, source = os.path.abspath(name) if os.path.isdir(name) else str(name), os.path.abspath(source)
-        options = dict(runtime=runtime, dtype=dtype, layer=layer, pool=pool, **reading)
-        self._arguments = dict(name_or_model=name, source=source, batch_size=batch_size, **options)
+        options = options_of(options, fields)
+        self._arguments = dict(name_or_model=name, source=source, options=options)
         stream = FeatureStream(**self._arguments)
-        self._images, self._skips = len(stream), bool(reading.get("skip_unreadable"))
-        cuts = [*_cuts(self._images, getattr(stream.images, "borders", ())), self._images]
+        self._skips = options.skip_unreadable
+        # Number of images.
+        self.total, self.notes = stream.total, list(stream.notes)
+        cuts = [*_cuts(self.total, getattr(stream.images, "borders", ())), self.total]
         self.parts = [range(*cut) for cut in zip(cuts, cuts[1:])]
         self._facts = {
             "schema": SCHEMA,
@@ -93,14 +83,12 @@ class FeatureJob:
             "digest": stream.subject.digest(),
             "source": source,
             "files": _digest(getattr(stream.images, "files", [Path(source)])),
-            "images": self._images,
+            "images": self.total,
             "parts": len(self.parts),
-            "options": options,
+            # The size of a batch decides no feature.
+            "options": {key: str(v) if isinstance(v, Path) else v for key, v in vars(options).items() if key != "batch_size"},
         }
         self.count, self.width = 0, None
-
-    def __len__(self):
-        return self._images
 
     def __iter__(self):
         self._claim()
@@ -144,7 +132,10 @@ class FeatureJob:
     def _sweep(self):
         """Remove what workers that were killed had begun."""
         for leftover in self.folder.glob(".part-*"):
-            leftover.unlink(missing_ok=True)
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
 
     def _path(self, number):
         return self.folder / f"part-{number:05d}.parquet"
@@ -174,7 +165,7 @@ class FeatureJob:
             # A part a block, so that what a worker loses is a part; Ray Data starts workers that died, and their parts, anew.
             done = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
                 _Worker,
-                fn_constructor_args=[self._arguments, self._facts["digest"], self._images, str(self.folder)],
+                fn_constructor_args=[self._arguments, self._facts["digest"], self.total, str(self.folder)],
                 compute=ray.data.ActorPoolStrategy(size=min(workers, len(items))),
                 batch_size=1,
                 **resources,
@@ -204,7 +195,7 @@ class _Worker:
     @functools.cached_property
     def stream(self):
         stream = FeatureStream(**self.arguments)
-        if (stream.subject.digest(), len(stream)) != self.expected:
+        if (stream.subject.digest(), stream.total) != self.expected:
             raise ZooError("a worker sees another model or other images than the command; give paths that all machines share.")
         return stream
 
@@ -256,7 +247,10 @@ def _digest(files):
     """Hexadecimal digest of the names, sizes and times of files: other images are another job."""
     digest = hashlib.sha256()
     for file in files:
-        found = file.stat()
+        try:
+            found = file.stat()
+        except OSError:  # a link to nothing
+            found = file.lstat()
         digest.update(f"{file}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
@@ -284,8 +278,7 @@ def _reach(address):
 @contextlib.contextmanager
 def _cluster(address):
     """Ray, connected: for the time of this, where the process was not."""
-    # Reports to Ray's makers, and notes on standard error of what is told here in one line.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Notes on the standard error of what is told here in one line.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray

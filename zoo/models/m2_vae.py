@@ -36,6 +36,7 @@ class SemiSupervisedAutoencoder(ChargesReconstruction, LabelledAutoencoder):
         return ops.sum(weights * outputs, axis=1)
 
     def check_loss(self, loss):
+        super().check_loss(loss)
         if getattr(loss, "sigma", 1.0) is None:
             raise ZooError(
                 "the gaussian loss fits its sigma to all classes' reconstructions, wrong ones among them, which teaches M2 to "

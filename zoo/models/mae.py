@@ -89,7 +89,8 @@ def build(backbone="vit", input_shape=(32, 32, 3), mask_ratio=0.75, features=Non
     config = configuration(build, locals())
     pair = backbones.build(backbone, input_shape, **backbone_options)
     patches = int(np.prod(grid_of(tuple(input_shape), pair.encoder.patch_size)))
-    if (mean is None) != (deviation is None) or any(len(n) != input_shape[-1] for n in (mean, deviation) if n is not None):
+    given = [numbers for numbers in (mean, deviation) if numbers is not None]
+    if len(given) == 1 or any(not isinstance(n, (tuple, list)) or len(n) != input_shape[-1] for n in given):
         raise ZooError(f"got mean={mean} and deviation={deviation}, expected {input_shape[-1]} numbers each, or neither.")
 
     def decoder(code_shape, outputs):

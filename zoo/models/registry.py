@@ -8,11 +8,14 @@ import fnmatch
 import functools
 import importlib
 import inspect
+import typing
 from pathlib import Path
 
 from zoo.errors import ZooError, suggest
 from zoo.pretrained import manifest
-from zoo.pretrained.converters.public import public
+from zoo.pretrained.checkpoint import ForeignCheckpoint
+from zoo.pretrained.public import public
+from zoo.pretrained.resolve import resolve
 
 _MODELS = Path(__file__).parent
 
@@ -25,18 +28,30 @@ def _variants():
         if path == Path(__file__):
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        backbones = next(
-            (
-                ast.literal_eval(node.value)
-                for node in tree.body
-                if isinstance(node, ast.Assign) and node.targets[0].id == "BACKBONES"
-            ),
-            None,
-        )
+        backbones = next((node.value for node in tree.body if "BACKBONES" in _assigned(node)), None)
         if backbones is None:
             raise ZooError(f"zoo/models/{path.name} names no BACKBONES, expected a tuple such as ('mlp', 'conv').")
-        found[path.stem] = (backbones, ast.get_docstring(tree).splitlines()[0])
+        found[path.stem] = (_literal(backbones, path), (ast.get_docstring(tree) or "").partition("\n")[0])
     return found
+
+
+def _assigned(node):
+    """The names that a statement gives a value of their own; those in a pattern, `a, b = ...`, share theirs and are left out."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _literal(node, path):
+    try:
+        found = ast.literal_eval(node)
+    except ValueError:
+        found = None
+    if not isinstance(found, (tuple, list)) or not found or not all(isinstance(name, str) for name in found):
+        raise ZooError(
+            f"zoo/models/{path.name} has BACKBONES = {ast.unparse(node)}, expected a tuple of names written out, such as "
+            "('mlp', 'conv')."
+        )
+    return tuple(found)
 
 
 def variants():
@@ -59,17 +74,21 @@ def info(name):
     """A mapping of what is known of a weight set: config, dataset, licence, metrics, file, sha256, bytes, recipe, backend,
     device, seed, versions, and the rest of its manifest entry.
 
-    Of a public model of another library it is the entry of `zoo.pretrained.converters.public`, and None for what is not
-    known here.
+    Of a public model of another library it is the entry of `zoo.pretrained.public`, of the folder or address of a model its
+    config and hash, or all of the weight set that it is by them; None stands for what is not known.
 
-    Raises `ZooError` with the nearest names when there is no such set.
+    Raises:
+        ZooError: if there is no such set, folder or address, with the nearest names.
     """
-    if name in public():
-        unknown = dict.fromkeys(
-            ("config", "metrics", "file", "sha256", "bytes", "recipe", "backend", "device", "seed", "versions")
-        )
+    unknown = dict.fromkeys(("config", "metrics", "file", "sha256", "bytes", "recipe", "backend", "device", "seed", "versions"))
+    if name in public() and name not in manifest.read():
         return {"name": name, **unknown, **public()[name]}
-    entry = manifest.entry(name, others=public())
+    checkpoint = resolve(name)
+    _, entry = checkpoint.weight_set() or (None, None)
+    if entry is None:
+        # The hash of another library's files is known once they are fetched, which is not done for this.
+        digest = None if isinstance(checkpoint, ForeignCheckpoint) else checkpoint.sha256()
+        return {**unknown, "name": str(name), "config": checkpoint.config, "sha256": digest}
     run = entry.get("run", {})
     return {"name": name, **entry, **{key: run.get(key) for key in ("backend", "device", "seed", "versions")}}
 
@@ -106,12 +125,14 @@ def create(variant, backbone=None, **options):
         raise ZooError(
             f"{variant!r} has no backbone {backbone!r}.{suggest(backbone, backbones)} It comes on {', '.join(backbones)}."
         )
-    _check_options(module, variant, backbone, options)
+    options = _checked_options(module, variant, backbone, options)
     try:
         return module.build(backbone=backbone, **options)
     except ZooError:
         raise
-    except (TypeError, ValueError) as fault:
+    except ValueError as fault:
+        if not _is_of_keras(fault):
+            raise
         given = ", ".join(f"{name}={value!r}" for name, value in options.items()) or "its defaults"
         said = f"{fault}".strip().splitlines() or [type(fault).__name__]
         raise ZooError(
@@ -150,8 +171,18 @@ def restored(config, arrays, precision, trained=((), ())):
     return model
 
 
-def _check_options(module, variant, backbone, options):
+def _is_of_keras(fault):
+    """Whether Keras refused a value that it was given: `build`'s own errors of that kind are faults of the zoo."""
+    trace = fault.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] == "keras"
+
+
+def _checked_options(module, variant, backbone, options):
+    """`options` with Python's own numbers in place of NumPy's; `ZooError` on one that is unknown or of another kind."""
     from zoo import backbones
+    from zoo.utils.numbers import plain
 
     taken = inspect.signature(module.build).parameters.values()
     own = [p.name for p in taken if p.kind is not p.VAR_KEYWORD and p.name != "backbone"]
@@ -160,3 +191,50 @@ def _check_options(module, variant, backbone, options):
         if name not in known:
             near = suggest(name, known)
             raise ZooError(f"{variant}_{backbone} has no option {name!r}.{near} Its options are {', '.join(known)}.")
+    options = {name: plain(value) for name, value in options.items()}
+    usual = {**backbones.parameters(backbone), **{p.name: p for p in taken}}
+    for name, value in options.items():
+        expected = _expected(usual[name], value)
+        if expected:
+            example = usual[name].default
+            raise ZooError(
+                f"{variant}_{backbone} cannot be made with {name}={value!r}: expected {expected}, such as {example!r}."
+                f" What each option takes is in zoo.models.{variant}.build and zoo.backbones.{backbone}."
+            )
+    if "input_shape" in options:
+        backbones.check_shape(backbone, options["input_shape"])
+    return options
+
+
+_KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a name"}
+
+
+def _expected(parameter, value):
+    """What an option takes, in words, where `value` is nothing of that kind; None where it is.
+
+    The kinds are those of the annotation, or else that of the default. Which values of a kind make a model is for the builder to
+    say; None and objects, such as a loss, are left to it, too.
+    """
+    usual = parameter.default
+    if value is None or usual is None:
+        return None
+    kinds = typing.get_args(parameter.annotation) or (type(usual),)
+    flat = tuple(usual) if isinstance(usual, tuple) else (usual,)
+    inner = {type(one) for one in flat if type(one) in _KINDS} | (set(kinds) & set(_KINDS))
+    if isinstance(value, (tuple, list)):
+        fits = tuple in kinds and (not inner or all(_is(one, inner) for one in value if not isinstance(one, (tuple, list))))
+    else:
+        fits = _is(value, set(kinds))
+    words = [_KINDS[kind] for kind in kinds if kind in _KINDS]
+    return None if fits else " or ".join([*words, "a tuple"] if tuple in kinds else words)
+
+
+def _is(value, kinds):
+    from zoo.utils.numbers import is_number, is_whole
+
+    if isinstance(value, bool):
+        return bool in kinds
+    if isinstance(value, (int, float)):
+        # 1e5 is a whole number of steps, too.
+        return (float in kinds and is_number(value)) or (int in kinds and (is_whole(value) or value.is_integer()))
+    return str in kinds

@@ -17,6 +17,7 @@ from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import assemble, configuration
 from zoo.models.base.autoencoder import Autoencoder
 from zoo.models.base.charged import ChargesReconstruction
+from zoo.utils.numbers import check_at_least
 
 BACKBONES = ("conv", "resnet", "mlp")
 # What a discriminator goes without: it reads images, what keeps a state would not be updated in it, and a decay would be of the
@@ -54,6 +55,7 @@ class GANCode(GaussianCode):
     loss_names = ("kl", "adversarial", "discriminator")
 
     def __init__(self, units, weight, adversary, **kwargs):
+        check_at_least(0, weight=weight)
         super().__init__(units, **kwargs)
         self.weight = weight
         self.adversary = adversary

@@ -8,8 +8,10 @@ from pathlib import Path
 import zoo
 from zoo.errors import ZooError
 from zoo.models import registry
-from zoo.pretrained import manifest
-from zoo.pretrained.resolve import ARRAYS, CONFIG, SCHEMA, stored
+from zoo.pretrained.checkpoint import ARRAYS, CONFIG, SCHEMA, ForeignCheckpoint
+from zoo.pretrained.hashes import sha256_of
+from zoo.pretrained.public import licence_of, public
+from zoo.pretrained.resolve import resolve
 
 
 def push(name_or_path, address, private=False, message=None):
@@ -18,7 +20,7 @@ def push(name_or_path, address, private=False, message=None):
     The repository is made if there is none; who may write to it is settled by `hf auth login` or the variable HF_TOKEN.
 
     Args:
-        name_or_path: of a weight set, or the folder of a saved model.
+        name_or_path: as for `zoo.load`; the model of another library is pushed in the zoo's own format.
         address: `hf://user/repo`.
         private: whether a new repository is hidden from others.
         message: of the commit.
@@ -34,19 +36,19 @@ def push(name_or_path, address, private=False, message=None):
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
     except ImportError:
         raise ZooError("pushing to the hub needs the extra 'hub': pip install 'autoencoder-zoo[hub]'") from None
-    found = stored(name_or_path)
+    checkpoint = resolve(name_or_path)
     repository = address.removeprefix("hf://")
     if repository == address or repository.count("/") != 1:
         raise ZooError(f"got the address {address!r}, expected hf://user/repo.")
     api = HfApi()
     with tempfile.TemporaryDirectory() as folder:
-        _fill(Path(folder), found, address)
+        title = _fill(Path(folder), checkpoint, address)
         try:
             api.create_repo(repository, private=private, exist_ok=True)
             done = api.upload_folder(
                 folder_path=folder,
                 repo_id=repository,
-                commit_message=message or f"{found.name} by autoencoder-zoo {zoo.__version__}",
+                commit_message=message or f"{title} by autoencoder-zoo {zoo.__version__}",
             )
         except LocalTokenNotFoundError:
             raise ZooError("the hub does not know you; log in by 'hf auth login', or set HF_TOKEN.") from None
@@ -61,32 +63,52 @@ def push(name_or_path, address, private=False, message=None):
     return done.commit_url
 
 
-def _fill(folder, found, address):
-    file = found.file()
-    shutil.copyfile(file, folder / ARRAYS)
+def _fill(folder, checkpoint, address):
+    """Write what is pushed to `folder`; returns the title of its card."""
+    file = folder / ARRAYS
+    if isinstance(checkpoint, ForeignCheckpoint):
+        from zoo.pretrained.arrays import save_arrays
+        from zoo.pretrained.loading import load_checkpoint
+
+        save_arrays(load_checkpoint(checkpoint), file)
+    else:
+        shutil.copyfile(*checkpoint.files(), file)
     saved = {
         "schema": SCHEMA,
         "zoo_version": zoo.__version__,
-        "config": found.config,
-        "sha256": found.sha256(),
+        "config": checkpoint.config,
+        "sha256": sha256_of(file),
         "bytes": file.stat().st_size,
     }
     (folder / CONFIG).write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(card(found, address), encoding="utf-8")
+    (folder / "README.md").write_text(card(checkpoint, address), encoding="utf-8")
+    return _title(checkpoint, address)
 
 
-def card(found, address):
-    """The text of the model card of a `Stored`, in the hub's own form: its header as YAML, then Markdown."""
-    entry = manifest.read().get(found.name)
-    config = found.config.get("model", found.config)
+def _title(checkpoint, address):
+    """The name of the weight set that a model is by its hash, else that of the repository."""
+    known = checkpoint.weight_set()
+    return known[0] if known else address.rpartition("/")[2]
+
+
+def card(checkpoint, address):
+    """The text of the model card of a `Checkpoint`, in the hub's own form: its header as YAML, then Markdown.
+
+    Figures are those of a weight set whose weights these are by their hash; what a folder is called says nothing.
+    """
+    _, entry = checkpoint.weight_set() or (None, None)
+    config = checkpoint.config.get("model", checkpoint.config)
     about = registry.variants().get(config["variant"], "")
     head = ["---", "library_name: keras", "tags:", "- autoencoder-zoo", f"- {config['variant']}", "- feature-extraction"]
-    lines = [f"# {found.name}", "", about, ""]
+    lines = [f"# {_title(checkpoint, address)}", "", about, ""]
     if entry:
         head += [f"license: {entry['licence']['weights'].lower()}", f"datasets:\n- {entry['dataset']['name']}"]
+    origin = public().get(checkpoint.name) if isinstance(checkpoint, ForeignCheckpoint) else None
+    if origin:
+        lines += [f"Converted from {origin['origin']}, {origin['paper']} Licence of the weights: {licence_of(origin)}.", ""]
     lines += ["```python", "import zoo", "", f'model = zoo.load("{address}")', "features = model.encode(images)", "```", ""]
     lines += [
-        f"Images of shape {tuple(found.data_shape)}, uint8 0..255 or floats 0..1; `pip install 'autoencoder-zoo[hub]'`.",
+        f"Images of shape {tuple(checkpoint.data_shape)}, uint8 0..255 or floats 0..1; `pip install 'autoencoder-zoo[hub]'`.",
         "",
     ]
     if entry:

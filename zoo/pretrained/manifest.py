@@ -7,9 +7,12 @@ import re
 from pathlib import Path
 
 from zoo.errors import ZooError, suggest
+from zoo.pretrained import installed
 from zoo.utils.files import write_atomically
 
 SCHEMA = 1
+# What brings the sets that are not there.
+INSTALL = "pip install 'autoencoder-zoo[weights]' (in a checkout: pip install . ./weights)"
 _FILE = "manifest.json"
 _NAME = re.compile(r"[a-z0-9_]+_[a-z0-9]+\.[A-Za-z0-9][A-Za-z0-9-]*")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -17,26 +20,51 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def weights_dir():
-    """The folder of the manifest and the weight files: a checkout's `weights/`, else what the installed package carries."""
-    package = Path(__file__).parents[1]
-    checkout = package.parent / "weights"
-    if checkout.is_dir() and (package.parent / "pyproject.toml").is_file():
-        return checkout
-    return package / "_weights"
+    """The folder of the zoo's own manifest and weight files: a checkout's `weights/`, else what the installed package carries."""
+    return installed.own_folder()
+
+
+def folders():
+    """Folders of weight files, in the order of search: the zoo's own, then, where that is the installed package's handful of
+    sets, those of data packages and of a checkout around the working directory."""
+    own = weights_dir()
+    if installed.own_checkout() or own != installed.own_folder():
+        return [own]
+    return [own, *installed.other_folders()]
+
+
+def is_installed(entry):
+    """Whether the weight file of an entry lies in one of the `folders`."""
+    return any((folder / entry["file"]).is_file() for folder in folders())
 
 
 def read(directory=None):
-    """Mapping of weight set name to its entry; empty where there is no manifest.
+    """Mapping of weight set name to its entry, of one folder or of all; empty where there is no manifest.
+
+    Of entries of the same name in several folders, the first whose weight file is installed counts, else the first.
 
     Raises:
         ZooError: on a broken manifest, naming the entry and what is wrong with it.
     """
-    return _read_all(directory)["weights"]
+    if directory is not None:
+        return _read_all(directory)["weights"]
+    found = {}
+    for folder in folders():
+        for name, entry in _read_all(folder)["weights"].items():
+            if name not in found or (found[name] != entry and not is_installed(found[name]) and is_installed(entry)):
+                found[name] = entry
+    return dict(sorted(found.items()))
 
 
 def mirrors(directory=None):
     """Base addresses, in order, where weight files may be fetched."""
-    return list(_read_all(directory).get("mirrors", []))
+    listed = (_read_all(folder).get("mirrors", []) for folder in ([directory] if directory is not None else folders()))
+    return list(dict.fromkeys(address for addresses in listed for address in addresses))
+
+
+def described(sha256, config):
+    """(name, entry) of the weight set whose file has this hash and whose model has this config; None where there is none."""
+    return next(((name, entry) for name, entry in read().items() if (entry["sha256"], entry["config"]) == (sha256, config)), None)
 
 
 def entry(name, directory=None, others=()):
@@ -80,7 +108,7 @@ def _as_text(name, manifest):
 
 
 def _read_all(directory):
-    path = Path(directory or weights_dir()) / _FILE
+    path = Path(directory) / _FILE
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -15,8 +15,7 @@ import zoo
 from zoo.evaluation.measure import measure
 from zoo.modalities.image import picture_shape
 from zoo.models import registry
-from zoo.pretrained import loading as weights
-from zoo.pretrained import manifest
+from zoo.pretrained import arrays, manifest
 from zoo.publishing.card import write_card
 from zoo.publishing.pictures import draws_images, latent_plane, samples_grid, side_by_side
 from zoo.utils.files import write_atomically
@@ -56,10 +55,10 @@ def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None
     earlier = manifest.read(folder).get(recipe.name)
     jit = bool(model.jit_compile)
     # Measured is what a user will load: a float32 model with the weights as they are on disk.
-    written = weights.publish(model, recipe.name, folder, half=recipe.half)
+    written = arrays.publish(model, recipe.name, folder, half=recipe.half)
     loaded = registry.build(model.config)
     try:
-        weights.load_arrays(loaded, folder / written["file"])
+        arrays.load_arrays(loaded, folder / written["file"])
         metrics = measured(recipe, loaded, splits, untrained)
     except BaseException:
         # A file that no manifest names would lie there for ever.
@@ -144,7 +143,7 @@ def keep_history(source, target):
 
 def golden(model):
     """An input that anyone can make again and the features it must give."""
-    from zoo.pretrained.loading import golden_input
+    from zoo.pretrained.verification import golden_input
 
     entry = {"golden": _GOLDEN, "config": model.config}
     features = model.encode(golden_input(entry))

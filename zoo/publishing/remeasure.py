@@ -13,8 +13,7 @@ from zoo.data import sources
 from zoo.errors import ZooError
 from zoo.modalities.image import picture_shape
 from zoo.models import registry
-from zoo.pretrained import loading as weights
-from zoo.pretrained import manifest
+from zoo.pretrained import arrays, manifest
 from zoo.publishing.card import write_card
 from zoo.publishing.publish import golden, measured
 from zoo.training.recipe import load_recipe, recorded
@@ -44,7 +43,7 @@ def remeasure(name, data_dir=None, output_dir=None, only=None):
         raise ZooError(f"{name} is the median of several trainings, each of which has to be measured; train them anew.")
     config = {**entry["config"], "features": recipe.model["features"]} if _moved(entry, recipe) else entry["config"]
     model = registry.build(config)
-    weights.load_arrays(model, folder / entry["file"])
+    arrays.load_arrays(model, folder / entry["file"])
     if _moved(entry, recipe):
         entry["config"], entry["golden"] = model.config, golden(model)
         entry["recipe"] = {**entry["recipe"], "sha256": recipe.sha256(), **recipe.decides()}

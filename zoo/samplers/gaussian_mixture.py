@@ -8,7 +8,7 @@ from zoo.samplers.sampler import VectorSampler
 
 
 class GaussianMixtureSampler(VectorSampler):
-    """scikit-learn's mixture of Gaussians of full covariance; needs `pip install scikit-learn`.
+    """scikit-learn's mixture of Gaussians of full covariance; needs the extra `sklearn`.
 
     Args:
         components: number of Gaussians.
@@ -40,5 +40,5 @@ def _gaussian_mixture(components, **options):
     try:
         from sklearn.mixture import GaussianMixture
     except ImportError:
-        raise ZooError("GaussianMixtureSampler needs scikit-learn; install it with `pip install scikit-learn`.") from None
+        raise ZooError("GaussianMixtureSampler needs scikit-learn: pip install 'autoencoder-zoo[sklearn]'") from None
     return GaussianMixture(components, **options)

@@ -11,6 +11,7 @@ from zoo.errors import ZooError
 from zoo.inference.batching import apply_in_batches
 from zoo.optimizers.adam import Adam
 from zoo.samplers.sampler import VectorSampler
+from zoo.utils.seeding import SEED_LOCK
 
 
 class NetworkSampler(VectorSampler):
@@ -73,10 +74,11 @@ class NetworkSampler(VectorSampler):
 @contextlib.contextmanager
 def seeded(seed):
     """Layers made inside begin with the weights of `seed`; the caller's own random numbers go on as if nothing had been."""
-    state = random.getstate()
-    # From Python's generator Keras takes the seed of every initializer and SeedGenerator that is given none.
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
+    with SEED_LOCK:
+        state = random.getstate()
+        # From Python's generator Keras takes the seed of every initializer and SeedGenerator that is given none.
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(state)

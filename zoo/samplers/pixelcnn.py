@@ -62,8 +62,7 @@ class PixelCNNSampler(Sampler):
         self.network.compile(Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         # Before the step is traced, see `Autoencoder.make_train_function`.
         self.network.optimizer.build(self.network.trainable_variables)
-        # Every grid is its own target: the network sees to it that no position sees itself.
-        batches = training_batches(grids, size, self.seed, 0, steps * self.epochs).map(lambda grid: (grid, grid))
+        batches = training_batches(grids, size, self.seed, 0, steps * self.epochs)
         fitted = self.network.fit(batches, shuffle=False, epochs=self.epochs, steps_per_epoch=steps, verbose=0)
         self.history = fitted.history["loss"]
         self._step = compiled(self.network, self.network.draw_next)
@@ -120,6 +119,10 @@ class PixelCNNNetwork(keras.Model):
     def call(self, grids):
         return self._head(self._states(grids))
 
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        # Every grid is its own target: no position sees itself.
+        return super().compute_loss(x, x if y is None else y, y_pred, sample_weight, training)
+
     def _states(self, grids):
         x = self.embedding(grids)
         places = ops.reshape(ops.arange(int(np.prod(self.grid_shape)), dtype="int32"), self.grid_shape)
@@ -148,8 +151,8 @@ class GatedLayer(keras.layers.Layer):
 
     def __init__(self, filters, **kwargs):
         super().__init__(**kwargs)
-        self.vertical = keras.layers.Conv2D(2 * filters, (2, 3))
-        self.horizontal = keras.layers.Conv2D(2 * filters, (1, 3))
+        self.vertical = keras.layers.Conv2D(2 * filters, (2, 3), data_format="channels_last")
+        self.horizontal = keras.layers.Conv2D(2 * filters, (1, 3), data_format="channels_last")
         self.down = keras.layers.Dense(2 * filters)
         self.out = keras.layers.Dense(filters)
 

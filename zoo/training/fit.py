@@ -1,9 +1,7 @@
 """The one training loop: a recipe's data into plain `fit`, resumed where it was killed, then published."""
 
 import dataclasses
-import os
 import shutil
-import sys
 from pathlib import Path
 
 import keras
@@ -14,12 +12,16 @@ from zoo.data.fingerprint import fingerprint
 from zoo.data.pipeline import fixed_batches, known_labels, training_batches
 from zoo.errors import ZooError
 from zoo.modalities.image import check_images, picture_shape
+from zoo.models import registry
 from zoo.pretrained import manifest
+from zoo.pretrained.arrays import load_arrays
+from zoo.pretrained.loading import save
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, tensorboard_log
 from zoo.training.initialization.patches import dictionary
 from zoo.training.initialization.pca import linear_path
 from zoo.training.optimizers import optimizer
 from zoo.training.start import begin, fresh_model, held_out, untrained
+from zoo.utils.streams import say, verbosity
 
 # Steps that one call from Python runs: enough that a small net is not bound by the calls.
 _STEPS_A_CALL = 32
@@ -33,8 +35,9 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
     Args:
         recipe: a `Recipe`.
         data_dir: where TFDS data lies.
-        output_dir: where the weight file, the manifest entry and the card go.
-        run_dir: checkpoint and logs; a run found there goes on.
+        output_dir: where the weight file, the manifest entry and the card go; by default `weights` in `run_dir`, so that
+            nothing that is published is replaced.
+        run_dir: checkpoint, logs and the model; a run found there is resumed; by default `runs/NAME`.
         restart: begin anew.
         tensorboard: write TensorBoard logs to `run_dir`.
         measurable: leave out, with a line that says so, what the data cannot be measured by, rather than refuse it: for data
@@ -47,11 +50,11 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
 
     # What would fail after the training fails before it.
     check(recipe.metrics, None if measurable else recipe.dataset)
-    output_dir = Path(output_dir or manifest.weights_dir())
-    output_dir.mkdir(parents=True, exist_ok=True)
-    manifest.read(output_dir)
     folder = Path(run_dir or Path("runs") / recipe.name)
-    folder.mkdir(parents=True, exist_ok=True)
+    output_dir = Path(output_dir or folder / "weights")
+    for path in (folder, output_dir):
+        path.mkdir(parents=True, exist_ok=True)
+    manifest.read(output_dir)
     if restart:
         forget(folder)
     splits, drawn = sources.load_splits(recipe.dataset, data_dir, picture_shape(recipe.model.get("input_shape", ())))
@@ -59,7 +62,13 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
     data = splits["train"]
     model, checkpoint = fit(recipe, data.images, folder, tensorboard, data.labels)
     done = dict(seconds=checkpoint.seconds, epochs=checkpoint.epoch, history=folder / "history.csv")
-    return publish(recipe, model, splits=splits, drawn=drawn, output_dir=output_dir, untrained=untrained(recipe), **done)
+    entry = publish(recipe, model, splits=splits, drawn=drawn, output_dir=output_dir, untrained=untrained(recipe), **done)
+    # What was measured: the weights as they are on disk.
+    published = registry.build(entry["config"])
+    load_arrays(published, output_dir / entry["file"])
+    save(published, folder / "model")
+    print(f"wrote {output_dir / entry['file']} and {folder / 'model'}: zoo.load({str(folder / 'model')!r})")
+    return entry
 
 
 def _measurable(metrics, splits, leave_out):
@@ -70,7 +79,7 @@ def _measurable(metrics, splits, leave_out):
     for name, reason in reasons.items():
         if not leave_out:
             raise reason
-        print(f"zoo: {name} is left out: {reason}", file=sys.stderr, flush=True)
+        say(f"zoo: {name} is left out: {reason}")
     names = [metric if isinstance(metric, str) else metric["metric"] for metric in metrics]
     return tuple(metric for metric, name in zip(metrics, names) if name not in reasons) or ("mse",)
 
@@ -90,6 +99,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     `labels` (N,) are read where the recipe asks for labelled images.
     """
     folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     model = fresh_model(recipe)
     images = check_images(images, model.data_shape)
     train, held = held_out(recipe, len(images))
@@ -111,8 +121,10 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     callbacks = [StopOnNaN(), *([stopping] if stopping else []), checkpoint]
     if tensorboard:
         callbacks.append(tensorboard_log(folder / _TENSORBOARD))
-    if not checkpoint.stopped:
-        # With no epochs left this only ends what fit ends: the moving average becomes the weights.
+    if not checkpoint.stopped and done == recipe.epochs:
+        # What `fit` does at its end: the moving average, where there is one, becomes the weights.
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    elif not checkpoint.stopped:
         left = (recipe.epochs - done) * steps
         model.fit(
             training_batches(
@@ -124,7 +136,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
             steps_per_epoch=steps,
             validation_data=fixed_batches(held_images, recipe.batch_size, held_labels) if len(held_images) else None,
             callbacks=callbacks,
-            verbose=1 if os.isatty(1) else 2,
+            verbose=verbosity(),
         )
     if stopping:
         stopping.set_model(model)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import ZooError, suggest
+from zoo.pretrained.installed import own_checkout
 from zoo.utils.precision import PRECISIONS
 
 _STARTS = ("random", "pca", "words", "layerwise")
@@ -47,7 +48,7 @@ class Recipe:
         precision: "float32" or "mixed_bfloat16".
         seed: of everything random.
         half: store the weights in half precision.
-        embedded: ship the weights inside the wheel.
+        embedded: carry the weights in the package itself, not in the data package: for a handful of small sets.
     """
 
     name: str
@@ -73,7 +74,7 @@ class Recipe:
     precision: str = "float32"
     seed: int = 0
     half: bool = True
-    embedded: bool = True
+    embedded: bool = False
     anchor: tuple = ()
 
     def __post_init__(self):
@@ -126,9 +127,12 @@ def recorded(entry):
 
 
 def scripts_dir():
-    """The folder of training scripts: the checkout's, else the copy inside the installed package."""
-    checkout = Path(__file__).parents[2] / "training_scripts"
-    return checkout if checkout.is_dir() else Path(__file__).parents[1] / "_training_scripts"
+    """The folder of training scripts: the checkout's that the package lies in, else the copy inside the installed package.
+
+    Scripts are run: what lies beside an installed package, or in the working directory, is none of them.
+    """
+    checkout = own_checkout()
+    return checkout / "training_scripts" if checkout else Path(__file__).parents[1] / "_training_scripts"
 
 
 def recipes():

@@ -1,13 +1,72 @@
-"""TensorFlow imported, and others begun, without their notes to developers."""
+"""Frameworks imported, and others started, without their notes to developers."""
 
 import contextlib
+import importlib.util
+import json
 import os
 import sys
 
+from zoo.errors import ZooError, suggest
+
+# What Keras can run on and the zoo runs on. Keras has others that compute and cannot train, or cannot run its own layers.
+BACKENDS = ("tensorflow", "jax", "torch")
+# Keras's settings that decide what a model computes, and their defaults.
+_SETTINGS = {"backend": "tensorflow", "image_data_format": "channels_last", "floatx": "float32", "epsilon": 1e-7}
+
+
+def keras_backend():
+    """Keras's backend, without loading it: that of the loaded Keras, else as Keras itself will choose it.
+
+    Raises:
+        ZooError: on a backend that the zoo does not run on.
+    """
+    name = keras_settings()["backend"]
+    if name not in BACKENDS:
+        raise ZooError(f"got the Keras backend {name!r}, expected one of {', '.join(BACKENDS)}.{suggest(name, BACKENDS)}")
+    return name
+
+
+def keras_settings():
+    """Mapping of Keras's settings, without loading it: those of the loaded Keras, else as Keras itself will read them."""
+    if "keras" in sys.modules and hasattr(sys.modules["keras"], "config"):
+        config = sys.modules["keras"].config
+        return {name: getattr(config, name)() for name in _SETTINGS}
+    settings = {name: _keras_json().get(name, default) for name, default in _SETTINGS.items()}
+    return {**settings, "backend": os.environ.get("KERAS_BACKEND") or settings["backend"]}
+
+
+def _keras_json():
+    """What the user's keras.json holds; an empty mapping where there is none."""
+    home = os.path.expanduser("~")
+    folder = os.environ.get("KERAS_HOME", os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras"))
+    try:
+        with open(os.path.join(folder, "keras.json"), encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def installed(package):
+    """Whether a package can be imported, without importing it."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):  # something in this process forbids it
+        return False
+
 
 def load_quietly():
-    """Import what Keras runs on, TensorFlow unless KERAS_BACKEND says otherwise, without its notes."""
-    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+    """Import what Keras runs on, without its notes.
+
+    Raises:
+        ZooError: on a backend that the zoo does not run on, or that is not installed.
+    """
+    backend = keras_backend()
+    if not installed(backend):
+        others = [name for name in BACKENDS if installed(name)]
+        advice = f"set the environment variable KERAS_BACKEND={others[0]}" if others else f"pip install {backend}"
+        raise ZooError(f"Keras is set to run on {backend}, which is not installed; {advice}.")
+    if backend == "tensorflow":
         load_tensorflow_quietly()
 
 
@@ -24,8 +83,14 @@ def load_tensorflow_quietly():
 @contextlib.contextmanager
 def closed_standard_error():
     """Nothing that is written to the standard error, by Python or by what is below it, is seen."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed already
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
         yield

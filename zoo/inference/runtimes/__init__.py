@@ -4,11 +4,11 @@ An engine has `run(x)`, from images (n, *input_shape) to features (n, D) float32
 number of `threads` that makes it fastest, and the `batch_size` that does.
 """
 
-import importlib.util
-import os
 import warnings
 
 from zoo.errors import ZooError, suggest
+from zoo.utils.devices import has_gpu
+from zoo.utils.quiet import installed, keras_backend
 
 # What runs exported graphs, the faster first as measured by benchmarks/encode.py; then what Keras itself runs on.
 GRAPH_RUNTIMES = ("onnxruntime", "openvino")
@@ -25,7 +25,7 @@ def check(runtime, dtype):
         raise ZooError(f"got dtype={dtype!r}, expected one of {', '.join(DTYPES)}.{suggest(str(dtype), DTYPES)}")
     if runtime == "onnxruntime" and dtype != "float32":
         raise ZooError("ONNX Runtime computes in float32 on a processor; take runtime='openvino' for bfloat16.")
-    if runtime in GRAPH_RUNTIMES and not _installed(runtime):
+    if runtime in GRAPH_RUNTIMES and not installed(runtime):
         extra = {"onnxruntime": "onnx"}.get(runtime, runtime)
         raise ZooError(f"{runtime} is not installed: pip install 'autoencoder-zoo[{extra}]'")
     if runtime in KERAS_RUNTIMES and runtime != keras_backend():
@@ -49,18 +49,21 @@ def open_engine(subject, runtime="auto", dtype="float32", values="uint8"):
     chosen = automatic(dtype)
     if chosen not in GRAPH_RUNTIMES:
         return _open(subject, chosen, dtype, values)
+    from zoo.inference.runtimes.graphs import GraphError
+
     try:
         return _open(subject, chosen, dtype, values)
-    except ZooError as error:
+    except GraphError as error:
         warnings.warn(f"{subject.name} runs on {keras_backend()}: {error}", stacklevel=2)
         return _open(subject, keras_backend(), dtype, values)
 
 
 def automatic(dtype="float32"):
     """The runtime that "auto" stands for on this machine."""
-    if has_gpu():
+    # Graphs are exported by way of TensorFlow; without it the backend that is there computes.
+    if has_gpu() or not installed("tensorflow"):
         return keras_backend()
-    able = [name for name in GRAPH_RUNTIMES if _installed(name) and (dtype == "float32" or name != "onnxruntime")]
+    able = [name for name in GRAPH_RUNTIMES if installed(name) and (dtype == "float32" or name != "onnxruntime")]
     return able[0] if able else keras_backend()
 
 
@@ -72,28 +75,3 @@ def _open(subject, runtime, dtype, values):
     else:
         from zoo.inference.runtimes.keras import KerasEngine as engine
     return engine(subject, dtype, values)
-
-
-def _installed(name):
-    return importlib.util.find_spec(name) is not None
-
-
-def keras_backend():
-    """Keras's backend, without loading it."""
-    import sys
-
-    if "keras" in sys.modules:
-        return sys.modules["keras"].backend.backend()
-    return os.environ.get("KERAS_BACKEND", "tensorflow")
-
-
-def has_gpu():
-    """Whether the machine has a graphics card of the kind that Keras's backends use."""
-    return os.path.exists("/proc/driver/nvidia/version")
-
-
-def processors():
-    """Processors that this process may use; OMP_NUM_THREADS, which Ray sets for its workers, may say fewer."""
-    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(there, int(said))) if said.isdigit() else there

@@ -1,18 +1,31 @@
-"""Exported graphs of encoders, kept in the cache: made once for the same weights, checked against Keras when they are made."""
+"""Exported graphs of encoders, kept in the cache: made once for the same weights, settings and versions, and checked then."""
 
+import contextlib
 import hashlib
 import importlib.metadata
+import json
 import os
 import shutil
-import tempfile
-from pathlib import Path
 
+import zoo
 from zoo.errors import ZooError
-from zoo.pretrained.fetch import cache_dir, sha256_of
+from zoo.pretrained.cache import cache_dir
+from zoo.pretrained.hashes import sha256_of
+from zoo.utils.files import folder_beside
+from zoo.utils.quiet import keras_settings, load_quietly
 
-# In the form that `sha256sum -c` reads.
-_HASHES = "graph.sha256"
+SCHEMA = 1
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
+# What a graph is made with, beside Keras: another version makes another graph, for what changed may have been an error.
+_MAKERS = {"onnx": ("tensorflow", "tf2onnx", "onnx"), "openvino": ("tensorflow", "openvino")}
+# Beside a graph: what it was made of, what was compared, and the hashes of its files.
+_PROOF = "proof.json"
+# Graphs of models in memory, which change with every step of a training, are kept for so many.
+_IN_MEMORY, _KEPT = "in-memory", 8
+
+
+class GraphError(ZooError):
+    """A graph cannot be had; on Keras's backend the model runs all the same."""
 
 
 def graph(subject, kind, values):
@@ -24,57 +37,95 @@ def graph(subject, kind, values):
         values: dtype of the images that the graph takes, "uint8" or "float32".
 
     Raises:
-        ZooError: when a package is missing, the export fails, or its features differ from those of Keras.
+        GraphError: when a package is missing, the export fails or differs from Keras, or the cache cannot be written.
+        ZooError: when the features are not the reference features of the weight set; no graph is kept then.
     """
-    facts = "/".join([subject.digest(), kind, values, *_versions()])
-    key = hashlib.sha256(facts.encode()).hexdigest()[:16]
-    folder = cache_dir() / "graphs" / f"{subject.name}-{key}"
-    file = folder / f"graph{SUFFIXES[kind]}"
-    if not _is_whole(folder):
+    facts = _facts(subject, kind, values)
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+    graphs = cache_dir() / "graphs"
+    folder = graphs / _IN_MEMORY / key if subject.in_memory else graphs / f"{subject.name}-{key}"
+    if not _is_whole(folder, facts):
         shutil.rmtree(folder, ignore_errors=True)
-        _make(subject, kind, values, folder)
-    return file
+        _make(subject, kind, values, folder, facts)
+    if subject.in_memory:
+        _keep_recent(folder)
+    return folder / f"graph{SUFFIXES[kind]}"
 
 
-def _is_whole(folder):
-    """Whether the files of a graph are those that were checked when it was made."""
+def _facts(subject, kind, values):
+    """JSON-able mapping of all that decides a graph."""
+    return {
+        "schema": SCHEMA,
+        "model": subject.digest(),
+        "kind": kind,
+        "values": values,
+        "settings": keras_settings(),
+        "versions": {"zoo": zoo.__version__, **{name: _version(name) for name in ("keras", *_MAKERS[kind])}},
+    }
+
+
+def _version(package):
     try:
-        return (folder / _HASHES).read_text(encoding="utf-8") == _hashes(folder)
-    except OSError:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _is_whole(folder, facts):
+    """Whether a graph carries the proof that it was made of these facts, and its files are those that were checked then."""
+    try:
+        proof = json.loads((folder / _PROOF).read_text(encoding="utf-8"))
+        return proof["facts"] == facts and proof["files"] == _hashes(folder)
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
 def _hashes(folder):
-    files = sorted(path for path in folder.iterdir() if path.name != _HASHES)
-    return "".join(f"{sha256_of(path)}  {path.name}\n" for path in files)
+    return {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != _PROOF}
 
 
-def _versions():
-    """A graph of other versions is another graph: what changed in them may have been an error."""
-    return importlib.metadata.version("keras"), importlib.metadata.version("autoencoder-zoo")
-
-
-def _make(subject, kind, values, folder):
-    from zoo.utils.quiet import load_quietly
-
+def _make(subject, kind, values, folder, facts):
     load_quietly()
-    from zoo.inference.export.exporting import write
+    from zoo.inference.export.writing import ExportError, write
 
+    model = subject.built()
+    checked = subject.check(model)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = tempfile.mkdtemp(prefix=".making-", dir=folder.parent)
+        beside = contextlib.ExitStack()
+        temporary = beside.enter_context(folder_beside(folder))
     except OSError as error:
-        raise ZooError(
+        raise GraphError(
             f"no graph can be kept in {folder.parent}: {error.strerror}; set ZOO_CACHE to a folder of yours."
         ) from None
-    try:
-        write(subject.encoder(), os.path.join(temporary, f"graph{SUFFIXES[kind]}"), kind, subject.data_shape, values)
-        Path(temporary, _HASHES).write_text(_hashes(Path(temporary)), encoding="utf-8")
+    with beside:
+        encoder = model.encoder.at(subject.layer, subject.pool)
+        try:
+            difference = write(encoder, temporary / f"graph{SUFFIXES[kind]}", kind, subject.data_shape, values)
+        except ExportError as error:
+            raise GraphError(str(error)) from None
+        compared = {"keras": difference, "reference features": checked}
+        proof = {"facts": facts, "largest differences": compared, "files": _hashes(temporary)}
+        (temporary / _PROOF).write_text(json.dumps(proof, indent=1), encoding="utf-8")
         try:
             os.rename(temporary, folder)
         except OSError:
             # Another process was faster; its graph is as good.
             if not folder.is_dir():
                 raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _keep_recent(folder):
+    """Mark a graph as used, and remove those of models in memory that were used longest ago."""
+    with contextlib.suppress(OSError):
+        os.utime(folder)
+        used = sorted((path for path in folder.parent.iterdir() if not path.name.startswith(".")), key=_last_used)
+        for path in used[:-_KEPT]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _last_used(path):
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # another process has removed it
+        return 0

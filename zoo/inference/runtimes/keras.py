@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.inference.runtimes import has_gpu
+from zoo.utils.devices import has_gpu
 
 
 class KerasEngine:

@@ -4,8 +4,9 @@ import functools
 
 import numpy as np
 
-from zoo.inference.runtimes import processors
 from zoo.inference.runtimes.graphs import graph
+from zoo.utils.devices import processors
+from zoo.utils.telemetry import import_onnxruntime
 
 
 class OnnxEngine:
@@ -27,8 +28,7 @@ class OnnxEngine:
 
 def session(path):
     """The function (n, ...) -> (n, ...) of a graph of one input and one output, on one thread."""
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3

@@ -5,8 +5,9 @@ import threading
 
 import numpy as np
 
-from zoo.inference.runtimes import processors
 from zoo.inference.runtimes.graphs import graph
+from zoo.utils.devices import processors
+from zoo.utils.telemetry import import_openvino
 
 
 class OpenVINOEngine:
@@ -32,7 +33,7 @@ def compiled(path, dtype, streams):
 
     OpenVINO would compute in bfloat16 by itself where the processor can: `dtype` says whether it may.
     """
-    import openvino
+    openvino = import_openvino()
     from openvino import properties
     from openvino.properties import hint
 

@@ -31,7 +31,8 @@ class PatchDictionary(layers.Layer):
         self.size = size
         self.threshold = threshold
         # Of white patches of deviation 1 the responses of a fresh dictionary have one, too.
-        self.responses = layers.Conv2D(atoms, size, padding=padding, kernel_initializer="lecun_normal")
+        common = dict(kernel_initializer="lecun_normal", data_format="channels_last")
+        self.responses = layers.Conv2D(atoms, size, padding=padding, **common)
 
     def build(self, input_shape):
         self.responses.build(input_shape)

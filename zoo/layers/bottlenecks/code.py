@@ -7,6 +7,7 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.layers.blocks.fold import side
 from zoo.layers.loss_layer import LossLayer
+from zoo.utils.numbers import check_whole, is_whole
 
 
 class Bottleneck(LossLayer):
@@ -16,6 +17,9 @@ class Bottleneck(LossLayer):
     """
 
     code_shape = None
+    # Whether a term is a divergence in nats, summed over the code: beside a mean over pixels, hundreds of times smaller than the
+    # sum, it would leave nothing in the code. See `Autoencoder.check_loss`.
+    in_nats = False
 
     def code(self, h):
         raise NotImplementedError
@@ -51,6 +55,7 @@ class DenseCode(Bottleneck):
     """
 
     def __init__(self, units, activation=None, **kwargs):
+        check_whole(1, latent_dim=units)
         super().__init__(**kwargs)
         self.dense = keras.layers.Dense(units, activation=activation)
         self.code_shape = (units,)
@@ -151,7 +156,7 @@ def pool_features(h, pool):
         raise ZooError("got pool='token' for feature maps, expected 'mean', 'flatten' or a number of regions a side.")
     if pool == "mean":
         return ops.mean(h, axis=(1, 2))
-    if isinstance(pool, int):
+    if is_whole(pool):
         height, width = h.shape[1:3]
         if pool > min(height, width):
             raise ZooError(f"got pool={pool}, expected at most {min(height, width)}: the feature map is {height} x {width}.")

@@ -4,6 +4,7 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.gaussian import GaussianCode, divergence
+from zoo.utils.numbers import check_at_least
 
 KINDS = ("I", "II")
 
@@ -21,6 +22,7 @@ class InferredPriorCode(GaussianCode):
     loss_names = ("kl", "off_diagonal", "diagonal")
 
     def __init__(self, units, kind, lambda_od, lambda_d, **kwargs):
+        check_at_least(0, lambda_od=lambda_od, lambda_d=lambda_d)
         super().__init__(units, **kwargs)
         if kind not in KINDS:
             raise ZooError(f"got kind={kind!r}, expected 'I' or 'II'.")

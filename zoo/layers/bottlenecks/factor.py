@@ -5,6 +5,7 @@ from keras import ops
 
 from zoo.layers.adversarial.adversary import Adversary, dense_discriminator, detection
 from zoo.layers.bottlenecks.gaussian import GaussianCode
+from zoo.utils.numbers import check_at_least
 
 
 class FactorCode(GaussianCode):
@@ -24,6 +25,7 @@ class FactorCode(GaussianCode):
     loss_names = ("kl", "tc", "discriminator")
 
     def __init__(self, units, gamma, discriminator, rate=1.0, beta=1.0, **kwargs):
+        check_at_least(0, gamma=gamma)
         super().__init__(units, beta, **kwargs)
         self.gamma = gamma
         self.adversary = Adversary(dense_discriminator(discriminator), rate)

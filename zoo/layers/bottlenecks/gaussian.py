@@ -6,6 +6,7 @@ from keras import ops
 
 from zoo.layers.bottlenecks.code import Bottleneck, NormalPrior, flatten
 from zoo.layers.state import add_state, warmup
+from zoo.utils.numbers import check_at_least, check_whole
 
 
 class GaussianCode(NormalPrior, Bottleneck):
@@ -22,8 +23,11 @@ class GaussianCode(NormalPrior, Bottleneck):
     """
 
     loss_names = ("kl",)
+    in_nats = True
 
     def __init__(self, units, beta=1.0, warmup_steps=0, free_bits=0.0, **kwargs):
+        check_whole(1, latent_dim=units)
+        check_at_least(0, beta=beta, warmup_steps=warmup_steps, free_bits=free_bits)
         super().__init__(**kwargs)
         self.mean = keras.layers.Dense(units)
         self.log_variance = keras.layers.Dense(units, kernel_initializer=keras.initializers.RandomNormal(stddev=0.01))

@@ -34,6 +34,7 @@ class GumbelCode(DiscreteCode):
     """
 
     loss_names = ("kl",)
+    in_nats = True
 
     def __init__(
         self,

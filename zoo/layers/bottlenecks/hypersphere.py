@@ -30,6 +30,7 @@ class HypersphericalCode(Bottleneck):
     """
 
     loss_names = ("kl",)
+    in_nats = True
 
     def __init__(self, units, **kwargs):
         if units < 2:

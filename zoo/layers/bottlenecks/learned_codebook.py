@@ -5,6 +5,7 @@ from keras import ops
 
 from zoo.layers.bottlenecks.codebook import nearest
 from zoo.layers.bottlenecks.discrete import DiscreteCode, straight_through
+from zoo.utils.numbers import check_at_least
 
 
 class LearnedCodebook(DiscreteCode):
@@ -19,6 +20,7 @@ class LearnedCodebook(DiscreteCode):
     loss_names = ("codebook",)
 
     def __init__(self, width, codes, beta=0.25, **kwargs):
+        check_at_least(0, beta=beta)
         super().__init__(width, codes, groups=1, **kwargs)
         self.beta = beta
 

@@ -9,6 +9,7 @@ from keras import ops
 
 from zoo.layers.bottlenecks.code import DenseCode, NormalPrior
 from zoo.layers.bottlenecks.gaussian import GaussianCode, divergence
+from zoo.utils.numbers import check_at_least
 
 # As the authors of the Wasserstein autoencoder sum them.
 _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -81,6 +82,7 @@ class WassersteinCode(NormalPrior, DenseCode):
     loss_names = ("mmd",)
 
     def __init__(self, units, weight, **kwargs):
+        check_at_least(0, lambda_=weight)
         super().__init__(units, **kwargs)
         self.weight = weight
         self.seed_generator = keras.random.SeedGenerator()
@@ -104,6 +106,11 @@ class InfoCode(GaussianCode):
     """
 
     loss_names = ("kl", "mmd")
+
+    @property
+    def in_nats(self):
+        """Not with α = 1, which charges no divergence."""
+        return self.alpha != 1
 
     def __init__(self, units, alpha, lambda_, **kwargs):
         super().__init__(units, **kwargs)

@@ -10,6 +10,7 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.gaussian import GaussianCode
+from zoo.utils.numbers import check_at_least
 
 SAMPLINGS = ("stratified", "weighted")
 
@@ -31,6 +32,7 @@ class TotalCorrelationCode(GaussianCode):
     loss_names = ("mutual_information", "total_correlation", "dimension_kl")
 
     def __init__(self, units, dataset_size, alpha, beta, gamma, sampling, **kwargs):
+        check_at_least(0, alpha=alpha, gamma=gamma)
         super().__init__(units, beta=beta, **kwargs)
         if sampling not in SAMPLINGS:
             raise ZooError(f"got sampling={sampling!r}, expected one of {', '.join(SAMPLINGS)}.")

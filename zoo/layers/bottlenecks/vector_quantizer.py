@@ -6,6 +6,7 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.codebook import Codebook
 from zoo.layers.bottlenecks.discrete import DiscreteCode, straight_through
+from zoo.utils.numbers import check_at_least
 
 
 class ResidualVectorQuantizer(DiscreteCode):
@@ -27,6 +28,7 @@ class ResidualVectorQuantizer(DiscreteCode):
     loss_names = ("commitment",)
 
     def __init__(self, width, codes, groups=1, depth=1, shared=False, commitment=0.25, decay=0.99, **kwargs):
+        check_at_least(0, commitment=commitment)
         super().__init__(width, codes, groups, **kwargs)
         if depth < 1:
             raise ZooError(f"got depth={depth}, expected at least 1.")

@@ -8,10 +8,12 @@ from zoo.errors import ZooError
 from zoo.inference.batching import apply_in_batches, forget_compiled
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import assert_unit, to_unit
+from zoo.models.base.inputs import ChecksInputs, ImageRule
+from zoo.models.base.reconstructor import reconstructor
 from zoo.utils.replicas import replicas
 
 
-class Autoencoder(keras.Model):
+class Autoencoder(ChecksInputs, keras.Model):
     """An encoder, a bottleneck that owns the variant's idea, a decoder, and the loss that compares what went in and came out.
 
     Trains by plain `fit(images)` (the target is the input) or `fit(damaged, clean)`; images are uint8 0..255 or floats 0..1.
@@ -108,15 +110,22 @@ class Autoencoder(keras.Model):
         object.__setattr__(self, "_trackers", {name: keras.metrics.Mean(name=name) for name in names})
 
     def check_loss(self, loss):
-        """For variants that are made for some of `zoo.losses` alone: a `ZooError` where `loss` is none of them."""
+        """`ZooError` where the variant is not made for `loss`, one of `zoo.losses`.
 
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`; arrays of images are checked first, as `encode` checks them."""
-        images = x if y is None else y
-        images = images.get("images") if isinstance(images, dict) else images
-        if isinstance(images, np.ndarray) and images.dtype.kind == "f" and images.shape[1:] == self.data_shape:
-            check_images(images, self.data_shape)
-        return super().fit(x, y, *args, **kwargs)
+        A divergence in nats needs a likelihood beside it, summed over an image: a mean over the pixels is so much smaller that
+        the code collapses to the prior, and all images are reconstructed alike. Variants without an option `loss` weigh theirs.
+        """
+        if "loss" in self.config and self.bottleneck.in_nats and not loss.is_likelihood:
+            raise ZooError(
+                f"the reconstruction loss {loss.name!r} is no likelihood but a mean over the pixels, beside which the divergence "
+                f"of {self.config['variant']}, a sum in nats, would leave nothing in the code; expected 'gaussian', a squared "
+                "error summed over an image, 'bernoulli' or 'logistic_mixture'."
+            )
+
+    @property
+    def input_rule(self):
+        """What `fit`, `evaluate` and `predict` take, see `zoo.models.base.inputs.ChecksInputs`."""
+        return ImageRule((self.damaged_shape, self.data_shape), self.data_shape, self.reconstruction_loss.of_probabilities)
 
     def make_train_function(self, force=False):
         # TensorFlow makes the optimizer's state inside the graph otherwise, for half of the time until the first step.
@@ -186,6 +195,14 @@ class Autoencoder(keras.Model):
 
     def _reconstruct(self, x):
         return self.decoder(self.code(x))
+
+    def predict(self, x, *args, **kwargs):
+        """As `keras.Model.predict`, of any data that it takes: the images (N, *input_shape), float32 0..1, of `reconstruct`."""
+        return reconstructor(self).predict(x, *args, **kwargs)
+
+    def predict_on_batch(self, x):
+        """As `keras.Model.predict_on_batch`: the images that `reconstruct` makes."""
+        return reconstructor(self).predict_on_batch(x)
 
     def example(self, x):
         """Float images (N, *input_shape) as training shows them, and what the model makes of those, tensors: for a picture."""

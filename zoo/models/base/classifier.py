@@ -6,9 +6,10 @@ from keras import layers, ops
 from zoo.errors import ZooError
 from zoo.inference.batching import apply_in_batches
 from zoo.modalities.image import check_images
+from zoo.models.base.inputs import ChecksInputs, ImageRule
 
 
-class Classifier(keras.Model):
+class Classifier(ChecksInputs, keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to logits (N, classes).
 
     The features are normalized by their moments over the batch, without scale or offset, before one linear layer: as for masked
@@ -38,6 +39,11 @@ class Classifier(keras.Model):
         from zoo.models.registry import copied
 
         return copied(self)
+
+    @property
+    def input_rule(self):
+        """See `zoo.models.base.inputs.ChecksInputs`."""
+        return ImageRule([self.data_shape])
 
     @property
     def data_shape(self):

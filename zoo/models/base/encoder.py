@@ -5,6 +5,8 @@ import keras
 from zoo.errors import ZooError, suggest
 from zoo.layers.bottlenecks.code import pool_features
 from zoo.modalities.tensors import assert_unit, to_unit
+from zoo.models.base.inputs import ChecksInputs, ImageRule
+from zoo.utils.numbers import is_whole
 
 # Regions a side over which the maps of a depth are averaged, where an encoder's features lie there.
 _GRID = 4
@@ -12,11 +14,13 @@ _GRID = 4
 _QUARTERS = 2
 
 
-class Encoder(keras.Model):
+class Encoder(ChecksInputs, keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to features (N, D). Deterministic.
 
     In a functional model declare `keras.Input(shape, dtype="uint8")` for uint8 images: Keras casts to the declared type
-    without scaling. On TensorFlow, floats beyond 0..1 stop the graph with a message that says so.
+    without scaling. There, floats outside 0..1 stop the graph on TensorFlow with a message that says so, unless XLA compiles it
+    (`jit_compile`, Keras's default on a GPU); on JAX nothing checks them. The encoder's own `predict`, `fit` and `evaluate`
+    always do.
 
     Args:
         backbone: images to what the bottleneck reads.
@@ -36,8 +40,14 @@ class Encoder(keras.Model):
         self.features = features
 
     def build(self, input_shape):
+        self.data_shape = tuple(input_shape[1:])
         self.bottleneck.build(self.backbone(keras.KerasTensor(input_shape)).shape)
         self.built = True
+
+    @property
+    def input_rule(self):
+        """See `zoo.models.base.inputs.ChecksInputs`."""
+        return ImageRule([self.data_shape])
 
     def call(self, x, training=None):
         assert_unit(x)
@@ -72,12 +82,12 @@ class Encoder(keras.Model):
         if layer not in self.feature_layers:
             known = self.feature_layers
             raise ZooError(f"there is no feature layer {layer!r}.{suggest(layer, known)} There are {', '.join(known)}.")
-        if pool not in (None, "flatten", "mean", "token") and not (isinstance(pool, int) and pool > 0):
+        if pool not in (None, "flatten", "mean", "token") and not (is_whole(pool) and pool > 0):
             raise ZooError(f"got pool={pool!r}, expected 'flatten', 'mean', 'token' or a positive number of regions a side.")
         return FeatureExtractor(self, layer, pool)
 
 
-class FeatureExtractor(keras.Model):
+class FeatureExtractor(ChecksInputs, keras.Model):
     """An encoder cut at one depth; shares its weights, and can be cut at another."""
 
     def __init__(self, encoder, layer, pool, **kwargs):
@@ -86,6 +96,11 @@ class FeatureExtractor(keras.Model):
         self.layer = layer
         self.pool = pool
         self.built = True
+
+    @property
+    def input_rule(self):
+        """That of the encoder."""
+        return self.encoder.input_rule
 
     @property
     def feature_layers(self):
@@ -103,6 +118,6 @@ class FeatureExtractor(keras.Model):
             h = self.encoder.bottleneck.unpooled(self.encoder.backbone(x, training=training))
         else:
             h = self.encoder.backbone.until(x, self.layer)
-        if len(h.shape) == 3 and isinstance(self.pool, int):
+        if len(h.shape) == 3 and is_whole(self.pool):
             h = self.encoder.backbone.maps(h)
         return pool_features(h, self.pool)

@@ -7,6 +7,7 @@ from zoo.errors import ZooError
 from zoo.layers.math.importance import importance_bound, log_densities, resample
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.autoencoder import Autoencoder
+from zoo.utils.numbers import is_whole
 from zoo.utils.replicas import replicas
 
 
@@ -30,19 +31,12 @@ class ImportanceWeightedAutoencoder(Autoencoder):
     def __init__(self, *args, samples, groups=1, gradient_samples=None, **kwargs):
         counts = {"k": samples, "m": groups, "gradient_samples": 1 if gradient_samples is None else gradient_samples}
         for name, count in counts.items():
-            if not isinstance(count, int) or count < 1:
+            if not is_whole(count) or count < 1:
                 raise ZooError(f"got {name}={count!r}, expected a whole number of draws an image, at least 1.")
         super().__init__(*args, **kwargs)
         self.samples = samples
         self.groups = groups
         self.gradient_samples = gradient_samples
-
-    def check_loss(self, loss):
-        if not loss.is_likelihood:
-            raise ZooError(
-                f"the reconstruction loss {loss.name!r} is no likelihood, and importance weights need one; "
-                "expected 'bernoulli', 'gaussian' or 'logistic_mixture'."
-            )
 
     def call(self, x, training=None):
         z, _ = self.draw(x, 1, training)

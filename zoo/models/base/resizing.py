@@ -6,9 +6,10 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.modalities.image import is_image_shape
 from zoo.modalities.tensors import assert_unit, to_unit
+from zoo.models.base.inputs import ChecksInputs, ImageRule
 
 
-class ResizingEncoder(keras.Model):
+class ResizingEncoder(ChecksInputs, keras.Model):
     """Images (N, height, width, C) of any one size, uint8 0..255 or floats 0..1, to an encoder's features (N, D).
 
     Bilinear, with a window as wide as what is left out, as `zoo encode --resize` does with files; height and width each by its
@@ -31,6 +32,11 @@ class ResizingEncoder(keras.Model):
         self.built = True
 
     @property
+    def input_rule(self):
+        """See `zoo.models.base.inputs.ChecksInputs`."""
+        return ImageRule([(None, None, self.data_shape[-1])])
+
+    @property
     def feature_layers(self):
         """Those of the encoder."""
         return self.encoder.feature_layers
@@ -46,5 +52,7 @@ class ResizingEncoder(keras.Model):
             # Before means over windows hide a value beyond the range.
             assert_unit(x)
             # In float32: half precision has fewer steps than a byte.
-            x = ops.image.resize(to_unit(x, "float32"), self.data_shape[:2], interpolation="bilinear", antialias=True)
+            x = ops.image.resize(
+                to_unit(x, "float32"), self.data_shape[:2], interpolation="bilinear", antialias=True, data_format="channels_last"
+            )
         return self.encoder(x, training=training)

@@ -1,9 +1,5 @@
-"""Models of other libraries, in their own layout on disk: `config.json` beside `*.safetensors`. No PyTorch needed.
+"""Arrays of other libraries as variables of the zoo's models. No PyTorch needed.
 
-Every family is a module here that says how its config reads in the zoo and what its arrays are called; `convert_model` does
-the rest, and `zoo.load` calls it for folders and addresses that hold such a layout.
+Every family is a module here that says how its config reads in the zoo and what its arrays are called, see
+`families.families`; `arrays` does the rest. Files are the business of `zoo.pretrained.foreign`.
 """
-
-from zoo.pretrained.converters.original import Original, convert_model, original
-
-__all__ = ["Original", "convert_model", "original"]

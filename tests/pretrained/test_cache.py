@@ -13,9 +13,11 @@ import types
 from pathlib import Path
 
 import pytest
+import requests
+from hub_server import Hub
 
 from zoo.errors import ZooError
-from zoo.pretrained import fetch
+from zoo.pretrained import cache, download, mirrors
 
 NAME = "ae_mlp.test"
 BODY = bytes(range(256)) * 800
@@ -84,7 +86,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.delenv("ZOO_MIRRORS", raising=False)
     monkeypatch.delenv("ZOO_TIMEOUT", raising=False)
-    monkeypatch.setattr(fetch, "_BACKOFF", 0.0)
+    monkeypatch.setattr(download, "_BACKOFF", 0.0)
     return folders
 
 
@@ -101,7 +103,7 @@ def use(mirror, monkeypatch):
 
 
 def locate(place):
-    return fetch.locate(NAME, ENTRY, place.embedded)
+    return cache.locate(NAME, ENTRY, place.embedded)
 
 
 def refused(place):
@@ -110,7 +112,8 @@ def refused(place):
     with pytest.raises(ZooError) as error:
         locate(place)
     text = str(error.value)
-    assert "\n" not in text and f"the weights of {NAME} were not found" in text and "Set ZOO_MIRRORS" in text
+    assert "\n" not in text and f"the weights of {NAME} were not found" in text
+    assert "set ZOO_MIRRORS" in text and "pip install . ./weights" in text
     assert contents(place.cache) == before
     return text
 
@@ -137,7 +140,7 @@ def test_an_embedded_file_needs_neither_cache_nor_network(place, use):
 
 def test_the_folder_may_be_a_string(place):
     (place.embedded / FILE).write_bytes(BODY)
-    assert fetch.locate(NAME, ENTRY, str(place.embedded)) == place.embedded / FILE
+    assert cache.locate(NAME, ENTRY, str(place.embedded)) == place.embedded / FILE
 
 
 def test_a_cached_file_is_used_with_no_network(place, use):
@@ -165,7 +168,7 @@ def test_a_corrupt_cached_file_is_fetched_again(place, use):
 
 def test_with_no_file_and_no_mirror_the_error_says_where_it_looked_and_what_to_do(place):
     text = refused(place)
-    assert f"embedded {place.embedded / FILE}: not there" in text and f"cache {place.cache / FILE}: not there" in text
+    assert f"installed {place.embedded / FILE}: not there" in text and f"cache {place.cache / FILE}: not there" in text
     assert "mirrors: none configured" in text and FILE in text and f"put that file into {place.cache}" in text
 
 
@@ -225,7 +228,7 @@ def test_wrong_content_keeps_what_the_cache_holds(place, use):
 def test_a_body_that_breaks_off(place, use):
     mirror = use(answer(body=BODY[:100_000], length=len(BODY)))
     assert "the connection broke, 3 times" in refused(place)
-    assert len(mirror.requests) == fetch.TRIES
+    assert len(mirror.requests) == download.TRIES
 
 
 def test_a_body_of_unstated_length_that_breaks_off(place, use):
@@ -248,9 +251,9 @@ def test_a_server_with_a_bad_moment_is_asked_again(place, use, status):
 
 def test_waits_grow_between_tries(place, use, monkeypatch):
     use(answer(500))
-    monkeypatch.setattr(fetch, "_BACKOFF", 0.5)
+    monkeypatch.setattr(download, "_BACKOFF", 0.5)
     waits = []
-    monkeypatch.setattr(fetch.time, "sleep", waits.append)
+    monkeypatch.setattr(download.time, "sleep", waits.append)
     assert "answered 500 Internal Server Error, 3 times" in refused(place)
     assert waits == [0.5, 1.0]
 
@@ -380,20 +383,21 @@ def test_an_embedded_file_serves_beside_a_cache_that_cannot_be_written(place, mo
 def test_a_full_disk(place, use, monkeypatch):
     use(answer())
 
-    def full(self, chunk):
-        raise OSError(28, "No space left on device")
+    def full(size, most):
+        if size:
+            raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(fetch._Limited, "write", full)
+    monkeypatch.setattr(download, "_check_size", full)
     assert "could not be written to " in (text := refused(place)) and "No space left on device" in text
 
 
 def test_an_interrupted_fetch_leaves_nothing(place, use, monkeypatch):
     use(answer())
 
-    def interrupt(self, chunk):
+    def interrupt(size, most):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fetch._Limited, "write", interrupt)
+    monkeypatch.setattr(download, "_check_size", interrupt)
     with pytest.raises(KeyboardInterrupt):
         locate(place)
     assert contents(place.cache) == {}
@@ -402,12 +406,12 @@ def test_an_interrupted_fetch_leaves_nothing(place, use, monkeypatch):
 def test_the_cache_folder_may_start_at_home(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("ZOO_CACHE", "~/kept")
-    assert fetch.cache_dir() == tmp_path / "kept"
+    assert cache.cache_dir() == tmp_path / "kept"
 
 
 _FETCH = """
 import json, sys
-from zoo.pretrained.fetch import locate
+from zoo.pretrained.cache import locate
 name, entry, folder = json.loads(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -427,7 +431,7 @@ def test_two_processes_fetch_at_once(place, use, mirror):
 
     use(reply)
     command = [sys.executable, "-c", _FETCH, json.dumps([NAME, ENTRY, str(place.embedded)])]
-    root = Path(fetch.__file__).parents[2]
+    root = Path(cache.__file__).parents[2]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     environment = {**os.environ, "PYTHONPATH": str(root)}
     both = [subprocess.Popen(command, env=environment, cwd=root, **pipes) for _ in range(2)]
@@ -449,72 +453,69 @@ def test_two_processes_fetch_at_once(place, use, mirror):
 
 
 @pytest.fixture
-def hub(monkeypatch):
-    """A stand-in for huggingface_hub, whose errors are related as there: `answer` is called with (repository, folder)."""
-    errors = types.ModuleType("huggingface_hub.errors")
-    errors.HfHubHTTPError = type("HfHubHTTPError", (OSError,), {})
-    errors.EntryNotFoundError = type("EntryNotFoundError", (Exception,), {})
-    errors.LocalEntryNotFoundError = type("LocalEntryNotFoundError", (errors.EntryNotFoundError, FileNotFoundError), {})
-    errors.RepositoryNotFoundError = type("RepositoryNotFoundError", (errors.HfHubHTTPError,), {})
-    errors.RevisionNotFoundError = type("RevisionNotFoundError", (errors.HfHubHTTPError,), {})
-    errors.HFValidationError = type("HFValidationError", (ValueError,), {})
-    module = types.ModuleType("huggingface_hub")
-    module.errors = errors
-    module.constants = types.SimpleNamespace(ENDPOINT="http://127.0.0.1")
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-    def hf_hub_download(repository, filename, revision, local_dir):
-        path = Path(local_dir) / filename
-        path.write_bytes(module.answer(repository, filename))
-        return str(path)
-
-    module.hf_hub_download = hf_hub_download
-    monkeypatch.setitem(sys.modules, "huggingface_hub", module)
-    monkeypatch.setitem(sys.modules, "huggingface_hub.errors", errors)
+def hub(place, monkeypatch):
+    """A hub of this machine, the only one that is known; its repository someone/zoo is the mirror."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    server = Hub()
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, server.address)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_TOKEN", "hf_test")
     monkeypatch.setenv("ZOO_MIRRORS", "hf://someone/zoo")
-    return module
+    server.repositories["someone/zoo"] = {FILE: BODY}
+    yield server
+    server.close()
 
 
 def test_a_file_from_the_hub(place, hub):
-    hub.answer = lambda *asked: BODY if asked == ("someone/zoo", FILE) else b""
     assert locate(place) == place.cache / FILE
     assert contents(place.cache) == {FILE: BODY}
+    assert len(hub.requests) == 1
 
 
 def test_wrong_content_from_the_hub(place, hub):
-    hub.answer = lambda *asked: BODY[::-1]
+    hub.repositories["someone/zoo"][FILE] = BODY[::-1]
     assert "mirror hf://someone/zoo: wrong content (sha256 " in refused(place)
 
 
-@pytest.mark.parametrize(
-    "error, words",
-    [
-        ("EntryNotFoundError", "not in that repository"),
-        ("RepositoryNotFoundError", "not in that repository"),
-        ("RevisionNotFoundError", "not in that repository"),
-        ("LocalEntryNotFoundError", "the hub did not answer"),
-        ("HfHubHTTPError", "the hub did not answer (HfHubHTTPError)"),
-        ("HFValidationError", "expected hf://user/repo"),
-    ],
-)
-def test_the_hub_fails(place, hub, error, words):
-    def answer(*asked):
-        raise getattr(hub.errors, error)
-
-    hub.answer = answer
-    assert words in refused(place)
+def test_a_file_of_the_hub_beyond_its_size_is_not_downloaded(place, hub, monkeypatch):
+    """Neither where the hub says how long it is, nor where it sends more than it said."""
+    taken = []
+    monkeypatch.setattr(requests.Response, "iter_content", lambda self, size: taken.append(size) or iter(()))
+    hub.repositories["someone/zoo"][FILE] = BODY + b"!"
+    assert "wrong content (more than the expected" in refused(place) and not taken
+    monkeypatch.setattr(requests.Response, "iter_content", lambda self, size: iter([BODY, b"!"]))
+    hub.repositories["someone/zoo"][FILE] = BODY
+    assert "wrong content (more than the expected" in refused(place)
 
 
-def test_a_hub_that_no_network_leads_to_is_not_asked(place, hub, monkeypatch):
-    asked = []
-    hub.answer = lambda *file: asked.append(file) or BODY
-    hub.constants.ENDPOINT = "https://hub.invalid"
-    assert "the hub did not answer: no such host, or no network" in refused(place) and not asked
-    # A proxy may know it.
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    assert locate(place) == place.cache / FILE and asked
+@pytest.mark.parametrize("repository", ["someone/other", "someone/zoo@v7", "someone/empty"])
+def test_what_the_hub_lacks_is_asked_for_once(place, hub, monkeypatch, repository):
+    hub.repositories["someone/empty"] = {}
+    monkeypatch.setenv("ZOO_MIRRORS", f"hf://{repository}")
+    assert "not in that repository" in refused(place) and len(hub.requests) == 1
+
+
+@pytest.mark.parametrize("repository", ["zoo", "a/b/c", "a b/c"])
+def test_an_address_that_is_no_repository(place, hub, monkeypatch, repository):
+    monkeypatch.setenv("ZOO_MIRRORS", f"hf://{repository}")
+    assert "expected hf://user/repo" in refused(place) and not hub.requests
+
+
+def test_a_hub_that_fails_is_asked_as_often_as_any_server(place, hub):
+    hub.status = 503
+    assert "answered 503 Service Unavailable, 3 times" in refused(place)
+    assert len(hub.requests) == download.TRIES
+
+
+def test_a_repository_with_a_licence_to_accept(place, hub, monkeypatch):
+    hub.gated.add("someone/zoo")
+    assert "asks to accept a licence first" in refused(place) and len(hub.requests) == 1
+
+
+def test_a_hub_that_is_not_to_be_asked(place, hub, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE is set" in refused(place) and not hub.requests
 
 
 def test_the_hub_without_its_extra(place, monkeypatch):
@@ -530,7 +531,7 @@ def test_mirrors_of_the_configuration_file_come_after_those_of_the_environment(p
     monkeypatch.setenv("ZOO_CONFIG", str(tmp_path / "config.toml"))
     (tmp_path / "config.toml").write_text(f'mirrors = ["{mirror.address}", "hf://b/c"]')
     monkeypatch.setenv("ZOO_MIRRORS", "https://first/a")
-    assert fetch.mirrors(place.embedded) == ["https://first/a", mirror.address, "hf://b/c"]
+    assert mirrors.mirrors(place.embedded) == ["https://first/a", mirror.address, "hf://b/c"]
 
 
 @pytest.mark.parametrize(
@@ -547,4 +548,4 @@ def test_a_configuration_file_that_is_none(place, monkeypatch, tmp_path, text, w
     if text is not None:
         (tmp_path / "config.toml").write_text(text)
     with pytest.raises(ZooError, match=words):
-        fetch.mirrors(place.embedded)
+        mirrors.mirrors(place.embedded)

@@ -1,0 +1,75 @@
+"""What each metric needs, as data: known before the training whose figures it is to give, without a model."""
+
+from dataclasses import dataclass
+
+from zoo.errors import ZooError
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a metric asks of the data and of the model.
+
+    Args:
+        train: a training split beside the test split.
+        labels: the splits whose labels it reads.
+        image: inputs that are images: always, or where the parameter of this name is true.
+        test_images: whether its parameter `n` is a number of test images, at most as many as there are.
+        inside: name of the parameter that is a number of pixels, fewer than an image is high and wide.
+        decoder: a decoder, which a classifier has not.
+    """
+
+    train: bool = False
+    labels: tuple = ()
+    image: bool | str = False
+    test_images: bool = False
+    inside: str = ""
+    decoder: bool = True
+
+    def refuse(self, name, subject, parameters):
+        """Raise a `ZooError` that says what the data of a `zoo.evaluation.metrics.subject.Subject` lacks for a metric."""
+        for split in self.labels:
+            subject.labels(split)
+        if self.train:
+            subject.train()
+        images = subject.test_images(parameters.get("n") if self.test_images else None)
+        if (self.image is True or parameters.get(self.image)) and images.ndim != 4:
+            raise ZooError(f"{name} does not apply to inputs of shape {images.shape[1:]}, expected (height, width, channels).")
+        if self.inside and not 1 <= parameters[self.inside] < min(images.shape[1:3]):
+            raise ZooError(
+                f"got {self.inside}={parameters[self.inside]}, expected from 1 to {min(images.shape[1:3]) - 1} for images of "
+                f"{images.shape[1]} x {images.shape[2]}."
+            )
+
+
+_PROBE = Needs(train=True, labels=("train", "test"), image="flips", decoder=False)
+_FACTORS = Needs(decoder=False)
+
+NEEDS = {
+    "mse": Needs(),
+    "mse_unclipped": Needs(),
+    "sse": Needs(),
+    "psnr": Needs(),
+    "ssim": Needs(image=True),
+    "pca_mse": Needs(train=True),
+    "denoised_psnr": Needs(test_images=True),
+    "inpainted_mse": Needs(image=True, test_images=True, inside="box"),
+    "enlarged_psnr": Needs(image=True, test_images=True),
+    "linear_accuracy": _PROBE,
+    "linear_error": _PROBE,
+    "knn_accuracy": _PROBE,
+    "knn_error": _PROBE,
+    "classification_error": Needs(labels=("test",), decoder=False),
+    "finetuned_accuracy": _PROBE,
+    "finetuned_error": _PROBE,
+    "nll": Needs(test_images=True),
+    "elbo": Needs(test_images=True),
+    "bits_per_dim": Needs(test_images=True),
+    "frechet_distance": Needs(train=True),
+    "fid": Needs(train=True),
+    "codebook_usage": Needs(),
+    "codebook_perplexity": Needs(),
+    "mig": _FACTORS,
+    "factor_vae_score": _FACTORS,
+    "sap": _FACTORS,
+    "dci_disentanglement": _FACTORS,
+}

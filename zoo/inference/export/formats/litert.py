@@ -1,0 +1,24 @@
+"""LiteRT, once TensorFlow Lite, for telephones and small devices."""
+
+SUFFIX = ".tflite"
+PACKAGES = ("tensorflow", "ai_edge_litert")
+
+
+def write(graph, path, names):
+    graph.export(path, format="litert", verbose=False)
+
+
+def runner(path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(path)
+
+    def run(x):
+        [there], [back] = interpreter.get_input_details(), interpreter.get_output_details()
+        interpreter.resize_tensor_input(there["index"], x.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(there["index"], x)
+        interpreter.invoke()
+        return interpreter.get_tensor(back["index"])
+
+    return run

@@ -1,0 +1,38 @@
+"""What to install for a Python package that is missing: import names are often not the names of distributions."""
+
+# Import name -> extra of this project that brings it, at a version that fits.
+_EXTRAS = {
+    "ai_edge_litert": "litert",
+    "huggingface_hub": "hub",
+    "jax": "jax",
+    "keras_tuner": "tune",
+    "matplotlib": "plots",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "openvino": "openvino",
+    "pyarrow": "parquet",
+    "ray": "ray",
+    "sklearn": "sklearn",
+    "tensorboard": "tensorboard",
+    "tf2onnx": "onnx",
+}
+# Import name -> distribution, where they differ.
+_DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "attr": "attrs",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python-headless",
+    "google": "protobuf",
+    "importlib_resources": "importlib-resources",
+    "skimage": "scikit-image",
+    "tensorflow_datasets": "tensorflow-datasets",
+    "yaml": "PyYAML",
+}
+
+
+def install_command(module):
+    """The command that brings the Python package which a module belongs to, such as "PIL.Image"."""
+    package = module.partition(".")[0]
+    if package in _EXTRAS:
+        return f"pip install 'autoencoder-zoo[{_EXTRAS[package]}]'"
+    return f"pip install {_DISTRIBUTIONS.get(package, package)}"
