@@ -34,6 +34,7 @@ _BACKBONE = {
 _VARIANT = {
     "contractive": {"penalty": "stochastic"},
     "ksparse": {"k": 2},
+    "patch_dictionary": {"atoms": 6, "size": 3},
     "aae": {"discriminator": (16,)},
     "factor_vae": {"discriminator": (16,)},
     "vae_iaf": {"n_made": 2, "made_hidden": (8,), "context_dim": 6},

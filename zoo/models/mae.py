@@ -80,7 +80,8 @@ def build(backbone="vit", input_shape=(32, 32, 3), mask_ratio=0.75, features=Non
         backbone: "vit".
         input_shape: (height, width, channels), or (length, channels) of a series.
         mask_ratio: share of the patches that is hidden.
-        features: a block of the encoder to take the features from; None is the last, normalized.
+        features: a block of the encoder to take the features from, averaged over each quarter of an image; None is the last,
+            normalized, averaged over all patches.
         mean: numbers a channel that the model takes from images of 0..1 inside, or None.
         deviation: numbers a channel that it divides the rest by; both are given, or none.
         **backbone_options: see `zoo.backbones.vit`.

@@ -10,7 +10,7 @@ from pathlib import Path
 from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.pretrained import manifest
-from zoo.publishing.card import number, write_card
+from zoo.publishing.card import BASELINES, against, figure, number, write_card
 from zoo.training.recipe import load_recipe, recipes
 from zoo.utils.files import write_atomically
 
@@ -70,22 +70,22 @@ def _replaced(text, name, block, readme):
 
 def weights_table(entries):
     """Every weight set with all that was measured, as Markdown."""
-    lines = ["| weights | size | measured on the test split | to hold it against |", "|---|---|---|---|"]
+    lines = ["| weights | size | measured on the test split | compare |", "|---|---|---|---|"]
     for name, entry in sorted(entries.items()):
         anchor = entry.get("anchor") or {}
-        values = {metric: f"{metric} {number(result['value'])}" for metric, result in entry["metrics"].items()}
+        values = {metric: _measured(entry, metric) for metric in entry["metrics"]}
         measured = ", ".join(f"**{text}**" if metric == anchor.get("metric") else text for metric, text in values.items())
         size = entry["bytes"] / 1e6
-        lines.append(f"| {_link(name)} | {size:.1f} MB | {measured} | {_against(anchor)} |")
+        lines.append(f"| {_link(name)} | {size:.1f} MB | {measured} | {against(entry)} |")
     return "\n".join(lines)
 
 
 def variants_table(entries):
     """Every variant with its paper, and the figure of each of its weight sets beside the anchor's, as Markdown."""
-    lines = ["| variant | idea and paper | weights | figure | to hold it against |", "|---|---|---|---|---|"]
+    lines = ["| variant | idea and paper | weights | figure | compare |", "|---|---|---|---|---|"]
     for variant, about in registry.variants().items():
         sets = {name: entry for name, entry in sorted(entries.items()) if entry["config"]["variant"] == variant}
-        rows = [(_link(name), _figure(entry), _against(entry.get("anchor") or {})) for name, entry in sets.items()]
+        rows = [(_link(name), _figure(entry), against(entry)) for name, entry in sets.items()]
         for i, row in enumerate(rows or [("none yet", "", "")]):
             head = (f"`{variant}`", about) if i == 0 else ("", "")
             lines.append(f"| {' | '.join((*head, *row))} |")
@@ -119,11 +119,14 @@ def _link(name):
 
 def _figure(entry):
     metric = (entry.get("anchor") or {}).get("metric") or next(iter(entry["metrics"]), None)
-    return f"{metric} {number(entry['metrics'][metric]['value'])}" if metric in entry["metrics"] else ""
+    return _measured(entry, metric) if metric in entry["metrics"] else ""
 
 
-def _against(anchor):
-    return f"{anchor['metric']} {number(anchor['value'])}: {anchor['source']}" if anchor else ""
+def _measured(entry, metric):
+    """A metric with its value and, in brackets, its baselines."""
+    found = entry["metrics"][metric].get("baselines", {})
+    beside = ", ".join(f"{name} {number(found[name])}" for name in BASELINES if name in found)
+    return f"{metric} {figure(entry, metric)}{f' [{beside}]' if beside else ''}"
 
 
 if __name__ == "__main__":

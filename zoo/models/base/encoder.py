@@ -11,6 +11,8 @@ from zoo.utils.numbers import is_whole
 
 # Regions a side over which the maps of a depth are averaged, where an encoder's features lie there.
 _GRID = 4
+# The same for the tokens of images, of which a transformer's width makes many numbers already.
+_QUARTERS = 2
 
 
 @registered("Encoder")
@@ -26,7 +28,7 @@ class Encoder(ChecksInputs, Citizen, keras.Model):
         backbone: images to what the bottleneck reads.
         bottleneck: a `Bottleneck`.
         features: a depth of the backbone whose maps, averaged over a grid of at most 4 x 4 regions, or whose tokens, averaged
-            over the patches, are the features; None leaves them to the bottleneck.
+            over the patches of each quarter of an image, or of a series, are the features; None leaves them to the bottleneck.
     """
 
     part = "encoder"
@@ -57,7 +59,12 @@ class Encoder(ChecksInputs, Citizen, keras.Model):
         if self.features is None:
             return self.bottleneck.features(self.backbone(x, training=training))
         h = self.backbone.until(x, self.features)
-        return pool_features(h, min(_GRID, *h.shape[1:3]) if len(h.shape) == 4 else "mean")
+        if len(h.shape) == 4:
+            return pool_features(h, min(_GRID, *h.shape[1:3]))
+        if len(x.shape) == 4:
+            maps = self.backbone.maps(h)
+            return pool_features(maps, min(_QUARTERS, *maps.shape[1:3]))
+        return pool_features(h, "mean")
 
     @property
     def feature_layers(self):
