@@ -70,6 +70,7 @@ def on_config(config):
             "Training": [
                 {"Reproduction": "reproduction.md"},
                 {"Hyperparameter search": "tuning.md"},
+                {"Long trainings": "queue.md"},
                 {"Experiment trackers": "trackers.md"},
                 {"Recipes": "recipes.md"},
             ]

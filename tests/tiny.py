@@ -34,6 +34,7 @@ _BACKBONE = {
 _VARIANT = {
     "contractive": {"penalty": "stochastic"},
     "ksparse": {"k": 2},
+    "patch_dictionary": {"atoms": 6, "size": 3},
     "aae": {"discriminator": (16,)},
     "factor_vae": {"discriminator": (16,)},
     "vae_iaf": {"n_made": 2, "made_hidden": (8,), "context_dim": 6},
@@ -66,3 +67,16 @@ def tiny(name, input_shape=(8, 8, 1), **options):
         # A second stage would shrink the image.
         small["filters"] = (4,)
     return registry.create(variant, backbone, input_shape=input_shape, **{**small, **options})
+
+
+def cover(besides=()):
+    """Names of models among which are every variant and every backbone, and those `besides`, sorted."""
+    from zoo.models import registry
+
+    names, seen = set(besides), set()
+    for name in registry.list_models():
+        variant, _, backbone = name.rpartition("_")
+        if not {variant, backbone} <= seen:
+            names.add(name)
+        seen |= {variant, backbone}
+    return sorted(names)

@@ -12,7 +12,7 @@ RECIPE = Recipe(
     weight_decay=1e-2,
     learning_rate=1e-3,
     warmup_epochs=1,
-    metrics=("mse", "pca_mse", "knn_error"),
+    metrics=("mse", "pca_mse", "linear_error", "knn_error"),
     anchor=("mse", 0.0557, "PCA, 2 components"),
 )
 

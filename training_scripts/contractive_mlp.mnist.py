@@ -9,8 +9,8 @@ RECIPE = Recipe(
     epochs=6,
     batch_size=256,
     learning_rate=1e-3,
-    metrics=("linear_error", "mse"),
-    anchor=("linear_error", 0.0114, "contractive layers, fine-tuned with labels, quoted from memory"),
+    # The features are badly conditioned: what an ordinary optimizer reads of them is stated, too.
+    metrics=({"metric": "linear_error", "adam_epochs": 30}, "knn_error", "mse"),
 )
 
 if __name__ == "__main__":

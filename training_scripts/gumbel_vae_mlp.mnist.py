@@ -19,7 +19,6 @@ RECIPE = Recipe(
     batch_size=128,
     learning_rate=1e-3,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
-    anchor=("elbo", -101.5, "Gumbel-softmax with 20 variables of 10 classes, Jang et al. 2017, table 1, quoted from memory"),
 )
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     metrics=(
         {"metric": "linear_accuracy", "layer": "best"},
+        {"metric": "knn_accuracy", "layer": "best"},
         {
             "metric": "finetuned_accuracy",
             "epochs": 100,

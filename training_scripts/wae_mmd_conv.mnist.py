@@ -17,7 +17,7 @@ RECIPE = Recipe(
     epochs=20,
     batch_size=256,
     learning_rate=1e-3,
-    metrics=("frechet_distance", "mse", "linear_error"),
+    metrics=("frechet_distance", "mse", "linear_error", "knn_error"),
 )
 
 if __name__ == "__main__":

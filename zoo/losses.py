@@ -17,15 +17,20 @@ from zoo.errors import ZooError, suggest
 from zoo.layers.blocks.contrast import local_contrast
 from zoo.layers.math.fast import softplus
 from zoo.modalities.tensors import assert_probabilities
+from zoo.utils.numbers import check_positive, check_whole, plain
 
 
 class ReconstructionLoss(keras.losses.Loss):
     """Base. `call(x, outputs)` -> (N,), one value an image; x in 0..1, `outputs` (N, ...) as the decoder gives them.
 
-    `is_likelihood` says whether the value is -log p(x|z) in nats.
+    `is_likelihood` says whether the value is -log p(x|z) in nats, which a divergence
+    in nats needs beside it; `of_probabilities` whether x has to be in 0..1, vectors as well.
     """
 
     is_likelihood = False
+    # Whether an image's value depends on the others of its batch, so that none can be weighted alone.
+    of_batch = False
+    of_probabilities = False
 
     def __init__(self, name, **kwargs):
         super().__init__(name=name, reduction="sum_over_batch_size", **kwargs)
@@ -92,6 +97,7 @@ class Huber(ReconstructionLoss):
     """Mean over pixels of the Huber loss (Huber, 1964): quadratic up to an error of `delta`, linear beyond."""
 
     def __init__(self, delta=0.1, name="huber", **kwargs):
+        check_positive(delta=delta)
         super().__init__(name, **kwargs)
         self.delta = delta
 
@@ -109,6 +115,8 @@ def _binary_crossentropy(x, logits):
 
 class BinaryCrossentropy(ReconstructionLoss):
     """Mean over pixels of the cross-entropy; the decoder's outputs are logits, the images their sigmoid."""
+
+    of_probabilities = True
 
     def __init__(self, name="bce", **kwargs):
         super().__init__(name, **kwargs)
@@ -150,8 +158,14 @@ class Gaussian(ReconstructionLoss):
     is_likelihood = True
 
     def __init__(self, sigma=None, name="gaussian", **kwargs):
+        if sigma is not None:
+            check_positive(sigma=sigma)
         super().__init__(name, **kwargs)
         self.sigma = sigma
+
+    @property
+    def of_batch(self):
+        return self.sigma is None
 
     def call(self, x, outputs):
         error = ops.square(x - outputs)
@@ -202,7 +216,9 @@ class MSSSIM(ReconstructionLoss):
             # power's gradient finite.
             result = result * ops.power(ops.maximum(_mean(term), 1e-6), float(weight))
             # The strides are said because Keras fails to work them out on JAX.
-            x, outputs = (ops.average_pool(images, 2, strides=2, padding="same") for images in (x, outputs))
+            x, outputs = (
+                ops.average_pool(images, 2, strides=2, padding="same", data_format="channels_last") for images in (x, outputs)
+            )
         return 1 - result
 
 
@@ -213,7 +229,7 @@ def _ssim_terms(x, y, size):
     kernel = ops.convert_to_tensor(np.tile(window[:, :, None, None], (1, 1, channels, 1)).astype("float32"))
 
     def blur(image):
-        return ops.depthwise_conv(image, kernel, padding="valid")
+        return ops.depthwise_conv(image, kernel, padding="valid", data_format="channels_last")
 
     mean_x, mean_y = blur(x), blur(y)
     variance = blur(x * x) + blur(y * y) - mean_x**2 - mean_y**2
@@ -258,6 +274,7 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
     _MAX_LOG_SCALE = 30.0
 
     def __init__(self, mixtures=5, name="logistic_mixture", **kwargs):
+        check_whole(1, mixtures=mixtures)
         super().__init__(name, **kwargs)
         self.mixtures = mixtures
 
@@ -391,7 +408,7 @@ def get(name):
 
 def spec(loss):
     """What `get` makes this `ReconstructionLoss` of again, JSON-able: its name, or a mapping where its settings are not usual."""
-    own = {key: getattr(loss, key) for key, usual in _settings(loss).items() if getattr(loss, key) != usual}
+    own = {key: plain(getattr(loss, key)) for key, usual in _settings(loss).items() if getattr(loss, key) != usual}
     return {"name": loss.name, **own} if own else loss.name
 
 

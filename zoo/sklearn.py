@@ -3,7 +3,6 @@
 import contextlib
 import math
 import numbers
-import os
 import random
 
 import keras

@@ -156,13 +156,12 @@ def test_info(run, weights):
     assert json.loads(run("info", NAME, "--json")[0]) == entry
 
 
-@pytest.mark.parametrize("embedded, words", [(True, "bytes, embedded,"), (False, "bytes, not embedded,")])
-def test_info_says_whether_the_file_comes_with_the_package(run, weights, monkeypatch, embedded, words):
-    from zoo.models import registry
-
-    known = registry.info(NAME) | {"embedded": embedded}
-    monkeypatch.setattr(registry, "info", lambda name: known)
+@pytest.mark.parametrize("installed, words", [(True, "bytes, installed,"), (False, "bytes, not installed,")])
+def test_info_and_list_say_whether_the_file_is_installed(run, weights, monkeypatch, installed, words):
+    monkeypatch.setattr(manifest, "is_installed", lambda entry: installed)
     assert words in run("info", NAME)[0]
+    out, err = run("list", NAME)
+    assert ("not installed" in out) is not installed and ("pip install . ./weights" in err) is not installed
 
 
 def test_help(run):

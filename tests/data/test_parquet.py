@@ -55,7 +55,7 @@ def test_pictures(tmp_path, columns, ids):
     np.testing.assert_array_equal(found.images, IMAGES)
     assert found.ids == list(ids) and found.labels is None and found.name == "a"
     stream = sources.stream(path, 4, (8, 8, 1))
-    assert len(stream) == 25
+    assert stream.total == 25
     batches = list(stream)
     assert [len(batch) for _, batch in batches] == [4] * 6 + [1]
     np.testing.assert_array_equal(np.concatenate([batch for _, batch in batches]), IMAGES)
@@ -72,7 +72,7 @@ def test_vectors(tmp_path, kind):
     assert found.ids == [f"p{i}" for i in range(25)]
     for start, stop in ((0, 25), (3, 20), (24, 25), (20, 99)):
         part = sources.stream(path, 4, None).part(start, stop)
-        assert len(part) == min(stop, 25) - start
+        assert part.total == min(stop, 25) - start
         np.testing.assert_allclose(np.concatenate([batch for _, batch in part]), VECTORS[start:stop], rtol=1e-6)
 
 
@@ -105,7 +105,7 @@ def test_parts_of_arrays_and_folders(tmp_path):
         ids = [i for batch, _ in whole for i in batch]
         part = whole.part(5, 15)
         batches = list(part)
-        assert len(part) == 10 and [i for batch, _ in batches for i in batch] == ids[5:15]
+        assert part.total == 10 and [i for batch, _ in batches for i in batch] == ids[5:15]
         np.testing.assert_array_equal(np.concatenate([images for _, images in batches]), IMAGES[5:15])
 
 

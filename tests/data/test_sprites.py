@@ -164,7 +164,7 @@ def test_it_loads_by_name():
     assert data.class_names == ["square", "ellipse", "heart"]
     stream = sources.stream("sprites", 4000, None, split="test")
     batches = list(stream)
-    assert len(stream) == 10_100 and [len(ids) for ids, _ in batches] == [4000, 4000, 2100] and not stream.skipped
+    assert stream.total == 10_100 and [len(ids) for ids, _ in batches] == [4000, 4000, 2100] and not stream.skipped
     assert [i for ids, _ in batches for i in ids] == data.ids
     np.testing.assert_array_equal(np.concatenate([images for _, images in batches]), data.images)
 

@@ -199,6 +199,20 @@ def test_names_that_are_no_unicode_are_written_as_they_are(tmp_path):
     assert b"caf\xe9.png,0.0" in (tmp_path / "a.csv").read_bytes()
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_ids_may_hold_anything_that_a_name_may(tmp_path, suffix):
+    ids = ["a\nb.png", "c\rd", "$x_1$", '猫,"q"', "n" * 4000, "=1+1", "x\t", os.fsdecode(b"caf\xe9.png")]
+    write(tmp_path / f"a{suffix}", ROWS[[0] * len(ids)], ids)
+    if suffix == ".csv":
+        with open(tmp_path / "a.csv", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            assert [row[0] for row in csv.reader(file)][1:] == ids
+        return
+    found, _, rows = read(tmp_path / f"a{suffix}")
+    assert len(rows) == len(ids)
+    # Parquet holds UTF-8 alone.
+    assert found in (None, ids, [*ids[:-1], "caf\\xe9.png"])
+
+
 def test_results_are_not_written_over_what_they_are_made_of(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "a.npy").touch()

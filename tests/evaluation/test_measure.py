@@ -13,7 +13,9 @@ from tiny import tiny
 import zoo
 from zoo.evaluation.measure import check, measure, names, repeat
 from zoo.evaluation.pca import pca_mse
+from zoo.evaluation.probes import knn_probe, linear_probe
 from zoo.evaluation.reconstruction import reconstruction_metrics, unclipped_mse
+from zoo.modalities.image import unit_array
 
 
 @pytest.fixture(scope="module")
@@ -217,3 +219,45 @@ def test_one_split_is_not_held_against_itself(model, arrays, tmp_path):
 def test_every_metric_has_a_name_that_is_refused_or_measured():
     assert {"mse", "mse_unclipped", "pca_mse", "linear_error", "nll"} < set(names())
     assert [name for name, _ in check(names())] == names()
+
+
+def test_probes_are_measured_beside_their_baselines(dataset, arrays, eagerly):
+    train, train_y, test, test_y = arrays
+    model, fresh = tiny("ae_mlp"), tiny("ae_mlp")
+    asked = []
+
+    def untrained(images):
+        asked.append(len(images))
+        return fresh
+
+    results = measure(model, ["linear_error", "knn_error"], dataset, progress=None, untrained=untrained)
+    assert asked == [len(train)]  # made once for both
+    flat = [unit_array(images).reshape(len(images), -1) for images in (train, test)]
+    pca = PCA(4).fit(flat[0])
+    wanted = {
+        "raw input": flat,
+        "PCA": [pca.transform(x).astype(np.float32) for x in flat],
+        "untrained": [fresh.encode(images) for images in (train, test)],
+    }
+    for metric, probe in (("linear_error", linear_probe), ("knn_error", knn_probe)):
+        assert list(results[metric]["baselines"]) == list(wanted) and results[metric]["features"] == 4
+        for name, (x, test_x) in wanted.items():
+            # Components have a sign of their own, and a border case may fall on either side.
+            assert results[metric]["baselines"][name] == pytest.approx(probe(x, train_y, test_x, test_y)["error"], abs=0.011)
+    assert repeat(model, results, dataset, progress=None, untrained=untrained) == results
+    without = measure(model, ["knn_accuracy"], dataset, progress=None)["knn_accuracy"]
+    assert list(without["baselines"]) == ["raw input", "PCA"]
+
+
+def test_pca_of_more_features_than_the_input_has_numbers_is_all_of_it(dataset):
+    model = tiny("ae_mlp", latent_dim=100)
+    found = measure(model, ["knn_error"], dataset, progress=None)["knn_error"]
+    assert found["features"] == 100 and found["baselines"].keys() == {"raw input", "PCA"}
+
+
+def test_the_figure_by_adam_is_optional_and_of_the_same_sense(dataset):
+    model = tiny("ae_mlp")
+    asked = [{"metric": "linear_error", "adam_epochs": 2}]
+    found = measure(model, asked, dataset, progress=None)["linear_error"]
+    assert 0 < found["value"] <= found["adam"] <= 1 and "2 epochs of Adam" in found["protocol"]
+    assert "adam" not in measure(model, ["linear_error"], dataset, progress=None)["linear_error"]

@@ -7,7 +7,7 @@ from tiny import tiny
 
 import zoo
 from zoo.modalities.image import picture_shape
-from zoo.publishing.pictures import latent_plane, samples_grid, side_by_side
+from zoo.publishing.pictures import draws_images, latent_plane, samples_grid, side_by_side
 
 
 def read(path):
@@ -82,3 +82,11 @@ def test_what_cannot_be_drawn_is_one_clear_error(images, tmp_path):
         side_by_side(tiny("ae_mlp"), images[:2], tmp_path / "nowhere" / "p.png")
     assert not list(tmp_path.iterdir())
     assert [picture_shape(s) is not None for s in ((8, 8, 1), (8, 8, 3), (8, 8, 2), (9,))] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    "name, drawn",
+    [("vae_mlp", True), ("vq_vae_mlp", True), ("vq_vae_conv", False), ("gumbel_vae_conv", False), ("ae_mlp", False)],
+)
+def test_texture_is_not_called_samples(name, drawn):
+    assert draws_images(tiny(name)) == drawn

@@ -358,3 +358,117 @@ def test_images_without_classes(tmp_path, digits, capfd):
     assert main(command) == 2
     assert "has no classes" in capfd.readouterr().err
     assert main([*command, "--autoencode", "--epochs", "1", "--batch-size", "20"]) == 0
+
+
+# -- what is on the disk of a user
+
+
+def write_images(folder, digits, *names):
+    from PIL import Image
+
+    for i, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(digits[0][i, ..., 0]).save(folder / name)
+
+
+def quickly(tmp_path, source, *flags):
+    """The exit code of a short fine-tuning on `source`, and its report."""
+    if not (tmp_path / "pretrained").exists():
+        zoo.save(tiny("vae_mlp"), tmp_path / "pretrained")
+    code = main(
+        ["finetune", str(tmp_path / "pretrained"), "--data", str(source), "--output", str(tmp_path / "out")]
+        + ["--epochs", "1", "--batch-size", "4", *flags]
+    )
+    report = tmp_path / "out" / "report.json"
+    return code, json.loads(report.read_text()) if report.exists() else None
+
+
+def test_what_is_left_out_is_named_and_counted(tmp_path, digits, eagerly, capsys):
+    write_images(tmp_path / "x", digits, *(f"{name}/{i}.png" for name in ("cat", "dog") for i in range(6)))
+    (tmp_path / "x" / "dog" / "0.png").write_bytes(b"")
+    code, report = quickly(tmp_path, tmp_path / "x", "--skip-unreadable")
+    said = capsys.readouterr()
+    assert code == 0 and report["skipped"] == ["dog/0.png"] and report["train"] + report["held_out"] == 11
+    assert "left out dog/0.png" in said.err and "1 left out" in said.out
+
+
+def test_no_class_vanishes(tmp_path, digits, capsys):
+    write_images(tmp_path / "x", digits, *(f"{name}/{i}.png" for name in ("cat", "dog", "emu") for i in range(3)))
+    for i in range(3):
+        (tmp_path / "x" / "dog" / f"{i}.png").write_bytes(b"")
+    assert quickly(tmp_path, tmp_path / "x", "--skip-unreadable") == (2, None)
+    assert "no image of the class 'dog' can be read" in capsys.readouterr().err
+    for i in range(3):
+        (tmp_path / "x" / "dog" / f"{i}.png").unlink()
+    assert quickly(tmp_path, tmp_path / "x") == (2, None)
+    assert "dog/ without images" in capsys.readouterr().err
+    write_images(tmp_path / "x", digits, "dog/0.png")
+    assert quickly(tmp_path, tmp_path / "x") == (2, None)
+    assert "one image of class 'dog'" in capsys.readouterr().err
+
+
+def test_splits_of_a_folder_are_trained_on_and_measured_by(tmp_path, digits, eagerly, capsys):
+    names = [f"{split}/{name}/{i}.png" for split in ("train", "val", "test") for name in ("cat", "dog") for i in range(4)]
+    write_images(tmp_path / "x", digits, *names)
+    code, report = quickly(tmp_path, tmp_path / "x")
+    said = capsys.readouterr()
+    assert code == 0 and report["classes"] == ["cat", "dog"]
+    assert (report["train"], report["held_out"], report["test"]["images"]) == (8, 8, 8)
+    assert np.sum(report["test"]["confusion"]) == 8 and "8 images of the test split" in said.out
+    assert "comes in splits, train, val, test" in said.err
+    code, report = quickly(tmp_path, tmp_path / "x", "--autoencode", "--restart")
+    assert code == 0 and report["test"]["loss"] > 0
+
+
+def test_names_of_classes_may_hold_anything(tmp_path, digits, eagerly):
+    names = ["c$a_t$", "зебра", "猫", "कुत्ता", "l" * 200, "a\nb", "b\udcff", "_^{", " "]
+    write_images(tmp_path / "x", digits, *(f"{name}/{i}.png" for name in names for i in range(2)))
+    code, report = quickly(tmp_path, tmp_path / "x")
+    assert code == 0 and sorted(report["classes"]) == sorted(names)
+    assert (tmp_path / "out" / "confusion.png").is_file() and zoo.load(tmp_path / "out" / "model").classes == report["classes"]
+
+
+def test_labels_of_classes_have_no_boxes():
+    import warnings
+
+    from zoo.finetuning.class_labels import class_labels
+    from zoo.finetuning.report import figure
+
+    names = ["$x_1$", "l" * 99, "a\nb", "\U0010fffd", "b\udcff", ""]
+    labels, style = class_labels(names)
+    assert labels == ["$x_1$", "l" * 23 + "…", "a b", "class 3", "class 4", "class 5"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib warns of each glyph that it draws as a box
+        canvas = figure((2, 2))
+        canvas.subplots().set_xticks(range(len(labels)), labels, **style)
+        canvas.draw_without_rendering()
+
+
+def test_the_report_is_there_when_the_pictures_are_drawn(tmp_path, digits, eagerly, monkeypatch):
+    from zoo.finetuning import finetune as module
+
+    def fail(*arguments):
+        raise RuntimeError("no picture")
+
+    monkeypatch.setattr(module, "draw_curves", fail)
+    with pytest.raises(RuntimeError, match="no picture"):
+        finetune(tiny("ae_mlp"), digits[0][:20], None, None, tmp_path, Settings(epochs=1, batch_size=4), progress=None)
+    assert (tmp_path / "report.json").is_file()
+
+
+def test_a_folder_with_something_else_is_refused_before_the_training(tmp_path, digits, capsys):
+    write_images(tmp_path / "x", digits, *(f"{name}/{i}.png" for name in ("cat", "dog") for i in range(4)))
+    (tmp_path / "out" / "model").mkdir(parents=True)
+    (tmp_path / "out" / "model" / "notes.txt").touch()
+    assert quickly(tmp_path, tmp_path / "x") == (2, None)
+    said = capsys.readouterr()
+    assert "exists and is no model that zoo.save wrote" in said.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["model"], "nothing was trained"
+
+
+@pytest.mark.parametrize("name", ["vae_mlp", "vq_vae_conv", pytest.param("mae_vit", marks=pytest.mark.slow)])
+def test_no_gradient_is_missed(name, digits, tmp_path, eagerly, recwarn):
+    images, labels = digits[0][:20], np.arange(20) % 2
+    settings = Settings(epochs=np.int64(1), batch_size=np.int32(8))
+    finetune(tiny(name), images, labels, ["a", "b"], tmp_path, settings, progress=None)
+    assert not [str(w.message) for w in recwarn if "radients do not exist" in str(w.message)]

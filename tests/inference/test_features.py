@@ -260,6 +260,40 @@ def test_memory_is_flat_as_few_batches_are_read_ahead(folders, images):
         assert read.__reduce__()[1][0] - done <= processors() + 3
 
 
+def test_data_sets_of_pairs_and_of_mappings(folders, images):
+    expected = extract_features(folders / "mlp", images)
+    labels = np.arange(len(images))
+    of = tf.data.Dataset.from_tensor_slices
+    sources = (
+        of((images, labels)).batch(16),
+        of({"image": images, "label": labels}).batch(16),
+        of({"pixels": images}).batch(16),
+        of(({"images": images}, labels)).batch(16),
+        [(images[:20], labels[:20]), [images[20:], labels[20:]]],
+        {"image": images},
+    )
+    for source in sources:
+        np.testing.assert_array_equal(extract_features(folders / "mlp", source), expected)
+        assert sum(len(rows) for _, rows in FeatureStream(folders / "mlp", source)) == len(images)
+    with pytest.raises(ZooError, match="mapping with a, b, expected images called 'image'"):
+        extract_features(folders / "mlp", [{"a": images, "b": labels}])
+
+
+def test_a_stream_has_a_number_of_images_and_no_length(folders, images):
+    stream = FeatureStream(folders / "mlp", images, batch_size=np.int64(16))
+    assert stream.total == 40 and not hasattr(stream, "__len__") and len(list(stream)) == 3
+    assert FeatureStream(folders / "mlp", iter([images])).total is None
+
+
+def test_what_was_left_out_is_said(folders, images, tmp_path):
+    from PIL import Image
+
+    Image.fromarray(images[0, ..., 0]).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"")
+    with pytest.warns(UserWarning, match="left out b.png: unreadable"):
+        assert len(extract_features(folders / "mlp", tmp_path, skip_unreadable=True)) == 1
+
+
 def test_an_error_in_the_middle_leaves_no_file(folders, images, tmp_path):
     def batches():
         yield images

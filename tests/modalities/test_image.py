@@ -6,7 +6,7 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.modalities.image import check_images
-from zoo.modalities.tensors import to_unit
+from zoo.modalities.tensors import assert_unit, to_unit
 
 SHAPE = (8, 8, 3)
 GOOD = np.random.default_rng(0).random((5, *SHAPE), dtype=np.float32)
@@ -70,3 +70,56 @@ def test_levels_and_floats_agree_in_the_graph():
     assert to_unit(floats, "bfloat16").dtype == "bfloat16"
     with pytest.raises(ZooError, match="dtype int64"):
         to_unit(ops.convert_to_tensor(levels.astype(np.int64)), "float32")
+
+
+RAMP = np.mgrid[:8, :8][1] / 7
+
+
+def _in(kind):
+    return np.broadcast_to(np.round(RAMP[None, ..., None] * kind), (2, 8, 8, 1))
+
+
+ADVICE = {
+    "bytes as int64": (_in(255).astype(np.int64), "x.astype('uint8')"),
+    "bytes as int16": (_in(255).astype(np.int16), "x.astype('uint8')"),
+    "16 bits": (_in(65535).astype(np.uint16), "(x / 65535).astype('float32')"),
+    "boolean": (_in(1).astype(bool), "x.astype('float32')"),
+    "0 and 1": (_in(1).astype(np.int32), "x.astype('float32')"),
+    "bytes as floats": (_in(255), "divide by 255"),
+    "-1 to 1": (_in(254) / 127 - 1, "(x + 1) / 2"),
+    "signed": ((_in(4000) - 1000).astype(np.int16), "(x.astype('float32') - low) / (high - low)"),
+    "all of 16 signed bits": ((_in(65535) - 32768).astype(np.int16), "(x.astype('float32') - low) / (high - low)"),
+}
+RIGHT = {"boolean": _in(1), "0 and 1": _in(1)}
+
+
+@pytest.mark.parametrize("case", ADVICE)
+def test_advice_that_is_followed_gives_the_right_images(case):
+    x, advice = ADVICE[case]
+    with pytest.raises(ZooError) as caught:
+        check_images(x, (8, 8, 1))
+    assert advice in str(caught.value)
+    code = "x / 255" if advice == "divide by 255" else advice
+    followed = eval(code, {"x": x, "low": int(x.min()), "high": int(x.max())})  # noqa: S307
+    found = check_images(followed, (8, 8, 1))
+    found = found / 255 if found.dtype == np.uint8 else found
+    np.testing.assert_allclose(found, RIGHT.get(case, np.broadcast_to(RAMP[None, ..., None], x.shape)), atol=4e-3)
+
+
+def test_vectors_of_whole_numbers_are_made_floats():
+    for kind in (np.uint8, np.uint16, np.int64, bool):
+        with pytest.raises(ZooError, match=r"expected floats; convert them first: x.astype\('float32'\)"):
+            check_images(np.ones((2, 3), kind), (3,))
+
+
+def test_half_precision_of_other_frameworks_is_float():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    assert check_images(GOOD.astype(ml_dtypes.bfloat16), SHAPE).dtype == np.float32
+
+
+@pytest.mark.parametrize("low, high", [(-1.0, 1.0), (0.0, 255.0), (0.0, np.nan)])
+def test_a_tensor_of_another_range_stops_the_graph(low, high):
+    x = np.linspace(low, high, 192, dtype=np.float32).reshape(1, 8, 8, 3)
+    with pytest.raises(Exception, match="below 0 or beyond 1, expected floats 0..1"):
+        assert_unit(ops.convert_to_tensor(x))
+    assert_unit(ops.convert_to_tensor(GOOD))

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from tiny import tiny
 
@@ -71,8 +72,32 @@ def test_the_config_is_plain_data_with_every_argument():
         (["vae"], {"input_shape": (8, 0, 1)}, "positive integers"),
         (["vae", "conv"], {"input_shape": (64,)}, "flat vectors need 'mlp'"),
         (["linear"], {"hidden": (8,)}, "linear_mlp has no option 'hidden'. Its options are input_shape, latent_dim.$"),
-        (["ae"], {"hidden": 512}, "ae_mlp cannot be made with hidden=512: 'int' object is not iterable. .*zoo.models.ae.build"),
-        (["ae"], {"latent_dim": "x"}, "ae_mlp cannot be made with latent_dim='x': .*positive integer"),
+        (
+            ["ae"],
+            {"hidden": 512},
+            r"ae_mlp cannot be made with hidden=512: expected a tuple, such as \(512, 256\).*zoo.models.ae.build",
+        ),
+        (["ae"], {"latent_dim": "x"}, "ae_mlp cannot be made with latent_dim='x': expected a whole number, such as 32"),
+        (["vae"], {"latent_dim": True}, "latent_dim=True: expected a whole number"),
+        (["vae"], {"latent_dim": (4,)}, r"latent_dim=\(4,\): expected a whole number"),
+        (["vae"], {"latent_dim": 0}, "latent_dim=0, expected a whole number from 1 on"),
+        (["vae"], {"input_shape": (8, 8, True)}, r"input_shape=\(8, 8, True\): expected a tuple"),
+        (["vae", "conv"], {"batch_norm": 1}, "batch_norm=1: expected True or False"),
+        (["vae"], {"activation": "none such"}, "cannot be made with activation='none such'.*activation function"),
+        (["beta_vae"], {"beta": -1}, "beta=-1, expected a finite number from 0 on"),
+        (["beta_vae"], {"beta": float("nan")}, "beta=nan: expected a number"),
+        (["sparse"], {"weight": -1.0}, "weight=-1.0, expected a finite number from 0 on"),
+        (["rae_l2"], {"weight": -1.0}, "weight=-1.0, expected"),
+        (["dip_vae"], {"lambda_d": -1.0}, "lambda_d=-1.0, expected"),
+        (["vq_vae"], {"commitment": -1.0}, "commitment=-1.0, expected"),
+        (["wae_mmd"], {"lambda_": -1.0}, "lambda_=-1.0, expected"),
+        (["annealed_vae"], {"gamma": -1.0}, "gamma=-1.0, expected"),
+        (["contractive"], {"weight": -1.0}, "weight=-1.0, expected"),
+        (["wta"], {"rate": 0.0}, "rate=0.0, expected a share of the batch"),
+        (["ksparse"], {"alpha": 0.0}, "alpha=0.0, expected a finite number above 0"),
+        (["ae"], {"weight_decay": -1.0}, "weight_decay=-1.0, expected"),
+        (["ae"], {"loss": {"name": "huber", "delta": -1}}, "delta=-1, expected a finite number above 0"),
+        (["mae"], {"mean": 0.5, "deviation": 0.5}, "mean=0.5 and deviation=0.5, expected 3 numbers each"),
         (["vae"], {"loss": "bec"}, "got the loss 'bec', expected one of .* Did you mean 'bce'"),
     ],
 )
@@ -80,6 +105,24 @@ def test_mistakes_get_one_clear_line(arguments, options, message):
     with pytest.raises(ZooError, match=message) as caught:
         zoo.create(*arguments, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fault", [TypeError("a bug"), ValueError("a bug"), KeyError("a bug")])
+def test_faults_of_a_builder_are_not_taken_for_the_users(fault, monkeypatch):
+    def broken(*args):
+        raise fault
+
+    monkeypatch.setattr("zoo.models.vae.GaussianCode", broken)
+    with pytest.raises(type(fault), match="a bug") as caught:
+        zoo.create("vae", latent_dim=3)
+    assert caught.value is fault
+
+
+def test_numbers_of_numpy_are_numbers():
+    given = {"input_shape": np.array([8, 8, 1]), "latent_dim": np.int64(4), "hidden": (np.int32(8),), "beta": np.float32(2)}
+    config = zoo.create("beta_vae", **given).config
+    assert json.loads(json.dumps(config)) == config
+    assert config == zoo.create("beta_vae", input_shape=(8, 8, 1), latent_dim=4, hidden=(8,), beta=2.0).config
 
 
 def test_an_unknown_weight_set_is_named():
@@ -106,6 +149,40 @@ def test_a_file_without_backbones_is_refused(tmp_path, monkeypatch):
     finally:
         monkeypatch.undo()
         registry._variants.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'BACKBONES: tuple = ("mlp",)',
+        'a.b = c[0] = 1\nd, e = 1, 2\nBACKBONES = ("mlp",)',
+        'OTHERS = BACKBONES = ["mlp"]',
+        'x: int\nx += 1\nBACKBONES = ("mlp",)',
+    ],
+)
+def test_any_assignment_may_stand_in_a_variants_file(text, listed):
+    assert listed(f'"""New (2020)."""\n{text}\n') == ["new_mlp"]
+
+
+@pytest.mark.parametrize("text", ["BACKBONES = OTHERS", 'BACKBONES = "mlp"', "BACKBONES, OTHERS = (), ()"])
+def test_backbones_that_are_no_names_are_refused(text, listed):
+    with pytest.raises(ZooError, match="new.py .*expected a tuple"):
+        listed(f'"""New (2020)."""\n{text}\n')
+
+
+@pytest.fixture
+def listed(tmp_path, monkeypatch):
+    """A function from the text of a variant's file to the names of its models."""
+
+    def names(text):
+        (tmp_path / "new.py").write_text(text)
+        monkeypatch.setattr(registry, "_MODELS", tmp_path)
+        registry._variants.cache_clear()
+        return zoo.list_models()
+
+    yield names
+    monkeypatch.undo()
+    registry._variants.cache_clear()
 
 
 def test_a_new_file_is_a_new_variant(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ import zoo
 from zoo.cli.main import main
 from zoo.data.writers import ImageFolder
 from zoo.errors import ZooError
+from zoo.models import registry
 from zoo.pretrained import foreign, public
 from zoo.pretrained.arrays import named_variables
 from zoo.pretrained.converters import families, ldm, vit_mae
@@ -72,7 +73,7 @@ def arrays_of(model, family):
 def made(family, text):
     """A model of another library's config, given as JSON, with random weights, and its arrays there. Tests change neither."""
     theirs = json.loads(text)
-    model = zoo.models.registry.build(family.config(theirs, SHAPE if theirs != MAE else None))
+    model = registry.build(family.config(theirs, SHAPE if theirs != MAE else None))
     rng = np.random.default_rng(0)
     for variable in named_variables(model).values():
         variable.assign(rng.normal(size=variable.shape, scale=0.3))
@@ -333,7 +334,7 @@ def test_the_lines_of_the_documentation_run():
         folder = foreign.cache_folder(origin)
         folder.mkdir(parents=True)
         (folder / "config.json").write_text(json.dumps(theirs))
-        save_file(arrays_of(zoo.models.registry.build(family.config(theirs)), family), folder / "model.safetensors")
+        save_file(arrays_of(registry.build(family.config(theirs)), family), folder / "model.safetensors")
     rng = np.random.default_rng(0)
     images, photographs = (rng.integers(0, 256, (1, *shape, 3), dtype=np.uint8) for shape in ((512, 512), (512, 600)))
     exec(compile(block, "public_models.md", "exec"), scope := {"images": images, "photographs": photographs})
@@ -414,7 +415,7 @@ kept.write_bytes(content[:-8])
 """
     shape, good, bad, told = run(lines, HF_HUB_OFFLINE="1").splitlines()
     assert shape == "(16, 24, 3)"
-    assert good.split()[:2] == ["sd_vae_ft_mse", "ok"] and bad.split()[:2] == ["sd_vae_ft_mse", "corrupt"]
+    assert good.split()[:2] == ["sd_vae_ft_mse", "unpinned"] and bad.split()[:2] == ["sd_vae_ft_mse", "corrupt"]
     assert "is not the file that was first fetched" in told
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -244,7 +245,8 @@ def test_a_published_set_is_measured_again_by_what_its_recipe_names_now(publishe
     entry = manifest.read(folder)[NAME]
     assert set(entry["metrics"]) == {"mse", "linear_accuracy"} and entry["metrics"]["mse"] == before["metrics"]["mse"]
     assert {**entry, "metrics": None} == {**before, "metrics": None}
-    shown = card.number(entry["metrics"]["linear_accuracy"]["value"])
+    baselines = entry["metrics"]["linear_accuracy"]["baselines"]
+    shown = " | ".join([card.figure(entry, "linear_accuracy"), *(card.number(baselines[name]) for name in card.BASELINES)])
     assert f"| linear_accuracy | {shown} |" in (folder / "cards" / f"{NAME}.md").read_text()
     assert f"{NAME} mse " in capsys.readouterr().out
     text = (folder / "manifest.json").read_bytes()
@@ -356,3 +358,87 @@ def test_pages_without_their_markers_are_left_alone(text, tmp_path):
     with pytest.raises(zoo.ZooError, match="expected <!-- [a-z]+: begin --> and <!-- [a-z]+: end -->"):
         render(tmp_path)
     assert (tmp_path / "docs" / "weights.md").read_text() == text and "old numbers" in (tmp_path / "README.md").read_text()
+
+
+def test_only_what_is_named_is_measured_again(published, dataset, tmp_path, monkeypatch):
+    folder, before = shutil.copytree(published[0], tmp_path / "weights"), published[1]
+    monkeypatch.setattr(remeasure, "load_recipe", lambda name: recipe(dataset=dataset, metrics=("mse", "knn_error", "psnr")))
+    measured = []
+    monkeypatch.setattr(remeasure, "measured", lambda now, *rest: measured.append(now.metrics) or {"psnr": {"value": 1.0}})
+    monkeypatch.setattr(remeasure, "write_card", lambda *arguments: None)
+    entry = remeasure.remeasure(NAME, output_dir=folder, only=["psnr"])
+    assert measured == [("psnr",)] and list(entry["metrics"]) == ["mse", "knn_error", "psnr"]
+    assert {key: entry["metrics"][key] for key in ("mse", "knn_error")} == {
+        key: before["metrics"][key] for key in ("mse", "knn_error")
+    }
+    with pytest.raises(zoo.ZooError, match="has no metric 'ssim', expected some of mse, knn_error, psnr"):
+        remeasure.remeasure(NAME, output_dir=folder, only=["ssim"])
+
+
+def test_the_depth_of_the_features_may_move_without_training(dataset, tmp_path, monkeypatch):
+    model = dict(variant="dae", backbone="conv", input_shape=(8, 8, 1), filters=(4, 8), latent_dim=3)
+    fields = dict(name="dae_conv.digits", dataset=dataset, metrics=("mse",), transforms=(), half=False)
+    old = recipe(model=model, **fields)
+    built = training.fresh_model(old)
+    splits, _ = training.sources.load_splits(dataset)
+    before = publish.publish(old, built, 1.0, 1, splits, output_dir=tmp_path)
+    now = recipe(model={**model, "features": "stage1"}, **fields)
+    monkeypatch.setattr(remeasure, "load_recipe", lambda name: now)
+    entry = remeasure.remeasure(now.name, output_dir=tmp_path)
+    assert entry["config"] == {**before["config"], "features": "stage1"} and entry["file"] == before["file"]
+    assert entry["recipe"]["sha256"] == now.sha256() and entry["golden"] != before["golden"]
+    monkeypatch.setattr(manifest, "weights_dir", lambda: tmp_path)
+    assert zoo.load(now.name).encode(splits["test"].images[:2]).shape == (2, 4 * 16)
+    assert weights.verify_golden(now.name) < 1e-5
+    other = recipe(model={**model, "features": "stage1", "level": 0.5}, **fields)
+    monkeypatch.setattr(remeasure, "load_recipe", lambda name: other)
+    with pytest.raises(zoo.ZooError, match="trained by another recipe"):
+        remeasure.remeasure(now.name, output_dir=tmp_path)
+
+
+# -- what a card says of a figure
+
+FIGURES = {
+    "metrics": {
+        "mse": {"value": 0.003, "tolerance": 1e-5},
+        "pca_mse": {"value": 0.002, "tolerance": 1e-5, "parameters": {"clip": True}},
+        "linear_accuracy": {
+            "value": 0.9,
+            "tolerance": 1e-3,
+            "baselines": {"raw input": 0.8, "PCA": 0.9, "untrained": 0.95},
+        },
+        "knn_error": {"value": 0.1, "tolerance": 1e-3, "baselines": {"raw input": 0.2, "PCA": 0.05}},
+    },
+    "anchor": {"metric": "mse", "value": 0.0025, "source": "another, measured"},
+}
+
+
+def test_a_figure_that_a_baseline_beats_says_so():
+    assert card.figure(FIGURES, "mse") == "0.003 (worse than PCA)"
+    assert card.figure(FIGURES, "pca_mse") == "0.002"
+    assert card.figure(FIGURES, "linear_accuracy") == "0.9 (worse than untrained)"
+    assert card.figure(FIGURES, "knn_error") == "0.1 (worse than PCA)"
+    assert card.against(FIGURES) == "worse than mse 0.0025: another, measured"
+    better = {**FIGURES, "anchor": {"metric": "linear_accuracy", "value": 0.5, "source": "a paper"}}
+    assert card.against(better) == "linear_accuracy 0.5: a paper" and card.against({"metrics": {}}) == ""
+    unclipped = {"metrics": {**FIGURES["metrics"], "pca_mse": {"value": 0.002, "parameters": {"clip": False}}}}
+    assert card.figure(unclipped, "mse") == "0.003"
+
+
+def test_tables_state_the_baselines_beside_the_figure():
+    entry = {**FIGURES, "bytes": 1_000_000}
+    line = readme.weights_table({NAME: entry}, readme._Cards(Path("cards"), 0)).splitlines()[-1]
+    assert "linear_accuracy 0.9 (worse than untrained) [raw input 0.8, PCA 0.9, untrained 0.95]" in line
+    assert "**mse 0.003 (worse than PCA)**" in line and "worse than mse 0.0025: another, measured" in line
+
+
+def test_the_check_measures_the_baselines_again(here, dataset, monkeypatch, capsys):
+    _, entry = here
+    assert entry["metrics"]["knn_error"]["baselines"].keys() == {"raw input", "PCA", "untrained"}
+    off = json.loads(json.dumps(entry))
+    off["metrics"]["knn_error"]["baselines"]["untrained"] += 0.2
+    for stated, code in ((entry, 0), (off, 1)):
+        monkeypatch.setattr(manifest, "entry", lambda name, *rest, stated=stated, **more: stated)
+        assert main(["evaluate", NAME, "--check", "--data", dataset]) == code
+    out = capsys.readouterr()
+    assert "knn_error of untrained" in out.out and "knn_error of untrained of vae_mlp.digits outside" in out.err

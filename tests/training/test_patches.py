@@ -1,4 +1,4 @@
-"""A dictionary of patches: words that lie where patches do, responses of one scale, kept while the rest is trained."""
+"""A dictionary of patches: atoms that lie where patches do, responses of one scale, kept while the rest is trained."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def recipe(**changes):
 
 
 def responses(model, images):
-    """Responses (N, H, W, words) where the whole patch lies inside the image."""
+    """Responses (N, H, W, atoms) where the whole patch lies inside the image."""
     layer = dictionary(model)
     margin = layer.size // 2
     found = np.array(layer.responses(getattr(model.encoder.backbone, "image", lambda x: x)(images.astype(np.float32) / 255)))
@@ -30,16 +30,16 @@ def test_k_means_finds_the_directions_in_either_sense():
     directions = np.linalg.qr(rng.normal(size=(9, 5)))[0].T
     which, scale = rng.integers(0, 5, 500), rng.normal(size=(500, 1)) * 3
     x = directions[which] * scale + 0.02 * rng.normal(size=(500, 9))
-    words = spherical_k_means(x, 8, np.random.default_rng(1))
-    np.testing.assert_allclose(np.linalg.norm(words, axis=1), 1, rtol=1e-5)
-    assert np.abs(words @ directions.T).max(axis=0) == pytest.approx(np.ones(5), abs=0.01)
+    atoms = spherical_k_means(x, 8, np.random.default_rng(1))
+    np.testing.assert_allclose(np.linalg.norm(atoms, axis=1), 1, rtol=1e-5)
+    assert np.abs(atoms @ directions.T).max(axis=0) == pytest.approx(np.ones(5), abs=0.01)
 
 
-def test_a_word_that_nothing_is_near_begins_anew():
-    # Two rows alike: of two words that begin there one wins none.
+def test_an_atom_that_nothing_is_near_begins_anew():
+    # Two rows alike: of two atoms that begin there one wins none.
     x = np.array([[1.0, 0], [1, 0], [0, 1]])
-    words = spherical_k_means(x, 3, np.random.default_rng(0))
-    assert np.isfinite(words).all() and np.abs(words @ x.T).max(axis=0) == pytest.approx(np.ones(3))
+    atoms = spherical_k_means(x, 3, np.random.default_rng(0))
+    assert np.isfinite(atoms).all() and np.abs(atoms @ x.T).max(axis=0) == pytest.approx(np.ones(3))
 
 
 @pytest.mark.parametrize("loss", ["mse", "contrast_mse"])
@@ -78,7 +78,7 @@ def test_both_halves_pass_the_threshold(digits):
     np.testing.assert_allclose(found[..., 3:], np.maximum(-linear - 0.2, 0), atol=1e-6)
 
 
-def test_words_are_the_first_depth(digits, tmp_path):
+def test_the_dictionary_is_the_first_depth(digits, tmp_path):
     model = zoo.create(**MODEL)
     assert model.encoder.feature_layers == ["words", "down1", "down2", "up1", "code"]
     zoo.save(model, tmp_path / "saved")
@@ -89,15 +89,15 @@ def test_words_are_the_first_depth(digits, tmp_path):
     assert odd.reconstruct(np.zeros((1, 9, 11, 1), np.uint8)).shape == (1, 9, 11, 1)
 
 
-def test_what_cannot_have_words_is_one_clear_error(digits):
+def test_what_cannot_have_a_dictionary_is_one_clear_error(digits):
     images = digits[0]
     with pytest.raises(ZooError, match="dae_unet has no dictionary to start from patches; build it on a U-Net with words=256"):
         start_from_patches(zoo.create(**{**MODEL, "words": 0}), images)
-    with pytest.raises(ZooError, match="got 600 words, expected at most 500, the patches that 100 images give"):
-        start_from_patches(zoo.create(**{**MODEL, "words": 600}), images[:100])
+    with pytest.raises(ZooError, match="got 600 atoms, expected at most 400, the patches that 20 images give"):
+        start_from_patches(zoo.create(**{**MODEL, "words": 600}), images[:20])
     with pytest.raises(ZooError, match="got images of 6 x 8, expected at least 7 x 7"):
         start_from_patches(zoo.create(**{**MODEL, "input_shape": (6, 8, 1)}), images[:, :6])
     with pytest.raises(ZooError, match="got words=-1, expected the number of words of a dictionary, or 0 for none"):
         zoo.create(**{**MODEL, "words": -1})
-    with pytest.raises(ZooError, match="got a dictionary of 0 words, expected at least 1"):
+    with pytest.raises(ZooError, match="got a dictionary of 0 atoms, expected at least 1"):
         PatchDictionary(0)

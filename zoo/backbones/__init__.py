@@ -8,6 +8,7 @@ import importlib
 import inspect
 
 from zoo.errors import ZooError
+from zoo.utils.numbers import is_whole
 
 NAMES = ("mlp", "conv", "resnet", "unet", "vit", "ldm", "taesd", "dcae")
 _FIXED = ("input_shape",)
@@ -19,14 +20,24 @@ def _builder(name):
 
 def options(name):
     """Names of the options that a backbone takes besides `input_shape`."""
-    return [p for p in inspect.signature(_builder(name)).parameters if p not in _FIXED]
+    return list(parameters(name))
+
+
+def parameters(name):
+    """Mapping of the options that a backbone takes besides `input_shape` to their `inspect.Parameter`."""
+    return {p.name: p for p in inspect.signature(_builder(name)).parameters.values() if p.name not in _FIXED}
 
 
 def build(name, input_shape, **options):
     """The `Pair` of a backbone for inputs of `input_shape`: (height, width, channels); for `mlp` also (features,), for `vit`
     also (length, channels)."""
-    shape = tuple(input_shape)
-    if not all(isinstance(n, int) and n > 0 for n in shape) or len(shape) not in (1, 2, 3):
+    return _builder(name)(check_shape(name, input_shape), **options)
+
+
+def check_shape(name, input_shape):
+    """`input_shape` as a tuple; `ZooError` where the backbone reads no such inputs."""
+    shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
+    if not all(is_whole(n) and n > 0 for n in shape) or len(shape) not in (1, 2, 3):
         raise ZooError(
             f"got input_shape={input_shape!r}, expected (height, width, channels), (length, channels) or (features,), positive "
             "integers."
@@ -35,4 +46,4 @@ def build(name, input_shape, **options):
         raise ZooError(f"got input_shape={shape} for the backbone {name!r}, which reads images; flat vectors need 'mlp'.")
     if len(shape) == 2 and name != "vit":
         raise ZooError(f"got input_shape={shape} for the backbone {name!r}, which reads images; series need 'vit'.")
-    return _builder(name)(shape, **options)
+    return shape

@@ -2,6 +2,8 @@
 
 import keras
 
+from zoo.utils.numbers import check_at_least
+
 
 class Backbone(keras.layers.Layer):
     """Runs its stages in order.
@@ -111,4 +113,5 @@ class Pair:
 
 def regularizer(weight_decay):
     """The L2 penalty of `weight_decay`, or None for 0."""
+    check_at_least(0, weight_decay=weight_decay)
     return keras.regularizers.L2(weight_decay) if weight_decay else None

@@ -40,7 +40,7 @@ def conv(
     strides = tuple(strides or [2] * len(filters))
     if len(strides) != len(filters) or not set(strides) <= {1, 2}:
         raise ZooError(f"got strides={strides}, expected 1 or 2 for each of the {len(filters)} stages.")
-    common = dict(padding="same", kernel_regularizer=regularizer(weight_decay))
+    common = dict(padding="same", kernel_regularizer=regularizer(weight_decay), data_format="channels_last")
 
     def convolution(kind, count, stride):
         layer = kind(count, kernel_size, strides=stride, use_bias=not batch_norm, **common)
@@ -53,7 +53,7 @@ def conv(
             stages += convolution(layers.Conv2D, count, 1)
         names += [None] * (len(stages) - len(names) - 1) + [f"stage{i + 1}"]
         if dropout:
-            stages.append(layers.SpatialDropout2D(dropout))
+            stages.append(layers.SpatialDropout2D(dropout, data_format="channels_last"))
             names.append(None)
         sizes.append(halved(sizes[-1]) if stride == 2 else sizes[-1])
 
@@ -72,7 +72,7 @@ def conv(
                 stages.append(ToPixels(outputs, kernel_size, strides=strides[0], **common))
             stages.append(Crop(sizes[i]))
             if dropout and i:
-                stages.append(layers.SpatialDropout2D(dropout))
+                stages.append(layers.SpatialDropout2D(dropout, data_format="channels_last"))
         return Backbone(stages)
 
     return Pair(Backbone(stages, names), decoder)

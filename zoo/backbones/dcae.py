@@ -20,8 +20,8 @@ def dcae(
     decoder_blocks=None,
     decoder_kinds=None,
     decoder_scales=None,
-    decoder_norms="rms_norm",
-    decoder_activations="silu",
+    decoder_norms: str | tuple = "rms_norm",
+    decoder_activations: str | tuple = "silu",
     last_activation="relu",
     head_dim=32,
     downsample="conv",
@@ -191,7 +191,10 @@ class ResidualBlock(layers.Layer):
 
     def __init__(self, filters, activation, norm, **kwargs):
         super().__init__(**kwargs)
-        self.conv1, self.conv2 = layers.Conv2D(filters, 3, padding="same", activation=activation), _conv(filters, use_bias=False)
+        self.conv1, self.conv2 = (
+            layers.Conv2D(filters, 3, padding="same", activation=activation, data_format="channels_last"),
+            _conv(filters, use_bias=False),
+        )
         self.norm = norm
 
     def build(self, input_shape):
@@ -274,7 +277,7 @@ class ShortcutConv2D(layers.Conv2D):
     """conv(x) + x, (N, H, W, C) -> (N, H, W, filters), the maps of x averaged or repeated to as many."""
 
     def __init__(self, filters, **kwargs):
-        super().__init__(filters, 3, padding="same", **kwargs)
+        super().__init__(filters, 3, padding="same", data_format="channels_last", **kwargs)
 
     def build(self, input_shape):
         _check_maps(input_shape[-1], self.filters)
@@ -298,4 +301,4 @@ def _check_maps(count, maps):
 
 
 def _conv(filters, use_bias=True):
-    return layers.Conv2D(filters, 3, padding="same", use_bias=use_bias)
+    return layers.Conv2D(filters, 3, padding="same", use_bias=use_bias, data_format="channels_last")

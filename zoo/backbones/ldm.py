@@ -170,7 +170,7 @@ class ResidualBlock(layers.Layer):
         self.norm2.build(shape)
         self.conv2.build(shape)
         if input_shape[-1] != self.filters:
-            self.shortcut = layers.Conv2D(self.filters, 1)
+            self.shortcut = layers.Conv2D(self.filters, 1, data_format="channels_last")
             self.shortcut.build(input_shape)
         self.built = True
 
@@ -222,7 +222,7 @@ class Downsample(layers.Layer):
 
     def __init__(self, filters, **kwargs):
         super().__init__(**kwargs)
-        self.conv = layers.Conv2D(filters, 3, strides=2, padding="valid")
+        self.conv = layers.Conv2D(filters, 3, strides=2, padding="valid", data_format="channels_last")
 
     def build(self, input_shape):
         self.conv.build(input_shape)
@@ -256,4 +256,4 @@ class Upsample(layers.Layer):
 
 
 def _conv(filters):
-    return layers.Conv2D(filters, 3, padding="same")
+    return layers.Conv2D(filters, 3, padding="same", data_format="channels_last")

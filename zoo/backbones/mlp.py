@@ -16,14 +16,14 @@ def mlp(input_shape, hidden=(512, 256), activation="relu", dropout=0.0, weight_d
         dropout: share of the hidden units dropped in training (Srivastava et al. 2014).
         weight_decay: L2 penalty on the kernels, added to the loss.
     """
-    stages, names = [layers.Flatten()], [None]
+    stages, names = [layers.Flatten(data_format="channels_last")], [None]
     for i, units in enumerate(hidden):
         stages += _dense(units, activation, dropout, weight_decay)
         names += [None] * (len(stages) - len(names) - 1) + [f"hidden{i + 1}"]
 
     def decoder(code_shape, outputs):
         shape = (*input_shape[:-1], outputs)
-        stages = [layers.Flatten()] if len(code_shape) > 1 else []
+        stages = [layers.Flatten(data_format="channels_last")] if len(code_shape) > 1 else []
         for units in reversed(hidden):
             stages += _dense(units, activation, dropout, weight_decay)
         stages.append(layers.Dense(int(np.prod(shape)), kernel_regularizer=regularizer(weight_decay)))

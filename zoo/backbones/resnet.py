@@ -53,7 +53,11 @@ def resnet(
     def down():
         stages, names = [], []
         for i, (count, stride) in enumerate(zip(filters, strides)):
-            stages.append(layers.Conv2D(count, max(3, stride), strides=stride, padding="same", kernel_regularizer=decay))
+            stages.append(
+                layers.Conv2D(
+                    count, max(3, stride), strides=stride, padding="same", kernel_regularizer=decay, data_format="channels_last"
+                )
+            )
             stages += residual_blocks(count)
             names += [None] * blocks + [f"stage{i + 1}"]
         return stages + [layers.Activation(activation)], names + [None]
@@ -69,6 +73,7 @@ def resnet(
                 padding="same",
                 kernel_initializer="glorot_uniform" if i else last_kernel,
                 kernel_regularizer=decay,
+                data_format="channels_last",
             )
             stages += [transposed, Crop(sizes[i])]
         return stages
@@ -97,9 +102,9 @@ class ResidualBlock(layers.Layer):
         super().__init__(**kwargs)
         common = dict(padding="same", kernel_regularizer=regularizer(weight_decay))
         self.activation = keras.activations.get(activation)
-        self.conv1 = layers.Conv2D(filters, 3, **common)
-        self.conv2 = layers.Conv2D(filters, 3, **common)
-        self.dropout = layers.SpatialDropout2D(dropout) if dropout else None
+        self.conv1 = layers.Conv2D(filters, 3, **common, data_format="channels_last")
+        self.conv2 = layers.Conv2D(filters, 3, **common, data_format="channels_last")
+        self.dropout = layers.SpatialDropout2D(dropout, data_format="channels_last") if dropout else None
 
     def build(self, input_shape):
         self.conv1.build(input_shape)

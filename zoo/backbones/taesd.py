@@ -51,7 +51,7 @@ def taesd(
         for i, count in enumerate(decoder_blocks):
             stages += [TinyBlock(decoder_filters, activation) for _ in range(count)]
             if i < len(decoder_blocks) - 1:
-                stages += [layers.UpSampling2D(2), _conv(decoder_filters, use_bias=False)]
+                stages += [layers.UpSampling2D(2, data_format="channels_last"), _conv(decoder_filters, use_bias=False)]
         return Backbone([*stages, _conv(outputs)])
 
     stages, names = [], []
@@ -63,7 +63,7 @@ def taesd(
 
 
 def _conv(filters, use_bias=True):
-    return layers.Conv2D(filters, 3, padding="same", use_bias=use_bias)
+    return layers.Conv2D(filters, 3, padding="same", use_bias=use_bias, data_format="channels_last")
 
 
 class TinyBlock(layers.Layer):

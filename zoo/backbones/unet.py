@@ -54,8 +54,10 @@ def unet(
         if len(code_shape) != 3:
             raise ZooError(f"a U-Net keeps its maps as the code, got a code of shape {tuple(code_shape)}; set latent_dim=None.")
         if first_stride == 1:
-            return Backbone([layers.Conv2D(outputs, 3, padding="same", kernel_regularizer=decay)])
-        last = layers.Conv2DTranspose(outputs, 2 * first_stride, strides=first_stride, padding="same", kernel_regularizer=decay)
+            return Backbone([layers.Conv2D(outputs, 3, padding="same", kernel_regularizer=decay, data_format="channels_last")])
+        last = layers.Conv2DTranspose(
+            outputs, 2 * first_stride, strides=first_stride, padding="same", kernel_regularizer=decay, data_format="channels_last"
+        )
         return Backbone([last, Crop(input_shape[:2])])
 
     return Pair(encoder, decoder)
@@ -72,7 +74,9 @@ class UNet(layers.Layer):
             return Backbone([ResidualBlock(count, activation, dropout, weight_decay) for _ in range(blocks)])
 
         def into(count, stride):
-            return layers.Conv2D(count, max(3, stride), strides=stride, padding="same", kernel_regularizer=decay)
+            return layers.Conv2D(
+                count, max(3, stride), strides=stride, padding="same", kernel_regularizer=decay, data_format="channels_last"
+            )
 
         sizes = [size]
         for _ in filters[1:]:
@@ -80,14 +84,15 @@ class UNet(layers.Layer):
         self.words = PatchDictionary(words) if words else None
         if words:
             # A word has seen the pixels around: what is left to do is to join the words of one place.
-            mean = layers.AveragePooling2D(first_stride, padding="same")
-            first = Backbone([mean, layers.Conv2D(filters[0], 1, kernel_regularizer=decay)])
+            mean = layers.AveragePooling2D(first_stride, padding="same", data_format="channels_last")
+            first = Backbone([mean, layers.Conv2D(filters[0], 1, kernel_regularizer=decay, data_format="channels_last")])
         else:
             first = into(filters[0], first_stride)
         self.enter = [first, *(into(count, 2) for count in filters[1:])]
         self.down = [stage(count) for count in filters]
         self.rise = [
-            layers.Conv2DTranspose(count, 4, strides=2, padding="same", kernel_regularizer=decay) for count in filters[:-1]
+            layers.Conv2DTranspose(count, 4, strides=2, padding="same", kernel_regularizer=decay, data_format="channels_last")
+            for count in filters[:-1]
         ]
         self.crop = [Crop(size) for size in sizes[:-1]]
         self.up = [stage(count) for count in filters[:-1]]

@@ -1,6 +1,7 @@
 """`zoo evaluate`: measure a model on its test split; by default by the metrics that its card states."""
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -19,7 +20,12 @@ def add_arguments(parser):
         "--check", action="store_true", help="measure all that the card states again; exit code 1 if a value is off"
     )
     parser.add_argument("--metrics", help="names of metrics, separated by commas, such as mse,psnr,linear_error")
-    parser.add_argument("--probe", help=f"some of {', '.join(_PROBES)}, separated by commas: classifiers on the features")
+    parser.add_argument(
+        "--probe",
+        nargs="?",
+        const="linear,knn",
+        help=f"some of {', '.join(_PROBES)}, separated by commas: classifiers on the features (without a value: linear,knn)",
+    )
     parser.add_argument("--data", help="a TFDS name, .npy, .npz or folder of images; by default what the weights were trained on")
     add_data_dir(parser)
     parser.add_argument("--picture", help="write a .png of test images and their reconstructions, and one of samples beside it")
@@ -49,6 +55,8 @@ def run(arguments):
     from zoo.evaluation.needs import NEEDS
     from zoo.modalities.image import picture_shape
     from zoo.pretrained.loading import load_checkpoint
+    from zoo.training.recipe import recorded
+    from zoo.training.start import untrained
 
     wanted = _wanted(_list(arguments.metrics, names(), "metric") + [_PROBES[probe] for probe in probes], entry)
     model = load_checkpoint(checkpoint)
@@ -63,16 +71,22 @@ def run(arguments):
         _draw(model, dataset, arguments.data_dir, picture)
         if not (arguments.check or arguments.metrics or arguments.probe):
             return 0
+    recipe = recorded(entry)
+    before = untrained(recipe) if recipe else None
     if arguments.check or wanted is None:
-        measured = repeat(model, entry["metrics"], dataset, arguments.data_dir, progress=_progress)
+        measured = repeat(model, entry["metrics"], dataset, arguments.data_dir, progress=_progress, untrained=before)
     else:
-        measured = measure(model, wanted, dataset, arguments.data_dir, progress=_progress)
+        measured = measure(model, wanted, dataset, arguments.data_dir, progress=_progress, untrained=before)
     if arguments.check:
         return _check(arguments.name, measured, entry["metrics"], arguments.json)
     if arguments.json:
         print(json.dumps(measured, indent=1))
     else:
-        rows = [(name, _number(r["value"]), str(r["n"]), r["protocol"]) for name, r in measured.items()]
+        rows = [
+            (name, _number(value), str(result["n"]), result["protocol"] if name == metric else "")
+            for metric, result in measured.items()
+            for name, value in _with_baselines(metric, result).items()
+        ]
         _table(("metric", "value", "images", "how"), rows)
     return 0
 
@@ -111,32 +125,39 @@ def _list(text, known, what):
 def _draw(model, dataset, data_dir, path):
     from zoo.data import sources
     from zoo.modalities.image import picture_shape
-    from zoo.publishing.pictures import samples_grid, side_by_side
+    from zoo.publishing.pictures import draws_images, samples_grid, side_by_side
 
     if not isinstance(dataset, dict):
         dataset = {"test": sources.load(dataset, "test", data_dir, picture_shape(model.data_shape))}
     images = dataset["test"].images[:_SHOWN]
     side_by_side(model, images, path)
     _progress(f"wrote {path}")
-    beside = path.with_suffix(".samples.png")
-    try:
+    if draws_images(model):
+        beside = path.with_suffix(".samples.png")
         samples_grid(model, beside)
-    except ZooError:
-        return  # the variant has no prior
-    _progress(f"wrote {beside}")
+        _progress(f"wrote {beside}")
 
 
 def _check(name, measured, card, as_json):
     rows, off = [], []
     for metric, stated in card.items():
-        value = measured[metric]["value"]
-        # Not <= the other way round: a NaN is within no tolerance.
-        ok = abs(value - stated["value"]) <= stated["tolerance"]
-        if not ok:
-            off.append(metric)
-        rows.append((metric, _number(value), _number(stated["value"]), _number(stated["tolerance"]), "ok" if ok else "OFF"))
+        found = _with_baselines(metric, measured[metric])
+        for name, wanted in _with_baselines(metric, stated).items():
+            value, tolerance = found.get(name, math.nan), stated["tolerance"]
+            # Not <= the other way round: a NaN is within no tolerance.
+            ok = abs(value - wanted) <= tolerance
+            if not ok:
+                off.append(name)
+            rows.append((name, _number(value), _number(wanted), _number(tolerance), "ok" if ok else "OFF"))
     if as_json:
-        checks = {row[0]: {**measured[row[0]], "card": card[row[0]]["value"], "ok": row[0] not in off} for row in rows}
+        checks = {
+            metric: {
+                **measured[metric],
+                "card": stated["value"],
+                "ok": not any(each in off for each in _with_baselines(metric, stated)),
+            }
+            for metric, stated in card.items()
+        }
         print(json.dumps(checks, indent=1))
     else:
         _table(("metric", "measured", "card", "tolerance", ""), rows)
@@ -144,6 +165,12 @@ def _check(name, measured, card, as_json):
         print(f"zoo: {', '.join(off)} of {name} outside the card's tolerance", file=sys.stderr)
         return 1
     return 0
+
+
+def _with_baselines(metric, result):
+    """A metric's value by its name, and that of each of its baselines by theirs."""
+    beside = {f"{metric} of {name}": value for name, value in result.get("baselines", {}).items()}
+    return {metric: result["value"], **beside}
 
 
 def _table(head, rows):

@@ -75,5 +75,10 @@ def run(arguments):
     name, source, output = (given.pop(key) for key in ("name", "data", "output"))
     report = finetune(name, source, output, settings, **given)
     accuracy = f", {report['accuracy']:.1%} of {report['held_out']} held-out images right" if "accuracy" in report else ""
-    print(f"{report['epochs']} epochs on {report['train']} images: held-out loss {report['loss']:.4g}{accuracy}")
+    left_out = f"; {len(report['skipped'])} left out, as they cannot be read" if report["skipped"] else ""
+    print(f"{report['epochs']} epochs on {report['train']} images: held-out loss {report['loss']:.4g}{accuracy}{left_out}")
+    if "test" in report:
+        test = report["test"]
+        right = f"{test['accuracy']:.1%} right" if "accuracy" in test else f"loss {test['loss']:.4g}"
+        print(f"{test['images']} images of the test split: {right}")
     print(f"wrote {output}/model: zoo.load({str(output) + '/model'!r})")

@@ -4,6 +4,7 @@ import sys
 
 from zoo.errors import ZooError
 from zoo.utils.quiet import load_quietly
+from zoo.utils.streams import say
 
 
 def source_of(arguments):
@@ -38,15 +39,22 @@ def stream(arguments, source, shape):
 
 
 def watched(stream):
-    """The batches of a stream, under a progress bar on a terminal, and the names of what it left out when it ends."""
+    """The batches of a stream, under a progress bar on a terminal, and what it left out or had to decide when it ends."""
     from tqdm import tqdm
 
-    with tqdm(total=len(stream), unit="image", disable=None, file=sys.stderr) as bar:
+    with tqdm(total=stream.total, unit="image", disable=None, file=sys.stderr) as bar:
         for ids, batch in stream:
             yield ids, batch
             bar.update(len(batch))
-    for name in stream.skipped:
-        print(f"zoo: left out {name}: unreadable", file=sys.stderr)
+    tell(stream)
+
+
+def tell(read):
+    """Say on the standard error what a stream or `Data` left out, and what else there is to know of how it was read."""
+    from zoo.data.left_out import left_out
+
+    for line in [*read.notes, *left_out(read.skipped)]:
+        say(f"zoo: {line}")
 
 
 def checked(stream, *shapes):

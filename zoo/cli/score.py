@@ -45,11 +45,13 @@ def _normal_images(arguments, model):
     from zoo.data import sources
     from zoo.modalities.image import picture_shape
 
-    return sources.load(
+    found = sources.load(
         arguments.normal,
         arguments.normal_split,
         arguments.data_dir,
         image_shape=picture_shape(model.data_shape),
         resize=arguments.resize,
         skip_unreadable=arguments.skip_unreadable,
-    ).images
+    )
+    images.tell(found)
+    return found.images

@@ -1,12 +1,14 @@
 """`zoo train`: train a weight set from its recipe. Every training script ends with `run_recipe`, which takes the same flags."""
 
 import dataclasses
+import signal
 from pathlib import Path
 
 from zoo.cli import exits
-from zoo.cli.arguments import Parser, add_data_dir
+from zoo.cli.arguments import Parser, add_data_dir, whole_number
 from zoo.errors import ZooError
 from zoo.pretrained import manifest
+from zoo.training import queue
 from zoo.training.recipe import Recipe, load_recipe, recipes
 from zoo.utils import streams
 from zoo.utils.precision import PRECISIONS
@@ -18,15 +20,23 @@ HELP = "train a weight set from its recipe"
 def add_arguments(parser):
     parser.add_argument("name", nargs="?", help="of the recipe")
     parser.add_argument("--all", action="store_true", help="every recipe in turn, each in a run folder of its own")
+    parser.add_argument("--queue", metavar="FILE", help="the recipes of a file: one a line, flags after its name; see --status")
+    parser.add_argument("--at-a-time", type=whole_number(1), help="trainings of a queue at the same time, one core each (2)")
+    parser.add_argument("--status", action="store_true", help="print where each training of the queue stands, and train nothing")
     _add_flags(parser)
 
 
 def run(arguments):
     given = vars(arguments).copy()
-    name, every = given.pop("name"), given.pop("all")
+    name, every, file = given.pop("name"), given.pop("all"), given.pop("queue")
     given.pop("run")
-    if bool(name) == every:
-        raise ZooError("give the name of one recipe, or --all.")
+    status, at_a_time = given.pop("status"), given.pop("at_a_time")
+    if bool(name) + every + bool(file) != 1:
+        raise ZooError("give the name of one recipe, or --all, or --queue FILE.")
+    if file:
+        return _queue(file, given, status, at_a_time or 2)
+    if status or at_a_time:
+        raise ZooError("--status and --at-a-time are of a queue; give --queue FILE, too.")
     if not every:
         _train(load_recipe(name), given)
         return
@@ -36,6 +46,31 @@ def run(arguments):
             _train(load_recipe(name), {**given, "run_dir": str(parent / name)})
         except ZooError as error:
             raise ZooError(f"{name}: {error}") from None
+
+
+def _queue(file, given, status, at_a_time):
+    """Train the recipes of a queue file, or print where they stand; returns 1 where a training failed."""
+    folder = given.pop("run_dir")
+    if any(given.values()):
+        raise ZooError("with --queue, flags of a training stand in the file, after the recipe's name.")
+    repository = queue.checkout()
+    folder = queue.runs_folder(repository, folder)
+    if status:
+        print("\n".join(queue.table(file, folder)))
+        return 0
+    # What ends a service or a session stops the trainings, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return int(queue.work(file, folder, repository, at_a_time, check=_check_line) > 0)
+
+
+def _check_line(name, flags):
+    """Raise a `ZooError` on flags that a line of a queue file may not have."""
+    parser = Parser(prog=f"zoo train {name}", add_help=False)
+    _add_flags(parser)
+    given = parser.parse_args(flags)
+    for flag in ("output_dir", "publish", "run_dir", "restart"):
+        if getattr(given, flag):
+            raise ZooError(f"got --{flag.replace('_', '-')}, but a queue decides where its trainings are kept.")
 
 
 def run_recipe(recipe, argv=None, prog=None):

@@ -13,7 +13,7 @@ KEYS = ("key", "path", "id", "__index__")
 
 def parquet_files(folder):
     """The .parquet files that lie in a folder, sorted, without hidden ones."""
-    return sorted(p for p in folder.glob("*.parquet") if p.is_file() and not p.name.startswith("."))
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".parquet" and p.is_file() and not p.name.startswith("."))
 
 
 def open_parquet(path, batch_size, image_shape=None, resize=False, skip_unreadable=False):
@@ -35,7 +35,9 @@ def open_parquet(path, batch_size, image_shape=None, resize=False, skip_unreadab
 class _Rows:
     """A stream of the rows of a `_Table`."""
 
-    def __len__(self):
+    @property
+    def total(self):
+        """Number of rows."""
         return len(self.table)
 
     @property
@@ -74,7 +76,7 @@ def _bytes(value):
 class ParquetVectors(_Rows):
     """Batches (ids, vectors (N, D)) of a column of lists."""
 
-    skipped = ()
+    skipped = notes = ()
 
     def __init__(self, table, batch_size):
         self.table, self.files, self.batch_size = table, table.files, batch_size

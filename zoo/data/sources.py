@@ -2,11 +2,12 @@
 and `zoo.data.sprites`."""
 
 import contextlib
-import copy
-import functools
+import lzma
 import os
 import re
+import struct
 import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from zoo.data import sprites
-from zoo.data.image_files import read
-from zoo.data.image_stream import PictureStream
+from zoo.data.folder_stream import FolderStream
+from zoo.data.image_folder import scan
+from zoo.data.image_stream import alike
 from zoo.data.parquet import open_parquet, parquet_files
 from zoo.data.splitting import split as split_indices
 from zoo.errors import ZooError, suggest
@@ -26,16 +28,13 @@ from zoo.utils.distributions import install_command
 from zoo.utils.quiet import installed, load_tensorflow_quietly
 from zoo.utils.streams import is_terminal
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp")
-# Pictures all the same, which nobody is to miss without a word: as files that cannot be read they are refused, or named.
-_OTHERS = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".jxl")
-
 
 @dataclass(frozen=True)
 class Data:
     """Images (N, H, W, C) or vectors (N, D) in memory, with what is known of them.
 
-    `labels` are integers (N,) or None, `ids` a text for each, `skipped` the files that were unreadable.
+    `labels` are integers (N,) or None, `ids` a text for each, `skipped` names the files that could not be read and were left out,
+    and `notes` are lines on what else there is to know of how the source was read.
     """
 
     images: np.ndarray
@@ -45,12 +44,13 @@ class Data:
     version: str
     class_names: list | None = None
     skipped: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
 
     def part(self, indices):
         """The images number `indices`, an array of integers."""
         labels = None if self.labels is None else np.asarray(self.labels)[indices]
         ids = [self.ids[i] for i in indices]
-        return Data(self.images[indices], labels, ids, self.name, self.version, self.class_names, self.skipped)
+        return Data(self.images[indices], labels, ids, self.name, self.version, self.class_names, self.skipped, self.notes)
 
 
 def load(source, split="train", data_dir=None, image_shape=None, resize=False, skip_unreadable=False):
@@ -58,10 +58,11 @@ def load(source, split="train", data_dir=None, image_shape=None, resize=False, s
 
     Args:
         source: a TFDS name ("mnist"), a `.npy` file of images, a `.npz` file (`images` or `x`, and perhaps `labels` or `y`; or
-            `x_train`, `y_train`, `x_test`, `y_test`), a folder of pictures, whose sub-folders, if any, are the classes, a
+            `x_train`, `y_train`, `x_test`, `y_test`), a folder of pictures, whose sub-folders, if any, are the classes, or the
+            splits `train`, `test` and `validation` with the classes in them, a
             `.parquet` file or a folder of them, see `zoo.data.parquet`, or "sprites", which is rendered on the spot, see
             `zoo.data.sprites`: its labels are the shapes, its ids places in the order of all its images.
-        split: "train" or "test", or a TFDS slice such as "train[:90%]"; folders, Parquet and a single array have but one.
+        split: "train" or "test", or a TFDS slice such as "train[:90%]"; Parquet, a single array and most folders have but one.
         data_dir: where TFDS data lies or goes; by default TFDS_DATA_DIR, then TFDS's own.
         image_shape: (height, width, channels) that pictures must have; None takes that of the first.
         resize: bring pictures of other sizes to `image_shape` instead of refusing them.
@@ -76,7 +77,7 @@ def load(source, split="train", data_dir=None, image_shape=None, resize=False, s
     if kind == "tfds":
         return _load_tfds(source, split, data_dir)
     if kind == "folder":
-        return _load_folder(Path(source), image_shape, resize, skip_unreadable)
+        return _load_folder(Path(source), split, image_shape, resize, skip_unreadable)
     if kind == "parquet":
         return _load_parquet(Path(source), image_shape, resize, skip_unreadable)
     return _load_array(Path(source), split)
@@ -96,13 +97,13 @@ def kind_of(source):
     path = Path(source)
     if path.is_dir():
         # Features that were written beside the pictures do not make it another folder.
-        return "parquet" if parquet_files(path) and next(_pictures(path), None) is None else "folder"
+        return "parquet" if parquet_files(path) and not scan(path).files else "folder"
     if str(source) == sprites.NAME:
         return "sprites"
-    if path.suffix in (".npy", ".npz", ".parquet"):
+    if path.suffix.lower() in (".npy", ".npz", ".parquet"):
         if not path.is_file():
             raise ZooError(f"there is no file {path}.")
-        return "parquet" if path.suffix == ".parquet" else "array"
+        return "parquet" if path.suffix.lower() == ".parquet" else "array"
     if path.is_file():
         wanted = "a .npy, .npz or .parquet file, a folder of images, or a TFDS name such as 'mnist'"
         raise ZooError(f"got the file {path}, expected {wanted}.")
@@ -225,13 +226,17 @@ def _load_array(path, split):
     return Data(_checked(images, path), labels, [str(i) for i in range(len(images))], path.stem, "")
 
 
-# All that reading a damaged or foreign file was seen to raise: NumPy passes on what zipfile, zlib and the file system say.
-_BROKEN = (ValueError, OSError, EOFError, KeyError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
+# All that reading a damaged or foreign file was seen to raise: NumPy passes on what zipfile, zlib, Python's parser of its
+# header and the file system say.
+_BROKEN = (
+    *(ValueError, TypeError, OSError, EOFError, KeyError, IndexError, OverflowError, NotImplementedError, RuntimeError),
+    *(SyntaxError, tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
 
 
 def _arrays(path, split, mmap=False):
     try:
-        loaded = np.load(path, mmap_mode="r" if mmap and path.suffix == ".npy" else None, allow_pickle=False)
+        loaded = np.load(path, mmap_mode="r" if mmap and path.suffix.lower() == ".npy" else None, allow_pickle=False)
     except _BROKEN as error:
         raise ZooError(f"{path} cannot be read: {_broken(error)}.") from None
     if isinstance(loaded, np.ndarray):
@@ -273,66 +278,50 @@ def _broken(error):
     return "it is damaged or cut short; copy or save it again"
 
 
-def _pictures(folder):
-    """Paths of the pictures under a folder, and under folders that links in it lead to, each once."""
-    seen = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        status = os.stat(place)
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        # Hidden files are not the user's pictures: macOS leaves "._a.png" beside a.png.
-        kept = [name for name in folders if not name.startswith(".")]
-        # Links last, so that what also lies in the folder itself is known by its own path.
-        folders[:] = sorted(kept, key=lambda name: (os.path.islink(os.path.join(place, name)), name))
-        for name in files:
-            if name.lower().endswith(_SUFFIXES + _OTHERS) and not name.startswith("."):
-                path = Path(place, name)
-                if path.is_file():
-                    yield path
-
-
-def _files(folder):
-    files = sorted(_pictures(folder))
-    if not files:
-        raise ZooError(f"the folder {folder} holds no images, expected files ending in {', '.join(_SUFFIXES)}.")
-    return files
-
-
 def _gathered(stream, source):
     """The ids and images of a whole stream."""
     batches = list(stream)
     if not batches:
-        raise ZooError(f"none of the {len(stream)} images of {source} can be read; the first is {stream.skipped[0]}.")
-    return [i for b in batches for i in b[0]], np.concatenate([b[1] for b in batches])
+        raise ZooError(f"none of the {stream.total} images of {source} can be read; the first is {stream.skipped[0]}.")
+    return [i for b in batches for i in b[0]], np.concatenate(alike([b[1] for b in batches]))
 
 
-def _load_folder(folder, image_shape, resize, skip):
-    stream = FolderStream(folder, 256, image_shape, resize, skip)
+def _load_folder(folder, split, image_shape, resize, skip):
+    found = scan(folder)
+    stream = FolderStream(found, 256, image_shape, resize, skip, found.of_split(split))
     ids, images = _gathered(stream, folder)
-    parents = [str(Path(i).parent) for i in ids]
-    names = sorted(set(parents))
-    labels = np.array([names.index(p) for p in parents]) if names != ["."] else None
-    return Data(images, labels, ids, folder.resolve().name, "", names if labels is not None else None, stream.skipped)
+    # Of a folder in splits all classes, so that their numbers are the same for each; else those of which there are images.
+    known = [found.relative(file) for file in found.files] if found.splits else ids
+    classes = sorted({found.class_of(i) for i in known if not i.endswith("/")})
+    labels = None
+    if classes != ["."]:
+        number = {name: i for i, name in enumerate(classes)}
+        labels = np.array([number[found.class_of(i)] for i in ids])
+    return Data(
+        images, labels, ids, folder.resolve().name, "", classes if labels is not None else None, stream.skipped, stream.notes
+    )
 
 
 def _load_parquet(path, image_shape, resize, skip):
     stream = open_parquet(path, 256, image_shape, resize, skip)
     ids, images = _gathered(stream, path)
-    return Data(_checked(images, path), None, ids, path.resolve().stem, "", skipped=list(stream.skipped))
+    return Data(_checked(images, path), None, ids, path.resolve().stem, "", skipped=list(stream.skipped), notes=stream.notes)
 
 
 def load_splits(source, data_dir=None, image_shape=None):
     """Mapping of "train" and "test" to the `Data` of these splits of a source, and whether the test split had to be drawn.
 
-    A source with one split, as a folder is, has a tenth of its images drawn for the test, always the same: of each class, where
-    it has classes of two images and more.
+    A folder with the folders `train` and `test` has both; with `train` and `validation` alone, the latter is the test. A source
+    with one split, as other folders are, has a tenth of its images drawn for the test, always the same: of each class, where it
+    has classes of two images and more.
 
     Arguments and errors are those of `load`.
     """
     train = load(source, "train", data_dir, image_shape)
-    if kind_of(source) not in ("folder", "parquet"):
+    kind = kind_of(source)
+    if kind == "folder" and len(folder_splits(source)) > 1:
+        return {"train": train, "test": load(source, "test", data_dir, train.images.shape[1:])}, False
+    if kind not in ("folder", "parquet"):
         test = load(source, "test", data_dir, image_shape)
         if not np.array_equal(train.images, test.images):
             return {"train": train, "test": test}, False
@@ -341,16 +330,23 @@ def load_splits(source, data_dir=None, image_shape=None):
     return dict(zip(("train", "test"), (train.part(indices) for indices in parts))), True
 
 
-def stream(source, batch_size, image_shape, split="test", data_dir=None, resize=False, skip_unreadable=False):
-    """Batches (ids, images) of a source of any size, in order, in flat memory; `len()` is the number of images.
+def folder_splits(source):
+    """The splits that a folder of images comes in, "train" and perhaps "validation" and "test"; none for other sources."""
+    return tuple(scan(source).splits) if kind_of(source) == "folder" else ()
 
-    Arguments and errors are those of `load`; files that were left out are named in `.skipped`.
+
+def stream(source, batch_size, image_shape, split="test", data_dir=None, resize=False, skip_unreadable=False):
+    """Batches (ids, images) of a source of any size, in order, in flat memory.
+
+    Arguments and errors are those of `load`, but that all images of a folder are read, whatever its splits: their ids say which.
+    `.total` is the number of images; `.skipped` names the files that were left out, and `.notes` are lines on what else there
+    is to know, both complete when the last batch has been given.
     """
     kind = kind_of(source)
     if kind == "sprites":
         return SpritesStream(split, batch_size)
     if kind == "folder":
-        return FolderStream(Path(source), batch_size, image_shape, resize, skip_unreadable)
+        return FolderStream(scan(source), batch_size, image_shape, resize, skip_unreadable)
     if kind == "parquet":
         return open_parquet(Path(source), batch_size, image_shape, resize, skip_unreadable)
     if kind == "array":
@@ -361,12 +357,14 @@ def stream(source, batch_size, image_shape, split="test", data_dir=None, resize=
 class ArrayStream:
     """Batches of an array, memory-mapped where it comes from a .npy file."""
 
-    skipped = ()
+    skipped = notes = ()
 
     def __init__(self, images, batch_size, first=0):
         self.images, self.batch_size, self.first = images, batch_size, first
 
-    def __len__(self):
+    @property
+    def total(self):
+        """Number of images."""
         return len(self.images)
 
     def part(self, start, stop):
@@ -382,12 +380,14 @@ class ArrayStream:
 class SpritesStream:
     """Batches of `zoo.data.sprites`, rendered as they are asked for."""
 
-    skipped = ()
+    skipped = notes = ()
 
     def __init__(self, split, batch_size):
         self.places, self.batch_size = sprites.split_indices(split), batch_size
 
-    def __len__(self):
+    @property
+    def total(self):
+        """Number of images."""
         return len(self.places)
 
     def __iter__(self) -> Iterator:
@@ -399,40 +399,14 @@ class SpritesStream:
 class TFDSStream:
     """Batches of a prepared TFDS data set."""
 
-    skipped = ()
+    skipped = notes = ()
 
     def __init__(self, builder, split, batch_size):
         self.builder, self.split, self.batch_size = builder, split, batch_size
-        self.count = _count(builder, split)
-
-    def __len__(self):
-        return self.count
+        self.total = _count(builder, split)
 
     def __iter__(self) -> Iterator:
         start = 0
         for (batch,) in _examples(self.builder, self.split, ("image",), self.batch_size):
             yield [f"{self.split}/{start + i}" for i in range(len(batch))], batch
             start += len(batch)
-
-
-class FolderStream(PictureStream):
-    """Batches of the pictures under a folder, decoded in parallel, sorted by path. Ids are paths relative to the folder."""
-
-    def __init__(self, folder, batch_size, image_shape, resize, skip_unreadable):
-        super().__init__(batch_size, image_shape, resize, skip_unreadable)
-        self.folder, self.files = folder, _files(folder)
-
-    def __len__(self):
-        return len(self.files)
-
-    def part(self, start, stop):
-        """The stream of the pictures from number `start` to before `stop`."""
-        part = copy.copy(self)
-        part.files = self.files[start:stop]
-        return part
-
-    def _encoded(self):
-        # Not by relative_to, which takes a fifth of the time that a small picture does.
-        start = len((self.folder / "x").as_posix()) - 1
-        for path in self.files:
-            yield path.as_posix()[start:], path, functools.partial(read, path)

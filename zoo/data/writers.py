@@ -1,8 +1,8 @@
 """Results to disk, batch by batch, whole or not at all: rows to .npz, .npy, .csv or .parquet, images to a folder of PNG files."""
 
+import contextlib
 import io
 import os
-import shutil
 import struct
 import zipfile
 from pathlib import Path
@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.utils.files import folder_beside
 
 
 def open_writer(path, columns="feature"):
     """A writer for the suffix of `path`: a context manager with `write(ids, rows)`, rows (N, D) float32.
 
-    The file appears under its name once all is written; after an error nothing is left.
+    The file appears under its name once all is written; after an error nothing is left. Of names of files that are no
+    UTF-8, .npz and .csv keep the bytes (Python's surrogate escapes); Parquet takes UTF-8 alone and gets them as `\\xff`.
 
     Args:
         path: ends in .npz (arrays `ids` and `features`), .npy (the rows alone), .csv or .parquet (a column `id`, one a number).
@@ -57,26 +59,32 @@ def _check_parent(path):
 class _Writer:
     def __init__(self, path, columns):
         self.path, self.columns = path, columns
-        self.temporary = path.with_name(f".{path.name}.{os.getpid()}")
         self.count, self.width = 0, None
 
     def __enter__(self):
-        try:
+        with contextlib.ExitStack() as opened, self.reported():
+            # A folder, for some formats gather what they write in more than one file.
+            self.temporary = opened.enter_context(folder_beside(self.path)) / f"rows{self.path.suffix}"
             self.begin()
-        except OSError as error:
-            raise ZooError(f"cannot write {self.path}: {error.strerror or error}.") from None
+            self._folder = opened.pop_all()
         return self
 
     def __exit__(self, kind, error, trace):
         complete = kind is None and self.count > 0
-        try:
+        with self._folder, self.reported():
             self.end(complete)
             if complete:
                 os.replace(self.temporary, self.path)
-        finally:
-            self.temporary.unlink(missing_ok=True)
         if kind is None and not complete:
             raise ZooError(f"there is nothing to write to {self.path.name}: the source gave no rows.")
+
+    @contextlib.contextmanager
+    def reported(self):
+        """What the file system refuses, such as a full disk, is a `ZooError` that names the file."""
+        try:
+            yield
+        except OSError as error:
+            raise ZooError(f"cannot write {self.path}: {error.strerror or error}.") from None
 
     def write(self, ids, rows):
         """Append rows (N, D) and their ids."""
@@ -84,10 +92,11 @@ class _Writer:
         if rows.ndim != 2 or len(rows) != len(ids) or self.width not in (None, rows.shape[1]):
             wanted = f"({len(ids)}, {self.width or 'D'})"
             raise ZooError(f"got rows of shape {rows.shape} for {self.path.name}, expected {wanted}, one for each id.")
-        if self.width is None:
-            self.width = rows.shape[1]
-            self.first()
-        self.append(list(ids), rows)
+        with self.reported():
+            if self.width is None:
+                self.width = rows.shape[1]
+                self.first()
+            self.append(list(ids), rows)
         self.count += len(rows)
 
     def names(self):
@@ -132,7 +141,7 @@ class _Npz(_Npy):
     """The rows are gathered in a .npy beside it, because a member of an archive cannot be patched."""
 
     def begin(self):
-        self.rows = self.temporary.with_suffix(".rows")
+        self.rows = self.temporary.with_suffix(".npy")
         self.file = self.rows.open("wb")
         self.file.write(b"\0" * _HEADER)
         self.ids = []
@@ -142,16 +151,13 @@ class _Npz(_Npy):
         self.ids += ids
 
     def end(self, complete):
-        try:
-            super().end(complete)
-            if complete:
-                with zipfile.ZipFile(self.temporary, "w", allowZip64=True) as archive:
-                    archive.write(self.rows, "features.npy")
-                    buffer = io.BytesIO()
-                    np.save(buffer, np.array(self.ids, dtype=str), allow_pickle=False)
-                    archive.writestr("ids.npy", buffer.getvalue())
-        finally:
-            self.rows.unlink(missing_ok=True)
+        super().end(complete)
+        if complete:
+            with zipfile.ZipFile(self.temporary, "w", allowZip64=True) as archive:
+                archive.write(self.rows, "features.npy")
+                buffer = io.BytesIO()
+                np.save(buffer, np.array(self.ids, dtype=str), allow_pickle=False)
+                archive.writestr("ids.npy", buffer.getvalue())
 
 
 class _Csv(_Writer):
@@ -169,6 +175,15 @@ class _Csv(_Writer):
         self.csv.writerows([i, *map(str, row)] for i, row in zip(ids, rows))
 
 
+def _as_text(id):
+    """An id as UTF-8 can hold it: Python keeps other bytes of file names as lone surrogates."""
+    try:
+        id.encode()
+        return id
+    except UnicodeEncodeError:
+        return id.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 class _Parquet(_Writer):
     def __init__(self, path, columns):
         super().__init__(path, columns)
@@ -180,9 +195,7 @@ class _Parquet(_Writer):
         self.pyarrow = pyarrow
 
     def begin(self):
-        # Opened once the width is known; this says early whether it can be.
-        self.temporary.touch()
-        self.file = None
+        self.file = None  # opened once the width is known
 
     def first(self):
         arrow = self.pyarrow
@@ -190,7 +203,8 @@ class _Parquet(_Writer):
         self.file = arrow.parquet.ParquetWriter(self.temporary, self.schema)
 
     def append(self, ids, rows):
-        columns = [self.pyarrow.array(ids, self.pyarrow.string()), *(np.ascontiguousarray(c) for c in rows.T)]
+        keys = self.pyarrow.array([_as_text(id) for id in ids], self.pyarrow.string())
+        columns = [keys, *(np.ascontiguousarray(c) for c in rows.T)]
         self.file.write_table(self.pyarrow.table(columns, schema=self.schema))
 
     def end(self, complete):
@@ -215,9 +229,6 @@ class ImageFolder:
         _check_parent(self.path)
         if self.path.exists() and not self.path.is_dir():
             raise ZooError(f"{self.path} is a file, expected a folder to write images to.")
-        # Inside where that is possible: the folder above may be closed to us.
-        home = self.path if self.path.is_dir() else self.path.parent
-        self.temporary = home / f".{self.path.name}.{os.getpid()}"
         self.names = set()
 
     @property
@@ -226,20 +237,25 @@ class ImageFolder:
         return len(self.names)
 
     def __enter__(self):
-        try:
-            self.temporary.mkdir()
-        except OSError as error:
-            raise ZooError(f"cannot write to {self.path}: {error.strerror or error}.") from None
+        self._beside = contextlib.ExitStack()
+        with self._reported():
+            # Inside where that is possible: the folder above may be closed to us.
+            self.temporary = self._beside.enter_context(folder_beside(self.path, inside=self.path.is_dir()))
         return self
 
     def __exit__(self, kind, error, trace):
-        try:
+        with self._beside, self._reported():
             if kind is None and self.count:
                 self._publish()
-        finally:
-            shutil.rmtree(self.temporary, ignore_errors=True)
         if kind is None and not self.count:
             raise ZooError(f"there is nothing to write to {self.path}: the source gave no images.")
+
+    @contextlib.contextmanager
+    def _reported(self):
+        try:
+            yield
+        except OSError as error:
+            raise ZooError(f"cannot write to {self.path}: {error.strerror or error}.") from None
 
     def _publish(self):
         if not self.path.exists():
@@ -266,5 +282,6 @@ class ImageFolder:
                 raise ZooError(f"got two images that would both be {name} in {self.path}; give them names of their own.")
             self.names.add(name)
             path = self.temporary / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encode_png(image))
+            with self._reported():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(encode_png(image))

@@ -90,12 +90,19 @@ def inception_features():
     Raises:
         ZooError: when its weights are not in Keras's cache, or not those that Keras pins; nothing is downloaded.
     """
-    network = keras.applications.InceptionV3(include_top=False, pooling="avg", weights=str(inception_file()))
+    path, order = str(inception_file()), keras.config.image_data_format()
+    # keras.applications builds for the order of axes that is set, and images here have their channels last.
+    keras.config.set_image_data_format("channels_last")
+    try:
+        network = keras.applications.InceptionV3(include_top=False, pooling="avg", weights=path)
+    finally:
+        keras.config.set_image_data_format(order)
 
     def look(x):
         x = to_unit(x, "float32")
         x = ops.repeat(x, 3, axis=-1) if x.shape[-1] == 1 else x
-        return network(ops.image.resize(x, (_INCEPTION_SIDE, _INCEPTION_SIDE), interpolation="bilinear") * 2 - 1, training=False)
+        x = ops.image.resize(x, (_INCEPTION_SIDE, _INCEPTION_SIDE), interpolation="bilinear", data_format="channels_last")
+        return network(x * 2 - 1, training=False)
 
     def features(images):
         shape = np.shape(images)

@@ -8,7 +8,7 @@ from zoo.evaluation.metrics.subject import Subject, rounded
 from zoo.evaluation.needs import NEEDS
 
 
-def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print):
+def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print, untrained=None):
     """Measure `model` on the test split of `dataset`.
 
     Args:
@@ -20,17 +20,20 @@ def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print):
         data_dir: where TFDS data lies.
         seed: of every random choice.
         progress: called with a line of text as each metric is done; None for silence.
+        untrained: function from the training images to the model as it was before its first step, see
+            `zoo.training.untrained`: one of the baselines of a probe. None leaves that baseline out.
 
     Returns:
         A mapping of metric name to a JSON-able mapping: `value` (6 significant digits), `split`, `n` (test images),
         `protocol` (in words), `parameters` and `seed` (what `repeat` needs), `tolerance` (absolute; how far another machine's
-        value may lie), and whatever else the metric has to say.
+        value may lie), and whatever else the metric has to say: of a probe `baselines`, a mapping of "raw input", "PCA" (as many
+        components as the features are numbers) and "untrained" to what the same protocol gives of those.
 
     Raises:
         ZooError: on an unknown metric or parameter, and where a metric does not apply to the model or the data.
     """
     wanted = check(metrics)
-    subject = Subject(model, dataset, data_dir, seed, progress or (lambda line: None))
+    subject = Subject(model, dataset, data_dir, seed, progress or (lambda line: None), untrained)
     results = {}
     for name, given in wanted:
         measured = METRICS[name](subject, **given)
@@ -38,7 +41,8 @@ def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print):
         measured["parameters"] = {**_defaults(name), **given, **measured.get("parameters", {})}
         measured["tolerance"] = rounded(measured["tolerance"])
         results[name] = {"split": "test", **measured, "value": value, "seed": seed}
-        subject.progress(f"{name} {value:.6g}")
+        beside = ", ".join(f"{baseline} {found:.6g}" for baseline, found in results[name].get("baselines", {}).items())
+        subject.progress(f"{name} {value:.6g}{f' ({beside})' if beside else ''}")
     return results
 
 
@@ -73,15 +77,15 @@ def rehearse(metrics, splits):
     return reasons
 
 
-def repeat(model, recorded, dataset, data_dir=None, progress=print):
-    """Measure again, exactly as it was done, what an earlier `measure` returned."""
+def repeat(model, recorded, dataset, data_dir=None, progress=print, untrained=None):
+    """Measure again, exactly as it was done, what an earlier `measure` returned; arguments as there."""
     seeds = {result.get("seed", 0) for result in recorded.values()}
     results = {}
     for seed in sorted(seeds):
         metrics = [
             {"metric": name, **result.get("parameters", {})} for name, result in recorded.items() if result.get("seed", 0) == seed
         ]
-        results |= measure(model, metrics, dataset, data_dir, seed, progress)
+        results |= measure(model, metrics, dataset, data_dir, seed, progress, untrained)
     return {name: results[name] for name in recorded}
 
 

@@ -7,15 +7,17 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from zoo.data import sources
 from zoo.data.fingerprint import fingerprint
+from zoo.data.left_out import left_out
+from zoo.data.memory import is_whole
 from zoo.data.pipeline import fixed_batches, training_batches
 from zoo.data.splitting import split
 from zoo.data.writers import check_apart
 from zoo.errors import ZooError
 from zoo.finetuning.adapt import adapt
 from zoo.finetuning.batches import labelled_batches
-from zoo.finetuning.depths import groups
+from zoo.finetuning.data import read
+from zoo.finetuning.depths import groups, without_effect
 from zoo.finetuning.optimizer import DepthwiseAdamW, factors
 from zoo.finetuning.patches import PatchDropoutTurns
 from zoo.finetuning.report import confusion, draw_confusion, draw_curves, write_report
@@ -24,10 +26,11 @@ from zoo.models.base.autoencoder import Autoencoder
 from zoo.models.base.classifier import classifier
 from zoo.optimizers.adam import AdamW
 from zoo.pretrained.arrays import named_variables
-from zoo.pretrained.loading import load, save
+from zoo.pretrained.loading import check_place, load, save
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
 from zoo.training.fit import forget
 from zoo.utils.precision import PRECISIONS, computing_in
+from zoo.utils.streams import say as tell
 from zoo.utils.streams import verbosity
 
 # What decides nothing where an autoencoder is trained on.
@@ -80,6 +83,11 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self):
+        for field in ("epochs", "batch_size", "freeze", "patience", "seed"):
+            if is_whole(getattr(self, field)):
+                # NumPy's too, which no JSON file takes.
+                object.__setattr__(self, field, int(getattr(self, field)))
+
         def expect(field, right, wanted):
             if not right:
                 raise ZooError(f"got {field}={getattr(self, field)!r}, expected {wanted}.")
@@ -103,7 +111,18 @@ class Settings:
         expect("seed", 0 <= self.seed < 2**31, "an integer from 0 on, below 2**31")
 
 
-def finetune(model, images, labels, class_names, folder, settings=Settings(), about=None, progress=print):
+def finetune(
+    model,
+    images,
+    labels,
+    class_names,
+    folder,
+    settings=Settings(),
+    about=None,
+    progress=print,
+    validation=None,
+    test=None,
+):
     """Train a classifier on a pretrained encoder, or without labels the autoencoder itself, and save it to `folder`/model.
 
     A run found in `folder` goes on. Beside the model lie report.json, history.csv, curves.png and, for a classifier,
@@ -118,10 +137,18 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
         settings: a `Settings`.
         about: a JSON-able mapping of where model and images come from: a run of another is not gone on with.
         progress: called with lines of text; None for silence.
+        validation: a pair (images, labels) to stop by and measure on, in the place of images that are held out; labels None
+            where `labels` are.
+        test: such a pair, measured after the training.
 
     Returns:
         The trained model, and the report, a mapping: `train` and `held_out` counts, `reinitialized` paths, `epochs`, `seconds`,
-        and of the held-out images `loss` and, for a classifier, `accuracy` and `confusion`.
+        of the held-out images `loss` and, for a classifier, `accuracy` and `confusion`; with a test `test`, a mapping of
+        `images`, their number, and `loss` or, for a classifier, `accuracy` and `confusion`.
+
+    Raises:
+        ZooError: on images and labels that do not fit, settings that decide nothing, a folder of another run, and a place
+            where no model can be written; before the training.
     """
     if labels is None:
         _refuse_of_classes(settings)
@@ -130,8 +157,14 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
     names = None if labels is None else list(map(str, class_names))
     say = progress or (lambda line: None)
     folder = Path(folder)
+    check_place(folder / "model")
     images = check_images(images, np.shape(images)[1:])
-    train, held = split(len(images), labels, settings.validation, settings.seed)
+    validation, test = (_checked_pair(pair, images.shape[1:], labels, class_names) for pair in (validation, test))
+    if validation is None:
+        train, held = split(len(images), labels, settings.validation, settings.seed, names)
+        validation = images[held], None if labels is None else labels[held]
+    else:
+        train = np.arange(len(images))
     if len(train) < settings.batch_size:
         raise ZooError(
             f"got {len(train)} images to train on and batches of {settings.batch_size}; lower the batch size to at most that."
@@ -157,6 +190,8 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
     _compile(trained, grouped, settings, steps * settings.epochs)
     folder.mkdir(parents=True, exist_ok=True)
     given = {"images": fingerprint(images), "labels": fingerprint(labels), "classes": names}
+    if len(train) == len(images):  # held out by the user, not by the settings
+        given["validation"] = fingerprint(validation[0])
     # As JSON gives it back: a checkpoint is held against it.
     chosen = {key: list(value) if isinstance(value, tuple) else value for key, value in dataclasses.asdict(settings).items()}
     decides = {**chosen, **(about or {}), **given}
@@ -166,22 +201,23 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
     if done:
         say(f"goes on after epoch {done}")
     if not checkpoint.stopped and done < settings.epochs:
-        rows = None if labels is None else np.eye(len(names), dtype=np.float32)[labels]
+        held, classes = validation
+        table = None if labels is None else np.eye(len(names), dtype=np.float32)
         left = (settings.epochs - done) * steps
         common = (settings.batch_size, settings.seed, done * steps, left, settings.transforms)
-        if rows is None:
-            batches, validation = training_batches(images[train], *common), fixed_batches(images[held], settings.batch_size)
+        if table is None:
+            batches, stop_by = training_batches(images[train], *common), fixed_batches(held, settings.batch_size)
         else:
-            batches = labelled_batches(images[train], rows[train], *common, settings.mixup, settings.cutmix)
-            validation = (images[held], rows[held])
+            batches = labelled_batches(images[train], table[labels[train]], *common, settings.mixup, settings.cutmix)
+            stop_by = (held, table[classes])
         trained.fit(
             batches,
             shuffle=False,  # the batches come shuffled
             epochs=settings.epochs,
             initial_epoch=done,
             steps_per_epoch=steps,
-            validation_data=validation,
-            validation_batch_size=None if rows is None else settings.batch_size,
+            validation_data=stop_by,
+            validation_batch_size=None if table is None else settings.batch_size,
             callbacks=[*turns, StopOnNaN(), stopping, checkpoint],
             verbose=verbosity(),
         )
@@ -194,24 +230,43 @@ def finetune(model, images, labels, class_names, folder, settings=Settings(), ab
     report = {
         **(about or {}),
         "train": len(train),
-        "held_out": len(held),
+        "held_out": len(validation[0]),
         "reinitialized": anew,
         "epochs": checkpoint.epoch,
         "seconds": round(checkpoint.seconds, 1),
         "loss": stopping.best,
     }
     if labels is not None:
-        guesses = np.argmax(trained.classify(images[held]), axis=1)
-        table = confusion(labels[held], guesses, len(names))
-        report |= {
-            "accuracy": float(np.mean(guesses == labels[held])),
-            "classes": names,
-            "confusion": table.tolist(),
-        }
-        draw_confusion(table, names, folder / "confusion.png")
-    draw_curves(checkpoint.rows, folder / "curves.png")
+        report |= {"classes": names, **_measured(trained, *validation, len(names))}
+    if test is not None:
+        loss = {} if labels is not None else {"loss": _loss(trained, test[0], settings.batch_size)}
+        report["test"] = {"images": len(test[0]), **(loss or _measured(trained, *test, len(names)))}
+    # Before the pictures: these are looked at, the report is what the training has found.
     write_report(folder, report)
+    draw_curves(checkpoint.rows, folder / "curves.png")
+    if labels is not None:
+        draw_confusion(np.array(report["confusion"]), names, folder / "confusion.png")
     return trained, report
+
+
+def _measured(model, images, labels, classes):
+    """Accuracy and confusion of a classifier on images (N, ...)."""
+    guesses = np.argmax(model.classify(images), axis=1)
+    return {"accuracy": float(np.mean(guesses == labels)), "confusion": confusion(labels, guesses, classes).tolist()}
+
+
+def _loss(model, images, batch_size):
+    return float(model.evaluate(fixed_batches(images, batch_size), verbose=0, return_dict=True)["loss"])
+
+
+def _checked_pair(pair, shape, labels, class_names):
+    """A pair (images, labels) that fits the images and labels to train on, or None."""
+    if pair is None:
+        return None
+    images, classes = check_images(pair[0], shape), pair[1]
+    if labels is None:
+        return images, None
+    return images, _checked_labels(classes, len(images), class_names)
 
 
 def _checked_labels(labels, images, class_names):
@@ -242,8 +297,9 @@ def _freeze(model, grouped, freeze, fresh):
         raise ZooError(f"got freeze={freeze}, expected at most {depths}, the depths of the encoder that are read, or 'all'.")
     used = {id(v) for group in grouped for v in group}
     free = {id(v) for group in grouped[depths if freeze == "all" else freeze :] for v in group} | {id(v) for v in fresh}
+    idle = {id(v) for v in without_effect(model)}
     for variable in list(model.trainable_variables):
-        variable.trainable = id(variable) in used & free
+        variable.trainable = id(variable) in (used & free) - idle
 
 
 def _compile(model, grouped, settings, steps):
@@ -266,23 +322,22 @@ def run(name, source, output, settings, autoencode=False, data_dir=None, resize=
     if not isinstance(model, Autoencoder):
         raise ZooError(f"{name} is a classifier already, expected an autoencoder; fine-tune the one that it was made from.")
     shape = picture_shape(model.data_shape) if resize else None
-    data = sources.load(source, "train", data_dir, image_shape=shape, resize=resize, skip_unreadable=skip_unreadable)
-    if not autoencode and (data.labels is None or len(np.unique(data.labels)) < 2):
-        raise ZooError(
-            f"{source} has no classes, expected a folder for each of two or more, or a data set with labels; sort the images "
-            "into folders, or give --autoencode to train without classes."
-        )
-    if not autoencode and "." in (data.class_names or ()):
-        beside = int(np.sum(np.asarray(data.labels) == data.class_names.index(".")))
-        raise ZooError(f"{source} holds {beside} images beside the folders of the classes; move them into one of these, or away.")
+    given = read(source, not autoencode, data_dir, shape, resize, skip_unreadable)
+    for line in [*given.notes, *left_out(given.skipped)]:
+        tell(f"zoo: {line}")
     if restart:
         forget(Path(output))
-    labels = None if autoencode else np.asarray(data.labels)
-    names = None
-    if not autoencode:
-        names = data.class_names or [str(label) for label in np.unique(labels)]
-        if not data.class_names:
-            labels = np.searchsorted(np.unique(labels), labels)
     about = {"name": str(name), "data": str(source), "task": "autoencode" if autoencode else "classify", "resize": resize}
-    _, report = finetune(model, data.images, labels, names, output, settings, about)
+    about["skipped"] = given.skipped
+    _, report = finetune(
+        model,
+        given.images,
+        given.labels,
+        given.names,
+        output,
+        settings,
+        about,
+        validation=given.validation,
+        test=given.test,
+    )
     return report

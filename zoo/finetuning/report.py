@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.utils.files import write_atomically
+from zoo.finetuning.class_labels import class_labels
+from zoo.utils.files import replacing, write_atomically
 
 
 def confusion(labels, guesses, count):
@@ -34,7 +35,8 @@ def draw_curves(rows, path):
                 axes.plot(epochs, [row[key] for row in rows], label=label)
         axes.set(xlabel="epoch", ylabel=name)
         axes.legend(frameon=False)
-    canvas.savefig(path, dpi=100)
+    with replacing(path) as temporary:
+        canvas.savefig(temporary, dpi=100)
 
 
 def draw_confusion(table, names, path):
@@ -47,13 +49,16 @@ def draw_confusion(table, names, path):
     axes = canvas.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     places = range(len(names))
-    axes.set(xticks=places, yticks=places, yticklabels=names, xlabel="taken for", ylabel="is")
-    axes.set_xticklabels(names, rotation=90)
+    axes.set(xticks=places, yticks=places, xlabel="taken for", ylabel="is")
+    shown, style = class_labels(names)
+    axes.set_yticklabels(shown, **style)
+    axes.set_xticklabels(shown, rotation=90, **style)
     if len(names) <= 20:
         for i, j in np.ndindex(*table.shape):
             if table[i, j]:
                 axes.text(j, i, table[i, j], ha="center", va="center", color="white" if shares[i, j] > 0.5 else "black", size=7)
-    canvas.savefig(path, dpi=100)
+    with replacing(path) as temporary:
+        canvas.savefig(temporary, dpi=100)
 
 
 def figure(size):

@@ -2,11 +2,14 @@
 
 import copy
 import os
+import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from zoo.data.left_out import left_out
+from zoo.data.memory import images_of
 from zoo.errors import ZooError
 from zoo.inference import runtimes
 from zoo.inference.options import FeatureOptions, options_of
@@ -23,7 +26,8 @@ def extract_features(
     Args:
         name_or_model: the name of a weight set, the folder of a saved model, or a model.
         source: an array (N, *input_shape), uint8 0..255 or floats 0..1; an iterable of such arrays, for example a batched
-            `tf.data.Dataset`; or what `zoo encode` takes: a folder of pictures, a .npy, .npz or .parquet file, a TFDS name.
+            `tf.data.Dataset`, also of pairs (images, labels) and of mappings with `image`; or what `zoo encode` takes: a folder
+            of pictures, a .npy, .npz or .parquet file, a TFDS name.
         runtime: "openvino", "onnxruntime", "tensorflow", "jax", "torch", or "auto", the fastest that is installed: see
             `zoo.inference.runtimes`. Graphs are exported once, checked, and kept in the cache.
         batch_size: images at a time, or "auto".
@@ -31,10 +35,11 @@ def extract_features(
         layer, pool: the depth to read, see `zoo.load_encoder`; None is the code.
         output: a .npz, .npy, .csv or .parquet file, written batch by batch, see `zoo.data.writers.open_writer`; memory stays
             flat for any number of images.
-        **reading: `split`, `data_dir`, `resize`, `skip_unreadable`, see `zoo.data.load`.
+        **reading: `split`, `data_dir`, `resize`, `skip_unreadable`, see `zoo.data.sources.load`.
 
     Returns:
-        An array (N, D), float32; with `output` its path.
+        An array (N, D), float32; with `output` its path. What was left out, and what else there is to know of how images were
+        read, is said by a warning.
 
     Raises:
         ZooError: on a wrong name, source, runtime or size; a file is then not written.
@@ -49,11 +54,15 @@ def extract_features(
         rows = [rows for _, rows in stream]
         if not rows:
             raise ZooError("the source gave no images.")
-        return np.concatenate(rows)
-    with open_writer(output) as writer:
-        for ids, rows in stream:
-            writer.write(ids, rows)
-    return output
+        result = np.concatenate(rows)
+    else:
+        with open_writer(output) as writer:
+            for ids, rows in stream:
+                writer.write(ids, rows)
+        result = output
+    for line in [*stream.notes, *left_out(stream.skipped)]:
+        warnings.warn(f"{source}: {line}", stacklevel=2)
+    return result
 
 
 class FeatureStream:
@@ -63,7 +72,9 @@ class FeatureStream:
         name_or_model, source: as for `extract_features`.
         options: a `zoo.inference.options.FeatureOptions`; or its fields as keywords, which are those of `extract_features`.
 
-    `len()` is the number of images, where the source knows it; files that were left out are named in `.skipped`.
+    `.total` is the number of images, or None where the source does not know it; how many batches they become is known only to
+    the runtime. Files that were left out are named in `.skipped`, and what else there is to know of how images were read is said
+    by the lines in `.notes`, both complete after the last batch.
     """
 
     def __init__(self, name_or_model, source, options=None, **fields):
@@ -72,8 +83,10 @@ class FeatureStream:
         self._engines = {}
         self.images = _stream(source, self.subject.data_shape, self.options)
 
-    def __len__(self):
-        return len(self.images)
+    @property
+    def total(self):
+        """Number of images, those that cannot be read among them; None where the source does not know it."""
+        return getattr(self.images, "total", None)
 
     def part(self, start, stop):
         """The stream of the images from number `start` to before `stop` of a folder or file, on the same engines."""
@@ -87,12 +100,17 @@ class FeatureStream:
         return getattr(self.images, "skipped", ())
 
     @property
+    def notes(self):
+        """Lines on how images were read that whoever uses the features should know."""
+        return getattr(self.images, "notes", ())
+
+    @property
     def runtime(self):
         """Name of the runtime that computes, once it does; None before."""
         return next((engine.name for engine in self._engines.values()), None)
 
     def __iter__(self):
-        first, most = True, len(self.images) if hasattr(self.images, "__len__") else float("inf")
+        first, most = True, float("inf") if self.total is None else self.total
         with ThreadPoolExecutor(max(2, processors())) as threads:
             waiting, ahead = deque(), 1
             for ids, images in self.images:
@@ -133,7 +151,7 @@ def _run(engine, images, size):
 
 
 class _Batches:
-    """Arrays of an iterable, called by their numbers."""
+    """Images of the batches of an iterable, called by their numbers."""
 
     def __init__(self, batches):
         self.batches = batches
@@ -141,7 +159,7 @@ class _Batches:
     def __iter__(self):
         start = 0
         for batch in self.batches:
-            images = np.asarray(batch)
+            images = images_of(batch)
             yield [str(start + i) for i in range(len(images))], images
             start += len(images)
 
@@ -155,8 +173,13 @@ def _stream(source, data_shape, options):
         return sources.stream(source, batch_size, picture_shape(data_shape), **options.reading)
     if options.reading_given:
         raise ZooError(f"got {', '.join(options.reading_given)} for images in memory, which are taken as they are.")
+    if isinstance(source, dict):
+        source = images_of(source)
     if isinstance(source, np.ndarray) or hasattr(source, "__array__"):
         return sources.ArrayStream(np.asarray(source), batch_size)
+    if not hasattr(source, "__iter__") and hasattr(source, "__getitem__") and hasattr(source, "__len__"):
+        # As `keras.utils.PyDataset` is, which ends by its length and not by an IndexError.
+        source = (source[i] for i in range(len(source)))
     if not hasattr(source, "__iter__"):
         raise ZooError(f"got {source!r} for a source, expected an array, batches of arrays, a folder, a file or a TFDS name.")
     return _Batches(source)

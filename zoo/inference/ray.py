@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import socket
 import uuid
 from pathlib import Path
@@ -57,7 +58,7 @@ def extract_features_on_ray(name, source, folder, address="local", **options):
 class FeatureJob:
     """The parts of a job as they are done: (number of a part, the range of its images); see `extract_features_on_ray`.
 
-    `len()` is the number of images, `count` and `width` are the rows and columns of features that were written so far, and
+    `total` is the number of images, `count` and `width` are the rows and columns of features that were written so far, and
     `skipped` names the images that this run left out.
     """
 
@@ -71,8 +72,10 @@ class FeatureJob:
         options = options_of(options, fields)
         self._arguments = dict(name_or_model=name, source=source, options=options)
         stream = FeatureStream(**self._arguments)
-        self._images, self._skips = len(stream), options.skip_unreadable
-        cuts = [*_cuts(self._images, getattr(stream.images, "borders", ())), self._images]
+        self._skips = options.skip_unreadable
+        # Number of images.
+        self.total, self.notes = stream.total, list(stream.notes)
+        cuts = [*_cuts(self.total, getattr(stream.images, "borders", ())), self.total]
         self.parts = [range(*cut) for cut in zip(cuts, cuts[1:])]
         self._facts = {
             "schema": SCHEMA,
@@ -80,15 +83,12 @@ class FeatureJob:
             "digest": stream.subject.digest(),
             "source": source,
             "files": _digest(getattr(stream.images, "files", [Path(source)])),
-            "images": self._images,
+            "images": self.total,
             "parts": len(self.parts),
             # The size of a batch decides no feature.
             "options": {key: str(v) if isinstance(v, Path) else v for key, v in vars(options).items() if key != "batch_size"},
         }
         self.count, self.width = 0, None
-
-    def __len__(self):
-        return self._images
 
     def __iter__(self):
         self._claim()
@@ -132,7 +132,10 @@ class FeatureJob:
     def _sweep(self):
         """Remove what workers that were killed had begun."""
         for leftover in self.folder.glob(".part-*"):
-            leftover.unlink(missing_ok=True)
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
 
     def _path(self, number):
         return self.folder / f"part-{number:05d}.parquet"
@@ -162,7 +165,7 @@ class FeatureJob:
             # A part a block, so that what a worker loses is a part; Ray Data starts workers that died, and their parts, anew.
             done = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
                 _Worker,
-                fn_constructor_args=[self._arguments, self._facts["digest"], self._images, str(self.folder)],
+                fn_constructor_args=[self._arguments, self._facts["digest"], self.total, str(self.folder)],
                 compute=ray.data.ActorPoolStrategy(size=min(workers, len(items))),
                 batch_size=1,
                 **resources,
@@ -192,7 +195,7 @@ class _Worker:
     @functools.cached_property
     def stream(self):
         stream = FeatureStream(**self.arguments)
-        if (stream.subject.digest(), len(stream)) != self.expected:
+        if (stream.subject.digest(), stream.total) != self.expected:
             raise ZooError("a worker sees another model or other images than the command; give paths that all machines share.")
         return stream
 
@@ -244,7 +247,10 @@ def _digest(files):
     """Hexadecimal digest of the names, sizes and times of files: other images are another job."""
     digest = hashlib.sha256()
     for file in files:
-        found = file.stat()
+        try:
+            found = file.stat()
+        except OSError:  # a link to nothing
+            found = file.lstat()
         digest.update(f"{file}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 

@@ -1,4 +1,4 @@
-"""The one rule for what goes in: uint8 0..255 or floats 0..1, channels last; the same features from either.
+"""The one rule for images: uint8 0..255 or floats 0..1, channels last; the same features from either.
 
 Arrays here, tensors in `zoo.modalities.tensors`: what reads images needs no framework.
 """
@@ -9,6 +9,8 @@ from zoo.errors import ZooError
 
 # Float images that were resized or decoded elsewhere overshoot by rounding; more than this is another range.
 SLACK = 1e-3
+# What arrays and tensors that break the rule are told alike.
+BEYOND_PROBABILITIES = "beyond 0..1 under a loss of probabilities; bring them to 0..1, or make the model with loss='gaussian'."
 
 
 def is_image_shape(shape):
@@ -40,18 +42,61 @@ def check_images(x, input_shape):
         raise ZooError(f"got no images (shape {x.shape}), expected {wanted} with N >= 1.")
     if is_image_shape(shape) and x.dtype == np.uint8:
         return x
-    if not np.issubdtype(x.dtype, np.floating):
+    if not _is_float(x.dtype):
         kind = "uint8 0..255 or floats 0..1" if is_image_shape(shape) else "floats"
-        raise ZooError(f"got values of dtype {x.dtype}, expected {kind}; convert them first, for example x.astype('uint8').")
+        raise ZooError(f"got values of dtype {x.dtype}, expected {kind}; {_conversion(x, is_image_shape(shape))}.")
     low, high = float(x.min()), float(x.max())
     if not (np.isfinite(low) and np.isfinite(high)):
-        bad = int(len(x) - np.isfinite(x.reshape(len(x), -1)).all(axis=1).sum())
+        bad = int(len(x) - np.isfinite(x.reshape(len(x), -1).astype(np.float64)).all(axis=1).sum())
         raise ZooError(f"got NaN or infinite values in {bad} of {len(x)} inputs, expected finite values; clean them first.")
     if is_image_shape(shape) and (low < -SLACK or high > 1 + SLACK):
-        raise ZooError(
-            f"got floats from {low:.4g} to {high:.4g}, expected 0..1 (or uint8 0..255); divide by 255, or undo the normalization."
-        )
+        raise ZooError(f"got floats from {low:.4g} to {high:.4g}, expected 0..1 (or uint8 0..255); {_rescaling(low, high)}.")
     return x.astype(np.float32, copy=False)
+
+
+def check_probabilities(x):
+    """`ZooError` where vectors (N, D), an array, leave 0..1: their cross-entropy would have no least value."""
+    x = np.asarray(x)
+    if _is_float(x.dtype) and x.size and not (x.min() >= -SLACK and x.max() <= 1 + SLACK):
+        raise ZooError(f"got vectors from {float(x.min()):.4g} to {float(x.max()):.4g}, {BEYOND_PROBABILITIES}")
+
+
+def _is_float(dtype):
+    # JAX and TensorFlow share NumPy's name for bfloat16, which NumPy itself does not know as floating.
+    return np.issubdtype(dtype, np.floating) or dtype.name == "bfloat16"
+
+
+def _conversion(x, image):
+    """What to do with values of a dtype that is neither uint8 nor float: advice that gives the right images when followed."""
+    if x.dtype.kind not in "biu":
+        return "convert them to numbers first"
+    if not image or x.dtype == bool:
+        return "convert them first: x.astype('float32')"
+    if x.dtype == np.uint16:
+        return (
+            "divide by the largest value that they can have, 65535, or what the camera has, such as 4095 of 12 bits: "
+            "(x / 65535).astype('float32')"
+        )
+    low, high = int(x.min()), int(x.max())
+    if low >= 0 and high <= 1:
+        return "they are all 0 or 1: if 1 is white, convert them by x.astype('float32'), or if 255 is, by x.astype('uint8')"
+    if low >= 0 and high <= 255:
+        return "convert them first: x.astype('uint8')"
+    return (
+        f"they reach from {low} to {high}: take (x.astype('float32') - low) / (high - low), with low and high the ends of the "
+        "range that such images can have"
+    )
+
+
+def _rescaling(low, high):
+    """What to do with floats from `low` to `high`."""
+    if low >= -SLACK and high <= 255 * (1 + SLACK):
+        return "divide by 255" if high > 2 else "divide by the largest value that they can have, or clip noise to 0..1"
+    if low >= -SLACK:
+        return "divide by the largest value that they can have, such as 65535 of 16 bits"
+    if low >= -1 - SLACK and high <= 1 + SLACK:
+        return "if they reach from -1 to 1, take (x + 1) / 2, else undo the normalization"
+    return "undo the normalization: x * deviation + mean"
 
 
 def unit_array(images, dtype=np.float32):

@@ -4,39 +4,48 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.modalities.image import SLACK
+from zoo.modalities.image import BEYOND_PROBABILITIES, SLACK
 
 
 def assert_unit(x):
-    """Stop the graph when a tensor of float images (N, H, W, C) goes beyond 1, as uint8 images cast by Keras do.
+    """Stop when a tensor of float images (N, H, W, C) leaves 0..1, as uint8 images cast by Keras do.
 
-    On TensorFlow only, where a graph can; XLA leaves the check out.
+    For images that come by a way that the zoo does not see, such as through a functional model of a user's own. On TensorFlow the
+    graph stops, unless XLA compiles it, which leaves the check out; on JAX only what runs outside `jit` can be checked.
     """
-    if keras.backend.backend() != "tensorflow" or len(x.shape) != 4 or keras.backend.standardize_dtype(x.dtype) == "uint8":
+    if len(x.shape) != 4 or keras.backend.standardize_dtype(x.dtype) == "uint8":
         return
-    import tensorflow as tf
-
-    tf.debugging.assert_less_equal(
-        tf.reduce_max(x),
-        tf.cast(1 + SLACK, x.dtype),
-        message="got float images beyond 1, expected floats 0..1 or uint8; divide by 255, or declare "
-        "keras.Input(shape, dtype='uint8') and feed uint8 images.",
+    _assert_range(
+        x,
+        "got float images below 0 or beyond 1, expected floats 0..1 or uint8; divide by 255 or undo the "
+        "normalization, or declare keras.Input(shape, dtype='uint8') and feed uint8 images.",
     )
 
 
 def assert_probabilities(x):
-    """Stop the graph when vectors (N, D) that are to be probabilities leave 0..1: their cross-entropy has no least value.
+    """Stop, as `assert_unit`, when vectors (N, D) that are to be probabilities leave 0..1."""
+    if len(x.shape) == 2:
+        _assert_range(x, f"got vectors {BEYOND_PROBABILITIES}")
 
-    On TensorFlow only; images are checked where they come in.
-    """
-    if keras.backend.backend() != "tensorflow" or len(x.shape) != 2:
-        return
-    import tensorflow as tf
 
-    message = "got vectors beyond 0..1 under a loss of probabilities; bring them to 0..1, or make the model with loss='gaussian'."
-    slack = tf.cast(SLACK, x.dtype)
-    tf.debugging.assert_less_equal(tf.reduce_max(x), 1 + slack, message=message)
-    tf.debugging.assert_greater_equal(tf.reduce_min(x), -slack, message=message)
+def _assert_range(x, message):
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if isinstance(x, keras.KerasTensor):
+            return
+        slack = tf.cast(SLACK, x.dtype)
+        tf.debugging.assert_less_equal(tf.reduce_max(x), 1 + slack, message=message)
+        tf.debugging.assert_greater_equal(tf.reduce_min(x), -slack, message=message)
+    elif backend == "jax":
+        import jax
+
+        if isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer) and x.size:
+            low, high = float(x.min()), float(x.max())
+            # The other way round NaN would pass.
+            if not (low >= -SLACK and high <= 1 + SLACK):
+                raise ZooError(message)
 
 
 def to_unit(x, dtype):

@@ -10,6 +10,7 @@ from keras import layers, ops
 
 from zoo import backbones, losses
 from zoo.backbones.backbone import Backbone
+from zoo.errors import ZooError
 from zoo.inference.batching import apply_in_batches
 from zoo.layers.bottlenecks.gaussian_map import GaussianMap
 from zoo.layers.bottlenecks.latent_map import unscaled
@@ -23,6 +24,14 @@ BACKBONES = ("ldm",)
 
 class LatentDiffusionAutoencoder(Autoencoder):
     """Its codes are what diffusion models are trained on: `encode` gives them flattened, `decode` reads them."""
+
+    def check_loss(self, loss):
+        # β was divided, or not, for the kind of loss that the model was made with.
+        if loss.is_likelihood != self.reconstruction_loss.is_likelihood:
+            raise ZooError(
+                f"got the loss {loss.name!r}, but β of {self.name} is made for {self.reconstruction_loss.name!r}, of which one "
+                "is a mean over the pixels and the other a sum; give it to zoo.create(..., loss=...) instead."
+            )
 
     def posterior(self, x, batch_size=8):
         """Mean and log variance (N, h, w, C), float32 numpy, of q(z|x) of images (N, *input_shape), before shift and scaling."""
@@ -74,7 +83,7 @@ def build(
     pair = backbones.build(backbone, input_shape, latent_channels=2 * latent_channels, **backbone_options)
 
     def decoder(code_shape, outputs):
-        before = [layers.Conv2D(latent_channels, 1)] if projected else [layers.Identity()]
+        before = [layers.Conv2D(latent_channels, 1, data_format="channels_last")] if projected else [layers.Identity()]
         return Backbone([unscaled(scaling, shift), *before, pair.decoder(code_shape, outputs)])
 
     numbers = 1 if losses.get(loss).is_likelihood else math.prod(input_shape)

@@ -16,7 +16,7 @@ def build(
     input_shape=(28, 28, 1),
     latent_dim=1000,
     noise="masking",
-    level=0.3,
+    level: float | tuple = 0.3,
     code_activation="sigmoid",
     features=None,
     loss="mse",

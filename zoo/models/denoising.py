@@ -14,7 +14,7 @@ def build(
     backbone="unet",
     input_shape=(32, 32, 3),
     noise="gaussian",
-    level=(0.0, 0.2),
+    level: float | tuple = (0.0, 0.2),
     features=None,
     loss="mse",
     **backbone_options,

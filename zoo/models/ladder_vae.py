@@ -29,6 +29,7 @@ class LadderEncoder(Encoder):
     """An encoder whose bottleneck reads every stage of the backbone, not the last alone."""
 
     def build(self, input_shape):
+        self.data_shape = tuple(input_shape[1:])
         self.bottleneck.build([maps.shape for maps in self.backbone(keras.KerasTensor(input_shape))])
         self.built = True
 
@@ -37,6 +38,7 @@ class GroupDecoder(Decoder):
     """A decoder whose backbone is a `PixelGroups`."""
 
     def build(self, code_shape):
+        self.data_shape = tuple(code_shape[1:])
         self.backbone.build(code_shape)
         self.built = True
 
@@ -74,7 +76,7 @@ class GroupedLadder(Autoencoder):
 def build(
     backbone="conv",
     input_shape=(28, 28, 1),
-    rungs=2,
+    rungs: int | tuple = 2,
     latents=16,
     free_bits=0.0,
     warmup_steps=0,
@@ -138,10 +140,10 @@ def _head(code_shape, image_shape, loss, activation):
     if stride > 1:
         up = [
             layers.Activation(activation),
-            layers.Conv2DTranspose(max(8, maps // 2), stride, strides=stride, padding="same"),
+            layers.Conv2DTranspose(max(8, maps // 2), stride, strides=stride, padding="same", data_format="channels_last"),
             Crop(image_shape[:2]),
         ]
     channels = image_shape[-1]
     start = keras.initializers.Constant(loss.start(channels))
-    last = layers.Conv2D(loss.parameters(channels), 3, padding="same", bias_initializer=start)
+    last = layers.Conv2D(loss.parameters(channels), 3, padding="same", bias_initializer=start, data_format="channels_last")
     return Backbone([*up, layers.Activation(activation), last])

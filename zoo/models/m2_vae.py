@@ -29,13 +29,14 @@ class SemiSupervisedAutoencoder(ChargesReconstruction, LabelledAutoencoder):
         outputs = self.decoder.backbone(ops.reshape(codes, (-1, codes.shape[-1])), training=training)
         target = ops.repeat(to_unit(images, "float32"), classes, axis=0)
         loss = self.reconstruction_loss.call(target, ops.cast(outputs, "float32"))
-        self.bottleneck.charge(ops.mean(ops.sum(weights * ops.reshape(loss, (-1, classes)), axis=-1)))
+        self.bottleneck.add_term("reconstruction", ops.sum(weights * ops.reshape(loss, (-1, classes)), axis=-1))
         # What a metric compares with the image: the outputs that the classes lead to, as likely as each is.
         outputs = ops.reshape(outputs, (-1, classes, *outputs.shape[1:]))
         weights = ops.reshape(ops.cast(weights, outputs.dtype), (-1, classes, *[1] * (len(outputs.shape) - 2)))
         return ops.sum(weights * outputs, axis=1)
 
     def check_loss(self, loss):
+        super().check_loss(loss)
         if getattr(loss, "sigma", 1.0) is None:
             raise ZooError(
                 "the gaussian loss fits its sigma to all classes' reconstructions, wrong ones among them, which teaches M2 to "

@@ -37,7 +37,7 @@ class MaskedAutoencoder(ChargesReconstruction, Autoencoder):
         found = self.found(patches, chosen, training)
         mean, deviation = scales(patches)
         target = (ops.cast(patches, "float32") - mean) / deviation
-        self.bottleneck.charge(hidden_error(found, target, ops.sum(chosen, axis=1)))
+        self.bottleneck.add_term("reconstruction", hidden_error(found, target, ops.sum(chosen, axis=1)))
         # What a metric compares with the image.
         return ops.cast(self.decoder.backbone.scaled(ops.cast(found, "float32"), mean, deviation), self.compute_dtype)
 
@@ -80,7 +80,8 @@ def build(backbone="vit", input_shape=(32, 32, 3), mask_ratio=0.75, features=Non
         backbone: "vit".
         input_shape: (height, width, channels), or (length, channels) of a series.
         mask_ratio: share of the patches that is hidden.
-        features: a block of the encoder to take the features from; None is the last, normalized.
+        features: a block of the encoder to take the features from, averaged over each quarter of an image; None is the last,
+            normalized, averaged over all patches.
         mean: numbers a channel that the model takes from images of 0..1 inside, or None.
         deviation: numbers a channel that it divides the rest by; both are given, or none.
         **backbone_options: see `zoo.backbones.vit`.
@@ -88,7 +89,8 @@ def build(backbone="vit", input_shape=(32, 32, 3), mask_ratio=0.75, features=Non
     config = configuration(build, locals())
     pair = backbones.build(backbone, input_shape, **backbone_options)
     patches = int(np.prod(grid_of(tuple(input_shape), pair.encoder.patch_size)))
-    if (mean is None) != (deviation is None) or any(len(n) != input_shape[-1] for n in (mean, deviation) if n is not None):
+    given = [numbers for numbers in (mean, deviation) if numbers is not None]
+    if len(given) == 1 or any(not isinstance(n, (tuple, list)) or len(n) != input_shape[-1] for n in given):
         raise ZooError(f"got mean={mean} and deviation={deviation}, expected {input_shape[-1]} numbers each, or neither.")
 
     def decoder(code_shape, outputs):

@@ -25,7 +25,7 @@ class SuperResolution(RestoringAutoencoder):
 
     def example(self, x):
         small = self.encoder.backbone.before(x)
-        shown = ops.image.resize(small, self.data_shape[:2], interpolation="nearest")
+        shown = ops.image.resize(small, self.data_shape[:2], interpolation="nearest", data_format="channels_last")
         return shown, self._reconstruct(small)
 
 
@@ -69,7 +69,7 @@ def build(
         stages = []
         for step in (2, 2) if scale == 4 else (scale,):
             stages += _upsampling(upsampler, step, code_shape[-1])
-        return Backbone([*stages, layers.Conv2D(outputs, 3, padding="same")])
+        return Backbone([*stages, layers.Conv2D(outputs, 3, padding="same", data_format="channels_last")])
 
     return restoring(
         backbone,
@@ -100,5 +100,12 @@ def _keeping_resolution(backbone, options):
 
 def _upsampling(kind, step, maps):
     if kind == "subpixel":
-        return [layers.Conv2D(maps * step**2, 3, padding="same"), Shuffle(step), layers.Activation("relu")]
-    return [layers.UpSampling2D(step), layers.Conv2D(maps, 3, padding="same", activation="relu")]
+        return [
+            layers.Conv2D(maps * step**2, 3, padding="same", data_format="channels_last"),
+            Shuffle(step),
+            layers.Activation("relu"),
+        ]
+    return [
+        layers.UpSampling2D(step, data_format="channels_last"),
+        layers.Conv2D(maps, 3, padding="same", activation="relu", data_format="channels_last"),
+    ]

@@ -6,6 +6,7 @@ E_q(z|x) [-log p(x|z) + log q(z|x) - log 1/K Σ_k q(z|u_k)], by one draw, in nat
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.vamp import VampCode
 from zoo.models.base.assemble import assemble, configuration
+from zoo.utils.numbers import is_whole
 
 BACKBONES = ("mlp", "conv", "resnet")
 
@@ -29,7 +30,7 @@ def build(
         **backbone_options: see `zoo.backbones`; without batch_norm, whose moving statistics pseudo-inputs would enter.
     """
     config = configuration(build, locals())
-    if not isinstance(pseudo_inputs, int) or pseudo_inputs < 1:
+    if not is_whole(pseudo_inputs) or pseudo_inputs < 1:
         raise ZooError(f"got pseudo_inputs={pseudo_inputs!r}, expected a whole number of them, at least 1.")
     if backbone_options.get("batch_norm"):
         raise ZooError("got batch_norm=True, whose moving statistics the pseudo-inputs would enter; use a backbone without it.")

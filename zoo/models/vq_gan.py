@@ -41,7 +41,7 @@ def build(
     pair = backbones.build(backbone, input_shape, latent_channels=latent_channels, **backbone_options)
 
     def decoder(code_shape, outputs):
-        return Backbone([layers.Conv2D(latent_channels, 1), pair.decoder(code_shape, outputs)])
+        return Backbone([layers.Conv2D(latent_channels, 1, data_format="channels_last"), pair.decoder(code_shape, outputs)])
 
     bottleneck = LearnedCodebook(latent_dim, codes, beta)
     return assemble(backbone, input_shape, bottleneck, loss, backbone_options, config, decoder=decoder, pair=pair)

@@ -61,6 +61,11 @@ def _atoms(input_shape, side):
         stride = 1
         while any(stride * inner < outer for inner, outer in zip(code_shape[:2], input_shape)):
             stride *= 2
-        return Backbone([layers.Conv2DTranspose(outputs, side, strides=stride, padding="same"), Crop(input_shape[:2])])
+        return Backbone(
+            [
+                layers.Conv2DTranspose(outputs, side, strides=stride, padding="same", data_format="channels_last"),
+                Crop(input_shape[:2]),
+            ]
+        )
 
     return decoder

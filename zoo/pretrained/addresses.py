@@ -48,9 +48,7 @@ def checkpoint_at(address):
     digest, size = saved.get("sha256"), saved.get("bytes")
     if not (isinstance(digest, str) and _SHA256.fullmatch(digest) and isinstance(size, int) and size > 0):
         raise ZooError(f"the {CONFIG} at {address} states no hash and size of its weights; save the model again and push it.")
-    return Checkpoint(
-        address.rpartition("/")[2], saved["config"], lambda: (_weights(address, saved, folder),), lambda: digest
-    )
+    return Checkpoint(address.rpartition("/")[2], saved["config"], lambda: (_weights(address, saved, folder),), lambda: digest)
 
 
 def _is_config(path):

@@ -1,13 +1,13 @@
 """A file from a web server or the Hugging Face Hub: streamed to a temporary file, never beyond its size, checked, renamed."""
 
+import contextlib
 import math
 import os
-import tempfile
 import time
-from pathlib import Path
 
 from zoo.errors import ZooError
 from zoo.pretrained.hashes import fault, wrong
+from zoo.utils.files import replacing
 
 # Seconds a server may stay silent, and how often it is asked again after a fault that may pass.
 TIMEOUT = 30.0
@@ -43,27 +43,27 @@ def download(address, file, most, target, check=lambda path: None):
     url, headers = _request(address.rstrip("/"), file)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
+        beside = contextlib.ExitStack()
+        temporary = beside.enter_context(replacing(target))
     except OSError as error:
         raise Refused(f"the cache {target.parent} is not writable ({error.strerror}), set ZOO_CACHE to one that is") from None
     try:
-        for attempt in range(TRIES):
-            try:
-                _stream(url, headers, most, temporary)
-                check(Path(temporary))
-                break
-            except Passing as reason:
-                if attempt == TRIES - 1:
-                    raise Refused(f"{reason}, {TRIES} times") from None
-                time.sleep(_BACKOFF * 2**attempt)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-        return target
+        with beside:
+            _stream_and_check(url, headers, most, temporary, check)
     except OSError as error:
         raise Refused(f"it could not be written to {target} ({error.strerror})") from None
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    return target
+
+
+def _stream_and_check(url, headers, most, path, check):
+    for attempt in range(TRIES):
+        try:
+            _stream(url, headers, most, path)
+            return check(path)
+        except Passing as reason:
+            if attempt == TRIES - 1:
+                raise Refused(f"{reason}, {TRIES} times") from None
+            time.sleep(_BACKOFF * 2**attempt)
 
 
 def matches(entry):

@@ -173,9 +173,7 @@ def _checked_hashes(folder, paths, pins, where):
         if path.name in pins and digest != pins[path.name]:
             raise ZooError(f"{path} has the sha256 {digest[:8]}..., expected {pins[path.name][:8]}...; delete it.")
         if entry is not None and digest != entry["sha256"]:
-            raise ZooError(
-                f"{path} is not the file that was first fetched from {where}; delete it, or {kept_file} to accept it."
-            )
+            raise ZooError(f"{path} is not the file that was first fetched from {where}; delete it, or {kept_file} to accept it.")
         if entry is None:
             kept[path.name] = {"sha256": digest, "bytes": path.stat().st_size}
             if path.name not in pins and path.name != CONFIG:

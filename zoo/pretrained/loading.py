@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import zoo
@@ -13,6 +14,7 @@ from zoo.pretrained.checkpoint import ARRAYS, CONFIG, SCHEMA, ForeignCheckpoint
 from zoo.pretrained.converters.arrays import Arrays, assign
 from zoo.pretrained.resolve import resolve
 from zoo.utils.files import folder_beside, replace_folder, write_atomically
+from zoo.utils.keras_internals import flatten_layers
 
 
 def load(name_or_path, input_shape=None):
@@ -86,9 +88,8 @@ def save(model, path):
     config = getattr(model, "config", None)
     if not isinstance(config, dict) or "variant" not in config:
         raise ZooError(f"got {model!r}, expected a model of zoo.create or zoo.load: only those can be built again from a config.")
-    if path.exists() and not _is_saved(path):
-        raise ZooError(f"{path} exists and is no model that zoo.save wrote; choose another path.")
-    if any(getattr(layer, "quantization_mode", None) for layer in model._flatten_layers()):
+    check_place(path)
+    if any(getattr(layer, "quantization_mode", None) for layer in flatten_layers(model)):
         raise ZooError("got a quantized model, which its config cannot build again; save it before zoo.quantize, or export it.")
     data = serialized(model)
     # By its hash the file is known again, whatever way it comes.
@@ -99,10 +100,23 @@ def save(model, path):
         with folder_beside(path) as temporary:
             write_atomically(temporary / ARRAYS, data)
             (temporary / CONFIG).write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
-            temporary.chmod(0o755)
             replace_folder(temporary, path)
     except OSError as error:
         raise ZooError(f"the model could not be saved to {path} ({error.strerror}); choose another path or make room.") from None
+
+
+def check_place(path):
+    """Stop where `save` would: before hours of training, not after them.
+
+    Raises:
+        ZooError: when at `path` is anything else than a model that `save` wrote and nobody added to, or it cannot be written.
+    """
+    path = Path(path).resolve()
+    if path.exists() and not _is_saved(path):
+        raise ZooError(f"{path} exists and is no model that zoo.save wrote; choose another path.")
+    above = next(folder for folder in path.parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise ZooError(f"the model could not be saved to {path} ({above} is no folder that can be written); choose another path.")
 
 
 def _is_saved(path):

@@ -64,9 +64,7 @@ def mirrors(directory=None):
 
 def described(sha256, config):
     """(name, entry) of the weight set whose file has this hash and whose model has this config; None where there is none."""
-    return next(
-        ((name, entry) for name, entry in read().items() if (entry["sha256"], entry["config"]) == (sha256, config)), None
-    )
+    return next(((name, entry) for name, entry in read().items() if (entry["sha256"], entry["config"]) == (sha256, config)), None)
 
 
 def entry(name, directory=None, others=()):

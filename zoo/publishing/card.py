@@ -2,8 +2,15 @@
 
 from pathlib import Path
 
+from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
 
+BASELINES = ("raw input", "PCA", "untrained")
+_BASELINES = (
+    "The same classifier, fitted and judged on the same images, reads: the raw input; PCA, as many principal components as there "
+    "are features (at most all); untrained, the same features of the model before its first step (same seed, after a start that "
+    "the data decides)."
+)
 # What was no training by gradients, but is part of the weights; see `zoo.training.Recipe`.
 _STARTS = {
     "random": "",
@@ -32,20 +39,23 @@ def card(name, entry, folder):
         "features = model.encode(images)  # uint8 0..255 or floats 0..1, " + shape(entry["config"]["input_shape"]),
         "```",
         "",
-        "| metric | value | split | images | tolerance | how |",
-        "|---|---|---|---|---|---|",
     ]
+    beside = [name for name in BASELINES if any(name in baselines(entry, metric) for metric in entry["metrics"])]
+    head = ["metric", "value", *beside, "split", "images", "tolerance", "how"]
+    lines += [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for metric, result in entry["metrics"].items():
-        lines.append(
-            f"| {metric} | {number(result['value'])} | {result.get('split', 'test')} | {result.get('n', '')} "
-            f"| ±{number(result['tolerance'])} | {result.get('protocol', '')} |"
-        )
+        found = baselines(entry, metric)
+        cells = [metric, figure(entry, metric), *(number(found[name]) if name in found else "" for name in beside)]
+        cells += [result.get("split", "test"), str(result.get("n", "")), f"±{number(result['tolerance'])}"]
+        lines.append(f"| {' | '.join([*cells, result.get('protocol', '')])} |")
     again = f"`zoo evaluate {name} --check` measures them again."
     lines += ["", f"Each was written here by the command that measured it; {again}"]
+    if any("baselines" in result for result in entry["metrics"].values()):
+        lines += ["", _BASELINES]
     if "seeds" in entry:
         lines += ["", seeds(entry)]
     if anchor:
-        lines += ["", f"To hold it against: {anchor['metric']} {number(anchor['value'])}, {anchor['source']}."]
+        lines += ["", f"Compare: {against(entry)}."]
     lines += [
         "",
         "| | |",
@@ -69,6 +79,40 @@ def card(name, entry, folder):
         if (Path(folder) / picture).exists():
             lines += ["", f"![{text}]({picture})", "", f"{text}."]
     return "\n".join(lines) + "\n"
+
+
+def baselines(entry, metric):
+    """Mapping of baseline to its value for a metric of a manifest entry: those measured with it, and PCA's error for its own."""
+    metrics = entry["metrics"]
+    pca = metrics.get("pca_mse")
+    same = {"mse": True, "mse_unclipped": False}
+    if pca and metric in same and pca.get("parameters", {}).get("clip", True) == same[metric]:
+        return {"PCA": pca["value"]}
+    return metrics[metric].get("baselines", {})
+
+
+def figure(entry, metric):
+    """The value of a metric in text, with a word on every baseline that it does not beat."""
+    value = entry["metrics"][metric]["value"]
+    # Within rounding, a linear autoencoder is PCA.
+    lost = [name for name, other in baselines(entry, metric).items() if _worse(metric, value, other)]
+    return number(value) + (f" (worse than {', '.join(lost)})" if lost else "")
+
+
+def against(entry):
+    """The published or measured number that a set is compared with, its source, and whether the set falls short of it."""
+    anchor = entry.get("anchor") or {}
+    if not anchor:
+        return ""
+    metric, value = anchor["metric"], anchor["value"]
+    told = f"{metric} {number(value)}: {anchor['source']}"
+    short = metric in entry["metrics"] and _worse(metric, entry["metrics"][metric]["value"], value)
+    return f"worse than {told}" if short else told
+
+
+def _worse(metric, value, other):
+    margin = 1e-3 * abs(other)
+    return value < other - margin if higher_is_better(metric) else value > other + margin
 
 
 def split_of(dataset):

@@ -1,6 +1,5 @@
 """Pictures of what a model does: reconstructions beside their images, samples, a plane of codes."""
 
-import os
 from pathlib import Path
 
 import keras
@@ -8,8 +7,10 @@ import numpy as np
 
 from zoo.data.image_files import encode_png
 from zoo.errors import ZooError
+from zoo.layers.bottlenecks.discrete import DiscreteCode
+from zoo.layers.bottlenecks.gaussian_map import GaussianMap
 from zoo.modalities.image import check_images, is_image_shape, picture_shape, unit_array
-from zoo.utils.files import write_atomically
+from zoo.utils.files import replacing, write_atomically
 
 _GAP = 2
 _WHITE = 1.0
@@ -49,6 +50,22 @@ def samples_grid(model, path, n=64, seed=0):
     """
     _check(model)
     _write_png(_grid(model.sample(n, seed), int(np.ceil(np.sqrt(n)))), path)
+
+
+def draws_images(model):
+    """Whether samples from the model's own prior are pictures that a person would call samples.
+
+    Not so where the code is a map whose places the prior draws independently: what that decodes to is texture. A sampler
+    fitted to the codes draws images of such a model, see `zoo.samplers`.
+    """
+    bottleneck = model.bottleneck
+    if isinstance(bottleneck, (DiscreteCode, GaussianMap)) and len(bottleneck.code_shape) == 3:
+        return False
+    try:
+        model.sample(1)
+    except ZooError:
+        return False
+    return True
 
 
 def latent_plane(model, images, labels, path, side=20):
@@ -94,14 +111,11 @@ def latent_plane(model, images, labels, path, side=20):
     grid.set(title="what the plane decodes to", xlabel="z₁", ylabel="z₂")
 
     path = Path(path)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        figure.savefig(temporary, dpi=100)
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, dpi=100)
     except ValueError as error:
         raise ZooError(f"cannot write the picture {path}: {error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _check(model):

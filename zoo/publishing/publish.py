@@ -17,7 +17,7 @@ from zoo.modalities.image import picture_shape
 from zoo.models import registry
 from zoo.pretrained import arrays, manifest
 from zoo.publishing.card import write_card
-from zoo.publishing.pictures import latent_plane, samples_grid, side_by_side
+from zoo.publishing.pictures import draws_images, latent_plane, samples_grid, side_by_side
 from zoo.utils.files import write_atomically
 
 _GOLDEN = {"seed": 0, "n": 4, "tolerance": 1e-3}
@@ -30,7 +30,7 @@ _DATA_LICENCES = {
 }
 
 
-def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None, history=None):
+def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None, history=None, untrained=None):
     """Write the weight file, measure what was written, then the manifest entry, the card and its pictures.
 
     Args:
@@ -42,6 +42,7 @@ def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None
         drawn: whether the test split was drawn from a source that has but one.
         output_dir: a weights folder; by default the zoo's own.
         history: path of the CSV file of the training's losses, kept beside the card.
+        untrained: function from training images to the model before its first step, a baseline of probes, or None.
 
     Returns:
         The manifest entry, as it was written.
@@ -58,7 +59,7 @@ def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None
     loaded = registry.build(model.config)
     try:
         arrays.load_arrays(loaded, folder / written["file"])
-        metrics = measured(recipe, loaded, splits)
+        metrics = measured(recipe, loaded, splits, untrained)
     except BaseException:
         # A file that no manifest names would lie there for ever.
         if not earlier or earlier["file"] != written["file"]:
@@ -104,9 +105,9 @@ def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None
     return entry
 
 
-def measured(recipe, model, splits):
+def measured(recipe, model, splits, untrained=None):
     """The metrics of a recipe as a manifest entry holds them, of a model as users load it."""
-    metrics = measure(model, recipe.metrics, splits)
+    metrics = measure(model, recipe.metrics, splits, untrained=untrained)
     for result in metrics.values():
         result["command"] = f"zoo evaluate {recipe.name} --check"
     return metrics
@@ -119,7 +120,7 @@ def draw(model, name, folder, test):
     if picture_shape(model.data_shape) is None:
         return
     side_by_side(model, test.images[:16], folder / f"{name}.png")
-    if has_prior(model):
+    if draws_images(model):
         samples_grid(model, folder / f"{name}.samples.png", 64, seed=0)
     # A picture for which a package is missing is no reason to lose the set.
     if tuple(model.bottleneck.code_shape) == (2,) and test.labels is not None and find_spec("matplotlib"):
@@ -148,15 +149,6 @@ def golden(model):
     features = model.encode(golden_input(entry))
     # A few dozen numbers show a drift as well as all of them.
     return {**_GOLDEN, "features": np.round(features[:, :16].astype(float), 6).tolist()}
-
-
-def has_prior(model):
-    """Whether the variant can be sampled from."""
-    try:
-        model.sample(1)
-    except zoo.ZooError:
-        return False
-    return True
 
 
 def device():

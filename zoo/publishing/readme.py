@@ -11,7 +11,7 @@ from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.pretrained import manifest
 from zoo.pretrained.public import public
-from zoo.publishing.card import number, write_card
+from zoo.publishing.card import BASELINES, against, baselines, figure, number, write_card
 from zoo.training.recipe import load_recipe, recipes
 from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
@@ -111,14 +111,14 @@ def selection_table(entries, cards):
     for task, name, metric in SELECTION:
         if name in entries:
             entry = entries[name]
-            found = entry["metrics"].get(metric)
-            figure = f"{metric} {number(found['value'])} {'↑' if higher_is_better(metric) else '↓'}" if found else ""
+            better = "↑" if higher_is_better(metric) else "↓"
+            value = f"{metric} {figure(entry, metric)} {better}" if metric in entry["metrics"] else ""
             size = f"{entry['bytes'] / 1e6:.1f} MB"
-            cells = (cards.link(name), _shape(entry["config"]), size, figure, _baseline(entry, metric))
+            cells = (cards.link(name), _shape(entry["config"]), size, value, _baseline(entry, metric))
         elif name in public():
             entry = public()[name]
-            figure = f"{metric}: {number(entry['reported'][metric])} (reported by its authors)"
-            cells = (f"`{name}` *", _shape(entry), f"{4 * entry['parameters'] / 1e6:.0f} MB", figure, "")
+            value = f"{metric}: {number(entry['reported'][metric])} (reported by its authors)"
+            cells = (f"`{name}` *", _shape(entry), f"{4 * entry['parameters'] / 1e6:.0f} MB", value, "")
         else:
             continue
         lines.append(f"| {' | '.join((task, *cells))} |")
@@ -130,10 +130,10 @@ def weights_table(entries, cards):
     lines = ["| weights | size | measured on the test split | compare |", "|---|---|---|---|"]
     for name, entry in sorted(entries.items()):
         anchor = entry.get("anchor") or {}
-        values = {metric: f"{metric} {number(result['value'])}" for metric, result in entry["metrics"].items()}
+        values = {metric: _measured(entry, metric) for metric in entry["metrics"]}
         measured = ", ".join(f"**{text}**" if metric == anchor.get("metric") else text for metric, text in values.items())
         size = entry["bytes"] / 1e6
-        lines.append(f"| {cards.link(name)} | {size:.1f} MB | {measured} | {_against(anchor)} |")
+        lines.append(f"| {cards.link(name)} | {size:.1f} MB | {measured} | {against(entry)} |")
     return "\n".join(lines)
 
 
@@ -142,7 +142,7 @@ def variants_table(entries, cards):
     lines = ["| variant | idea and paper | weights | figure | compare |", "|---|---|---|---|---|"]
     for variant, about in registry.variants().items():
         sets = {name: entry for name, entry in sorted(entries.items()) if entry["config"]["variant"] == variant}
-        rows = [(cards.link(name), _figure(entry), _against(entry.get("anchor") or {})) for name, entry in sets.items()]
+        rows = [(cards.link(name), _figure(entry), against(entry)) for name, entry in sets.items()]
         for i, row in enumerate(rows or [("none yet", "", "")]):
             head = (f"`{variant}`", about) if i == 0 else ("", "")
             lines.append(f"| {' | '.join((*head, *row))} |")
@@ -177,20 +177,23 @@ def _shape(stated):
 
 def _figure(entry):
     metric = (entry.get("anchor") or {}).get("metric") or next(iter(entry["metrics"]), None)
-    return f"{metric} {number(entry['metrics'][metric]['value'])}" if metric in entry["metrics"] else ""
+    return _measured(entry, metric) if metric in entry["metrics"] else ""
+
+
+def _measured(entry, metric):
+    """A metric with its value and, in brackets, its baselines."""
+    found = entry["metrics"][metric].get("baselines", {})
+    beside = ", ".join(f"{name} {number(found[name])}" for name in BASELINES if name in found)
+    return f"{metric} {figure(entry, metric)}{f' [{beside}]' if beside else ''}"
 
 
 def _baseline(entry, metric):
     """What the value of a metric is compared with: baselines measured with it, then a published or separately measured one."""
-    found = entry["metrics"].get(metric, {}).get("baselines", {})
+    found = baselines(entry, metric) if metric in entry["metrics"] else {}
     anchor = entry.get("anchor") or {}
     stated = [f"{number(value)}: {name}" for name, value in found.items()]
     stated += [f"{number(anchor['value'])}: {anchor['source']}"] if anchor.get("metric") == metric else []
     return "; ".join(stated)
-
-
-def _against(anchor):
-    return f"{anchor['metric']} {number(anchor['value'])}: {anchor['source']}" if anchor else ""
 
 
 if __name__ == "__main__":

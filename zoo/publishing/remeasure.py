@@ -1,8 +1,12 @@
 """Published sets measured again by the metrics that their recipes name now, and their cards written: no training.
 
+The depth that features come from by default (`features` of a model's options) is the recipe's word as well, as long as the
+arrays are the same: the config, the reference features and the recipe's record in the manifest follow it.
+
 python -m zoo.cli.maintenance remeasure NAME...
 """
 
+import dataclasses
 from pathlib import Path
 
 from zoo.data import sources
@@ -11,17 +15,19 @@ from zoo.modalities.image import picture_shape
 from zoo.models import registry
 from zoo.pretrained import arrays, manifest
 from zoo.publishing.card import write_card
-from zoo.publishing.publish import measured
-from zoo.training.recipe import load_recipe
+from zoo.publishing.publish import golden, measured
+from zoo.training.recipe import load_recipe, recorded
+from zoo.training.start import untrained
 
 
-def remeasure(name, data_dir=None, output_dir=None):
+def remeasure(name, data_dir=None, output_dir=None, only=None):
     """Measure a published set by its recipe's metrics, and write them to its manifest entry and card.
 
     Args:
         name: of the set.
         data_dir: where TFDS data lies.
         output_dir: the weights folder that it lies in; by default the zoo's own.
+        only: names of metrics; others of the recipe that the entry has are kept as they are. None measures all.
 
     Returns:
         The manifest entry, as it was written.
@@ -31,14 +37,36 @@ def remeasure(name, data_dir=None, output_dir=None):
     """
     folder = Path(output_dir) if output_dir else manifest.weights_dir()
     entry, recipe = dict(manifest.entry(name, folder)), load_recipe(name)
-    if entry["recipe"]["sha256"] != recipe.sha256():
+    if _trains(recorded(entry)) != _trains(recipe):
         raise ZooError(f"{name} was trained by another recipe than {entry['recipe']['path']} holds now; train it anew.")
     if "seeds" in entry:
         raise ZooError(f"{name} is the median of several trainings, each of which has to be measured; train them anew.")
-    model = registry.build(entry["config"])
+    config = {**entry["config"], "features": recipe.model["features"]} if _moved(entry, recipe) else entry["config"]
+    model = registry.build(config)
     arrays.load_arrays(model, folder / entry["file"])
+    if _moved(entry, recipe):
+        entry["config"], entry["golden"] = model.config, golden(model)
+        entry["recipe"] = {**entry["recipe"], "sha256": recipe.sha256(), **recipe.decides()}
     splits, _ = sources.load_splits(recipe.dataset, data_dir, picture_shape(model.data_shape))
-    entry["metrics"] = measured(recipe, model, splits)
+    names = [metric if isinstance(metric, str) else metric["metric"] for metric in recipe.metrics]
+    strange = [each for each in only or () if each not in names]
+    if strange:
+        raise ZooError(f"the recipe of {name} has no metric {strange[0]!r}, expected some of {', '.join(names)}.")
+    kept = {each: entry["metrics"][each] for each in names if only and each not in only and each in entry["metrics"]}
+    asked = tuple(metric for each, metric in zip(names, recipe.metrics) if each not in kept)
+    found = measured(dataclasses.replace(recipe, metrics=asked), model, splits, untrained(recipe)) | kept
+    entry["metrics"] = {each: found[each] for each in names}
     manifest.write_entry(name, entry, folder)
     write_card(name, entry, folder / "cards")
     return entry
+
+
+def _moved(entry, recipe):
+    """Whether the features of the recipe's model come from another depth than the entry's."""
+    return "features" in recipe.model and entry["config"].get("features") != recipe.model["features"]
+
+
+def _trains(recipe):
+    """What decides the arrays of a recipe's weights: all that decides, but for the depth that features come from."""
+    decides = recipe.decides()
+    return {**decides, "model": {key: value for key, value in decides["model"].items() if key != "features"}}

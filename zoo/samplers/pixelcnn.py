@@ -151,8 +151,8 @@ class GatedLayer(keras.layers.Layer):
 
     def __init__(self, filters, **kwargs):
         super().__init__(**kwargs)
-        self.vertical = keras.layers.Conv2D(2 * filters, (2, 3))
-        self.horizontal = keras.layers.Conv2D(2 * filters, (1, 3))
+        self.vertical = keras.layers.Conv2D(2 * filters, (2, 3), data_format="channels_last")
+        self.horizontal = keras.layers.Conv2D(2 * filters, (1, 3), data_format="channels_last")
         self.down = keras.layers.Dense(2 * filters)
         self.out = keras.layers.Dense(filters)
 

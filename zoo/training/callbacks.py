@@ -89,6 +89,7 @@ class Checkpoint(keras.callbacks.Callback):
             "epoch": self.epoch,
             "rows": self.rows,
             "seconds": self.seconds,
+            "steps": (self.params or {}).get("steps", 0),
             "stopping": self.stopping.memory() if self.stopping else None,
             "best": len(best),
         }

@@ -10,7 +10,6 @@ import numpy as np
 from zoo.data import sources
 from zoo.data.fingerprint import fingerprint
 from zoo.data.pipeline import fixed_batches, known_labels, training_batches
-from zoo.data.splitting import split
 from zoo.errors import ZooError
 from zoo.modalities.image import check_images, picture_shape
 from zoo.models import registry
@@ -18,10 +17,10 @@ from zoo.pretrained import manifest
 from zoo.pretrained.arrays import load_arrays
 from zoo.pretrained.loading import save
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, tensorboard_log
-from zoo.training.initialization.patches import dictionary, start_from_patches
-from zoo.training.initialization.pca import linear_path, start_from_pca
+from zoo.training.initialization.patches import dictionary
+from zoo.training.initialization.pca import linear_path
 from zoo.training.optimizers import optimizer
-from zoo.utils.precision import computing_in
+from zoo.training.start import begin, fresh_model, held_out, untrained
 from zoo.utils.streams import say, verbosity
 
 # Steps that one call from Python runs: enough that a small net is not bound by the calls.
@@ -62,7 +61,8 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
     recipe = dataclasses.replace(recipe, metrics=_measurable(recipe.metrics, splits, measurable))
     data = splits["train"]
     model, checkpoint = fit(recipe, data.images, folder, tensorboard, data.labels)
-    entry = publish(recipe, model, checkpoint.seconds, checkpoint.epoch, splits, drawn, output_dir, folder / "history.csv")
+    done = dict(seconds=checkpoint.seconds, epochs=checkpoint.epoch, history=folder / "history.csv")
+    entry = publish(recipe, model, splits=splits, drawn=drawn, output_dir=output_dir, untrained=untrained(recipe), **done)
     # What was measured: the weights as they are on disk.
     published = registry.build(entry["config"])
     load_arrays(published, output_dir / entry["file"])
@@ -102,7 +102,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     folder.mkdir(parents=True, exist_ok=True)
     model = fresh_model(recipe)
     images = check_images(images, model.data_shape)
-    train, held = _held_out(recipe, len(images))
+    train, held = held_out(recipe, len(images))
     known = _known(recipe, model, len(images), labels, train, held)
     given = {"images": fingerprint(images), "labels": fingerprint(known)}
     held_images, held_labels = (part if part is None else part[held] for part in (images, known))
@@ -144,15 +144,6 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     return model, checkpoint
 
 
-def _held_out(recipe, count):
-    """What indexes the images to train on, and those that the recipe holds out."""
-    if not recipe.validation:
-        return slice(None), slice(0)
-    if not 0 < recipe.validation < count:
-        raise ZooError(f"got validation={recipe.validation} of {count} images, expected fewer than there are.")
-    return split(count, None, recipe.validation / count, recipe.seed)
-
-
 def _known(recipe, model, count, labels, train, held):
     """The labels that the recipe lets the training know, -1 for the others; None for a training without labels."""
     if not recipe.labelled:
@@ -175,13 +166,6 @@ def _known(recipe, model, count, labels, train, held):
     return known
 
 
-def fresh_model(recipe):
-    """A fresh model of `recipe`: the seed is set right before, because initial weights depend on the order of all draws."""
-    with computing_in(recipe.precision):
-        keras.utils.set_random_seed(recipe.seed)
-        return registry.create(**recipe.model)
-
-
 def prepare(recipe, model, steps):
     """Compile with the recipe's optimizer. On other backends than TensorFlow a call is one step: there, more gain nothing."""
     together = 1
@@ -197,15 +181,3 @@ def prepare(recipe, model, steps):
         dictionary(model).trainable = False
     model.compile(optimizer(recipe, steps), steps_per_execution=together)
     model.optimizer.build(model.trainable_variables)
-
-
-def begin(recipe, model, images, folder):
-    """Give the weights the start that the recipe names."""
-    if recipe.start == "pca":
-        start_from_pca(model, images)
-    elif recipe.start == "words":
-        start_from_patches(model, images, recipe.seed)
-    elif recipe.start == "layerwise":
-        from zoo.training.initialization.layerwise import pretrain
-
-        pretrain(model, images, recipe, folder)

@@ -25,7 +25,7 @@ class Recipe:
         name: of the weight set, `<variant>_<backbone>.<dataset>`.
         model: the arguments of `zoo.create`.
         dataset: a TFDS name, a .npy or .npz file, or a folder of images.
-        epochs: passes over the training split.
+        epochs: passes over the training split; 0 where k-means of patches, the start, is all that the model learns.
         batch_size: images a step.
         metrics: what to measure on the test split, see `zoo.evaluation`.
         anchor: (metric, value, source): a published or measured number to hold the set against.
@@ -82,7 +82,7 @@ class Recipe:
             if not right:
                 raise ZooError(f"got {field}={getattr(self, field)!r}, expected {wanted}.")
 
-        expect("epochs", self.epochs >= 1, "at least 1")
+        expect("epochs", self.epochs >= (self.start != "words"), "at least 1, or 0 where a dictionary is all there is to learn")
         expect("batch_size", self.batch_size >= 1, "at least 1")
         expect("learning_rate", 0 < self.learning_rate < math.inf, "a positive number")
         expect("warmup_epochs", 0 <= self.warmup_epochs < math.inf, "a number of epochs from 0 on")
@@ -116,6 +116,14 @@ class Recipe:
     def sha256(self):
         """Hash of `decides`: the same for two recipes that train the same weights."""
         return hashlib.sha256(json.dumps(self.decides(), sort_keys=True).encode()).hexdigest()
+
+
+def recorded(entry):
+    """The `Recipe` that trained a weight set, by its manifest entry; None where the entry does not hold one whole."""
+    known = {field.name for field in dataclasses.fields(Recipe)}
+    given = {key: value for key, value in entry.get("recipe", {}).items() if key in known}
+    needed = {"name", "model", "dataset", "epochs", "batch_size"}
+    return Recipe(**given, metrics=()) if needed <= given.keys() else None
 
 
 def scripts_dir():

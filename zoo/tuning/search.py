@@ -13,10 +13,10 @@ from zoo.data.splitting import split
 from zoo.errors import ZooError, suggest
 from zoo.evaluation.measure import check as check_metrics
 from zoo.evaluation.measure import measure
-from zoo.evaluation.metrics import HIGHER_IS_BETTER
 from zoo.modalities.image import picture_shape
 from zoo.training.fit import fit, forget
 from zoo.tuning import space
+from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
 
 # Folder of Keras Tuner's own books, and the file that says what the search is for.
@@ -81,7 +81,7 @@ def tune(
         "labels": fingerprint(data.labels),
     }
     _remember(folder, decides, restart)
-    better = "max" if name in HIGHER_IS_BETTER else "min"
+    better = "max" if higher_is_better(name) else "min"
     oracle = _oracle(keras_tuner, strategy, axes, keras_tuner.Objective(name, better), trials, recipe.seed)
 
     reasons = []

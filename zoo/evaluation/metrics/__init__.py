@@ -11,10 +11,3 @@ _KINDS = (reconstruction, restoration, classes, finetuned, density, samples, cod
 
 METRICS = {name: metric for kind in _KINDS for name, metric in kind.METRICS.items()}
 CHECKS = {**samples.CHECKS, **factors.CHECKS}
-
-# Of all others the lowest is the best.
-HIGHER_IS_BETTER = {
-    name
-    for name in METRICS
-    if name.endswith(("accuracy", "psnr", "usage", "perplexity")) or name in ("ssim", "elbo", "mig", "factor_vae_score", "sap")
-} | {"dci_disentanglement"}

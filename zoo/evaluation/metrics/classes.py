@@ -4,32 +4,59 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.evaluation import probes
+from zoo.evaluation.metrics.subject import rounded
 
 
 def _linear(share):
-    def metric(subject, *, layer="code", pool=None, flips=False):
-        if layer == "best":
-            layer, pool = subject.once("best layer", lambda: _best_layer(subject))
+    def metric(subject, *, layer="code", pool=None, flips=False, adam_epochs=0):
+        layer, pool = _depth(subject, layer, pool)
 
         def compute():
             inputs = subject.probe_inputs(layer, pool)
             mirrored = subject.mirrored_features(layer, pool) if flips else None
-            return probes.linear_probe(*inputs, seed=subject.seed, mirrored=mirrored)
+            return probes.linear_probe(*inputs, seed=subject.seed, mirrored=mirrored, adam_epochs=adam_epochs)
 
-        probe = subject.once(("linear", layer, pool, flips), compute)
-        at = "the code" if (layer, pool) == ("code", None) else f"{layer}, pool {pool or 'flatten'}"
+        def of_baseline(name):
+            train, test, mirrored = subject.baseline_features(name, layer, pool, flips)
+            found = train, subject.labels("train"), test, subject.labels("test")
+            return probes.linear_probe(*found, seed=subject.seed, mirrored=mirrored)
+
+        probe = subject.once(("linear", layer, pool, flips, adam_epochs), compute)
+        baselines = _baselines(subject, share, ("linear", layer, pool, flips), of_baseline)
+        by_adam = {}
+        if adam_epochs:
+            accuracy = probe["adam_accuracy"]
+            by_adam = {"adam": rounded(accuracy if share == "accuracy" else 1 - accuracy)}
         return {
             "value": probe[share],
             "n": len(subject.test_images()),
-            "protocol": f"softmax regression on standardized features ({at}), L2 decay chosen on a tenth of the training split, "
-            f"fitted again on all of it{', and on its mirror images' if flips else ''}",
+            "protocol": f"StandardScaler and LogisticRegression(C={probe['C']:.3g}) of scikit-learn on {probe['features']:,} "
+            f"features ({_at(layer, pool)}), C chosen on a tenth of the training split, fitted again on all of it"
+            f"{', and on its mirror images' if flips else ''}"
+            + (f"; {adam_epochs} epochs of Adam at 1e-3 in its place give {by_adam['adam']:.4g}" if adam_epochs else ""),
             "weight_decay": probe["weight_decay"],
             "features": probe["features"],
+            "baselines": baselines,
+            **by_adam,
             "parameters": {"layer": layer, "pool": pool},
             "tolerance": share_tolerance(len(subject.test_images())),
         }
 
     return metric
+
+
+def _depth(subject, layer, pool):
+    """The depth and the pool that a probe reads: those given, or those that a linear classifier reads best."""
+    return subject.once("best layer", lambda: _best_layer(subject)) if layer == "best" else (layer, pool)
+
+
+def _at(layer, pool):
+    return "the code" if (layer, pool) == ("code", None) else f"{layer}, pool {pool or 'flatten'}"
+
+
+def _baselines(subject, share, key, probe):
+    """Value of the same probe on every baseline: the mapping of a baseline's name to a number."""
+    return {name: rounded(subject.once((*key, name), lambda name=name: probe(name))[share]) for name in subject.baseline_names()}
 
 
 def _best_layer(subject):
@@ -39,11 +66,22 @@ def _best_layer(subject):
 
 def _knn(share):
     def metric(subject, *, k=20, layer="code", pool=None):
-        probe = subject.once(("knn", k, layer, pool), lambda: probes.knn_probe(*subject.probe_inputs(layer, pool), k=k))
+        layer, pool = _depth(subject, layer, pool)
+
+        def of_baseline(name):
+            train, test, _ = subject.baseline_features(name, layer, pool)
+            return probes.knn_probe(train, subject.labels("train"), test, subject.labels("test"), k=k)
+
+        inputs = subject.probe_inputs(layer, pool)
+        probe = subject.once(("knn", k, layer, pool), lambda: probes.knn_probe(*inputs, k=k))
         return {
             "value": probe[share],
             "n": len(subject.test_images()),
-            "protocol": f"{k} nearest training features by cosine similarity, votes weighted by it",
+            "protocol": f"{k} nearest training features by cosine similarity, votes weighted by it, on {inputs[0].shape[1]:,} "
+            f"features ({_at(layer, pool)})",
+            "features": inputs[0].shape[1],
+            "baselines": _baselines(subject, share, ("knn", k, layer, pool), of_baseline),
+            "parameters": {"layer": layer, "pool": pool},
             "tolerance": share_tolerance(len(subject.test_images())),
         }
 

@@ -5,19 +5,28 @@ import numpy as np
 from zoo.data import sources
 from zoo.errors import ZooError
 from zoo.evaluation import probes
-from zoo.modalities.image import picture_shape
+from zoo.modalities.image import picture_shape, unit_array
+from zoo.utils.pca import blocks, principal_components
 
 
 class Subject:
     """A model and its data, with what several metrics share computed once.
 
-    `dataset` is a name, or a mapping of "train" and "test" to `zoo.data.sources.Data`.
+    Args:
+        model: an `Autoencoder`.
+        dataset: a name, or a mapping of "train" and "test" to `zoo.data.sources.Data`.
+        data_dir: where TFDS data lies.
+        seed: of every random choice.
+        progress: called with a line of text.
+        untrained: function from the training images to the model as it was before its first step, or None where that
+            cannot be had.
     """
 
-    def __init__(self, model, dataset, data_dir, seed, progress):
+    def __init__(self, model, dataset, data_dir, seed, progress, untrained=None):
         self._given = dataset if isinstance(dataset, dict) else {}
         self.dataset = self._given["test"].name if self._given else dataset
         self.model, self.data_dir, self.seed, self.progress = model, data_dir, seed, progress
+        self._untrained = untrained
         self._known = {}
 
     def once(self, key, compute):
@@ -67,6 +76,39 @@ class Subject:
     def probe_inputs(self, layer, pool):
         labels = self.labels("train"), self.labels("test")
         return self.features("train", layer, pool), labels[0], self.features("test", layer, pool), labels[1]
+
+    def baseline_names(self):
+        """What the features of the model are compared with, see `baseline_features`."""
+        return ["raw input", "PCA", *(["untrained"] if self._untrained else [])]
+
+    def baseline_features(self, baseline, layer, pool, mirrored=False):
+        """Training and test features (N, D) of a baseline, and those of the mirrored training images or None.
+
+        They are the images' own numbers, as many of their principal components as the model's features are numbers (or all),
+        or the features of the model before its first step.
+        """
+        train, test = self.train().images, self.data("test").images
+        if baseline == "untrained":
+            model = self.once("untrained", lambda: self._untrained(train))
+
+            def features(images):
+                return probes.probe_features(model, images, layer, pool)
+
+        elif baseline == "PCA":
+            count = min(self.features("train", layer, pool).shape[1], int(np.prod(train.shape[1:])))
+            mean, components, _ = self.once(("components", count), lambda: principal_components(train, count))
+
+            def features(images):
+                rows = [(block - mean) @ components.T for block in blocks(images)]
+                return np.concatenate(rows).astype(np.float32)
+
+        else:
+
+            def features(images):
+                return unit_array(images).reshape(len(images), -1)
+
+        flipped = features(np.ascontiguousarray(train[:, :, ::-1])) if mirrored else None
+        return features(train), features(test), flipped
 
 
 def rounded(value):

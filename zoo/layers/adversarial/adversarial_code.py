@@ -5,6 +5,7 @@ from keras import ops
 
 from zoo.layers.adversarial.adversary import Adversary, deception, dense_discriminator, detection
 from zoo.layers.bottlenecks.code import DenseCode, NormalPrior
+from zoo.utils.numbers import check_at_least
 
 
 class AdversarialCode(NormalPrior, DenseCode):
@@ -21,6 +22,7 @@ class AdversarialCode(NormalPrior, DenseCode):
     loss_names = ("adversarial", "discriminator")
 
     def __init__(self, units, weight, discriminator, rate=1.0, **kwargs):
+        check_at_least(0, weight=weight)
         super().__init__(units, **kwargs)
         self.weight = weight
         self.adversary = Adversary(dense_discriminator(discriminator), rate)
@@ -34,6 +36,6 @@ class AdversarialCode(NormalPrior, DenseCode):
         z = self.code(h)
         prior = keras.random.normal(ops.shape(z), dtype=z.dtype, seed=self.seed_generator)
         own, exerted = self.adversary.both(z)
-        self.charge(self.weight * deception(exerted))
-        self.charge(detection(self.adversary.own(prior), own))
+        self.add_term("adversarial", self.weight * deception(exerted))
+        self.add_term("discriminator", detection(self.adversary.own(prior), own))
         return z

@@ -5,6 +5,7 @@ from keras import ops
 
 from zoo.backbones.backbone import Backbone
 from zoo.errors import ZooError
+from zoo.utils.numbers import is_whole
 
 
 class Adversary(keras.layers.Layer):
@@ -85,7 +86,7 @@ def deception(made):
 
 def dense_discriminator(units):
     """Fully connected layers of so many `units` with leaky rectifiers, and a logit: (N, D) -> (N, 1)."""
-    if not all(isinstance(n, int) and n > 0 for n in units):
+    if not all(is_whole(n) and n > 0 for n in units):
         raise ZooError(f"got discriminator={units!r}, expected the units of every hidden layer, such as (1000, 1000).")
     hidden = [keras.layers.Dense(n, activation="leaky_relu", kernel_initializer="he_normal") for n in units]
     return Backbone([*hidden, keras.layers.Dense(1)])

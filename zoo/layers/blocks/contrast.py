@@ -45,7 +45,7 @@ def _blur_along(x, axis):
     margins = [(0, 0)] * 4
     margins[axis] = (radius, radius)
     padded = ops.pad(x, margins, mode="reflect")
-    return ops.depthwise_conv(padded, ops.convert_to_tensor(kernel, x.dtype), padding="valid")
+    return ops.depthwise_conv(padded, ops.convert_to_tensor(kernel, x.dtype), padding="valid", data_format="channels_last")
 
 
 class LocalContrast(keras.layers.Layer):

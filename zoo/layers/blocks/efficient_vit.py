@@ -92,7 +92,7 @@ class Gather(layers.Layer):
 
     def __init__(self, head_dim, width, **kwargs):
         super().__init__(**kwargs)
-        self.proj_in = layers.DepthwiseConv2D(width, padding="same", use_bias=False)
+        self.proj_in = layers.DepthwiseConv2D(width, padding="same", use_bias=False, data_format="channels_last")
         self.proj_out = GroupedPointwise(head_dim)
 
     def build(self, input_shape):
@@ -145,9 +145,9 @@ class GatedConv(layers.Layer):
     def build(self, input_shape):
         maps = input_shape[-1]
         wide = (*input_shape[:-1], 8 * maps)
-        self.conv_inverted = layers.Conv2D(8 * maps, 1)
-        self.conv_depth = layers.DepthwiseConv2D(3, padding="same")
-        self.conv_point = layers.Conv2D(maps, 1, use_bias=False)
+        self.conv_inverted = layers.Conv2D(8 * maps, 1, data_format="channels_last")
+        self.conv_depth = layers.DepthwiseConv2D(3, padding="same", data_format="channels_last")
+        self.conv_point = layers.Conv2D(maps, 1, use_bias=False, data_format="channels_last")
         self.norm = RMSNorm()
         self.conv_inverted.build(input_shape)
         self.conv_depth.build(wide)

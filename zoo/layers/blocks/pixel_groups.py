@@ -65,15 +65,20 @@ class PixelGroups(layers.Layer):
         self.enter, self.widen, self.levels = [], [], []
         before = None
         for size, maps in zip(self.sizes, reversed(self.widths)):
-            self.enter.append(_built(layers.Conv2D(maps, 1), _at(keras.KerasTensor(code_shape), size).shape))
+            self.enter.append(
+                _built(layers.Conv2D(maps, 1, data_format="channels_last"), _at(keras.KerasTensor(code_shape), size).shape)
+            )
             if before is not None:
-                self.widen.append(_built(layers.Conv2D(4 * maps, 1), before))
+                self.widen.append(_built(layers.Conv2D(4 * maps, 1, data_format="channels_last"), before))
             self.levels.append(_built(Doubling(channels, self.loss, self.activation), (None, *size, maps)))
             before = (None, *size, maps)
         first = (None, *self.sizes[0], self.widths[-1])
         self.block = _built(_block(first, self.activation), first)
         self.leave = _built(Leave(channels, self.loss, self.activation), first)
-        self.guess = _built(layers.Conv2D(channels, 1, dtype="float32"), _at(keras.KerasTensor(code_shape), self.sizes[0]).shape)
+        self.guess = _built(
+            layers.Conv2D(channels, 1, dtype="float32", data_format="channels_last"),
+            _at(keras.KerasTensor(code_shape), self.sizes[0]).shape,
+        )
         self.built = True
 
     def compute_output_shape(self, code_shape):
@@ -135,9 +140,11 @@ class Doubling(layers.Layer):
         width = shape[-1]
         self.read, self.blocks, self.guess, self.leave = [], [], [], []
         for draw in range(1, 4):
-            self.read.append(_built(layers.Conv2D(width, 3, padding="same"), (*shape[:3], self.channels)))
+            self.read.append(
+                _built(layers.Conv2D(width, 3, padding="same", data_format="channels_last"), (*shape[:3], self.channels))
+            )
             self.blocks.append(_built(_block(shape, self.activation), shape))
-            guess = layers.Conv2D(self.channels, 3, padding="same", dtype="float32")
+            guess = layers.Conv2D(self.channels, 3, padding="same", dtype="float32", data_format="channels_last")
             self.guess.append(_built(guess, (*shape[:3], draw * self.channels)))
             guess.kernel.assign(_mean_around(draw, self.channels))
             self.leave.append(_built(Leave(self.channels, self.loss, self.activation), shape))
@@ -180,7 +187,9 @@ class Leave(layers.Layer):
     def build(self, shape):
         # At first little beside the guess.
         small = keras.initializers.VarianceScaling(0.01)
-        self.last = _built(layers.Conv2D(self.loss.parameters(self.channels), 1, kernel_initializer=small), shape)
+        self.last = _built(
+            layers.Conv2D(self.loss.parameters(self.channels), 1, kernel_initializer=small, data_format="channels_last"), shape
+        )
         self.last.bias.assign(self.loss.start(self.channels))
         self.built = True
 

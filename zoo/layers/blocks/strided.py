@@ -14,7 +14,7 @@ class StridedConv2D(layers.Conv2D):
     """
 
     def __init__(self, filters, use_bias=True, **kwargs):
-        super().__init__(filters, 3, strides=2, padding="valid", use_bias=use_bias, **kwargs)
+        super().__init__(filters, 3, strides=2, padding="valid", use_bias=use_bias, data_format="channels_last", **kwargs)
 
     def compute_output_shape(self, input_shape):
         count, height, width, _ = input_shape

@@ -2,9 +2,9 @@
 
 from keras import ops
 
-from zoo.errors import ZooError
 from zoo.layers.bottlenecks.gaussian import GaussianCode, divergence
 from zoo.layers.state import add_state
+from zoo.utils.numbers import check_at_least
 
 
 class CapacityCode(GaussianCode):
@@ -20,11 +20,9 @@ class CapacityCode(GaussianCode):
     loss_names = ("capacity_gap",)
 
     def __init__(self, units, gamma, c_max, c_steps, **kwargs):
+        check_at_least(0, gamma=gamma, c_max=c_max)
+        check_at_least(1, c_steps=c_steps)
         super().__init__(units, **kwargs)
-        if c_max < 0:
-            raise ZooError(f"got c_max={c_max}, expected a number of nats from 0 on.")
-        if c_steps < 1:
-            raise ZooError(f"got c_steps={c_steps}, expected at least 1.")
         self.gamma = gamma
         self.c_max = c_max
         self.c_steps = c_steps
@@ -36,7 +34,7 @@ class CapacityCode(GaussianCode):
     def call(self, h, training=None):
         mean, log_variance = self.posterior(h)
         kl = ops.sum(ops.mean(divergence(mean, log_variance), axis=0))
-        self.charge(self.gamma * ops.abs(kl - self._capacity(training)))
+        self.add_term("capacity_gap", self.gamma * ops.abs(kl - self._capacity(training)))
         return ops.cast(self.draw(mean, log_variance), self.compute_dtype)
 
     def _capacity(self, training):

@@ -7,6 +7,7 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.layers.blocks.fold import side
 from zoo.layers.loss_layer import LossLayer
+from zoo.utils.numbers import check_whole, is_whole
 
 
 class Bottleneck(LossLayer):
@@ -16,6 +17,14 @@ class Bottleneck(LossLayer):
     """
 
     code_shape = None
+    # Whether a term is a divergence in nats, summed over the code: beside a mean over pixels, hundreds of times smaller than the
+    # sum, it would leave nothing in the code. See `Autoencoder.check_loss`.
+    in_nats = False
+
+    @property
+    def output_shape(self):
+        """(None, ...): the shape of a batch of codes."""
+        return (None, *self.code_shape)
 
     def code(self, h):
         raise NotImplementedError
@@ -27,6 +36,11 @@ class Bottleneck(LossLayer):
     def unpooled(self, h):
         """What a pool is taken of: the code where it is maps or tokens, the features where it is a vector."""
         return self.code(h) if len(self.code_shape) > 1 else self.features(h)
+
+    def to_code(self, z):
+        """Codes (N, *code_shape), numpy, of codes in that shape or flattened, or of features that tell the code; else None."""
+        shape = tuple(self.code_shape)
+        return z.reshape(-1, *shape) if z.shape[1:] in (shape, (int(np.prod(shape)),)) else None
 
     def sample_prior(self, n, seed):
         """`n` codes drawn from the variant's prior, as numpy; `ZooError` for a variant that has none."""
@@ -51,6 +65,7 @@ class DenseCode(Bottleneck):
     """
 
     def __init__(self, units, activation=None, **kwargs):
+        check_whole(1, latent_dim=units)
         super().__init__(**kwargs)
         self.dense = keras.layers.Dense(units, activation=activation)
         self.code_shape = (units,)
@@ -151,7 +166,7 @@ def pool_features(h, pool):
         raise ZooError("got pool='token' for feature maps, expected 'mean', 'flatten' or a number of regions a side.")
     if pool == "mean":
         return ops.mean(h, axis=(1, 2))
-    if isinstance(pool, int):
+    if is_whole(pool):
         height, width = h.shape[1:3]
         if pool > min(height, width):
             raise ZooError(f"got pool={pool}, expected at most {min(height, width)}: the feature map is {height} x {width}.")

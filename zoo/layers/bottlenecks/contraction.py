@@ -5,6 +5,7 @@ from keras import ops
 
 from zoo.layers.bottlenecks.code import DenseCode, flatten
 from zoo.layers.math.gradients import vector_jacobian_product
+from zoo.utils.numbers import check_at_least
 
 
 class ContractiveSigmoidCode(DenseCode):
@@ -20,6 +21,7 @@ class ContractiveSigmoidCode(DenseCode):
     loss_names = ("contraction",)
 
     def __init__(self, units, weight, **kwargs):
+        check_at_least(0, weight=weight)
         super().__init__(units, "sigmoid", **kwargs)
         self.weight = weight
 
@@ -27,7 +29,7 @@ class ContractiveSigmoidCode(DenseCode):
         code = self.code(flatten(h))
         slope = ops.cast(code * (1 - code), "float32")
         lengths = ops.sum(ops.square(ops.cast(self.dense.kernel, "float32")), axis=0)
-        self.charge(self.weight * ops.mean(ops.sum(ops.square(slope) * lengths, axis=-1)))
+        self.add_term("contraction", self.weight * ops.sum(ops.square(slope) * lengths, axis=-1))
         return code
 
 
@@ -37,6 +39,7 @@ class ContractiveCode(DenseCode):
     loss_names = ("contraction",)
 
     def __init__(self, units, weight, activation="sigmoid", **kwargs):
+        check_at_least(0, weight=weight)
         super().__init__(units, activation, **kwargs)
         self.weight = weight
         self.seed_generator = keras.random.SeedGenerator()

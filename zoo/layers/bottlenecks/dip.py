@@ -4,6 +4,7 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.gaussian import GaussianCode, divergence
+from zoo.utils.numbers import check_at_least
 
 KINDS = ("I", "II")
 
@@ -21,6 +22,7 @@ class InferredPriorCode(GaussianCode):
     loss_names = ("kl", "off_diagonal", "diagonal")
 
     def __init__(self, units, kind, lambda_od, lambda_d, **kwargs):
+        check_at_least(0, lambda_od=lambda_od, lambda_d=lambda_d)
         super().__init__(units, **kwargs)
         if kind not in KINDS:
             raise ZooError(f"got kind={kind!r}, expected 'I' or 'II'.")
@@ -30,13 +32,13 @@ class InferredPriorCode(GaussianCode):
 
     def call(self, h, training=None):
         mean, log_variance = self.posterior(h)
-        self.charge(ops.sum(ops.mean(divergence(mean, log_variance), axis=0)))
+        self.add_term("kl", ops.sum(divergence(mean, log_variance), axis=-1))
         covariance = batch_covariance(mean)
         if self.kind == "II":
             covariance = covariance + ops.diag(ops.mean(ops.exp(log_variance), axis=0))
         off_diagonal, diagonal = distance_from_identity(covariance)
-        self.charge(self.lambda_od * off_diagonal)
-        self.charge(self.lambda_d * diagonal)
+        self.add_term("off_diagonal", self.lambda_od * off_diagonal)
+        self.add_term("diagonal", self.lambda_d * diagonal)
         return ops.cast(self.draw(mean, log_variance), self.compute_dtype)
 
 

@@ -43,7 +43,7 @@ class DiscreteCode(Bottleneck):
         if len(input_shape) == 4:
             self.positions = tuple(input_shape[1:3])
             self.code_shape = (*self.positions, self.width)
-            self.project = keras.layers.Conv2D(self.width, 1)
+            self.project = keras.layers.Conv2D(self.width, 1, data_format="channels_last")
             self.project.build(input_shape)
         else:
             self.positions = (self.groups,)

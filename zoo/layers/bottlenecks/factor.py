@@ -5,6 +5,7 @@ from keras import ops
 
 from zoo.layers.adversarial.adversary import Adversary, dense_discriminator, detection
 from zoo.layers.bottlenecks.gaussian import GaussianCode
+from zoo.utils.numbers import check_at_least
 
 
 class FactorCode(GaussianCode):
@@ -24,6 +25,7 @@ class FactorCode(GaussianCode):
     loss_names = ("kl", "tc", "discriminator")
 
     def __init__(self, units, gamma, discriminator, rate=1.0, beta=1.0, **kwargs):
+        check_at_least(0, gamma=gamma)
         super().__init__(units, beta, **kwargs)
         self.gamma = gamma
         self.adversary = Adversary(dense_discriminator(discriminator), rate)
@@ -35,9 +37,9 @@ class FactorCode(GaussianCode):
     def call(self, h, training=None):
         z = super().call(h, training)
         own, exerted = self.adversary.both(z)
-        self.charge(self.gamma * ops.mean(exerted))
+        self.add_term("tc", self.gamma * ops.mean(exerted))
         independent = permute_variables(z, self.seed_generator)
-        self.charge(detection(own, self.adversary.own(independent)))
+        self.add_term("discriminator", detection(own, self.adversary.own(independent)))
         return z
 
 

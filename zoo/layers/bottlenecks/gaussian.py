@@ -6,6 +6,7 @@ from keras import ops
 
 from zoo.layers.bottlenecks.code import Bottleneck, NormalPrior, flatten
 from zoo.layers.state import add_state, warmup
+from zoo.utils.numbers import check_at_least, check_whole
 
 
 class GaussianCode(NormalPrior, Bottleneck):
@@ -22,8 +23,11 @@ class GaussianCode(NormalPrior, Bottleneck):
     """
 
     loss_names = ("kl",)
+    in_nats = True
 
     def __init__(self, units, beta=1.0, warmup_steps=0, free_bits=0.0, **kwargs):
+        check_whole(1, latent_dim=units)
+        check_at_least(0, beta=beta, warmup_steps=warmup_steps, free_bits=free_bits)
         super().__init__(**kwargs)
         self.mean = keras.layers.Dense(units)
         self.log_variance = keras.layers.Dense(units, kernel_initializer=keras.initializers.RandomNormal(stddev=0.01))
@@ -49,10 +53,8 @@ class GaussianCode(NormalPrior, Bottleneck):
 
     def call(self, h, training=None):
         mean, log_variance = self.posterior(h)
-        kl = ops.mean(divergence(mean, log_variance), axis=0)
-        if self.free_bits:
-            kl = ops.maximum(kl, self.free_bits)
-        self.charge(self.beta * warmup(self, training) * ops.sum(kl))
+        kl = at_least(divergence(mean, log_variance), self.free_bits)
+        self.add_term("kl", self.beta * warmup(self, training) * ops.sum(kl, axis=-1))
         return ops.cast(self.draw(mean, log_variance), self.compute_dtype)
 
     def draw(self, mean, log_variance):
@@ -69,6 +71,11 @@ class GaussianCode(NormalPrior, Bottleneck):
         noise = keras.random.normal((ops.shape(mean)[0], k, self.code_shape[0]), seed=seed)
         z = mean + ops.exp(0.5 * log_variance) * noise
         return z, log_ratio(z, noise, log_variance)
+
+
+def at_least(kl, free_bits):
+    """Divergences (N, D) as they are, or the batch's, (D,), where each variable has nats that it may spend at no cost."""
+    return ops.maximum(ops.mean(kl, axis=0), free_bits) if free_bits else kl
 
 
 def divergence(mean, log_variance):

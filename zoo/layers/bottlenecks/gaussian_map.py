@@ -5,6 +5,7 @@ from keras import ops
 
 from zoo.layers.bottlenecks.code import Bottleneck, NormalPrior
 from zoo.layers.bottlenecks.gaussian import divergence
+from zoo.utils.numbers import check_at_least, check_positive
 
 # In which the log variance is kept: that of a posterior narrower or wider than e^±10 is rounding.
 _LOG_VARIANCES = (-30.0, 20.0)
@@ -29,6 +30,8 @@ class GaussianMap(NormalPrior, Bottleneck):
     loss_names = ("kl",)
 
     def __init__(self, projected=True, scaling=1.0, shift=0.0, beta=1e-6, **kwargs):
+        check_at_least(0, beta=beta)
+        check_positive(scaling=scaling)
         super().__init__(**kwargs)
         self.projected, self.scaling, self.shift, self.beta = projected, scaling, shift, beta
         self.seed_generator = keras.random.SeedGenerator()
@@ -36,7 +39,7 @@ class GaussianMap(NormalPrior, Bottleneck):
     def build(self, input_shape):
         *places, maps = input_shape[1:]
         if self.projected:
-            self.project = keras.layers.Conv2D(maps, 1)
+            self.project = keras.layers.Conv2D(maps, 1, data_format="channels_last")
             self.project.build(input_shape)
         self.code_shape = (*places, maps // 2)
         self.built = True
@@ -49,7 +52,7 @@ class GaussianMap(NormalPrior, Bottleneck):
 
     def call(self, h, training=None):
         mean, log_variance = self.posterior(h)
-        self.charge(self.beta * ops.mean(ops.sum(divergence(mean, log_variance), axis=(1, 2, 3))))
+        self.add_term("kl", self.beta * ops.sum(divergence(mean, log_variance), axis=(1, 2, 3)))
         noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
         return ops.cast(self.scaled(mean + ops.exp(0.5 * log_variance) * noise), self.compute_dtype)
 

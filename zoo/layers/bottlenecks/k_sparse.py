@@ -4,6 +4,7 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.code import DenseCode, flatten
+from zoo.utils.numbers import check_positive
 
 
 class KSparseCode(DenseCode):
@@ -22,6 +23,7 @@ class KSparseCode(DenseCode):
     def __init__(self, units, k, alpha=1.0, **kwargs):
         if not 0 < k <= units:
             raise ZooError(f"got k={k}, expected between 1 and the {units} units of the code.")
+        check_positive(alpha=alpha)
         super().__init__(units, **kwargs)
         self.k = k
         self.k_features = min(units - 1, max(1, round(alpha * k)))

@@ -12,7 +12,7 @@ from zoo.errors import ZooError
 from zoo.inference.batching import apply_in_batches
 from zoo.layers.blocks.fold import fold, side
 from zoo.layers.bottlenecks.code import Bottleneck, pool_features
-from zoo.layers.bottlenecks.gaussian import divergence
+from zoo.layers.bottlenecks.gaussian import at_least, divergence
 from zoo.layers.state import add_state, warmup
 
 # Log deviations stay within ± this, softly: a sum of many layers is as safe as its wildest.
@@ -79,10 +79,10 @@ class Block(layers.Layer):
         size = 3 if min(input_shape[1:3]) > 2 else 1
         last = keras.initializers.VarianceScaling(self.scale, "fan_avg", "uniform")
         self.convolutions = [
-            layers.Conv2D(self.middle, 1),
-            layers.Conv2D(self.middle, size, padding="same"),
-            layers.Conv2D(self.middle, size, padding="same"),
-            layers.Conv2D(self.outputs, 1, kernel_initializer=last),
+            layers.Conv2D(self.middle, 1, data_format="channels_last"),
+            layers.Conv2D(self.middle, size, padding="same", data_format="channels_last"),
+            layers.Conv2D(self.middle, size, padding="same", data_format="channels_last"),
+            layers.Conv2D(self.outputs, 1, kernel_initializer=last, data_format="channels_last"),
         ]
         shape = tuple(input_shape)
         for convolution in self.convolutions:
@@ -122,9 +122,11 @@ class Rung(layers.Layer):
         self.posterior = Block(2 * self.latents, middle, 0.1, self.activation)
         start = keras.initializers.VarianceScaling(self.scale, "fan_avg", "uniform")
         if patch_shape is not None:
-            self.read = layers.Conv2D(self.latents, 1, kernel_initializer=keras.initializers.VarianceScaling(1.0, "fan_in"))
+            self.read = layers.Conv2D(
+                self.latents, 1, kernel_initializer=keras.initializers.VarianceScaling(1.0, "fan_in"), data_format="channels_last"
+            )
             self.read.build(patch_shape)
-        self.project = layers.Conv2D(width, 1, kernel_initializer=start)
+        self.project = layers.Conv2D(width, 1, kernel_initializer=start, data_format="channels_last")
         self.refine = Block(width, middle, self.scale, self.activation)
         self.prior.build(state_shape)
         self.posterior.build((*state_shape[:-1], width + found_shape[-1]))
@@ -178,6 +180,8 @@ class Ladder(Bottleneck):
         free_bits: λ, nats a map of z that cost no less when spent less (Kingma et al. 2016).
     """
 
+    in_nats = True
+
     def __init__(self, rungs, latents, activation="silu", warmup_steps=0, free_bits=0.0, **kwargs):
         super().__init__(**kwargs)
         self.plan = tuple(rungs)
@@ -203,7 +207,7 @@ class Ladder(Bottleneck):
         self.starts[-1].assign(keras.random.normal(shapes[-1][1:], stddev=0.1, seed=keras.random.SeedGenerator()))
         self.narrow = []
         for coarse, fine in zip(shapes[1:], shapes[:-1]):
-            self.narrow.append(layers.Conv2D(fine[-1], 1))
+            self.narrow.append(layers.Conv2D(fine[-1], 1, data_format="channels_last"))
             self.narrow[-1].build(coarse)
         # What the finer resolution makes of the coarser one, also where no rung stands.
         scale = 1 / sum(self.plan)
@@ -271,9 +275,9 @@ class Ladder(Bottleneck):
         noise = keras.random.normal((count, self.noise_size), dtype="float32", seed=self.seed_generator)
         state, passed = self.descend(count, noise, h)
         weight = warmup(self, training)
-        for delta, log_variance, _, _ in passed:
-            kl = ops.mean(ops.sum(divergence(delta, log_variance), axis=(1, 2)), axis=0)
-            self.charge(weight * ops.sum(ops.maximum(kl, self.free_bits) if self.free_bits else kl))
+        for name, (delta, log_variance, _, _) in zip(self.loss_names, passed):
+            kl = at_least(ops.sum(divergence(delta, log_variance), axis=(1, 2)), self.free_bits)
+            self.add_term(name, weight * ops.sum(kl, axis=-1))
         return state
 
     def code(self, h):

@@ -9,6 +9,7 @@ from keras import ops
 
 from zoo.layers.bottlenecks.code import DenseCode, NormalPrior
 from zoo.layers.bottlenecks.gaussian import GaussianCode, divergence
+from zoo.utils.numbers import check_at_least
 
 # As the authors of the Wasserstein autoencoder sum them.
 _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -81,6 +82,7 @@ class WassersteinCode(NormalPrior, DenseCode):
     loss_names = ("mmd",)
 
     def __init__(self, units, weight, **kwargs):
+        check_at_least(0, lambda_=weight)
         super().__init__(units, **kwargs)
         self.weight = weight
         self.seed_generator = keras.random.SeedGenerator()
@@ -88,7 +90,7 @@ class WassersteinCode(NormalPrior, DenseCode):
     def call(self, h):
         code = self.code(h)
         prior = keras.random.normal(ops.shape(code), dtype="float32", seed=self.seed_generator)
-        self.charge(self.weight * unbiased_mmd(code, prior, inverse_multiquadratic_kernel))
+        self.add_term("mmd", self.weight * unbiased_mmd(code, prior, inverse_multiquadratic_kernel))
         return code
 
 
@@ -105,6 +107,11 @@ class InfoCode(GaussianCode):
 
     loss_names = ("kl", "mmd")
 
+    @property
+    def in_nats(self):
+        """Not with α = 1, which charges no divergence."""
+        return self.alpha != 1
+
     def __init__(self, units, alpha, lambda_, **kwargs):
         super().__init__(units, **kwargs)
         self.alpha = alpha
@@ -114,6 +121,6 @@ class InfoCode(GaussianCode):
         mean, log_variance = self.posterior(h)
         z = self.draw(mean, log_variance)
         prior = keras.random.normal(ops.shape(z), dtype="float32", seed=self.seed_generator)
-        self.charge((1 - self.alpha) * ops.sum(ops.mean(divergence(mean, log_variance), axis=0)))
-        self.charge((self.alpha + self.lambda_ - 1) * biased_mmd(z, prior, gaussian_kernel))
+        self.add_term("kl", (1 - self.alpha) * ops.sum(divergence(mean, log_variance), axis=-1))
+        self.add_term("mmd", (self.alpha + self.lambda_ - 1) * biased_mmd(z, prior, gaussian_kernel))
         return ops.cast(z, self.compute_dtype)

@@ -5,6 +5,7 @@ from keras import ops
 
 from zoo.layers.bottlenecks.code import DenseCode
 from zoo.layers.bottlenecks.moments import RunningMoments
+from zoo.utils.numbers import check_at_least
 
 
 class RegularizedCode(DenseCode):
@@ -22,6 +23,7 @@ class RegularizedCode(DenseCode):
     loss_names = ("embedding", "decoder_penalty")
 
     def __init__(self, units, beta, weight, **kwargs):
+        check_at_least(0, beta=beta, weight=weight)
         super().__init__(units, **kwargs)
         self.beta = beta
         self.weight = weight
@@ -36,7 +38,7 @@ class RegularizedCode(DenseCode):
         z = self.code(h)
         if training:
             self.moments.update(z)
-        self.charge(self.beta * 0.5 * ops.mean(ops.sum(ops.square(ops.cast(z, "float32")), axis=-1)))
+        self.add_term("embedding", self.beta * 0.5 * ops.sum(ops.square(ops.cast(z, "float32")), axis=-1))
         return z
 
     def sample_prior(self, n, seed):

@@ -4,6 +4,7 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.code import DenseCode
+from zoo.utils.numbers import check_at_least
 
 _EPSILON = 1e-6
 
@@ -19,12 +20,13 @@ class L1Code(DenseCode):
     loss_names = ("sparsity",)
 
     def __init__(self, units, weight, activation="relu", **kwargs):
+        check_at_least(0, weight=weight)
         super().__init__(units, activation, **kwargs)
         self.weight = weight
 
     def call(self, h):
         code = self.code(h)
-        self.charge(self.weight * ops.mean(ops.sum(ops.abs(ops.cast(code, "float32")), axis=-1)))
+        self.add_term("sparsity", self.weight * ops.sum(ops.abs(ops.cast(code, "float32")), axis=-1))
         return code
 
 
@@ -42,13 +44,14 @@ class KLSparseCode(DenseCode):
     def __init__(self, units, weight, target, **kwargs):
         if not 0 < target < 1:
             raise ZooError(f"got a target activation of {target}, expected a share between 0 and 1, such as 0.05.")
+        check_at_least(0, weight=weight)
         super().__init__(units, "sigmoid", **kwargs)
         self.weight = weight
         self.target = target
 
     def call(self, h):
         code = self.code(h)
-        self.charge(self.weight * ops.sum(kl_sparsity(ops.mean(ops.cast(code, "float32"), axis=0), self.target)))
+        self.add_term("sparsity", self.weight * ops.sum(kl_sparsity(ops.mean(ops.cast(code, "float32"), axis=0), self.target)))
         return code
 
 

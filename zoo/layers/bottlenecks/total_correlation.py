@@ -10,6 +10,7 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.gaussian import GaussianCode
+from zoo.utils.numbers import check_at_least
 
 SAMPLINGS = ("stratified", "weighted")
 
@@ -31,6 +32,7 @@ class TotalCorrelationCode(GaussianCode):
     loss_names = ("mutual_information", "total_correlation", "dimension_kl")
 
     def __init__(self, units, dataset_size, alpha, beta, gamma, sampling, **kwargs):
+        check_at_least(0, alpha=alpha, gamma=gamma)
         super().__init__(units, beta=beta, **kwargs)
         if sampling not in SAMPLINGS:
             raise ZooError(f"got sampling={sampling!r}, expected one of {', '.join(SAMPLINGS)}.")
@@ -45,8 +47,10 @@ class TotalCorrelationCode(GaussianCode):
         mean, log_variance = self.posterior(h)
         z = self.draw(mean, log_variance)
         weights = log_weights(ops.shape(z)[0], self.dataset_size, self.sampling)
-        for weight, part in zip((self.alpha, self.beta, self.gamma), decomposition(z, mean, log_variance, weights)):
-            self.charge(weight * ops.mean(part))
+        factors = (self.alpha, self.beta, self.gamma)
+        for name, factor, part in zip(self.loss_names, factors, decomposition(z, mean, log_variance, weights)):
+            # Means over the batch: the density at each code is estimated from all the others.
+            self.add_term(name, factor * ops.mean(part))
         return ops.cast(z, self.compute_dtype)
 
 

@@ -4,6 +4,7 @@ from keras import ops
 
 from zoo.errors import ZooError, suggest
 from zoo.layers.bottlenecks.code import Bottleneck, DenseCode, flatten
+from zoo.utils.numbers import check_whole, is_number
 
 _POOLINGS = {"max": ops.max_pool, "average": ops.average_pool}
 
@@ -19,6 +20,7 @@ class LifetimeWinnerTakeAll(DenseCode):
     """
 
     def __init__(self, units, rate, **kwargs):
+        _check_rate(rate)
         super().__init__(units, "relu", **kwargs)
         self.rate = rate
 
@@ -36,6 +38,8 @@ class SpatialWinnerTakeAll(Bottleneck):
     """
 
     def __init__(self, pool, rate=1.0, stride=None, pooling="max", **kwargs):
+        _check_rate(rate)
+        check_whole(1, pool=pool, pool_stride=pool if stride is None else stride)
         super().__init__(**kwargs)
         self.pool = pool
         self.stride = stride or pool
@@ -55,7 +59,14 @@ class SpatialWinnerTakeAll(Bottleneck):
         return spatial_winners(ops.relu(h))
 
     def features(self, h):
-        return flatten(_POOLINGS[self.pooling](ops.relu(h), self.pool, strides=self.stride, padding="same"))
+        return flatten(
+            _POOLINGS[self.pooling](ops.relu(h), self.pool, strides=self.stride, padding="same", data_format="channels_last")
+        )
+
+
+def _check_rate(rate):
+    if not (is_number(rate) and 0 < rate <= 1):
+        raise ZooError(f"got rate={rate!r}, expected a share of the batch, above 0 and at most 1.")
 
 
 def lifetime_winners(code, rate):

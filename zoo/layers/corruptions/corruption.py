@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError, suggest
+from zoo.utils.numbers import is_number
 
 
 class Corruption(keras.layers.Layer):
@@ -80,7 +81,7 @@ def corruption(kind, level, **options):
     if kind not in _KINDS:
         raise ZooError(f"got noise {kind!r}, expected one of {', '.join(_KINDS)}.{suggest(kind, _KINDS)}")
     span = tuple(level) if isinstance(level, (tuple, list)) else (level, level)
-    if len(span) != 2 or not 0 <= span[0] <= span[1] or (kind != "gaussian" and span[1] > 1):
+    if len(span) != 2 or not all(map(is_number, span)) or not 0 <= span[0] <= span[1] or (kind != "gaussian" and span[1] > 1):
         raise ZooError(
             f"got a noise level of {level}, expected 0..1, a share of pixels, or any deviation from 0 on for gaussian; or a pair "
             "(least, most) of such."

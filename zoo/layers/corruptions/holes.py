@@ -6,6 +6,7 @@ from keras import ops
 
 from zoo.errors import ZooError, suggest
 from zoo.layers.corruptions.corruption import Corruption
+from zoo.utils.numbers import is_number
 
 # Pixels of a hole are black: what a file of a damaged image most often has there.
 HOLE = 0.0
@@ -110,6 +111,6 @@ def holes(kind, level=None):
     layer, usual = _KINDS[kind]
     level = usual if level is None else level
     span = tuple(level) if isinstance(level, (tuple, list)) else (level, level)
-    if len(span) != 2 or not 0 < span[0] <= span[1] <= 1:
+    if len(span) != 2 or not all(map(is_number, span)) or not 0 < span[0] <= span[1] <= 1:
         raise ZooError(f"got a size of holes of {level}, expected a share of the image's side in (0, 1], or (least, most).")
     return layer(span)

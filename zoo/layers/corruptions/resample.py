@@ -43,7 +43,7 @@ def _resized(x, size):
     """
     height, width, channels = x.shape[1:]
     if height is None or width is None:  # in a function that has seen images of both sizes
-        return ops.image.resize(x, size, interpolation="bicubic", antialias=True)
+        return ops.image.resize(x, size, interpolation="bicubic", antialias=True, data_format="channels_last")
     rows, columns = (ops.cast(_bicubic(*sides), x.dtype) for sides in zip((height, width), size))
     x = ops.reshape(ops.matmul(rows, ops.reshape(x, (-1, height, width * channels))), (-1, size[0], width, channels))
     return ops.matmul(columns, x)

@@ -5,23 +5,33 @@ import keras
 from zoo.errors import ZooError, suggest
 from zoo.layers.bottlenecks.code import pool_features
 from zoo.modalities.tensors import assert_unit, to_unit
+from zoo.models.base.citizen import Around, Citizen, registered
+from zoo.models.base.inputs import ChecksInputs, ImageRule
+from zoo.utils.numbers import is_whole
 
 # Regions a side over which the maps of a depth are averaged, where an encoder's features lie there.
 _GRID = 4
+# The same for the tokens of images, of which a transformer's width makes many numbers already.
+_QUARTERS = 2
 
 
-class Encoder(keras.Model):
+@registered("Encoder")
+class Encoder(ChecksInputs, Citizen, keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to features (N, D). Deterministic.
 
     In a functional model declare `keras.Input(shape, dtype="uint8")` for uint8 images: Keras casts to the declared type
-    without scaling. On TensorFlow, floats beyond 0..1 stop the graph with a message that says so.
+    without scaling. There, floats outside 0..1 stop the graph on TensorFlow with a message that says so, unless XLA compiles it
+    (`jit_compile`, Keras's default on a GPU); on JAX nothing checks them. The encoder's own `predict`, `fit` and `evaluate`
+    always do.
 
     Args:
         backbone: images to what the bottleneck reads.
         bottleneck: a `Bottleneck`.
         features: a depth of the backbone whose maps, averaged over a grid of at most 4 x 4 regions, or whose tokens, averaged
-            over the patches, are the features; None leaves them to the bottleneck.
+            over the patches of each quarter of an image, or of a series, are the features; None leaves them to the bottleneck.
     """
+
+    part = "encoder"
 
     def __init__(self, backbone, bottleneck, features=None, **kwargs):
         super().__init__(**kwargs)
@@ -34,8 +44,14 @@ class Encoder(keras.Model):
         self.features = features
 
     def build(self, input_shape):
+        self.data_shape = tuple(input_shape[1:])
         self.bottleneck.build(self.backbone(keras.KerasTensor(input_shape)).shape)
         self.built = True
+
+    @property
+    def input_rule(self):
+        """See `zoo.models.base.inputs.ChecksInputs`."""
+        return ImageRule([self.data_shape])
 
     def call(self, x, training=None):
         assert_unit(x)
@@ -43,7 +59,12 @@ class Encoder(keras.Model):
         if self.features is None:
             return self.bottleneck.features(self.backbone(x, training=training))
         h = self.backbone.until(x, self.features)
-        return pool_features(h, min(_GRID, *h.shape[1:3]) if len(h.shape) == 4 else "mean")
+        if len(h.shape) == 4:
+            return pool_features(h, min(_GRID, *h.shape[1:3]))
+        if len(x.shape) == 4:
+            maps = self.backbone.maps(h)
+            return pool_features(maps, min(_QUARTERS, *maps.shape[1:3]))
+        return pool_features(h, "mean")
 
     @property
     def feature_layers(self):
@@ -65,20 +86,37 @@ class Encoder(keras.Model):
         if layer not in self.feature_layers:
             known = self.feature_layers
             raise ZooError(f"there is no feature layer {layer!r}.{suggest(layer, known)} There are {', '.join(known)}.")
-        if pool not in (None, "flatten", "mean", "token") and not (isinstance(pool, int) and pool > 0):
+        if pool not in (None, "flatten", "mean", "token") and not (is_whole(pool) and pool > 0):
             raise ZooError(f"got pool={pool!r}, expected 'flatten', 'mean', 'token' or a positive number of regions a side.")
         return FeatureExtractor(self, layer, pool)
 
 
-class FeatureExtractor(keras.Model):
+@registered("FeatureExtractor")
+class FeatureExtractor(ChecksInputs, Around, keras.Model):
     """An encoder cut at one depth; shares its weights, and can be cut at another."""
+
+    settings = ("layer", "pool")
 
     def __init__(self, encoder, layer, pool, **kwargs):
         super().__init__(**kwargs)
         self.encoder = encoder
         self.layer = layer
         self.pool = pool
+        self.build(self.input_shape)
+
+    def build(self, input_shape):
+        # The encoder is built already; Keras only takes note of the shape.
         self.built = True
+
+    @property
+    def data_shape(self):
+        """Shape of one input, without the batch axis."""
+        return self.encoder.data_shape
+
+    @property
+    def input_rule(self):
+        """That of the encoder."""
+        return self.encoder.input_rule
 
     @property
     def feature_layers(self):
@@ -96,6 +134,6 @@ class FeatureExtractor(keras.Model):
             h = self.encoder.bottleneck.unpooled(self.encoder.backbone(x, training=training))
         else:
             h = self.encoder.backbone.until(x, self.layer)
-        if len(h.shape) == 3 and isinstance(self.pool, int):
+        if len(h.shape) == 3 and is_whole(self.pool):
             h = self.encoder.backbone.maps(h)
         return pool_features(h, self.pool)

@@ -18,6 +18,6 @@ def grid_decoder(backbone, input_shape, backbone_options):
     def decoder(code_shape, outputs):
         pair = backbones.build(backbone, tuple(input_shape), **backbone_options)
         bottom = pair.encoder(keras.KerasTensor((None, *input_shape))).shape[1:]
-        return Backbone([keras.layers.Conv2D(bottom[-1], 1), pair.decoder(bottom, outputs)])
+        return Backbone([keras.layers.Conv2D(bottom[-1], 1, data_format="channels_last"), pair.decoder(bottom, outputs)])
 
     return decoder

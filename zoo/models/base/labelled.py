@@ -7,6 +7,8 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.autoencoder import Autoencoder
+from zoo.models.base.inputs import ImageRule
+from zoo.utils.numbers import is_whole
 
 
 class LabelledAutoencoder(Autoencoder):
@@ -17,8 +19,16 @@ class LabelledAutoencoder(Autoencoder):
         h = self.encoder.backbone(to_unit(images, self.compute_dtype), training=training)
         return self.decoder.backbone(self.bottleneck(h, labels=labels, training=training), training=training)
 
+    @property
+    def input_rule(self):
+        """That of images, and for labels that they are whole numbers from -1 to the last class."""
+        return LabelledRule(super().input_rule, self.bottleneck.classes)
+
     def _target(self, x, y):
         return super()._target(split(x)[0], y)
+
+    def _reconstruct(self, x):
+        return super()._reconstruct(split(x)[0])
 
     def sample(self, n, seed=0, batch_size=256, labels=None):
         """`n` images, float32 0..1, from the prior: of `labels`, an integer or (n,) of them, or of labels drawn evenly."""
@@ -35,6 +45,42 @@ class LabelledAutoencoder(Autoencoder):
         return self.decode(self.bottleneck.sample_labelled(np.broadcast_to(labels, (n,)), seed), batch_size)
 
 
+class LabelledRule(ImageRule):
+    """An `ImageRule` for images alone or a mapping of images and labels.
+
+    Args:
+        images: the `ImageRule` of the images.
+        classes: number of labels.
+    """
+
+    def __init__(self, images, classes):
+        super().__init__(images.shapes, images.target_shape, images.probabilities)
+        self.classes = classes
+
+    def check(self, x, y=None, compared=False):
+        images, labels = split(x)
+        super().check(images, y, compared)
+        if labels is not None:
+            check_labels(labels, self.classes)
+
+
+def check_labels(labels, classes):
+    """`ZooError` unless an array of labels (N,) has whole numbers from 0 to `classes` - 1, or -1 for an unknown one, alone."""
+    labels = np.asarray(labels)
+    if labels.ndim != 1:
+        raise ZooError(f"got labels of shape {labels.shape}, expected one integer an image, (N,); flatten them first.")
+    expected = f"expected whole numbers from 0 to {classes - 1}, or -1 for an unknown label"
+    if labels.dtype.kind not in "biuf":
+        raise ZooError(f"got labels of dtype {labels.dtype}, {expected}; number the classes first.")
+    if labels.dtype.kind == "f" and not np.all(labels == np.floor(labels)):
+        fault = labels[labels != np.floor(labels)][0]
+        raise ZooError(f"got the label {fault:g}, {expected}.")
+    low, high = labels.min(initial=0), labels.max(initial=0)
+    if low < -1 or high >= classes:
+        hint = "; subtract 1 from labels that begin at 1" if high == classes and labels.min() >= 1 else ""
+        raise ZooError(f"got labels from {labels.min():g} to {high:g}, {expected}{hint}.")
+
+
 def split(x):
     """Images and labels, the latter None for plain images."""
     if not isinstance(x, Mapping):
@@ -46,5 +92,5 @@ def split(x):
 
 def check_classes(classes):
     """`ZooError` for a number of classes that is none."""
-    if not isinstance(classes, int) or classes < 2:
+    if not is_whole(classes) or classes < 2:
         raise ZooError(f"got classes={classes!r}, expected at least 2.")

@@ -7,6 +7,7 @@ from pathlib import Path
 from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.pretrained import manifest
+from zoo.publishing.card import baselines, figure, number
 from zoo.publishing.gallery import chart
 from zoo.utils.files import write_atomically
 
@@ -59,10 +60,12 @@ def _card(name, entry, cards, folder):
     run, anchor = entry["run"], entry.get("anchor") or {}
     rows = []
     for metric, result in entry["metrics"].items():
-        beside = f"{anchor['value']:.4g} <small>{text(anchor['source'])}</small>" if anchor.get("metric") == metric else ""
+        stated = [f"{number(value)} <small>{text(name)}</small>" for name, value in baselines(entry, metric).items()]
+        stated += [f"{number(anchor['value'])} <small>{text(anchor['source'])}</small>"] if anchor.get("metric") == metric else []
+        beside = "<br>".join(stated)
         rows.append(
             f'<tr><th scope="row">{text(metric)}</th>'
-            f'<td title="{text(str(result.get("protocol", "")))}">{result["value"]:.4g}</td><td>{beside}</td></tr>'
+            f'<td title="{text(str(result.get("protocol", "")))}">{text(figure(entry, metric))}</td><td>{beside}</td></tr>'
         )
     shape = ", ".join(map(str, entry["config"]["input_shape"]))
     code = f'model = zoo.load("{name}")\nfeatures = model.encode(images)  # (N, {shape})'

@@ -1,0 +1,21 @@
+"""Patch dictionary of CIFAR-10: 1,200 atoms of 6 x 6 pixels by spherical k-means, codes averaged over four quarters."""
+
+from zoo.training import Recipe, run
+
+RECIPE = Recipe(
+    name="patch_dictionary_conv.cifar10",
+    model=dict(variant="patch_dictionary", input_shape=(32, 32, 3), atoms=1200, size=6, threshold=0.5, regions=2),
+    dataset="cifar10",
+    start="words",
+    epochs=0,
+    batch_size=100,
+    metrics=({"metric": "linear_accuracy", "flips": True}, "knn_accuracy", "mse"),
+    anchor=(
+        "linear_accuracy",
+        0.796,
+        "k-means with 4,000 atoms and a linear SVM, Coates, Lee & Ng 2011, read in its abstract",
+    ),
+)
+
+if __name__ == "__main__":
+    run(RECIPE)

@@ -1,0 +1,179 @@
+"""What lies under a folder of images: the images, what cannot be read, what is something else, classes and splits."""
+
+import contextlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.errors import ZooError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp")
+# Images in formats that are not read here: as files that cannot be read they are refused, or left out by name.
+_OTHER_FORMATS = (
+    *(".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".j2k", ".jpx", ".jxl", ".jxr", ".svg", ".ico", ".psd", ".tga"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".pcx", ".exr", ".hdr", ".dcm", ".dib", ".apng"),
+    *(".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
+)
+# Names of the folders of a data set that comes in splits.
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+}
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """What a folder holds. Hidden files and folders are no part of it.
+
+    Attributes:
+        path: of the folder.
+        files: paths of all images, sorted; those of `unreadable` among them.
+        unreadable: mapping of path to the reason why it cannot be read: locked folders, links to nothing, pipes called `.png`.
+        others: relative paths of files that are no images.
+        repeated: relative paths of links to folders that are read under another name.
+        imageless: relative paths of folders that hold neither an image nor a folder.
+        splits: mapping of "train", "test" and "validation" to the folders' names, empty where the folder has no splits.
+    """
+
+    path: Path
+    files: list
+    unreadable: dict
+    others: list
+    repeated: list
+    imageless: list
+    splits: dict
+
+    def relative(self, path):
+        """The id of an image: its path relative to the folder. What is or may be a folder ends in a slash."""
+        text = path.relative_to(self.path).as_posix()
+        return f"{text}/" if path in self.unreadable and not is_image_name(path.name) else text
+
+    def class_of(self, image):
+        """The class of an id: the folders that it lies in, below that of a split; "." for none."""
+        parts = Path(image).parts[bool(self.splits) :]
+        return "/".join(parts if image.endswith("/") else parts[:-1]) or "."
+
+    def of_split(self, split):
+        """The files of "train", "validation" or "test", for which validation does too; all of a folder without splits.
+
+        Raises:
+            ZooError: when it has splits, and not this one.
+        """
+        if not self.splits:
+            return self.files
+        name = self.splits.get("validation" if split == "test" and "test" not in self.splits else split)
+        if name is None:
+            raise ZooError(f"{self.path} has the splits {', '.join(self.splits.values())}, and none for {split!r}.")
+        return [file for file in self.files if file.relative_to(self.path).parts[0] == name]
+
+    def notes(self):
+        """Lines that say what is left out besides images that cannot be read."""
+        lines = []
+        for names, what in (
+            (self.others, "files that are no images"),
+            (self.repeated, "links to folders that are read under another name"),
+            (self.imageless, "folders without images"),
+        ):
+            if names:
+                more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+                lines.append(f"left out {len(names)} {what}: {', '.join(names[:_SHOWN])}{more}")
+        return lines
+
+
+def is_image_name(name):
+    """Whether a file of that name is an image, whether or not it can be read."""
+    return name.lower().endswith(SUFFIXES + _OTHER_FORMATS)
+
+
+def scan(folder):
+    """The `ImageFolder` of a path. Links are followed, and every folder is read once, under its own name where it has one here.
+
+    Raises:
+        ZooError: when the folder itself cannot be read.
+    """
+    folder = Path(folder)
+    found = _Scan(folder)
+    found.visit(folder)
+    while found.links:
+        found.visit(found.links.pop(0))
+    if folder in found.unreadable:
+        raise ZooError(f"the folder {folder} cannot be read: {found.unreadable[folder]}.")
+    files = sorted([*found.files, *found.unreadable])
+    names = [sorted(path.relative_to(folder).as_posix() for path in part) for part in (found.others, found.repeated)]
+    imageless = sorted(f"{path.relative_to(folder).as_posix()}/" for path in found.imageless if path != folder)
+    return ImageFolder(folder, files, found.unreadable, *names, imageless, _splits(folder, files))
+
+
+class _Scan:
+    def __init__(self, folder):
+        self.files, self.unreadable, self.others, self.repeated, self.imageless = [], {}, [], [], []
+        # Links wait, so that what also lies in the folder itself is known by its own path.
+        self.links, self._seen = [], set()
+
+    def visit(self, folder):
+        """Take in what lies in and under a folder."""
+        waiting = [folder]
+        while waiting:
+            place = waiting.pop()
+            try:
+                status = os.stat(place)
+                with contextlib.closing(os.scandir(place)) as listing:
+                    entries = sorted((entry for entry in listing if not entry.name.startswith(".")), key=lambda e: e.name)
+                if not os.access(place, os.X_OK):
+                    raise PermissionError(None, "Permission denied")
+            except OSError as error:
+                self.unreadable[place] = error.strerror or "it cannot be opened"
+                continue
+            if (status.st_dev, status.st_ino) in self._seen:
+                self.repeated.append(place)
+                continue
+            self._seen.add((status.st_dev, status.st_ino))
+            before = len(self.files) + len(self.unreadable)
+            inside, links = [], []
+            for entry in entries:
+                path = Path(place, entry.name)
+                mode = self._mode(entry, path)
+                if mode is None:
+                    continue
+                if stat.S_ISDIR(mode):
+                    (links if entry.is_symlink() else inside).append(path)
+                elif not is_image_name(entry.name):
+                    self.others.append(path)
+                elif stat.S_ISREG(mode):
+                    self.files.append(path)
+                else:
+                    self.unreadable[path] = "it is no regular file"
+            if not inside and not links and len(self.files) + len(self.unreadable) == before:
+                self.imageless.append(place)
+            waiting += reversed(inside)
+            self.links += links
+
+    def _mode(self, entry, path):
+        """What an entry is; None for what cannot be found out, which is then noted."""
+        try:
+            if entry.is_file(follow_symlinks=False):
+                return stat.S_IFREG
+            return os.stat(path).st_mode
+        except OSError as error:
+            # A link to nothing: without a suffix it may have led to the folder of a class.
+            if is_image_name(entry.name) or not path.suffix:
+                self.unreadable[path] = f"{'a link to nothing: ' if entry.is_symlink() else ''}{error.strerror}"
+            else:
+                self.others.append(path)
+            return None
+
+
+def _splits(folder, files):
+    """The folders of splits, where all images lie in such, and one is for training."""
+    tops = {file.relative_to(folder).parts[0] for file in files if file.parent != folder}
+    kinds = {_SPLITS.get(top.lower()): top for top in tops}
+    if None in kinds or "train" not in kinds or len(kinds) < len(tops) or any(file.parent == folder for file in files):
+        return {}
+    return {kind: kinds[kind] for kind in ("train", "validation", "test") if kind in kinds}

@@ -1,0 +1,95 @@
+"""The images to fine-tune on, with their classes, out of a source: in one part, or in the splits that a folder comes in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.data import sources
+from zoo.data.image_folder import scan
+from zoo.errors import ZooError
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a source gives.
+
+    Attributes:
+        images: (N, H, W, C), to train on and, without `validation`, to hold images out of.
+        labels: integers (N,), numbers of `names`, or None where no classes are asked for.
+        names: of the classes, or None.
+        validation, test: pairs (images, labels), or None where the source has no such split.
+        skipped: ids of what could not be read and was left out.
+        notes: lines on what else there is to know of how the source was read.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    names: list | None
+    validation: tuple | None
+    test: tuple | None
+    skipped: list
+    notes: list
+
+
+def read(source, classes, data_dir=None, image_shape=None, resize=False, skip_unreadable=False):
+    """The `Given` of a source, see `zoo.data.sources.load`; with `classes` each class must have an image that can be read.
+
+    A folder of folders `train`, `validation` (or `val`, `valid`) and `test` is read as these splits, with the classes in them.
+
+    Raises:
+        ZooError: when classes are asked for and there are none, images lie beside them, or one has no image.
+    """
+    kind = sources.kind_of(source)
+    splits = sources.folder_splits(source) or ("train",)
+    options = dict(resize=resize, skip_unreadable=skip_unreadable)
+    parts, shape = {}, image_shape
+    for split in splits:
+        parts[split] = sources.load(source, split, data_dir, image_shape=shape, **options)
+        shape = shape or parts[split].images.shape[1:]
+    train = parts["train"]
+    names, labels = None, dict.fromkeys(parts)
+    if classes:
+        if kind == "folder":
+            _check_classes(source, train)
+        names = _class_names(source, train)
+        labels = {split: _numbers(source, split, part, train, names) for split, part in parts.items()}
+    skipped = [name for part in parts.values() for name in part.skipped]
+    notes = list(dict.fromkeys(line for part in parts.values() for line in part.notes))
+    validation, test = ((parts[split].images, labels[split]) if split in parts else None for split in ("validation", "test"))
+    return Given(train.images, labels["train"], names, validation, test, skipped, notes)
+
+
+def _class_names(source, data):
+    if data.labels is None or len(np.unique(data.labels)) < 2:
+        raise ZooError(
+            f"{source} has no classes, expected a folder for each of two or more, or a data set with labels; sort the images "
+            "into folders, or give --autoencode to train without classes."
+        )
+    return data.class_names or [str(label) for label in np.unique(data.labels)]
+
+
+def _check_classes(source, data):
+    """Each folder is a class, and none may vanish because nothing in it can be read."""
+    names = data.class_names or []
+    if "." in names:
+        beside = int(np.sum(np.asarray(data.labels) == names.index(".")))
+        raise ZooError(f"{source} holds {beside} images beside the folders of the classes; move them into one of these, or away.")
+    folder = scan(source)
+    lost = {folder.class_of(name) for name in data.skipped} - {names[i] for i in (data.labels if names else ())} - {"."}
+    if lost:
+        which = ", ".join(map(repr, sorted(lost)))
+        raise ZooError(f"{source}: no image of the class {which} can be read; repair them, or move the folder away.")
+    if folder.imageless:
+        raise ZooError(f"{source} holds {', '.join(folder.imageless)} without images, expected some of each class; move it away.")
+
+
+def _numbers(source, split, data, train, names):
+    """The labels of a split as numbers of the classes, each of which must have images to train on."""
+    labels = np.asarray(data.labels)
+    if not data.class_names:
+        return np.searchsorted(np.unique(train.labels), labels)
+    missing = sorted(set(labels.tolist()) - set(np.asarray(train.labels).tolist()))
+    if missing:
+        which = ", ".join(repr(names[i]) for i in missing)
+        raise ZooError(f"the split {split!r} of {source} has the class {which}, which has no images to train on.")
+    return labels

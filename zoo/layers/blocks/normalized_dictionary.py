@@ -1,0 +1,101 @@
+"""A dictionary that reads every patch less its mean and in units of its contrast (Coates, Lee & Ng 2011, "An analysis of
+single-layer networks in unsupervised feature learning", AISTATS), and the way back from its code to an image."""
+
+import numpy as np
+from keras import layers, ops
+
+from zoo.layers.blocks.dictionary import PatchDictionary
+
+# Added to the variance of a patch, for flat ones: the paper's 10, of pixels in 0..255.
+_VARIANCE = 10 / 255**2
+
+
+def normalized(patches):
+    """Patches (P, D), their means (P, 1) and contrasts (P, 1): (patch - mean) / contrast, and the two."""
+    mean = patches.mean(axis=1, keepdims=True)
+    contrast = np.sqrt(patches.var(axis=1, keepdims=True) + _VARIANCE)
+    return (patches - mean) / contrast, mean, contrast
+
+
+class NormalizedPatchDictionary(PatchDictionary):
+    """(N, H, W, C) -> (N, H - size + 1, W - size + 1, 2 * atoms + 2): the code of every patch, then its mean and its contrast.
+
+    The response of a patch p to an atom d with the bias b is d·(p - mean(p)) / contrast(p) + b, with
+    contrast(p)² = var(p) + 10 / 255².
+
+    Args:
+        atoms, size, threshold: see `PatchDictionary`.
+    """
+
+    def __init__(self, atoms, size=6, threshold=0.5, **kwargs):
+        super().__init__(atoms, size, threshold, padding="valid", **kwargs)
+
+    def compute_output_shape(self, input_shape):
+        return *super().compute_output_shape(input_shape)[:-1], 2 * self.atoms + 2
+
+    def call(self, x):
+        mean, contrast = self._moments(ops.cast(x, "float32"))
+        mean, contrast = (ops.cast(moment, self.compute_dtype) for moment in (mean, contrast))
+        # A kernel of mean zero reads the patch less its mean.
+        kernel = ops.convert_to_tensor(self.responses.kernel)
+        kernel = ops.cast(kernel - ops.mean(kernel, axis=(0, 1, 2), keepdims=True), self.compute_dtype)
+        responses = ops.conv(x, kernel, padding="valid", data_format="channels_last") / contrast
+        code = self.code(responses + ops.cast(self.responses.bias, self.compute_dtype))
+        return ops.concatenate([code, mean, contrast], axis=-1)
+
+    def _moments(self, x):
+        def over_patches(values):
+            grey = ops.mean(values, axis=-1, keepdims=True)
+            return ops.average_pool(grey, self.size, strides=1, padding="valid", data_format="channels_last")
+
+        # About the image's middle grey: the difference of two large squares would lose digits.
+        shifted = x - 0.5
+        mean = over_patches(shifted)
+        variance = ops.maximum(over_patches(ops.square(shifted)) - ops.square(mean), 0.0)
+        return mean + 0.5, ops.sqrt(variance + _VARIANCE)
+
+    def patches_of(self, patches):
+        return normalized(patches)[0]
+
+
+class PatchesToImage(layers.Layer):
+    """The code of every patch (N, H', W', 2 * atoms + 2) to an image (N, H' + size - 1, W' + size - 1, channels).
+
+    A patch is mean + contrast * (W code + b); where patches overlap, an image is their average.
+
+    Args:
+        size: height and width of a patch, in pixels.
+        channels: of the image.
+    """
+
+    def __init__(self, size, channels, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+        self.channels = channels
+        self.patch = layers.Dense(size * size * channels)
+
+    def build(self, input_shape):
+        self.patch.build((*input_shape[:-1], input_shape[-1] - 2))
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        n, height, width, _ = input_shape
+        return n, height + self.size - 1, width + self.size - 1, self.channels
+
+    def call(self, z):
+        code, mean, contrast = z[..., :-2], z[..., -2:-1], z[..., -1:]
+        patches = mean + contrast * self.patch(code)
+        height, width = z.shape[1:3]
+        total = 0.0
+        # Each pixel of all patches at once, put where it belongs: a patch has few pixels, an image many patches.
+        for row in range(self.size):
+            for column in range(self.size):
+                first = (row * self.size + column) * self.channels
+                margins = [(0, 0), (row, self.size - 1 - row), (column, self.size - 1 - column), (0, 0)]
+                total = total + ops.pad(patches[..., first : first + self.channels], margins)
+        return total / ops.convert_to_tensor(self._cover(height, width), total.dtype)
+
+    def _cover(self, height, width):
+        """How many patches hold each pixel (1, H, W, 1)."""
+        rows, columns = (np.convolve(np.ones(n), np.ones(self.size)) for n in (height, width))
+        return np.outer(rows, columns)[None, :, :, None].astype("float32")

@@ -1,0 +1,207 @@
+"""Raw data on Keras's own paths, `fit`, `evaluate`, `predict` and their like: checked on the host before any graph sees it.
+
+A check inside a graph is lost under XLA, which is Keras's default on a GPU, and under JAX's `jit`. Arrays are checked once, when
+they come in; batches of a `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator as they pass.
+"""
+
+import contextlib
+import inspect
+import types
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.modalities.image import check_images, check_probabilities, is_image_shape
+
+
+class ImageRule:
+    """What a model takes: raw inputs of some shape and, for a model that gives images back, images as targets.
+
+    Holds plain values and no model: worker processes of a `PyDataset` get a copy.
+
+    Args:
+        shapes: shapes of one input, any of which will do; None stands for a side of any length.
+        target_shape: of one target that is an image; None for models whose targets are something else.
+        probabilities: whether what is compared, as a vector, must lie in 0..1.
+    """
+
+    def __init__(self, shapes, target_shape=None, probabilities=False):
+        self.shapes = tuple(tuple(shape) for shape in shapes)
+        self.target_shape = target_shape
+        self.probabilities = probabilities
+
+    def check(self, x, y=None, compared=False):
+        """`ZooError` unless arrays `x`, and `y` if given, are what the model takes; `compared`: a loss is computed of them."""
+        if isinstance(x, Mapping):
+            raise ZooError(f"got a mapping of {', '.join(map(str, x))}, expected images alone; only cvae and m2_vae read labels.")
+        self.check_input(x)
+        target = x if y is None else y
+        if self.target_shape is None or not compared or np.shape(target)[1:] != tuple(self.target_shape):
+            # Targets of a wrong shape are the model's to refuse, which knows what else it may be trained by.
+            return
+        if y is not None:
+            check_images(y, self.target_shape)
+        if self.probabilities and not is_image_shape(self.target_shape):
+            check_probabilities(target)
+
+    def check_input(self, x):
+        """`ZooError` unless an array (N, ...) is what the model takes."""
+        came = np.shape(x)[1:]
+        shape = next((shape for shape in self.shapes if _fits(came, shape)), self.shapes[-1])
+        check_images(x, tuple(n or m for n, m in zip(shape, came)) if len(came) == len(shape) else shape)
+
+    def looks_at(self, batch, compared):
+        """The part (x,) or (x, y) of a batch that `check` reads."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        return (x, y) if compared and y is not None and self.target_shape is not None else (x,)
+
+    def passes(self, kinds):
+        """Whether batches whose parts have these dtypes need no look at their values: bytes cannot be out of range."""
+        return all(kind == "uint8" for kind in kinds)
+
+
+def _fits(came, shape):
+    return len(came) == len(shape) and all(n in (None, m) for n, m in zip(shape, came))
+
+
+class ChecksInputs:
+    """To stand before `keras.Model` among the bases of a model that takes raw data: Keras's methods refuse what breaks its rule.
+
+    A subclass has `input_rule`, an `ImageRule`. All methods raise `ZooError` on data that breaks it, whatever the backend and
+    whether or not the step is compiled. A `tf.distribute` data set and a loader of another library pass unchecked here: for them,
+    and for a model inside a functional model of the user's own, there is only the check within the graph, see
+    `zoo.modalities.tensors.assert_unit`.
+    """
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.fit`."""
+        given = inspect.signature(super().fit).bind(x, y, *args, **kwargs)
+        with _Guard(self.input_rule, compared=True) as guard:
+            given.arguments["x"], given.arguments["y"] = guard.watched(x, y), y
+            held = given.arguments.get("validation_data")
+            if isinstance(held, (tuple, list)):
+                x, y, weights = keras.utils.unpack_x_y_sample_weight(tuple(held))
+                held = guard.watched(x, y), *held[1:]
+            elif held is not None:
+                held = guard.watched(held)
+            if held is not None:
+                given.arguments["validation_data"] = held
+            return super().fit(*given.args, **given.kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.evaluate`."""
+        # With this argument `fit` evaluates its validation data, which were checked when they came in.
+        if kwargs.get("_use_cached_eval_dataset"):
+            return super().evaluate(x, y, *args, **kwargs)
+        with _Guard(self.input_rule, compared=True) as guard:
+            return super().evaluate(guard.watched(x, y), y, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """As `keras.Model.predict`."""
+        with _Guard(self.input_rule) as guard:
+            return super().predict(guard.watched(x), *args, **kwargs)
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """As `keras.Model.train_on_batch`."""
+        self.input_rule.check(x, y, compared=True)
+        return super().train_on_batch(x, y, *args, **kwargs)
+
+    def test_on_batch(self, x, y=None, *args, **kwargs):
+        """As `keras.Model.test_on_batch`."""
+        self.input_rule.check(x, y, compared=True)
+        return super().test_on_batch(x, y, *args, **kwargs)
+
+    def predict_on_batch(self, x):
+        """As `keras.Model.predict_on_batch`."""
+        self.input_rule.check(x)
+        return super().predict_on_batch(x)
+
+
+class _Guard(contextlib.AbstractContextManager):
+    """Checks what passes, and raises on its end the error that a data pipeline would have wrapped into one of its own."""
+
+    def __init__(self, rule, compared=False):
+        self.rule, self.compared = rule, compared
+        self.fault = None
+
+    def __exit__(self, kind, error, trace):
+        if isinstance(error, Exception) and self.fault is not None and error is not self.fault:
+            raise self.fault from None
+
+    def watched(self, x, y=None):
+        """`x` as it came, its values checked with those of `y`; of a data set one that checks every batch."""
+        if x is None:
+            return x
+        if _is_tf_dataset(x):
+            return self._watched_dataset(x)
+        if isinstance(x, keras.utils.PyDataset):
+            return _WatchedPyDataset(x, self)
+        if isinstance(x, types.GeneratorType):
+            return self._watched_generator(x)
+        if isinstance(x, Mapping) or hasattr(x, "__array__"):
+            self.rule.check(x, y, self.compared)
+        return x
+
+    def look(self, batch):
+        """Check a batch of arrays: x, (x,), (x, y) or (x, y, weights)."""
+        try:
+            self.rule.check(*self.rule.looks_at(batch, self.compared), compared=self.compared)
+        except ZooError as fault:
+            self.fault = fault
+            raise
+
+    def _watched_generator(self, batches):
+        for batch in batches:
+            self.look(batch)
+            yield batch
+
+    def _watched_dataset(self, data):
+        import tensorflow as tf
+
+        kinds = self.rule.looks_at(data.element_spec, self.compared)
+        specs = tf.nest.flatten(kinds)
+        if not all(isinstance(spec, tf.TensorSpec) for spec in specs) or self.rule.passes([spec.dtype.name for spec in specs]):
+            return data
+
+        def check(*arrays):
+            self.look(tf.nest.pack_sequence_as(kinds, list(arrays)))
+            return np.int8(0)
+
+        def watch(*batch):
+            batch = batch if isinstance(data.element_spec, tuple) else batch[0]
+            seen = tf.nest.flatten(self.rule.looks_at(batch, self.compared))
+            with tf.control_dependencies([tf.numpy_function(check, seen, tf.int8)]):
+                return tf.nest.map_structure(tf.identity, batch)
+
+        return data.map(watch)
+
+
+class _WatchedPyDataset(keras.utils.PyDataset):
+    """A `PyDataset` whose batches are checked as they are made, in the workers that make them."""
+
+    def __init__(self, data, guard):
+        super().__init__(workers=data.workers, use_multiprocessing=data.use_multiprocessing, max_queue_size=data.max_queue_size)
+        self.data, self.guard = data, guard
+
+    @property
+    def num_batches(self):
+        return self.data.num_batches
+
+    def __getitem__(self, index):
+        batch = self.data[index]
+        self.guard.look(batch)
+        return batch
+
+    def on_epoch_begin(self):
+        self.data.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self.data.on_epoch_end()
+
+
+def _is_tf_dataset(x):
+    # Without an import: whoever has a data set has loaded TensorFlow.
+    kinds = {(kind.__module__.partition(".")[0], kind.__name__) for kind in type(x).__mro__}
+    return ("tensorflow", "DatasetV2") in kinds

@@ -1,0 +1,36 @@
+"""An autoencoder as the model from images to their reconstructions, which Keras's `predict` runs."""
+
+import contextlib
+
+import keras
+
+from zoo.inference.batching import kept
+from zoo.models.base.inputs import ChecksInputs
+
+
+class Reconstructor(ChecksInputs, keras.Model):
+    """Images, uint8 0..255 or floats 0..1, to images (N, *input_shape), float32 0..1, as `Autoencoder.reconstruct` makes them.
+
+    Args:
+        model: an `Autoencoder`, whose weights it shares.
+    """
+
+    def __init__(self, model, **kwargs):
+        # The model itself casts its inputs: half precision has fewer steps than a byte.
+        super().__init__(dtype=model.dtype_policy, autocast=False, **kwargs)
+        self.model = model
+        self.built = True
+
+    @property
+    def input_rule(self):
+        return self.model.input_rule
+
+    def call(self, x):
+        return self.model._reconstruct(x)
+
+
+def reconstructor(model):
+    """The `Reconstructor` of a model, the same one each time, so that what it compiled is kept."""
+    strategy = getattr(model, "distribute_strategy", None)
+    with contextlib.nullcontext() if strategy is None else strategy.scope():
+        return kept(model, "reconstructor", lambda: Reconstructor(model, name=f"{model.name}_reconstructor"))

@@ -1,0 +1,46 @@
+"""Whole numbers, as options give them: Python's and NumPy's, and no booleans, which Python takes for 0 and 1."""
+
+import math
+import numbers
+
+import numpy as np
+
+from zoo.errors import ZooError
+
+
+def is_whole(value):
+    """Whether `value` is an integer, of Python or NumPy, and no boolean."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def is_number(value):
+    """Whether `value` is a finite real number, of Python or NumPy, and no boolean."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def check_at_least(least, **options):
+    """`ZooError` that names the first of these options that is no finite number from `least` on."""
+    for name, value in options.items():
+        if not is_number(value) or value < least:
+            raise ZooError(f"got {name}={value!r}, expected a finite number from {least} on.")
+
+
+def check_positive(**options):
+    """`ZooError` that names the first of these options that is no finite number above zero."""
+    for name, value in options.items():
+        if not is_number(value) or value <= 0:
+            raise ZooError(f"got {name}={value!r}, expected a finite number above 0.")
+
+
+def check_whole(least, **options):
+    """`ZooError` that names the first of these options that is no whole number from `least` on."""
+    for name, value in options.items():
+        if not is_whole(value) or value < least:
+            raise ZooError(f"got {name}={value!r}, expected a whole number from {least} on.")
+
+
+def plain(value):
+    """`value` with Python's own numbers in place of NumPy's, in lists, tuples and arrays as well: what a config can hold."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    return type(value)(plain(v) for v in value) if type(value) in (tuple, list) else value
