@@ -9,9 +9,9 @@ from tiny_recipe import tiny_recipe
 import zoo
 from zoo.evaluation.pca import pca_mse
 from zoo.evaluation.reconstruction import unclipped_mse
+from zoo.layers.math.pca import principal_components
 from zoo.training import fit as training
 from zoo.training.initialization.pca import linear_path, start_from_pca
-from zoo.utils.pca import principal_components
 
 PATH = dict(variant="ae", backbone="resnet", input_shape=(8, 8, 1), latent_dim=5, filters=(4,), blocks=1, linear_path=True)
 

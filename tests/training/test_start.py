@@ -3,8 +3,8 @@
 import numpy as np
 from tiny_recipe import tiny_recipe
 
+from zoo.training.initialization.start import begin, fresh_model, held_out, untrained
 from zoo.training.recipe import recorded
-from zoo.training.start import begin, fresh_model, held_out, untrained
 
 UNET = dict(variant="dae", backbone="unet", input_shape=(8, 8, 1), filters=(4, 8), blocks=1, first_stride=2, words=6)
 PATCHES = dict(variant="patch_dictionary", input_shape=(8, 8, 1), atoms=6, size=3)

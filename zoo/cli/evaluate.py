@@ -55,8 +55,8 @@ def run(arguments):
     from zoo.evaluation.needs import NEEDS
     from zoo.modalities.image import picture_shape
     from zoo.pretrained.loading import load_checkpoint
+    from zoo.training.initialization.start import untrained
     from zoo.training.recipe import recorded
-    from zoo.training.start import untrained
 
     wanted = _wanted(_list(arguments.metrics, names(), "metric") + [_PROBES[probe] for probe in probes], entry)
     model = load_checkpoint(checkpoint)

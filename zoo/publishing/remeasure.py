@@ -16,8 +16,8 @@ from zoo.models import registry
 from zoo.pretrained import arrays, manifest
 from zoo.publishing.card import write_card
 from zoo.publishing.publish import golden, measured
+from zoo.training.initialization.start import untrained
 from zoo.training.recipe import load_recipe, recorded
-from zoo.training.start import untrained
 
 
 def remeasure(name, data_dir=None, output_dir=None, only=None):

@@ -19,8 +19,8 @@ from zoo.pretrained.loading import save
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, tensorboard_log
 from zoo.training.initialization.patches import dictionary
 from zoo.training.initialization.pca import linear_path
+from zoo.training.initialization.start import begin, fresh_model, held_out, untrained
 from zoo.training.optimizers import optimizer
-from zoo.training.start import begin, fresh_model, held_out, untrained
 from zoo.utils.streams import say, verbosity
 
 # Steps that one call from Python runs: enough that a small net is not bound by the calls.
