@@ -12,14 +12,15 @@ from tiny_recipe import tiny_recipe
 import zoo
 from zoo.cli import maintenance
 from zoo.cli.main import main
-from zoo.evaluation.measure import repeat
+from zoo.evaluation.measurement import repeat
 from zoo.pretrained import manifest
 from zoo.pretrained import verification as weights
 from zoo.pretrained.hashes import sha256_of
 from zoo.publishing import card, publish, readme, remeasure
+from zoo.publishing import train as training
 from zoo.publishing.readme import render
 from zoo.publishing.seeds import publish_median
-from zoo.training import fit as training
+from zoo.training.initialization.start import fresh_model
 
 NAME = "vae_mlp.digits"
 VAE = dict(variant="vae", input_shape=(8, 8, 1), latent_dim=3, hidden=(16,), loss="bernoulli")
@@ -365,7 +366,7 @@ def test_the_depth_of_the_features_may_move_without_training(dataset, tmp_path, 
     model = dict(variant="dae", backbone="conv", input_shape=(8, 8, 1), filters=(4, 8), latent_dim=3)
     fields = dict(name="dae_conv.digits", dataset=dataset, metrics=("mse",), transforms=(), half=False)
     old = recipe(model=model, **fields)
-    built = training.fresh_model(old)
+    built = fresh_model(old)
     splits, _ = training.sources.load_splits(dataset)
     before = publish.publish(old, built, 1.0, 1, splits, output_dir=tmp_path)
     now = recipe(model={**model, "features": "stage1"}, **fields)

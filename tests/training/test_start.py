@@ -21,7 +21,7 @@ def test_it_is_the_fresh_model_after_a_start_of_the_data(digits, tmp_path):
     started = fresh_model(recipe)
     assert not same(untrained(recipe)(images), started)
     assert same(untrained(recipe)(images), untrained(recipe)(images))
-    begin(recipe, started, images[held_out(recipe, len(images))[0]], tmp_path)
+    begin(recipe, started, images[held_out(recipe, len(images))[0]], tmp_path, None)
     assert same(untrained(recipe)(images), started)
 
 

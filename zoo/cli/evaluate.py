@@ -51,7 +51,7 @@ def run(arguments):
     picture = _picture_path(arguments.picture)
     probes = _list(arguments.probe, _PROBES, "probe")
     load_quietly()
-    from zoo.evaluation.measure import measure, names, repeat
+    from zoo.evaluation.measurement import measure, names, repeat
     from zoo.evaluation.needs import NEEDS
     from zoo.modalities.image import picture_shape
     from zoo.pretrained.loading import load_checkpoint
