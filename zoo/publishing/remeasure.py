@@ -27,7 +27,7 @@ def remeasure(name, data_dir=None, output_dir=None, only=None):
         name: of the set.
         data_dir: where TFDS data lies.
         output_dir: the weights folder that it lies in; by default the zoo's own.
-        only: names of metrics; others of the recipe that the entry has are kept as they are. None measures all.
+        only: names of metrics to measure, none if empty; others are kept as the entry has them. None measures all.
 
     Returns:
         The manifest entry, as it was written.
@@ -52,10 +52,9 @@ def remeasure(name, data_dir=None, output_dir=None, only=None):
     strange = [each for each in only or () if each not in names]
     if strange:
         raise ZooError(f"the recipe of {name} has no metric {strange[0]!r}, expected some of {', '.join(names)}.")
-    kept = {each: entry["metrics"][each] for each in names if only and each not in only and each in entry["metrics"]}
-    asked = tuple(metric for each, metric in zip(names, recipe.metrics) if each not in kept)
-    found = measured(dataclasses.replace(recipe, metrics=asked), model, splits, untrained(recipe)) | kept
-    entry["metrics"] = {each: found[each] for each in names}
+    asked = tuple(metric for each, metric in zip(names, recipe.metrics) if only is None or each in only)
+    found = entry["metrics"] | measured(dataclasses.replace(recipe, metrics=asked), model, splits, untrained(recipe))
+    entry["metrics"] = {each: found[each] for each in names if each in found}
     manifest.write_entry(name, entry, folder)
     write_card(name, entry, folder / "cards")
     return entry
