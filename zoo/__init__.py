@@ -5,6 +5,7 @@ Names are imported on first use, so that `import zoo` loads no deep-learning fra
 
 import importlib
 
+from zoo.utils.keras_registration import register
 from zoo.utils.telemetry import turn_off
 
 # Before any package that reports to its makers is imported.
@@ -52,6 +53,10 @@ _MODULES = (
 )
 
 __all__ = [*_HOMES, *_MODULES]
+
+
+# So that `keras.saving.load_model` reads what a model of the zoo was saved to.
+register()
 
 
 def __getattr__(name):

@@ -28,6 +28,8 @@ class ReconstructionLoss(keras.losses.Loss):
     """
 
     is_likelihood = False
+    # Whether an image's value depends on the others of its batch, so that none can be weighted alone.
+    of_batch = False
     of_probabilities = False
 
     def __init__(self, name, **kwargs):
@@ -160,6 +162,10 @@ class Gaussian(ReconstructionLoss):
             check_positive(sigma=sigma)
         super().__init__(name, **kwargs)
         self.sigma = sigma
+
+    @property
+    def of_batch(self):
+        return self.sigma is None
 
     def call(self, x, outputs):
         error = ops.square(x - outputs)

@@ -163,7 +163,7 @@ def curve(layer):
 def test_the_weights_of_the_paths_average_to_the_evidence(make):
     """E exp(bound of one draw) = p(x): true only if every Jacobian and density is accounted for."""
     layer, seen = make(), []
-    layer.charge_bound = lambda *parts: seen.extend(ops.convert_to_numpy(part) for part in parts)
+    layer.add_bound = lambda *parts: seen.extend(ops.convert_to_numpy(part) for part in parts)
     n = 20_000
     outputs = ops.convert_to_numpy(layer.evolve(np.ones((n, 2), np.float32), linear_force))
     mean, log_variance, start, z, momentum = seen

@@ -103,6 +103,24 @@ def test_config_and_arrays_make_the_same_model_again(fitted, images, tmp_path):
     np.testing.assert_array_equal(again.reconstruct(images), fitted.model.reconstruct(images))
 
 
+def test_a_keras_file_makes_the_same_model_again(fitted, images, tmp_path):
+    fitted.model.save(tmp_path / "m.keras")
+    again = keras.saving.load_model(tmp_path / "m.keras")
+    assert type(again) is type(fitted.model) and again.config == fitted.model.config
+    for one, other in zip(again.get_weights(), fitted.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_encode_gives_decode_takes_where_it_is_the_code(fitted, images):
+    features = fitted.model.encode(images)
+    assert fitted.model.encoder.output_shape == (None, features.shape[1])
+    if fitted.model.bottleneck.to_code(features) is None:
+        with pytest.raises(ZooError, match="do not hold its whole code"):
+            fitted.model.decode(features)
+    else:
+        np.testing.assert_allclose(fitted.model.decode(features), fitted.model.reconstruct(images), rtol=1e-4, atol=1e-5)
+
+
 # -- each its own idea
 
 _exact_contraction = functools.partial(tiny, "contractive_mlp", penalty="exact", hidden=())

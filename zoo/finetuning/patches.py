@@ -3,6 +3,7 @@
 import keras
 
 from zoo.layers.corruptions.masking import PatchDropout
+from zoo.utils.keras_internals import flatten_layers
 
 
 class PatchDropoutTurns(keras.callbacks.Callback):
@@ -22,7 +23,7 @@ class PatchDropoutTurns(keras.callbacks.Callback):
         super().__init__()
         self.shares = shares
         self.epochs = epochs
-        self.layers = [layer for layer in model._flatten_layers() if isinstance(layer, PatchDropout)]
+        self.layers = [layer for layer in flatten_layers(model) if isinstance(layer, PatchDropout)]
         for share in reversed(shares):
             self._leave_out(share)
 

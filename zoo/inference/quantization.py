@@ -5,7 +5,7 @@ import warnings
 import keras
 
 from zoo.errors import ZooError
-from zoo.inference.batching import forget_compiled
+from zoo.utils.keras_internals import flatten_layers
 
 
 def quantize(model):
@@ -13,12 +13,13 @@ def quantize(model):
 
     Keras keeps a scale for each output of a layer, and rounds what goes into the layer to int8 as well, image by image. What
     has no int8 in Keras stays as it is: convolutions, normalizations, codebooks. The model encodes, decodes and exports to
-    "onnx" and "saved_model"; it does not train, and `zoo.save` keeps models before this, not after.
+    "onnx" and "saved_model"; it does not train, and it cannot be saved or copied: save the
+    model before.
 
     Raises:
         ZooError: when the model has no dense layers, or is quantized already.
     """
-    layers = [layer for part in (model.encoder, model.decoder) for layer in part._flatten_layers() if _dense(layer)]
+    layers = [layer for part in (model.encoder, model.decoder) for layer in flatten_layers(part) if _dense(layer)]
     if not layers:
         raise ZooError(f"{model.name} has no dense layers, the only ones that Keras quantizes to int8.")
     if any(layer.quantization_mode for layer in layers):
@@ -28,8 +29,6 @@ def quantize(model):
         warnings.simplefilter("ignore")
         for layer in layers:
             layer.quantize("int8")
-    for part in (model, model.encoder, model.decoder):
-        forget_compiled(part)
     return model
 
 

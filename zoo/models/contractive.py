@@ -3,8 +3,6 @@
 loss(x, x̂) + λ E ||∂f(x)/∂x||²_F
 """
 
-from keras import ops
-
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.contraction import ContractiveCode, ContractiveSigmoidCode, squared_jacobian_norm
 from zoo.modalities.tensors import to_unit
@@ -15,12 +13,12 @@ BACKBONES = ("mlp", "conv", "resnet")
 
 
 class StochasticContractiveAutoencoder(Autoencoder):
-    """Charges an unbiased estimate of the penalty, whatever the encoder's depth: gradients inside the forward pass."""
+    """Adds to the loss an unbiased estimate of the penalty, whatever the encoder's depth: gradients inside the forward pass."""
 
     def call(self, x, training=None):
         x = to_unit(x, self.compute_dtype)
         code, norm = squared_jacobian_norm(lambda x: self._encode(x, training), x, self.bottleneck.seed_generator)
-        self.bottleneck.charge(self.bottleneck.weight * ops.mean(norm))
+        self.bottleneck.add_term("contraction", self.bottleneck.weight * norm)
         return self.decoder.backbone(code, training=training)
 
     def _encode(self, x, training):

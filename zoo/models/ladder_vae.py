@@ -38,6 +38,7 @@ class GroupDecoder(Decoder):
     """A decoder whose backbone is a `PixelGroups`."""
 
     def build(self, code_shape):
+        self.data_shape = tuple(code_shape[1:])
         self.backbone.build(code_shape)
         self.built = True
 

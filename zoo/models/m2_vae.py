@@ -29,7 +29,7 @@ class SemiSupervisedAutoencoder(ChargesReconstruction, LabelledAutoencoder):
         outputs = self.decoder.backbone(ops.reshape(codes, (-1, codes.shape[-1])), training=training)
         target = ops.repeat(to_unit(images, "float32"), classes, axis=0)
         loss = self.reconstruction_loss.call(target, ops.cast(outputs, "float32"))
-        self.bottleneck.charge(ops.mean(ops.sum(weights * ops.reshape(loss, (-1, classes)), axis=-1)))
+        self.bottleneck.add_term("reconstruction", ops.sum(weights * ops.reshape(loss, (-1, classes)), axis=-1))
         # What a metric compares with the image: the outputs that the classes lead to, as likely as each is.
         outputs = ops.reshape(outputs, (-1, classes, *outputs.shape[1:]))
         weights = ops.reshape(ops.cast(weights, outputs.dtype), (-1, classes, *[1] * (len(outputs.shape) - 2)))

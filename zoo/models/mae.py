@@ -37,7 +37,7 @@ class MaskedAutoencoder(ChargesReconstruction, Autoencoder):
         found = self.found(patches, chosen, training)
         mean, deviation = scales(patches)
         target = (ops.cast(patches, "float32") - mean) / deviation
-        self.bottleneck.charge(hidden_error(found, target, ops.sum(chosen, axis=1)))
+        self.bottleneck.add_term("reconstruction", hidden_error(found, target, ops.sum(chosen, axis=1)))
         # What a metric compares with the image.
         return ops.cast(self.decoder.backbone.scaled(ops.cast(found, "float32"), mean, deviation), self.compute_dtype)
 

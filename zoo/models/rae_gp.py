@@ -18,13 +18,13 @@ BACKBONES = ("mlp", "conv", "resnet")
 
 
 class GradientPenaltyAutoencoder(Autoencoder):
-    """Charges λ times an unbiased estimate of the squared Jacobian norm of the decoder's image in the code."""
+    """Adds to the loss λ times an unbiased estimate of the squared Jacobian norm of the decoder's image in the code."""
 
     def call(self, x, training=None):
         x = to_unit(x, self.compute_dtype)
         z = self.bottleneck(self.encoder.backbone(x, training=training), training=training)
         outputs, squared = self.decoder_slope(z, training)
-        self.bottleneck.charge(self.bottleneck.weight * ops.mean(squared))
+        self.bottleneck.add_term("decoder_penalty", self.bottleneck.weight * squared)
         return outputs
 
     def decoder_slope(self, z, training=None):

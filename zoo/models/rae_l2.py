@@ -13,13 +13,13 @@ BACKBONES = ("mlp", "conv", "resnet")
 
 
 class DecoderDecayAutoencoder(Autoencoder):
-    """Charges λ times the sum of the squares of all the decoder's weights."""
+    """Adds to the loss λ times the sum of the squares of all the decoder's weights."""
 
     def call(self, x, training=None):
         outputs = super().call(x, training=training)
         weights = [ops.convert_to_tensor(variable) for variable in self.decoder.backbone.trainable_variables]
         squares = [ops.sum(ops.square(ops.cast(weight, "float32"))) for weight in weights]
-        self.bottleneck.charge(self.bottleneck.weight * sum(squares))
+        self.bottleneck.add_term("decoder_penalty", self.bottleneck.weight * sum(squares), of_weights=True)
         return outputs
 
 

@@ -8,7 +8,9 @@ import fnmatch
 import functools
 import importlib
 import inspect
+import numbers
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 
 from zoo.errors import ZooError, suggest
@@ -22,7 +24,7 @@ _MODELS = Path(__file__).parent
 
 @functools.cache
 def _variants():
-    """Variant -> (backbones, first line of its docstring), read from the source."""
+    """Variant -> (backbones, first line of its docstring), read from the source; no backbones for what is made from a model."""
     found = {}
     for path in sorted(_MODELS.glob("[!_]*.py")):
         if path == Path(__file__):
@@ -46,7 +48,7 @@ def _literal(node, path):
         found = ast.literal_eval(node)
     except ValueError:
         found = None
-    if not isinstance(found, (tuple, list)) or not found or not all(isinstance(name, str) for name in found):
+    if not isinstance(found, (tuple, list)) or not all(isinstance(name, str) for name in found):
         raise ZooError(
             f"zoo/models/{path.name} has BACKBONES = {ast.unparse(node)}, expected a tuple of names written out, such as "
             "('mlp', 'conv')."
@@ -56,7 +58,7 @@ def _literal(node, path):
 
 def variants():
     """Mapping of every variant to the first line of its description, which names the paper."""
-    return {name: about for name, (_, about) in _variants().items()}
+    return {name: about for name, (backbones, about) in _variants().items() if backbones}
 
 
 def list_models(pattern="*"):
@@ -120,6 +122,9 @@ def create(variant, backbone=None, **options):
         variant, _, backbone = variant.rpartition("_")
     module = _module(variant)
     backbones = _variants()[variant][0]
+    if not backbones and backbone is None:
+        # Made from another model, whose backbone it has.
+        return module.build(**_checked_options(module, variant, None, options))
     backbone = backbone or backbones[0]
     if backbone not in backbones:
         raise ZooError(
@@ -142,33 +147,37 @@ def create(variant, backbone=None, **options):
 
 
 def build(config):
-    """The model that a `config` mapping (of `model.config` or a manifest entry) describes."""
-    if config.get("variant") == "classifier":  # no autoencoder, but made from one, by fine-tuning
-        from zoo.models.base.classifier import classifier
+    """The model that a `config` mapping (of `model.config` or a manifest entry) describes.
 
-        return classifier(build(config["model"]), config["classes"], config["layer"], config["pool"])
+    Raises:
+        ZooError: for a config that is not plain data, see `check_plain`, or that makes no model.
+    """
+    check_plain(config)
+    if not isinstance(config.get("variant"), str):
+        raise ZooError("got a config that names no variant.")
     return create(**config)
 
 
-def copied(model):
-    """What `copy` and `pickle` keep of a model, as `__reduce__` gives it: what `zoo.save` does, the precision, what is frozen."""
-    trained = [layer.trainable for layer in model._flatten_layers()], [variable.trainable for variable in model.weights]
-    return restored, (model.config, model.get_weights(), model.dtype_policy.name, trained)
+def check_plain(config):
+    """`ZooError` where a config holds anything but numbers, strings and lists of these.
+
+    Mappings are a loss's settings or another model's config; any other would be an object for Keras to make.
+    """
+    if not isinstance(config, Mapping):
+        raise ZooError(f"got {config!r:.80} for a config, expected a mapping.")
+    for key, value in config.items():
+        if key == "model":
+            check_plain(value)
+        elif key == "loss" and isinstance(value, Mapping):
+            check_plain({f"{key}.{setting}": v for setting, v in value.items()})
+        elif not _is_plain(value):
+            raise ZooError(f"got {key}={value!r:.80} in a config, expected a number, a string or a list of these.")
 
 
-def restored(config, arrays, precision, trained=((), ())):
-    """The model of `config` with the weights `arrays`, as `get_weights` gives them; `trained` says what is not frozen."""
-    from zoo.utils.precision import computing_in
-
-    with computing_in(precision):
-        model = build(config)
-    model.set_weights(arrays)
-    # A layer sets those inside it, which come after it, and its weights, of which one may be frozen alone.
-    for parts, flags in zip((model._flatten_layers(), model.weights), trained):
-        for part, flag in zip(list(parts), flags):
-            if part.trainable != flag:
-                part.trainable = flag
-    return model
+def _is_plain(value):
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, (str, numbers.Real))
 
 
 def _is_of_keras(fault):
@@ -185,14 +194,18 @@ def _checked_options(module, variant, backbone, options):
     from zoo.utils.numbers import plain
 
     taken = inspect.signature(module.build).parameters.values()
+    called = f"{variant}_{backbone}" if backbone else variant
     own = [p.name for p in taken if p.kind is not p.VAR_KEYWORD and p.name != "backbone"]
     known = own + (backbones.options(backbone) if any(p.kind is p.VAR_KEYWORD for p in taken) else [])
     for name in options:
         if name not in known:
             near = suggest(name, known)
-            raise ZooError(f"{variant}_{backbone} has no option {name!r}.{near} Its options are {', '.join(known)}.")
+            raise ZooError(f"{called} has no option {name!r}.{near} Its options are {', '.join(known)}.")
+    lacking = [p.name for p in taken if p.default is p.empty and p.kind is not p.VAR_KEYWORD and p.name not in options]
+    if lacking:
+        raise ZooError(f"{called} lacks its option {lacking[0]!r}.")
     options = {name: plain(value) for name, value in options.items()}
-    usual = {**backbones.parameters(backbone), **{p.name: p for p in taken}}
+    usual = {**(backbones.parameters(backbone) if backbone else {}), **{p.name: p for p in taken}}
     for name, value in options.items():
         expected = _expected(usual[name], value)
         if expected:
@@ -216,7 +229,7 @@ def _expected(parameter, value):
     say; None and objects, such as a loss, are left to it, too.
     """
     usual = parameter.default
-    if value is None or usual is None:
+    if value is None or usual is None or usual is parameter.empty:
         return None
     kinds = typing.get_args(parameter.annotation) or (type(usual),)
     flat = tuple(usual) if isinstance(usual, tuple) else (usual,)

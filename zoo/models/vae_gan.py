@@ -73,9 +73,9 @@ class GANCode(GaussianCode):
         """
         own, exerted = self.adversary.both(made)
         # Twice the mean over both kinds is the sum of their means.
-        self.charge(self.weight * 2 * deception(exerted[0]))
+        self.add_term("adversarial", self.weight * 2 * deception(exerted[0]))
         logits, features = self.adversary.own(real)
-        self.charge(ops.mean(ops.softplus(-logits)) + 2 * ops.mean(ops.softplus(own[0])))
+        self.add_term("discriminator", ops.mean(ops.softplus(-logits)) + 2 * ops.mean(ops.softplus(own[0])))
         features = ops.stop_gradient(features)
         if training:
             batches = ops.minimum(ops.convert_to_tensor(self.batches) + 1, float(_WINDOW))
@@ -130,7 +130,7 @@ class VAEGAN(ChargesReconstruction, Autoencoder):
         made = self.decoder.backbone(ops.concatenate([ops.stop_gradient(z), prior]), training=training)
         features = self.bottleneck.compete(x, self.reconstruction_loss.to_image(ops.cast(made, "float32")), training)
         outputs = self.decoder.backbone(z, training=training)
-        self.bottleneck.charge(ops.mean(self.reconstruction_loss.beside(features, ops.cast(outputs, "float32"))))
+        self.bottleneck.add_term("reconstruction", self.reconstruction_loss.beside(features, ops.cast(outputs, "float32")))
         return outputs
 
 

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from zoo.utils.keras_internals import adam_slots
+
 
 class _OnePass:
     """On TensorFlow the update of a weight is one kernel; elsewhere, and for what that kernel is not made for, it is Keras's.
@@ -16,12 +18,12 @@ class _OnePass:
             return super().update_step(gradient, variable, learning_rate)
         import tensorflow as tf
 
-        place = self._get_variable_index(variable)
+        momentum, velocity = adam_slots(self, variable)
         step = ops.cast(self.iterations + 1, "float32")
         tf.raw_ops.ResourceApplyAdam(
             var=_handle(variable),
-            m=_handle(self._momentums[place]),
-            v=_handle(self._velocities[place]),
+            m=_handle(momentum),
+            v=_handle(velocity),
             beta1_power=ops.power(self.beta_1, step),
             beta2_power=ops.power(self.beta_2, step),
             lr=ops.cast(learning_rate, "float32"),
@@ -32,10 +34,12 @@ class _OnePass:
         )
 
 
+@keras.saving.register_keras_serializable(package="zoo")
 class Adam(_OnePass, keras.optimizers.Adam):
     """`keras.optimizers.Adam` (Kingma & Ba 2015, arXiv:1412.6980), its arguments and its results to rounding."""
 
 
+@keras.saving.register_keras_serializable(package="zoo")
 class AdamW(_OnePass, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW` (Loshchilov & Hutter 2019, arXiv:1711.05101), its arguments and its results to rounding."""
 

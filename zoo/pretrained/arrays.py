@@ -1,7 +1,6 @@
 """A model's variables into and out of safetensors files: arrays alone, nothing that runs."""
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -12,9 +11,7 @@ from safetensors.numpy import save as to_bytes
 
 from zoo.errors import ZooError
 from zoo.utils.files import write_atomically
-
-# Private attributes in which Keras, PyTorch and TensorFlow keep books of a layer's children: second ways to the same layers.
-_BOOKS = ("_layers", "_modules", "_self_")
+from zoo.utils.keras_internals import own_variables, walk
 
 
 def named_variables(model):
@@ -27,21 +24,14 @@ def named_variables(model):
     Raises:
         ZooError: when two variables share a path, or one is held where it has none.
     """
-    found, seen = {}, set()
-
-    def visit(layer, path):
-        if id(layer) in seen:
-            return
-        seen.add(id(layer))
-        for variable in (*layer._trainable_variables, *layer._non_trainable_variables):
+    found = {}
+    for path, layer in walk(model):
+        made_to_train, others = own_variables(layer)
+        for variable in (*made_to_train, *others):
             key = "/".join((*path, variable.name))
             if key in found:
                 raise ZooError(f"two variables of {model.name} share the path {key!r}; give them different names.")
             found[key] = variable
-        for key, child in _children(layer):
-            visit(child, (*path, *key))
-
-    visit(model, ())
     # What Keras itself would save, found in its own way: nothing of it may be left out.
     reached = {id(variable) for variable in found.values()}
     lost = [variable.path for variable in model.weights if id(variable) not in reached]
@@ -50,28 +40,6 @@ def named_variables(model):
             f"{model.name} holds {', '.join(lost)} where no path leads; keep layers as attributes, in lists or in mappings."
         )
     return found
-
-
-def _children(layer):
-    # These two keep layers in the order of the graph, and many times over in attributes of their own.
-    if isinstance(layer, keras.Sequential) or (isinstance(layer, keras.Model) and hasattr(layer, "operations")):
-        yield from _layers_in(list(layer.layers), ("layers",))
-        return
-    # On PyTorch a layer is a Module, which keeps the layers that are its attributes in a mapping of their own.
-    for name, value in sorted({**vars(layer), **getattr(layer, "_modules", {})}.items()):
-        if not name.startswith(_BOOKS):
-            yield from _layers_in(value, (name.lstrip("_"),))
-
-
-def _layers_in(value, path):
-    if isinstance(value, keras.layers.Layer):
-        yield path, value
-    elif isinstance(value, (list, tuple)):
-        for i, item in enumerate(value):
-            yield from _layers_in(item, (*path, str(i)))
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _layers_in(item, (*path, str(key)))
 
 
 def save_arrays(model, path, half=False):

@@ -14,6 +14,7 @@ from zoo.pretrained.checkpoint import ARRAYS, CONFIG, SCHEMA, ForeignCheckpoint
 from zoo.pretrained.converters.arrays import Arrays, assign
 from zoo.pretrained.resolve import resolve
 from zoo.utils.files import folder_beside, replace_folder, write_atomically
+from zoo.utils.keras_internals import flatten_layers
 
 
 def load(name_or_path, input_shape=None):
@@ -88,7 +89,7 @@ def save(model, path):
     if not isinstance(config, dict) or "variant" not in config:
         raise ZooError(f"got {model!r}, expected a model of zoo.create or zoo.load: only those can be built again from a config.")
     check_place(path)
-    if any(getattr(layer, "quantization_mode", None) for layer in model._flatten_layers()):
+    if any(getattr(layer, "quantization_mode", None) for layer in flatten_layers(model)):
         raise ZooError("got a quantized model, which its config cannot build again; save it before zoo.quantize, or export it.")
     data = serialized(model)
     # By its hash the file is known again, whatever way it comes.

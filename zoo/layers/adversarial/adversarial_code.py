@@ -36,6 +36,6 @@ class AdversarialCode(NormalPrior, DenseCode):
         z = self.code(h)
         prior = keras.random.normal(ops.shape(z), dtype=z.dtype, seed=self.seed_generator)
         own, exerted = self.adversary.both(z)
-        self.charge(self.weight * deception(exerted))
-        self.charge(detection(self.adversary.own(prior), own))
+        self.add_term("adversarial", self.weight * deception(exerted))
+        self.add_term("discriminator", detection(self.adversary.own(prior), own))
         return z

@@ -34,7 +34,7 @@ class CapacityCode(GaussianCode):
     def call(self, h, training=None):
         mean, log_variance = self.posterior(h)
         kl = ops.sum(ops.mean(divergence(mean, log_variance), axis=0))
-        self.charge(self.gamma * ops.abs(kl - self._capacity(training)))
+        self.add_term("capacity_gap", self.gamma * ops.abs(kl - self._capacity(training)))
         return ops.cast(self.draw(mean, log_variance), self.compute_dtype)
 
     def _capacity(self, training):

@@ -21,6 +21,11 @@ class Bottleneck(LossLayer):
     # sum, it would leave nothing in the code. See `Autoencoder.check_loss`.
     in_nats = False
 
+    @property
+    def output_shape(self):
+        """(None, ...): the shape of a batch of codes."""
+        return (None, *self.code_shape)
+
     def code(self, h):
         raise NotImplementedError
 
@@ -31,6 +36,11 @@ class Bottleneck(LossLayer):
     def unpooled(self, h):
         """What a pool is taken of: the code where it is maps or tokens, the features where it is a vector."""
         return self.code(h) if len(self.code_shape) > 1 else self.features(h)
+
+    def to_code(self, z):
+        """Codes (N, *code_shape), numpy, of codes in that shape or flattened, or of features that tell the code; else None."""
+        shape = tuple(self.code_shape)
+        return z.reshape(-1, *shape) if z.shape[1:] in (shape, (int(np.prod(shape)),)) else None
 
     def sample_prior(self, n, seed):
         """`n` codes drawn from the variant's prior, as numpy; `ZooError` for a variant that has none."""

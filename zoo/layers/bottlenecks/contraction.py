@@ -29,7 +29,7 @@ class ContractiveSigmoidCode(DenseCode):
         code = self.code(flatten(h))
         slope = ops.cast(code * (1 - code), "float32")
         lengths = ops.sum(ops.square(ops.cast(self.dense.kernel, "float32")), axis=0)
-        self.charge(self.weight * ops.mean(ops.sum(ops.square(slope) * lengths, axis=-1)))
+        self.add_term("contraction", self.weight * ops.sum(ops.square(slope) * lengths, axis=-1))
         return code
 
 

@@ -32,13 +32,13 @@ class InferredPriorCode(GaussianCode):
 
     def call(self, h, training=None):
         mean, log_variance = self.posterior(h)
-        self.charge(ops.sum(ops.mean(divergence(mean, log_variance), axis=0)))
+        self.add_term("kl", ops.sum(divergence(mean, log_variance), axis=-1))
         covariance = batch_covariance(mean)
         if self.kind == "II":
             covariance = covariance + ops.diag(ops.mean(ops.exp(log_variance), axis=0))
         off_diagonal, diagonal = distance_from_identity(covariance)
-        self.charge(self.lambda_od * off_diagonal)
-        self.charge(self.lambda_d * diagonal)
+        self.add_term("off_diagonal", self.lambda_od * off_diagonal)
+        self.add_term("diagonal", self.lambda_d * diagonal)
         return ops.cast(self.draw(mean, log_variance), self.compute_dtype)
 
 

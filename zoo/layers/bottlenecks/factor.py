@@ -37,9 +37,9 @@ class FactorCode(GaussianCode):
     def call(self, h, training=None):
         z = super().call(h, training)
         own, exerted = self.adversary.both(z)
-        self.charge(self.gamma * ops.mean(exerted))
+        self.add_term("tc", self.gamma * ops.mean(exerted))
         independent = permute_variables(z, self.seed_generator)
-        self.charge(detection(own, self.adversary.own(independent)))
+        self.add_term("discriminator", detection(own, self.adversary.own(independent)))
         return z
 
 

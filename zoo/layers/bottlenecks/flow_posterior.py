@@ -38,7 +38,7 @@ class FlowCode(GaussianCode):
         mean, log_variance = self.posterior(h)
         noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
         z, ratio = self._transport(mean, log_variance, noise, self.context(h))
-        self.charge(-warmup(self, training) * ops.mean(ratio))
+        self.add_term("kl", -warmup(self, training) * ratio)
         return ops.cast(z, self.compute_dtype)
 
     def context(self, h):

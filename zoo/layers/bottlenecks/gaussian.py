@@ -53,10 +53,8 @@ class GaussianCode(NormalPrior, Bottleneck):
 
     def call(self, h, training=None):
         mean, log_variance = self.posterior(h)
-        kl = ops.mean(divergence(mean, log_variance), axis=0)
-        if self.free_bits:
-            kl = ops.maximum(kl, self.free_bits)
-        self.charge(self.beta * warmup(self, training) * ops.sum(kl))
+        kl = at_least(divergence(mean, log_variance), self.free_bits)
+        self.add_term("kl", self.beta * warmup(self, training) * ops.sum(kl, axis=-1))
         return ops.cast(self.draw(mean, log_variance), self.compute_dtype)
 
     def draw(self, mean, log_variance):
@@ -73,6 +71,11 @@ class GaussianCode(NormalPrior, Bottleneck):
         noise = keras.random.normal((ops.shape(mean)[0], k, self.code_shape[0]), seed=seed)
         z = mean + ops.exp(0.5 * log_variance) * noise
         return z, log_ratio(z, noise, log_variance)
+
+
+def at_least(kl, free_bits):
+    """Divergences (N, D) as they are, or the batch's, (D,), where each variable has nats that it may spend at no cost."""
+    return ops.maximum(ops.mean(kl, axis=0), free_bits) if free_bits else kl
 
 
 def divergence(mean, log_variance):

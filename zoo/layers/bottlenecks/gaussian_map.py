@@ -52,7 +52,7 @@ class GaussianMap(NormalPrior, Bottleneck):
 
     def call(self, h, training=None):
         mean, log_variance = self.posterior(h)
-        self.charge(self.beta * ops.mean(ops.sum(divergence(mean, log_variance), axis=(1, 2, 3))))
+        self.add_term("kl", self.beta * ops.sum(divergence(mean, log_variance), axis=(1, 2, 3)))
         noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
         return ops.cast(self.scaled(mean + ops.exp(0.5 * log_variance) * noise), self.compute_dtype)
 

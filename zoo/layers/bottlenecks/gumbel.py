@@ -4,6 +4,7 @@ arXiv:1611.00712)."""
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
@@ -81,7 +82,7 @@ class GumbelCode(DiscreteCode):
     def call(self, h, training=None):
         logits = self.log_probabilities(h)
         divergence = ops.exp(logits) * (logits + math.log(self.code_count))
-        self.charge(ops.mean(ops.sum(flatten(divergence), axis=-1)))
+        self.add_term("kl", ops.sum(flatten(divergence), axis=-1))
         perturbed = logits + _gumbel(ops.shape(logits), self.seed_generator)
         hard = self.embed(argmax(perturbed))
         if not training:
@@ -95,6 +96,14 @@ class GumbelCode(DiscreteCode):
 
     def embed(self, indices):
         return ops.one_hot(indices, self.code_count, dtype="float32")
+
+    def to_code(self, z):
+        """As every bottleneck; of probabilities, as the features are, the likeliest classes."""
+        code = super().to_code(z)
+        if code is None:
+            return None
+        likeliest = code.reshape(-1, *self.positions, self.code_count).argmax(axis=-1)
+        return np.eye(self.code_count, dtype=np.float32)[likeliest].reshape(code.shape)
 
     def features(self, h):
         return ops.cast(flatten(ops.exp(self.log_probabilities(h))), self.compute_dtype)

@@ -67,7 +67,7 @@ class HamiltonianCode(GaussianCode):
         return [1 / (start + (1 - start) * (k / self.n_lf) ** 2) for k in range(self.n_lf + 1)]
 
     def evolve(self, h, force, training=None):
-        """The decoder's outputs at z_K; charges the terms.
+        """The decoder's outputs at z_K; adds the terms of the loss.
 
         Args:
             h: of the encoder's backbone.
@@ -83,14 +83,14 @@ class HamiltonianCode(GaussianCode):
         for k in range(self.n_lf):
             z, momentum, outputs, slope = leapfrog(z, momentum, step, force, slope)
             momentum = momentum * temper[k] / temper[k + 1]
-        self.charge_bound(mean, log_variance, start, z, 0.5 * (ops.square(momentum) - ops.square(noise)))
+        self.add_bound(mean, log_variance, start, z, 0.5 * (ops.square(momentum) - ops.square(noise)))
         return outputs
 
-    def charge_bound(self, mean, log_variance, start, z, momentum):
-        """Charge the terms, given q, both ends of the path and the momentum's part, (N, D) each."""
+    def add_bound(self, mean, log_variance, start, z, momentum):
+        """Add the terms, given q, both ends of the path and the momentum's part, (N, D) each."""
         kl = divergence(mean, log_variance) + 0.5 * (ops.square(z) - ops.square(start))
-        self.charge(ops.mean(ops.sum(kl, axis=-1)))
-        self.charge(ops.mean(ops.sum(momentum, axis=-1)))
+        self.add_term("kl", ops.sum(kl, axis=-1))
+        self.add_term("momentum", ops.sum(momentum, axis=-1))
 
 
 def leapfrog(z, momentum, step, force, slope):

@@ -55,7 +55,7 @@ class HypersphericalCode(Bottleneck):
 
     def call(self, h):
         mean, concentration = self.posterior(h)
-        self.charge(ops.mean(divergence(concentration, self.code_shape[0])))
+        self.add_term("kl", ops.squeeze(divergence(concentration, self.code_shape[0]), axis=-1))
         z, _ = draw(mean, concentration, self.seed_generator)
         return ops.cast(z, self.compute_dtype)
 

@@ -97,11 +97,17 @@ class ConditionalCode(LabelledCode):
             shown = keras.random.uniform((ops.shape(h)[0], 1), seed=self.seed_generator) >= self.label_dropout
             y = y * ops.cast(shown, "float32")
         mean, log_variance = self.given(h, y)
-        self.charge(ops.sum(ops.mean(divergence(mean, log_variance), axis=0)))
+        self.add_term("kl", ops.sum(divergence(mean, log_variance), axis=-1))
         return self.joined(self.draw(mean, log_variance), y)
 
     def features(self, h):
         return ops.cast(self.posterior(h)[0], self.compute_dtype)
+
+    def to_code(self, z):
+        """As every bottleneck; z alone (N, units), as the features are, goes with an unknown label."""
+        if z.shape[1:] == (self.units,):
+            z = np.pad(z, ((0, 0), (0, self.classes)))
+        return super().to_code(z)
 
     def importance_samples(self, h, k, seed):
         """As `GaussianCode`, with the label unknown; z is the whole code (N, k, units + classes)."""
@@ -155,9 +161,11 @@ class SemiSupervisedCode(LabelledCode):
         kl = ops.sum(divergence(mean, log_variance), axis=-1)
         # For a known label w log w is zero.
         entropy = -ops.sum((1 - known) * ops.exp(log_belief) * log_belief, axis=-1)
-        self.charge(ops.mean(ops.sum(weights * kl, axis=-1)))
-        self.charge(math.log(self.classes) - ops.mean(entropy))
-        self.charge(-self.alpha * ops.sum(y * log_belief) / ops.maximum(ops.sum(known), 1.0))
+        self.add_term("kl", ops.sum(weights * kl, axis=-1))
+        self.add_term("label_kl", math.log(self.classes) - entropy)
+        # A share of the batch's labels for each image, so that the mean over the images is the mean over the labels.
+        share = ops.cast(ops.shape(y)[0], "float32") / ops.maximum(ops.sum(known), 1.0)
+        self.add_term("classification", -self.alpha * share * ops.sum(y * log_belief, axis=-1))
         return self.joined(self.draw(mean, log_variance), ops.broadcast_to(every, (*ops.shape(mean)[:2], self.classes))), weights
 
     def importance_samples(self, h, k, seed):

@@ -12,7 +12,7 @@ from zoo.errors import ZooError
 from zoo.inference.batching import apply_in_batches
 from zoo.layers.blocks.fold import fold, side
 from zoo.layers.bottlenecks.code import Bottleneck, pool_features
-from zoo.layers.bottlenecks.gaussian import divergence
+from zoo.layers.bottlenecks.gaussian import at_least, divergence
 from zoo.layers.state import add_state, warmup
 
 # Log deviations stay within ± this, softly: a sum of many layers is as safe as its wildest.
@@ -275,9 +275,9 @@ class Ladder(Bottleneck):
         noise = keras.random.normal((count, self.noise_size), dtype="float32", seed=self.seed_generator)
         state, passed = self.descend(count, noise, h)
         weight = warmup(self, training)
-        for delta, log_variance, _, _ in passed:
-            kl = ops.mean(ops.sum(divergence(delta, log_variance), axis=(1, 2)), axis=0)
-            self.charge(weight * ops.sum(ops.maximum(kl, self.free_bits) if self.free_bits else kl))
+        for name, (delta, log_variance, _, _) in zip(self.loss_names, passed):
+            kl = at_least(ops.sum(divergence(delta, log_variance), axis=(1, 2)), self.free_bits)
+            self.add_term(name, weight * ops.sum(kl, axis=-1))
         return state
 
     def code(self, h):

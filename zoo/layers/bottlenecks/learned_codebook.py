@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from zoo.layers.bottlenecks.code import flatten
 from zoo.layers.bottlenecks.codebook import nearest
 from zoo.layers.bottlenecks.discrete import DiscreteCode, straight_through
 from zoo.utils.numbers import check_at_least
@@ -38,8 +39,9 @@ class LearnedCodebook(DiscreteCode):
     def call(self, h):
         z = self.vectors(h)
         found = self.embed(self._nearest(z))
-        moved = ops.mean(ops.square(found - ops.stop_gradient(z)))
-        self.charge(moved + self.beta * ops.mean(ops.square(z - ops.stop_gradient(found))))
+        moved = ops.square(found - ops.stop_gradient(z))
+        committed = ops.square(z - ops.stop_gradient(found))
+        self.add_term("codebook", ops.mean(flatten(moved + self.beta * committed), axis=-1))
         return self.as_code(straight_through(z, found))
 
     def indices(self, h):

@@ -90,7 +90,7 @@ class WassersteinCode(NormalPrior, DenseCode):
     def call(self, h):
         code = self.code(h)
         prior = keras.random.normal(ops.shape(code), dtype="float32", seed=self.seed_generator)
-        self.charge(self.weight * unbiased_mmd(code, prior, inverse_multiquadratic_kernel))
+        self.add_term("mmd", self.weight * unbiased_mmd(code, prior, inverse_multiquadratic_kernel))
         return code
 
 
@@ -121,6 +121,6 @@ class InfoCode(GaussianCode):
         mean, log_variance = self.posterior(h)
         z = self.draw(mean, log_variance)
         prior = keras.random.normal(ops.shape(z), dtype="float32", seed=self.seed_generator)
-        self.charge((1 - self.alpha) * ops.sum(ops.mean(divergence(mean, log_variance), axis=0)))
-        self.charge((self.alpha + self.lambda_ - 1) * biased_mmd(z, prior, gaussian_kernel))
+        self.add_term("kl", (1 - self.alpha) * ops.sum(divergence(mean, log_variance), axis=-1))
+        self.add_term("mmd", (self.alpha + self.lambda_ - 1) * biased_mmd(z, prior, gaussian_kernel))
         return ops.cast(z, self.compute_dtype)

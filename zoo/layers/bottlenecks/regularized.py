@@ -38,7 +38,7 @@ class RegularizedCode(DenseCode):
         z = self.code(h)
         if training:
             self.moments.update(z)
-        self.charge(self.beta * 0.5 * ops.mean(ops.sum(ops.square(ops.cast(z, "float32")), axis=-1)))
+        self.add_term("embedding", self.beta * 0.5 * ops.sum(ops.square(ops.cast(z, "float32")), axis=-1))
         return z
 
     def sample_prior(self, n, seed):

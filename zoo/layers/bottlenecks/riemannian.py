@@ -122,7 +122,7 @@ class RiemannianCode(HamiltonianCode):
         # -log N(ρ_K; 0, G(z_K)) + log N(ρ_0; 0, G(z_0) / β_0), the constants and β_0 gone.
         energy = 0.5 * (momentum * _times(inverse, momentum) - ops.square(noise))
         volume = (log_det_start - log_det) / self.code_shape[0]
-        self.charge_bound(mean, log_variance, start, z, energy + ops.expand_dims(volume, -1))
+        self.add_bound(mean, log_variance, start, z, energy + ops.expand_dims(volume, -1))
         return outputs
 
 

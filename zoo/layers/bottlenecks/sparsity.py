@@ -26,7 +26,7 @@ class L1Code(DenseCode):
 
     def call(self, h):
         code = self.code(h)
-        self.charge(self.weight * ops.mean(ops.sum(ops.abs(ops.cast(code, "float32")), axis=-1)))
+        self.add_term("sparsity", self.weight * ops.sum(ops.abs(ops.cast(code, "float32")), axis=-1))
         return code
 
 
@@ -51,7 +51,7 @@ class KLSparseCode(DenseCode):
 
     def call(self, h):
         code = self.code(h)
-        self.charge(self.weight * ops.sum(kl_sparsity(ops.mean(ops.cast(code, "float32"), axis=0), self.target)))
+        self.add_term("sparsity", self.weight * ops.sum(kl_sparsity(ops.mean(ops.cast(code, "float32"), axis=0), self.target)))
         return code
 
 

@@ -47,8 +47,10 @@ class TotalCorrelationCode(GaussianCode):
         mean, log_variance = self.posterior(h)
         z = self.draw(mean, log_variance)
         weights = log_weights(ops.shape(z)[0], self.dataset_size, self.sampling)
-        for weight, part in zip((self.alpha, self.beta, self.gamma), decomposition(z, mean, log_variance, weights)):
-            self.charge(weight * ops.mean(part))
+        factors = (self.alpha, self.beta, self.gamma)
+        for name, factor, part in zip(self.loss_names, factors, decomposition(z, mean, log_variance, weights)):
+            # Means over the batch: the density at each code is estimated from all the others.
+            self.add_term(name, factor * ops.mean(part))
         return ops.cast(z, self.compute_dtype)
 
 

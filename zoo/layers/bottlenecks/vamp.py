@@ -54,7 +54,7 @@ class VampCode(GaussianCode):
         noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
         z = mean + ops.exp(0.5 * log_variance) * noise
         log_q = -0.5 * ops.sum(ops.square(noise) + log_variance + math.log(2 * math.pi), axis=-1)
-        self.charge(ops.mean(log_q - mixture_log_density(z, *self.components(training))))
+        self.add_term("kl", log_q - mixture_log_density(z, *self.components(training)))
         return ops.cast(z, self.compute_dtype)
 
     def importance_samples(self, h, k, seed):

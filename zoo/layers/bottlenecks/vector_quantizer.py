@@ -4,6 +4,7 @@
 from keras import ops
 
 from zoo.errors import ZooError
+from zoo.layers.bottlenecks.code import flatten
 from zoo.layers.bottlenecks.codebook import Codebook
 from zoo.layers.bottlenecks.discrete import DiscreteCode, straight_through
 from zoo.utils.numbers import check_at_least
@@ -58,8 +59,8 @@ class ResidualVectorQuantizer(DiscreteCode):
         quantized, commitment = 0.0, 0.0
         for depth, index in enumerate(indices):
             quantized += ops.reshape(self._book(depth).embed(index), ops.shape(z))
-            commitment += ops.mean(ops.square(z - ops.stop_gradient(quantized)))
-        self.charge(self.commitment * commitment)
+            commitment += ops.mean(flatten(ops.square(z - ops.stop_gradient(quantized))), axis=-1)
+        self.add_term("commitment", self.commitment * commitment)
         if training:
             for i, codebook in enumerate(self.codebooks):
                 # One codebook alone learns from the residuals of all depths.

@@ -44,7 +44,7 @@ class WrappedNormalCode(GaussianCode):
         mean, log_variance = self.posterior(h)
         noise = keras.random.normal(ops.shape(mean), dtype="float32", seed=self.seed_generator)
         z, log_ratio = wrap(mean, log_variance, noise, self.curvature)
-        self.charge(-ops.mean(log_ratio))
+        self.add_term("kl", -log_ratio)
         return ops.cast(z, self.compute_dtype)
 
     def code(self, h):

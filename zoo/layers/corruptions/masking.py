@@ -24,6 +24,11 @@ class PatchMask(keras.layers.Layer):
         self.hide(ratio)
         self.seed_generator = keras.random.SeedGenerator()
 
+    @property
+    def output_shape(self):
+        """(None, seen, patches): the shape of the choices for a batch."""
+        return (None, self.seen, self.patches)
+
     def hide(self, ratio):
         """Hide this share from now on, in what is traced after."""
         seen = round(self.patches * (1 - ratio))
@@ -83,10 +88,10 @@ class PatchDropout(keras.layers.Layer):
 
 
 def hidden_error(predicted, true, seen):
-    """Mean squared error over the patches that were hidden, float32.
+    """Mean squared error over the patches of each input that were hidden, (N,), float32.
 
     Predicted and true patches are (N, patches, numbers); `seen` (N, patches) is 1 where the encoder saw a patch.
     """
     error = ops.mean(ops.square(ops.cast(predicted, "float32") - ops.cast(true, "float32")), axis=-1)
     hidden = 1 - ops.cast(seen, "float32")
-    return ops.sum(error * hidden) / ops.sum(hidden)
+    return ops.sum(error * hidden, axis=1) / ops.sum(hidden, axis=1)

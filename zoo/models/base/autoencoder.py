@@ -1,19 +1,27 @@
 """The five components in a row: corruption, encoder, bottleneck, decoder, reconstruction loss."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches, forget_compiled
+from zoo.inference.batching import apply_in_batches, apply_to_batches, forget_compiled
+from zoo.inference.sources import arrays_of
+from zoo.layers.loss_layer import LossLayer, Term, term
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import assert_unit, to_unit
+from zoo.models.base.citizen import Citizen, registered
 from zoo.models.base.inputs import ChecksInputs, ImageRule
 from zoo.models.base.reconstructor import reconstructor
+from zoo.models.base.weighting import SampleWeights, given
+from zoo.utils.keras_internals import flatten_layers, has_compiled_metrics
 from zoo.utils.replicas import replicas
 
 
-class Autoencoder(ChecksInputs, keras.Model):
+@registered("Autoencoder")
+class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
     """An encoder, a bottleneck that owns the variant's idea, a decoder, and the loss that compares what went in and came out.
 
     Trains by plain `fit(images)` (the target is the input) or `fit(damaged, clean)`; images are uint8 0..255 or floats 0..1.
@@ -33,18 +41,17 @@ class Autoencoder(ChecksInputs, keras.Model):
         self.decoder = decoder
         # Keras wraps mappings that it finds on attributes; a plain one is what callers compare and write as JSON.
         object.__setattr__(self, "config", dict(config or {}))
+        for part in (encoder, decoder):
+            # One mapping for all three: a part is built again as a part of the same whole.
+            object.__setattr__(part, "config", self.config)
         object.__setattr__(self, "_trackers", {})
 
     def build(self, input_shape):
+        if self.corruption is not None and not self.corruption.built:
+            self.corruption.build((None, *self.data_shape))
         # The encoder is built already: its bottleneck settles what the decoder was made to read.
         self.decoder.build((None, *self.bottleneck.code_shape))
         self.built = True
-
-    def __reduce__(self):
-        # Keras's own way would need a config of every layer.
-        from zoo.models.registry import copied
-
-        return copied(self)
 
     # -- what it is
 
@@ -68,10 +75,8 @@ class Autoencoder(ChecksInputs, keras.Model):
         return self.data_shape
 
     def loss_layers(self):
-        """The layers that charge a price, in the order of the forward pass."""
-        from zoo.layers.loss_layer import LossLayer
-
-        return [layer for layer in self._flatten_layers() if isinstance(layer, LossLayer)]
+        """The layers that add terms to the loss, in the order of the forward pass."""
+        return [layer for layer in flatten_layers(self) if isinstance(layer, LossLayer)]
 
     # -- training
 
@@ -103,9 +108,12 @@ class Autoencoder(ChecksInputs, keras.Model):
                 forget_compiled(model)
         else:
             self.check_loss(self.reconstruction_loss)
-        super().compile(optimizer=optimizer, loss=self.reconstruction_loss, **kwargs)
+        if kwargs.get("loss_weights") is not None:
+            raise ZooError("got loss_weights; the weights of the terms are options of the variant, see zoo.create.")
+        # Keras is given no loss, as `compute_loss` knows it: it would trace the model once more to build its own.
+        super().compile(optimizer=optimizer, **kwargs)
         names = ["reconstruction", *(name for layer in self.loss_layers() for name in layer.loss_names)]
-        if any(getattr(layer, "kernel_regularizer", None) for layer in self._flatten_layers()):
+        if any(getattr(layer, "kernel_regularizer", None) for layer in flatten_layers(self)):
             names.append("weight_decay")
         object.__setattr__(self, "_trackers", {name: keras.metrics.Mean(name=name) for name in names})
 
@@ -137,31 +145,71 @@ class Autoencoder(ChecksInputs, keras.Model):
     def metrics(self):
         return [*super().metrics, *self._trackers.values()]
 
+    def terms(self, x, y, y_pred, training):
+        """The terms of the loss of a batch but for the weights' decay: a mapping of name to `Term`."""
+        loss = self.reconstruction_loss
+        each = loss.call(self._target(x, y), ops.cast(y_pred, "float32"))
+        return {"reconstruction": term(ops.mean(each) if loss.of_batch else each), **self.layer_terms()}
+
+    def layer_terms(self, more=()):
+        """The terms that the loss layers added in this forward pass, under their names; `more` are names besides theirs."""
+        current = {id(value) for value in self.losses}
+        found = {}
+        for layer in self.loss_layers():
+            found.update({name: one for name, one in layer.terms.items() if id(one.mean) in current})
+        wanted = [*(name for layer in self.loss_layers() for name in layer.loss_names), *more]
+        if set(found) != set(wanted):
+            got = f"{', '.join(found) or 'none'}, expected {', '.join(wanted) or 'none'}"
+            raise ZooError(f"{self.name} added the loss terms {got}; call the model on the batch first.")
+        return found
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        y = self._target(x, y)
-        total = super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
-        # The model's own list, first what the layers charged, in their order, then the weights' penalties: on JAX a layer's
-        # own list is empty by now, and in the dry run with which Keras builds, this one is, too.
-        values = [ops.cast(value, "float32") for value in self.losses]
-        names = [name for layer in self.loss_layers() for name in layer.loss_names]
-        if len(values) < len(names):
-            return total
-        terms = dict(zip(names, values))
-        terms["reconstruction"] = ops.cast(total, "float32") * replicas() - sum(values)
-        terms["weight_decay"] = sum(values[len(names) :])
+        terms = self.terms(x, y, y_pred, training)
+        known = {id(one.mean) for one in terms.values()}
+        # What layers have added besides is Keras's: the penalties of its regularizers.
+        decay = [ops.cast(value, "float32") for value in self.losses if id(value) not in known]
+        terms["weight_decay"] = Term(sum(decay, ops.zeros(())), of_weights=True)
+        if sample_weight is not None:
+            sample_weight = self._checked_weights(sample_weight, terms)
+        values = {name: one.weighted(sample_weight) for name, one in terms.items()}
+        count = ops.shape(keras.tree.flatten(x)[0])[0]
         for name, tracker in self._trackers.items():
             # Weighted like Keras's own mean of the loss, for the last batch of an epoch may be smaller.
-            tracker.update_state(terms[name], sample_weight=ops.shape(y)[0])
-        return total
+            tracker.update_state(values[name], sample_weight=count)
+        return sum(values.values()) / replicas()
+
+    def _checked_weights(self, sample_weight, terms):
+        """Sample weights as float32 (N,); a `ZooError` where there is not one an image, or a term has no use for them."""
+        whole = [name for name, one in terms.items() if one.each is None and not one.of_weights]
+        if whole:
+            raise ZooError(
+                f"got sample_weight, but {self.name} has terms of the whole batch in its loss ({', '.join(whole)}), in which no "
+                "image has a share that could be weighted; leave the weights out, or repeat or drop images."
+            )
+        if len(sample_weight.shape) > 1 and any(side != 1 for side in sample_weight.shape[1:]):
+            raise ZooError(f"got sample_weight of shape {tuple(sample_weight.shape)}, expected one number an image, (N,).")
+        return ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+
+    def get_compile_config(self):
+        # The loss is an option in the config of the model.
+        config = {key: value for key, value in super().get_compile_config().items() if key != "loss"}
+        return {**config, "optimizer_has_state": self.optimizer.built}
+
+    def compile_from_config(self, config):
+        settings = dict(keras.saving.deserialize_keras_object(config))
+        has_state = settings.pop("optimizer_has_state", False)
+        self.compile(**settings)
+        if has_state:
+            self.optimizer.build(self.trainable_variables)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        if self._compile_metrics is not None:
+        if has_compiled_metrics(self):
             y = self._target(x, y)
             y_pred = self.reconstruction_loss.to_image(ops.cast(y_pred, "float32"))
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def _target(self, x, y):
-        y = x if y is None else y
+        y = x if given(y) is None else y
         if tuple(y.shape[1:]) != self.data_shape:
             raise ZooError(
                 f"got targets of shape {tuple(y.shape)}, expected images (N, {', '.join(map(str, self.data_shape))}); "
@@ -173,16 +221,33 @@ class Autoencoder(ChecksInputs, keras.Model):
     # -- use
 
     def encode(self, x, batch_size=256):
-        """Features (N, D), float32 numpy, of images (N, *input_shape), uint8 0..255 or floats 0..1. Deterministic."""
-        return apply_in_batches(self.encoder, self.encoder.call, check_images(x, self.data_shape), batch_size)
+        """Features (N, D), float32 numpy, of images (N, *input_shape), uint8 0..255 or floats 0..1. Deterministic.
+
+        Args:
+            x: an array of images, a batched `tf.data.Dataset` or a `keras.utils.PyDataset` of images, of pairs of images and
+                labels, or of mappings with "image" or "images".
+            batch_size: images at a time.
+        """
+        images = (check_images(part, self.data_shape) for part in arrays_of(x))
+        return apply_to_batches(self.encoder, self.encoder.call, images, batch_size)
 
     def decode(self, z, batch_size=256):
-        """Images (N, *input_shape), float32 0..1, of codes (N, ...)."""
+        """Images (N, *input_shape), float32 0..1, of codes: (N, *code_shape) or, as `encode` gives them, flattened, (N, D).
+
+        Raises:
+            ZooError: for another shape, such as that of features that are no code, pooled ones for example.
+        """
         z = np.asarray(z, dtype="float32")
-        shape = tuple(self.bottleneck.code_shape)
-        if z.shape[1:] != shape or len(z) == 0:
-            raise ZooError(f"got codes of shape {z.shape}, expected (N, {', '.join(map(str, shape))}) with N >= 1.")
-        return apply_in_batches(self.decoder, self.decoder.call, z, batch_size)
+        code = self.bottleneck.to_code(z)
+        if code is None or len(z) == 0:
+            shape = tuple(self.bottleneck.code_shape)
+            flat = (math.prod(shape),)
+            wanted = " or ".join(f"(N, {', '.join(map(str, one))})" for one in dict.fromkeys((flat, shape)))
+            hint = ""
+            if z.shape[1:] == self.encoder.output_shape[1:]:
+                hint = f" The features that {self.name} encodes to do not hold its whole code, which model.code(x) gives."
+            raise ZooError(f"got codes of shape {z.shape}, expected {wanted} with N >= 1.{hint}")
+        return apply_in_batches(self.decoder, self.decoder.call, code, batch_size)
 
     def reconstruct(self, x, batch_size=256):
         """What the model makes of images (N, *input_shape), uint8 or floats 0..1: float32 0..1, same shape. Deterministic.

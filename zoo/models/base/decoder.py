@@ -3,9 +3,14 @@
 import keras
 from keras import ops
 
+from zoo.models.base.citizen import Citizen, registered
 
-class Decoder(keras.Model):
+
+@registered("Decoder")
+class Decoder(Citizen, keras.Model):
     """Codes (N, ...) to images (N, *input_shape), float32 0..1."""
+
+    part = "decoder"
 
     def __init__(self, backbone, reconstruction_loss, **kwargs):
         super().__init__(**kwargs)
@@ -13,6 +18,7 @@ class Decoder(keras.Model):
         self.reconstruction_loss = reconstruction_loss
 
     def build(self, code_shape):
+        self.data_shape = tuple(code_shape[1:])
         self.backbone(keras.KerasTensor(code_shape))
         self.built = True
 

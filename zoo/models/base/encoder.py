@@ -5,6 +5,7 @@ import keras
 from zoo.errors import ZooError, suggest
 from zoo.layers.bottlenecks.code import pool_features
 from zoo.modalities.tensors import assert_unit, to_unit
+from zoo.models.base.citizen import Around, Citizen, registered
 from zoo.models.base.inputs import ChecksInputs, ImageRule
 from zoo.utils.numbers import is_whole
 
@@ -14,7 +15,8 @@ _GRID = 4
 _QUARTERS = 2
 
 
-class Encoder(ChecksInputs, keras.Model):
+@registered("Encoder")
+class Encoder(ChecksInputs, Citizen, keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to features (N, D). Deterministic.
 
     In a functional model declare `keras.Input(shape, dtype="uint8")` for uint8 images: Keras casts to the declared type
@@ -28,6 +30,8 @@ class Encoder(ChecksInputs, keras.Model):
         features: a depth of the backbone whose maps, averaged over a grid of at most 4 x 4 regions, or whose tokens, averaged
             over the patches of each quarter of an image, or of a series, are the features; None leaves them to the bottleneck.
     """
+
+    part = "encoder"
 
     def __init__(self, backbone, bottleneck, features=None, **kwargs):
         super().__init__(**kwargs)
@@ -87,15 +91,27 @@ class Encoder(ChecksInputs, keras.Model):
         return FeatureExtractor(self, layer, pool)
 
 
-class FeatureExtractor(ChecksInputs, keras.Model):
+@registered("FeatureExtractor")
+class FeatureExtractor(ChecksInputs, Around, keras.Model):
     """An encoder cut at one depth; shares its weights, and can be cut at another."""
+
+    settings = ("layer", "pool")
 
     def __init__(self, encoder, layer, pool, **kwargs):
         super().__init__(**kwargs)
         self.encoder = encoder
         self.layer = layer
         self.pool = pool
+        self.build(self.input_shape)
+
+    def build(self, input_shape):
+        # The encoder is built already; Keras only takes note of the shape.
         self.built = True
+
+    @property
+    def data_shape(self):
+        """Shape of one input, without the batch axis."""
+        return self.encoder.data_shape
 
     @property
     def input_rule(self):

@@ -1,14 +1,13 @@
 """What the models that train on importance-weighted bounds share: many draws an image, decoded as one batch."""
 
-import keras
 from keras import ops
 
 from zoo.errors import ZooError
+from zoo.layers.loss_layer import term
 from zoo.layers.math.importance import importance_bound, log_densities, resample
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.autoencoder import Autoencoder
 from zoo.utils.numbers import is_whole
-from zoo.utils.replicas import replicas
 
 
 class ImportanceWeightedAutoencoder(Autoencoder):
@@ -19,7 +18,7 @@ class ImportanceWeightedAutoencoder(Autoencoder):
     posterior (Cremer et al. 2017, arXiv:1704.02916), and for one draw that draw's log q(z|x) - log p(z).
 
     `call` gives the decoder's outputs at one draw of the posterior, which is what metrics and `predict` see; the draws of the
-    bound are made in `compute_loss`, for only there is the target known. Sample weights multiply the bound of an image.
+    bound are made in `terms`, for only there is the target known. Sample weights multiply the bound of an image.
 
     Args:
         samples: draws an image, in each group.
@@ -42,19 +41,10 @@ class ImportanceWeightedAutoencoder(Autoencoder):
         z, _ = self.draw(x, 1, training)
         return self.decode_rows(z[:, 0], training)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        y = self._target(x, y)
-        bound, shares, log_p = self.estimate(x, y, training)
-        average = Average()
-        total = average(bound, -bound, sample_weight)
-        reconstruction = average(bound, -ops.sum(shares * log_p, axis=1), sample_weight)
-        # Nothing but the weights' penalties: no layer has charged anything.
-        penalty = sum((ops.cast(value, "float32") for value in self.losses), ops.zeros(()))
-        shared = replicas()
-        terms = {"reconstruction": reconstruction * shared, "kl": (total - reconstruction) * shared, "weight_decay": penalty}
-        for name, tracker in self._trackers.items():
-            tracker.update_state(terms[name], sample_weight=ops.shape(y)[0])
-        return total + penalty / shared
+    def terms(self, x, y, y_pred, training):
+        bound, shares, log_p = self.estimate(x, self._target(x, y), training)
+        reconstruction = -ops.sum(shares * log_p, axis=1)
+        return {"reconstruction": term(reconstruction), "kl": term(-bound - reconstruction)}
 
     def estimate(self, x, y, training):
         """The bound (N,) of images x with targets y, and of all draws their shares v and log p(y|z): (N, draws)."""
@@ -87,10 +77,3 @@ class ImportanceWeightedAutoencoder(Autoencoder):
     def log_p(self, y, z, training):
         """log p(y|z), (N, k), of targets y and codes z (N, k, D)."""
         return log_densities(lambda rows: self.decode_rows(rows, training), self.reconstruction_loss, y, z)
-
-
-class Average(keras.losses.Loss):
-    """The values of its second argument, (N,), weighted and averaged the way Keras does it for any loss."""
-
-    def call(self, y_true, y_pred):
-        return y_pred

@@ -6,10 +6,12 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.modalities.image import is_image_shape
 from zoo.modalities.tensors import assert_unit, to_unit
+from zoo.models.base.citizen import Around, registered
 from zoo.models.base.inputs import ChecksInputs, ImageRule
 
 
-class ResizingEncoder(ChecksInputs, keras.Model):
+@registered("ResizingEncoder")
+class ResizingEncoder(ChecksInputs, Around, keras.Model):
     """Images (N, height, width, C) of any one size, uint8 0..255 or floats 0..1, to an encoder's features (N, D).
 
     Bilinear, with a window as wide as what is left out, as `zoo encode --resize` does with files; height and width each by its
@@ -23,13 +25,29 @@ class ResizingEncoder(ChecksInputs, keras.Model):
         ZooError: for an encoder of vectors or series.
     """
 
+    settings = ("data_shape",)
+
     def __init__(self, encoder, data_shape, **kwargs):
         super().__init__(**kwargs)
         if not is_image_shape(data_shape):
             raise ZooError(f"got an encoder of inputs {tuple(data_shape)}, expected one of images (height, width, channels).")
         self.encoder = encoder
         self.data_shape = tuple(data_shape)
+        self.build(self.input_shape)
+
+    def build(self, input_shape):
+        # The encoder is built already; Keras only takes note of the shape.
         self.built = True
+
+    @property
+    def input_shape(self):
+        """(None, None, None, C): images of any size."""
+        return (None, None, None, self.data_shape[-1])
+
+    @property
+    def output_shape(self):
+        """That of the encoder."""
+        return self.encoder.output_shape
 
     @property
     def input_rule(self):

@@ -9,6 +9,7 @@ from zoo.layers.blocks.dictionary import PatchDictionary
 from zoo.layers.blocks.normalized_dictionary import PatchesToImage, normalized
 from zoo.modalities.image import unit_array
 from zoo.models.base.autoencoder import Autoencoder
+from zoo.utils.keras_internals import flatten_layers
 
 # Patches are taken from so many images at most, so many of each.
 _IMAGES, _EACH = 20_000, 20
@@ -48,7 +49,7 @@ def start_from_patches(model: Autoencoder, images, seed=0):
 
 def dictionary(model):
     """The `PatchDictionary` of `model`."""
-    found = [layer for layer in model.encoder._flatten_layers() if isinstance(layer, PatchDictionary)]
+    found = [layer for layer in flatten_layers(model.encoder) if isinstance(layer, PatchDictionary)]
     if not found:
         raise ZooError(f"{model.name} has no dictionary to start from patches; build it on a U-Net with words=256.")
     return found[0]
