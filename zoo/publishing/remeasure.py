@@ -50,14 +50,16 @@ def remeasure(name, data_dir=None, output_dir=None, only=None):
     if _moved(entry, recipe):
         entry["config"], entry["golden"] = model.config, golden(model)
         entry["recipe"] = {**entry["recipe"], "sha256": recipe.sha256(), **recipe.decides()}
-    splits, _ = sources.load_splits(recipe.dataset, data_dir, picture_shape(model.data_shape))
     names = [metric if isinstance(metric, str) else metric["metric"] for metric in recipe.metrics]
     strange = [each for each in only or () if each not in names]
     if strange:
         raise ZooError(f"the recipe of {name} has no metric {strange[0]!r}, expected some of {', '.join(names)}.")
     asked = tuple(metric for each, metric in zip(names, recipe.metrics) if only is None or each in only)
     kept = {each: entry["metrics"][each] for each, given in check(recipe.metrics) if _as_asked(entry, each, given)}
-    found = kept | measured(dataclasses.replace(recipe, metrics=asked), model, splits, untrained(recipe))
+    found = kept
+    if asked:
+        splits, _ = sources.load_splits(recipe.dataset, data_dir, picture_shape(model.data_shape))
+        found |= measured(dataclasses.replace(recipe, metrics=asked), model, splits, untrained(recipe))
     entry["metrics"] = {each: found[each] for each in names if each in found}
     manifest.write_entry(name, entry, folder)
     write_card(name, entry, folder / "cards")
