@@ -90,7 +90,7 @@ def zoo_function(subject, folder, dtype):
     import tensorflow  # noqa: F401 - no part of what loading a model takes
 
     import zoo
-    from zoo.inference.batching import compiled
+    from zoo.utils.batching import compiled
 
     if dtype != "float32":
         keras.config.set_dtype_policy(f"mixed_{dtype}")

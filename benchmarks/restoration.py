@@ -15,7 +15,7 @@ import numpy as np
 from turns import write_table
 
 from zoo.data import sources
-from zoo.evaluation.damage import boxed, noisy, shrunk
+from zoo.evaluation.degradation import boxed, noisy, shrunk
 from zoo.evaluation.reconstruction import psnr
 from zoo.modalities.image import picture_shape, unit_array
 from zoo.pretrained import manifest

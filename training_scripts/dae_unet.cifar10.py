@@ -17,6 +17,7 @@ RECIPE = Recipe(
         blocks=1,
         activation="relu",
         first_stride=2,
+        features="down1",
     ),
     dataset="cifar10",
     transforms=("flip",),
@@ -27,7 +28,9 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     ema=0.999,
     start="words",
-    metrics=({"metric": "linear_accuracy", "layer": "best", "flips": True},),
+    # Of what denoising taught: the dictionary, which k-means finds before, is read in patch_dictionary_conv.cifar10. By a linear
+    # classifier on 3,000 training images "down1" reads .60 of the test images.
+    metrics=({"metric": "linear_accuracy", "flips": True}, "knn_accuracy"),
     anchor=("linear_accuracy", 0.9005, "denoising diffusion autoencoder of 35.7 million parameters, Xiang et al. 2023"),
 )
 

@@ -689,7 +689,7 @@ def test_train_leaves_published_weights_alone(scripts, weights, place, tmp_path,
     written = manifest.read(tmp_path / "runs" / NAME / "weights")[NAME]
     model = zoo.load(f"runs/{NAME}/model")
     x = np.load(place / "digits.npz")["x_test"]
-    assert zoo.evaluation.measure(model, ["mse"], str(place / "digits.npz"), progress=None)["mse"]["value"] == pytest.approx(
+    assert zoo.evaluation.measurement(model, ["mse"], str(place / "digits.npz"), progress=None)["mse"]["value"] == pytest.approx(
         written["metrics"]["mse"]["value"], rel=1e-4
     )
     assert np.abs(model.encode(x) - zoo.load(NAME).encode(x)).max() > 1e-3, "another seed gives another model"

@@ -14,8 +14,9 @@ from tiny_recipe import tiny_recipe
 
 import zoo
 from zoo.cli.main import main
-from zoo.evaluation.measure import check
+from zoo.evaluation.measurement import check
 from zoo.pretrained import manifest
+from zoo.publishing import train as publishing
 from zoo.training import fit as training
 from zoo.training import run
 from zoo.training.initialization import pca as training_pca
@@ -73,7 +74,7 @@ def test_a_script_says_what_it_is_and_ends_with_run():
 def trained(monkeypatch):
     """What `train` was called with, in place of a training."""
     calls = []
-    monkeypatch.setattr(training, "train", lambda recipe, **rest: calls.append((recipe, rest)))
+    monkeypatch.setattr(publishing, "train", lambda recipe, **rest: calls.append((recipe, rest)))
     return calls
 
 
@@ -169,7 +170,7 @@ def test_what_fails_on_the_way_is_one_line(fault, line, code, monkeypatch, capsy
     def fail(recipe, **rest):
         raise fault
 
-    monkeypatch.setattr(training, "train", fail)
+    monkeypatch.setattr(publishing, "train", fail)
     with pytest.raises(SystemExit) as left:
         run(tiny_recipe(), [])
     assert left.value.code == code

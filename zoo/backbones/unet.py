@@ -3,10 +3,10 @@
 import keras
 from keras import layers
 
-from zoo.backbones.backbone import Backbone, Pair, regularizer
 from zoo.backbones.resize import Crop, halved
 from zoo.backbones.resnet import ResidualBlock
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Backbone, Pair, regularizer
 from zoo.layers.blocks.dictionary import PatchDictionary, both_halves
 
 

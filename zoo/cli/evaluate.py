@@ -51,12 +51,12 @@ def run(arguments):
     picture = _picture_path(arguments.picture)
     probes = _list(arguments.probe, _PROBES, "probe")
     load_quietly()
-    from zoo.evaluation.measure import measure, names, repeat
+    from zoo.evaluation.measurement import measure, names, repeat
     from zoo.evaluation.needs import NEEDS
     from zoo.modalities.image import picture_shape
     from zoo.pretrained.loading import load_checkpoint
+    from zoo.training.initialization.start import untrained
     from zoo.training.recipe import recorded
-    from zoo.training.start import untrained
 
     wanted = _wanted(_list(arguments.metrics, names(), "metric") + [_PROBES[probe] for probe in probes], entry)
     model = load_checkpoint(checkpoint)
@@ -142,13 +142,13 @@ def _check(name, measured, card, as_json):
     rows, off = [], []
     for metric, stated in card.items():
         found = _with_baselines(metric, measured[metric])
-        for name, wanted in _with_baselines(metric, stated).items():
-            value, tolerance = found.get(name, math.nan), stated["tolerance"]
+        for each, wanted in _with_baselines(metric, stated).items():
+            value, tolerance = found.get(each, math.nan), stated["tolerance"]
             # Not <= the other way round: a NaN is within no tolerance.
             ok = abs(value - wanted) <= tolerance
             if not ok:
-                off.append(name)
-            rows.append((name, _number(value), _number(wanted), _number(tolerance), "ok" if ok else "OFF"))
+                off.append(each)
+            rows.append((each, _number(value), _number(wanted), _number(tolerance), "ok" if ok else "OFF"))
     if as_json:
         checks = {
             metric: {

@@ -80,7 +80,7 @@ def load_for_pictures(name):
     """The same, of an autoencoder whose outputs can be written as pictures."""
     model = load(name)
     from zoo.modalities.image import picture_shape
-    from zoo.models.base.autoencoder import check_autoencoder
+    from zoo.utils.models import check_autoencoder
 
     check_autoencoder(model, name)
     if picture_shape(model.data_shape) is None:

@@ -118,7 +118,7 @@ def _train(recipe, given):
         others["output_dir"] = manifest.weights_dir()
     # What is wrong with flags and names is said before a framework is loaded for seconds.
     load_quietly()
-    from zoo.training.fit import train
+    from zoo.publishing.train import train
 
     try:
         return train(recipe, **others, measurable="dataset" in changed)

@@ -10,10 +10,9 @@ import numpy as np
 from keras import layers, ops
 
 from zoo import backbones, losses
-from zoo.backbones.backbone import Backbone
 from zoo.backbones.resize import Crop
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches
+from zoo.layers.blocks.backbone import Backbone
 from zoo.layers.blocks.pixel_groups import PixelGroups
 from zoo.layers.bottlenecks.ladder import BottomUp, Ladder, plan
 from zoo.models.base.assemble import configuration
@@ -21,6 +20,7 @@ from zoo.models.base.autoencoder import Autoencoder
 from zoo.models.base.decoder import Decoder
 from zoo.models.base.encoder import Encoder
 from zoo.optimizers.adam import Adam
+from zoo.utils.batching import apply_in_batches
 
 BACKBONES = ("conv", "resnet")
 

@@ -7,9 +7,9 @@ import numpy as np
 from keras import ops
 
 from zoo import backbones
-from zoo.backbones.backbone import Pair
 from zoo.backbones.masked import MaskedDecoder, MaskedEncoder, scales
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Pair
 from zoo.layers.blocks.tokens import grid_of
 from zoo.layers.bottlenecks.code import TokenCode
 from zoo.layers.corruptions.masking import PatchMask, hidden_error

@@ -4,8 +4,8 @@ The atoms minimize Σ ||p̃ - d s||² with one coefficient s a patch p̃ (normal
 max(0, ±d·p̃ - α) for all atoms d; the decoder is the ridge regression of the patch on its code.
 """
 
-from zoo.backbones.backbone import Backbone, Pair
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Backbone, Pair
 from zoo.layers.blocks.normalized_dictionary import NormalizedPatchDictionary, PatchesToImage
 from zoo.layers.bottlenecks.patch_code import PatchCode
 from zoo.models.base.assemble import assemble, configuration

@@ -5,8 +5,8 @@ min E loss(x, ↑x̃ + g(x̃)), x̃ = ↓x
 
 from keras import layers, ops
 
-from zoo.backbones.backbone import Backbone
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Backbone
 from zoo.layers.corruptions.resample import Shrink, Shuffle, enlarge
 from zoo.models.base.assemble import configuration
 from zoo.models.base.restoring import RestoringAutoencoder, restoring

@@ -7,8 +7,8 @@ largest; a single linear deconvolution reads them.
 
 from keras import layers
 
-from zoo.backbones.backbone import Backbone
 from zoo.backbones.resize import Crop
+from zoo.layers.blocks.backbone import Backbone
 from zoo.layers.bottlenecks.winner_take_all import LifetimeWinnerTakeAll, SpatialWinnerTakeAll
 from zoo.models.base.assemble import assemble, configuration, shallow
 from zoo.models.base.contrast import ContrastAutoencoder, contrast_pair

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 import zoo
-from zoo.evaluation.measure import measure
+from zoo.evaluation.measurement import measure
 from zoo.modalities.image import picture_shape
 from zoo.models import registry
 from zoo.pretrained import arrays, manifest

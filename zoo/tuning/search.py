@@ -11,8 +11,8 @@ from zoo.data import sources
 from zoo.data.fingerprint import fingerprint
 from zoo.data.splitting import split
 from zoo.errors import ZooError, suggest
-from zoo.evaluation.measure import check as check_metrics
-from zoo.evaluation.measure import measure
+from zoo.evaluation.measurement import check as check_metrics
+from zoo.evaluation.measurement import measure
 from zoo.modalities.image import picture_shape
 from zoo.training.fit import fit, forget
 from zoo.tuning import space

@@ -5,8 +5,8 @@ import numpy as np
 from zoo.data import sources
 from zoo.errors import ZooError
 from zoo.evaluation import probes
+from zoo.layers.math.pca import blocks, principal_components
 from zoo.modalities.image import picture_shape, unit_array
-from zoo.utils.pca import blocks, principal_components
 
 
 class Subject:

@@ -9,11 +9,11 @@ import numpy as np
 from keras import layers, ops
 
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches
 from zoo.layers.blocks.fold import fold, side
 from zoo.layers.bottlenecks.code import Bottleneck, pool_features
 from zoo.layers.bottlenecks.gaussian import at_least, divergence
 from zoo.layers.state import add_state, warmup
+from zoo.utils.batching import apply_in_batches
 
 # Log deviations stay within ± this, softly: a sum of many layers is as safe as its wildest.
 _WIDEST = 5.0

@@ -6,9 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.data.arrays import arrays_of
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches, apply_to_batches, forget_compiled
-from zoo.inference.sources import arrays_of
 from zoo.layers.loss_layer import LossLayer, Term, term
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import assert_unit, to_unit
@@ -16,6 +15,7 @@ from zoo.models.base.citizen import Citizen, registered
 from zoo.models.base.inputs import ChecksInputs, ImageRule
 from zoo.models.base.reconstructor import reconstructor
 from zoo.models.base.weighting import SampleWeights, given
+from zoo.utils.batching import apply_in_batches, apply_to_batches, forget_compiled
 from zoo.utils.keras_internals import flatten_layers, has_compiled_metrics
 from zoo.utils.replicas import replicas
 
@@ -308,9 +308,3 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         if detector.needs_fit and normal is None:
             raise ZooError(f"the anomaly score {by!r} compares with normal images; give them as normal=.")
         return (detector.fit(normal, batch_size) if detector.needs_fit else detector).score(x, batch_size)
-
-
-def check_autoencoder(model, name):
-    """Stop, with a `ZooError`, where `model`, which the user calls `name`, is a classifier: it has an encoder alone."""
-    if not isinstance(model, Autoencoder):
-        raise ZooError(f"{name} is a classifier, which gives no images back, expected an autoencoder; its encoder can be used.")

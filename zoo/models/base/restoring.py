@@ -1,9 +1,9 @@
 """What the models that mend images share: the image goes past the networks, which find only what has to change."""
 
 from zoo import backbones, losses
-from zoo.backbones.backbone import Pair
 from zoo.backbones.image_path import ImagePathDecoder, ImagePathEncoder
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Pair
 from zoo.layers.bottlenecks.code import MapCode
 from zoo.models.base.assemble import assemble
 from zoo.models.base.autoencoder import Autoencoder
