@@ -12,7 +12,7 @@ from pathlib import Path
 
 from zoo.data import sources
 from zoo.errors import ZooError
-from zoo.evaluation.measure import check, defaults
+from zoo.evaluation.measurement import check, defaults
 from zoo.modalities.image import picture_shape
 from zoo.models import registry
 from zoo.pretrained import arrays, manifest
