@@ -308,11 +308,11 @@ def test_what_is_the_recipes_word_is_taken_over_before_the_tables_are_rendered(p
     shutil.copy(published[0] / "manifest.json", tmp_path / "weights")
     write_pages(tmp_path)
     anchor = {"metric": "mse", "value": 0.02, "source": "a rule"}
-    now = recipe(dataset=dataset, metrics=("mse",), anchor=tuple(anchor.values()), embedded=True)
     before = manifest.read(tmp_path / "weights")[NAME]
-    assert not before["embedded"] and before["anchor"] != anchor
+    now = recipe(dataset=dataset, metrics=("mse",), anchor=tuple(anchor.values()), embedded=not before["embedded"])
+    assert before["anchor"] != anchor
     monkeypatch.setattr(readme, "recipes", lambda: {NAME: None})
-    for said, wanted in ((dataclasses.replace(now, seed=9), before), (now, {**before, "anchor": anchor, "embedded": True})):
+    for said, wanted in ((dataclasses.replace(now, seed=9), before), (now, {**before, "anchor": anchor, "embedded": now.embedded})):
         monkeypatch.setattr(readme, "load_recipe", lambda name, said=said: said)
         render(tmp_path)
         assert manifest.read(tmp_path / "weights")[NAME] == wanted, "weights of another training keep what was said of them"
