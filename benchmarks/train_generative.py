@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from turns import as_markdown, take_turns, write_readme
+from turns import as_markdown, take_turns, write_table
 
 SAMPLES = 8
 _MLP = dict(net="mlp", shape=(28, 28, 1), batch=100, images=30_000, latents=50)
@@ -229,7 +229,7 @@ def main():
     flags.add_argument("--rounds", type=int, default=3, help="turns of every contender (3)")
     flags.add_argument("--share", type=float, default=1.0, help="of the images of an epoch, for a quick look (1.0)")
     flags.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    flags.add_argument("--readme", action="store_true", help="write the table into README.md")
+    flags.add_argument("--docs", action="store_true", help="write the table into its page of the documentation")
     flags.add_argument("--turn", nargs=3, metavar=("VARIANT", "CONTENDER", "IMAGES"), help=argparse.SUPPRESS)
     arguments = flags.parse_args()
     if arguments.turn:
@@ -239,8 +239,8 @@ def main():
     tables = {variant: measure(variant, arguments.rounds, arguments.share) for variant in arguments.variants}
     text = as_markdown(tables, arguments.rounds, "variant", about)
     print(text)
-    if arguments.readme:
-        write_readme("generative speed", text)
+    if arguments.docs:
+        write_table("generative speed", text)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -284,18 +285,28 @@ def test_restart_begins_anew_and_removes_only_what_a_run_wrote(dataset, tmp_path
     assert {name for name in files(run) if not name.startswith("model/")} == {"checkpoint.npz", "history.csv", "notes.txt"}
 
 
-# -- README's table
+# -- tables of README and the documentation
 
 
-BLOCKS = "".join(
-    f"<!-- {block}: begin -->\n{{0}}\n<!-- {block}: end -->\n" for block in ("weights", "gallery", "mended", "variants")
-)
+PAGES = {
+    "README.md": "selection",
+    "docs/weights.md": "weights",
+    "docs/gallery.md": "gallery",
+    "docs/restoration.md": "restored",
+    "docs/variants/index.md": "variants",
+}
+
+
+def write_pages(root, text="# Title\n\n{}\nThe end.\n"):
+    (root / "docs" / "variants").mkdir(parents=True)
+    for page, block in PAGES.items():
+        (root / page).write_text(text.format(f"<!-- {block}: begin -->\nold numbers\n<!-- {block}: end -->\n"))
 
 
 def test_what_is_the_recipes_word_is_taken_over_before_the_tables_are_rendered(published, dataset, tmp_path, monkeypatch):
     (tmp_path / "weights").mkdir()
     shutil.copy(published[0] / "manifest.json", tmp_path / "weights")
-    (tmp_path / "README.md").write_text(BLOCKS)
+    write_pages(tmp_path)
     anchor = {"metric": "mse", "value": 0.02, "source": "a rule"}
     now = recipe(dataset=dataset, metrics=("mse",), anchor=tuple(anchor.values()), embedded=False)
     before = manifest.read(tmp_path / "weights")[NAME]
@@ -305,54 +316,57 @@ def test_what_is_the_recipes_word_is_taken_over_before_the_tables_are_rendered(p
         monkeypatch.setattr(readme, "load_recipe", lambda name, said=said: said)
         render(tmp_path)
         assert manifest.read(tmp_path / "weights")[NAME] == wanted, "weights of another training keep what was said of them"
-    for text in ((tmp_path / "README.md").read_text(), (tmp_path / "weights" / "cards" / f"{NAME}.md").read_text()):
+    for text in ((tmp_path / "docs" / "weights.md").read_text(), (tmp_path / "weights" / "cards" / f"{NAME}.md").read_text()):
         assert "a rule" in text and "a guess" not in text
 
 
-def test_the_tables_are_rendered_between_its_markers(published, tmp_path):
+def test_the_tables_are_rendered_between_their_markers(published, tmp_path, monkeypatch):
     folder, entry = published
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
-    readme = tmp_path / "README.md"
-    readme.write_text(f"# Title\n\n{BLOCKS.format('old numbers')}\nThe end.\n")
+    write_pages(tmp_path)
     shown = tmp_path / "weights" / "cards" / f"{NAME}.samples.png"
     shown.parent.mkdir()
     shown.write_bytes(b"")
+    monkeypatch.setattr(readme, "SELECTION", (("A task", NAME, "mse"),))
     render(tmp_path)
-    text = readme.read_text()
-    assert text.startswith("# Title\n\n<!-- weights: begin -->\n| weights |")
-    assert text.endswith("<!-- variants: end -->\n\nThe end.\n")
-    assert "old numbers" not in text
-    in_weights, in_variants = (line for line in text.splitlines() if f"[`{NAME}`](weights/cards/{NAME}.md)" in line)
-    for row in (in_weights, in_variants):
-        assert f"mse {card.number(entry['metrics']['mse']['value'])}" in row and "mse 0.05: a guess" in row
-    variant = entry["config"]["variant"]
-    assert in_variants.startswith(f"| `{variant}` | {zoo.models.registry.variants()[variant]} |")
-    named = {line.split("|")[1].strip(" `") for line in text.splitlines() if line.startswith("| `")}
+    texts = {page: (tmp_path / page).read_text() for page in PAGES}
+    for page, text in texts.items():
+        assert text.startswith(f"# Title\n\n<!-- {PAGES[page]}: begin -->\n") and text.endswith(" end -->\n\nThe end.\n")
+        assert "old numbers" not in text
+    value = card.number(entry["metrics"]["mse"]["value"])
+    for page, cards in (("docs/weights.md", "../weights/cards"), ("docs/variants/index.md", "../../weights/cards")):
+        [row] = [line for line in texts[page].splitlines() if f"[`{NAME}`]({cards}/{NAME}.md)" in line]
+        assert f"mse {value}" in row and "mse 0.05: a guess" in row
+    [row] = [line for line in texts["README.md"].splitlines() if "A task" in line]
+    assert f"[`{NAME}`](weights/cards/{NAME}.md)" in row and f"mse {value} ↓ | 0.05: a guess" in row
+    variants = texts["docs/variants/index.md"]
+    assert f"| `{entry['config']['variant']}` | {zoo.models.registry.variants()[entry['config']['variant']]} |" in variants
+    named = {line.split("|")[1].strip(" `") for line in variants.splitlines() if line.startswith("| `")}
     assert named == {*zoo.models.registry.variants()}
-    assert f"![Samples of {NAME}](weights/cards/{NAME}.samples.png)" in text
+    assert f"![Samples of {NAME}](../weights/cards/{NAME}.samples.png)" in texts["docs/gallery.md"]
     assert (tmp_path / "weights" / "cards" / f"{NAME}.md").read_text().startswith(f"# {NAME}\n")
     render(tmp_path)
-    assert readme.read_text() == text
+    assert {page: (tmp_path / page).read_text() for page in PAGES} == texts
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "Title\n",
-        "<!-- weights: begin -->\n<!-- weights: end -->\n",
         "Title\n<!-- weights: begin -->\nthe rest\n",
         "Title\n<!-- weights: end -->\nthe rest\n",
         "<!-- weights: end -->\n<!-- weights: begin -->\n",
         "<!-- weights: begin -->\n<!-- weights: end -->\n<!-- weights: begin -->\n<!-- weights: end -->\n",
     ],
 )
-def test_a_readme_without_its_markers_is_left_alone(text, tmp_path):
+def test_pages_without_their_markers_are_left_alone(text, tmp_path):
     (tmp_path / "weights").mkdir()
-    (tmp_path / "README.md").write_text(text)
+    write_pages(tmp_path)
+    (tmp_path / "docs" / "weights.md").write_text(text)
     with pytest.raises(zoo.ZooError, match="expected <!-- [a-z]+: begin --> and <!-- [a-z]+: end -->"):
         render(tmp_path)
-    assert (tmp_path / "README.md").read_text() == text
+    assert (tmp_path / "docs" / "weights.md").read_text() == text and "old numbers" in (tmp_path / "README.md").read_text()
 
 
 def test_only_what_is_named_is_measured_again(published, dataset, tmp_path, monkeypatch):
@@ -422,7 +436,7 @@ def test_a_figure_that_a_baseline_beats_says_so():
 
 def test_tables_state_the_baselines_beside_the_figure():
     entry = {**FIGURES, "bytes": 1_000_000}
-    line = readme.weights_table({NAME: entry}).splitlines()[-1]
+    line = readme.weights_table({NAME: entry}, readme._Cards(Path("cards"), 0)).splitlines()[-1]
     assert "linear_accuracy 0.9 (worse than untrained) [raw input 0.8, PCA 0.9, untrained 0.95]" in line
     assert "**mse 0.003 (worse than PCA)**" in line and "worse than mse 0.0025: another, measured" in line
 
