@@ -38,7 +38,12 @@ REFERENCE = {
     "Data": ("zoo.data.sources", "zoo.data.parquet", "zoo.data.writers", "zoo.data.sprites", "zoo.data.pipeline"),
     "Training": ("zoo.training.recipe", "zoo.training.fit", "zoo.tuning.search", "zoo.tuning.space"),
     "Fine-tuning": ("zoo.finetuning.finetune", "zoo.finetuning.adapt"),
-    "Evaluation": ("zoo.evaluation.measurement", "zoo.evaluation.probes", "zoo.evaluation.likelihood", "zoo.evaluation.frechet"),
+    "Evaluation": (
+        "zoo.evaluation.measurement",
+        "zoo.evaluation.probes",
+        "zoo.evaluation.likelihood",
+        "zoo.evaluation.frechet",
+    ),
     "Anomaly detection": ("zoo.anomaly", "zoo.sklearn"),
     "Samplers": tuple(f"zoo.samplers.{path.stem}" for path in sorted((ROOT / "zoo" / "samplers").glob("[!_]*.py"))),
 }
