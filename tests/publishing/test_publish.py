@@ -312,7 +312,8 @@ def test_what_is_the_recipes_word_is_taken_over_before_the_tables_are_rendered(p
     now = recipe(dataset=dataset, metrics=("mse",), anchor=tuple(anchor.values()), embedded=not before["embedded"])
     assert before["anchor"] != anchor
     monkeypatch.setattr(readme, "recipes", lambda: {NAME: None})
-    for said, wanted in ((dataclasses.replace(now, seed=9), before), (now, {**before, "anchor": anchor, "embedded": now.embedded})):
+    stated = {**before, "anchor": anchor, "embedded": now.embedded}
+    for said, wanted in ((dataclasses.replace(now, seed=9), before), (now, stated)):
         monkeypatch.setattr(readme, "load_recipe", lambda name, said=said: said)
         render(tmp_path)
         assert manifest.read(tmp_path / "weights")[NAME] == wanted, "weights of another training keep what was said of them"
