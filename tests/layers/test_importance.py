@@ -45,7 +45,7 @@ def slopes(model, x=X, loss=None):
         value = (loss or (lambda: model.compute_loss(x)))()
     rooms = model.encoder.trainable_variables, model.decoder.trainable_variables
     found = tape.gradient(value, rooms)
-    return float(value), *(np.concatenate([np.ravel(g) for g in room]) for room in found)
+    return float(value), *(np.concatenate([np.ravel(g) for g in part]) for part in found)
 
 
 def same(a, b, rtol=1e-4):
