@@ -15,7 +15,7 @@ _BASELINES = (
 _STARTS = {
     "random": "",
     "pca": "; the linear path is PCA's solution, set before and kept",
-    "words": "; the dictionary's atoms are from k-means of patches, set before and kept",
+    "patches": "; the dictionary's atoms are from k-means of patches, set before and kept",
     "layerwise": "; before, greedy pretraining of every layer",
 }
 
