@@ -17,7 +17,7 @@ from turns import write_table
 from zoo.data import sources
 from zoo.evaluation.degradation import boxed, noisy, shrunk
 from zoo.evaluation.reconstruction import psnr
-from zoo.modalities.image import picture_shape, unit_array
+from zoo.modalities.image import image_file_shape, unit_array
 from zoo.pretrained import manifest
 from zoo.pretrained.loading import load
 
@@ -132,7 +132,9 @@ TASKS = {
 def measure(name, count, data_dir):
     """Rows (method, PSNR in dB, mean squared error where the damage is, seconds an image) of one task, ours last."""
     task, model = TASKS[name], load(name)
-    images = sources.load(name.partition(".")[2].partition("-")[0], "test", data_dir, image_shape=picture_shape(model.data_shape))
+    images = sources.load(
+        name.partition(".")[2].partition("-")[0], "test", data_dir, image_shape=image_file_shape(model.data_shape)
+    )
     clean = images.images[:count]
     damaged, where = task["damage"](clean)
     rows = []

@@ -55,12 +55,12 @@ def test_the_selection_names_what_is_there():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_what_a_page_links_to_exists(page):
     links = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
-    for file, _, anchor in (link.partition("#") for link in links if not link.startswith("http")):
+    for file, _, baseline in (link.partition("#") for link in links if not link.startswith("http")):
         target = page.parent / file if file else page
         assert target.exists(), file
-        if anchor:
+        if baseline:
             heads = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
-            assert anchor in [re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads]
+            assert baseline in [re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads]
 
 
 def test_every_page_of_the_guide_is_linked():

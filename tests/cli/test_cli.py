@@ -33,7 +33,7 @@ RECIPE = Recipe(
     epochs=1,
     batch_size=20,
     metrics=("mse", "knn_error"),
-    anchor=("mse", 0.1, "a guess"),
+    baseline=("mse", 0.1, "a guess"),
 )
 
 if __name__ == "__main__":
@@ -607,7 +607,7 @@ def test_verify(run, weights, monkeypatch, tmp_path, capfd):
     assert cli.main(["verify"]) == 1
     assert "corrupt" in capfd.readouterr().out
     (tmp_path / entry["file"]).write_bytes(data)
-    whole["weights"][NAME]["golden"]["features"][0][0] += 1
+    whole["weights"][NAME]["reference_features"]["features"][0][0] += 1
     (tmp_path / "manifest.json").write_text(json.dumps(whole))
     assert cli.main(["verify"]) == 1
     assert "drifted" in capfd.readouterr().out

@@ -162,7 +162,7 @@ IDEAS = {
     "stacked": lambda m: (
         type(m.bottleneck) is code.DenseCode and len(zoo.create("stacked", input_shape=(4, 4, 1)).encoder.feature_layers) == 4
     ),
-    "superres": lambda m: type(m).__name__ == "SuperResolution" and m.damaged_shape == (4, 4, 1),
+    "superres": lambda m: type(m).__name__ == "SuperResolution" and m.degraded_shape == (4, 4, 1),
     "vae": lambda m: type(m.bottleneck) is gaussian.GaussianCode and (m.bottleneck.beta, m.bottleneck.free_bits) == (1, 0),
     "vae_iaf": lambda m: (
         type(m.bottleneck) is flow_posterior.FlowCode

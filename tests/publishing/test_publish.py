@@ -33,7 +33,7 @@ def recipe(**changes):
         model=VAE,
         epochs=1,
         metrics=("mse", {"metric": "elbo", "k": 2, "n": 40}, {"metric": "pca_mse", "clip": False}, "knn_error"),
-        anchor=("mse", 0.05, "a guess"),
+        baseline=("mse", 0.05, "a guess"),
         optimizer="adam",
         weight_decay=0.0,
         ema=None,
@@ -110,7 +110,7 @@ def test_what_is_loaded_by_name_is_what_was_measured(here, dataset):
     model = zoo.load(NAME)
     again = repeat(model, entry["metrics"], dataset, progress=None)
     assert {k: r["value"] for k, r in again.items()} == {k: r["value"] for k, r in entry["metrics"].items()}
-    assert weights.verify_golden(NAME) < 1e-5
+    assert weights.verify_reference_features(NAME) < 1e-5
     assert weights.verify([NAME])[0][1] == "ok"
 
 
@@ -307,12 +307,12 @@ def test_what_is_the_recipes_word_is_taken_over_before_the_tables_are_rendered(p
     (tmp_path / "weights").mkdir()
     shutil.copy(published[0] / "manifest.json", tmp_path / "weights")
     write_pages(tmp_path)
-    anchor = {"metric": "mse", "value": 0.02, "source": "a rule"}
+    baseline = {"metric": "mse", "value": 0.02, "source": "a rule"}
     before = manifest.read(tmp_path / "weights")[NAME]
-    now = recipe(dataset=dataset, metrics=("mse",), anchor=tuple(anchor.values()), embedded=not before["embedded"])
-    assert before["anchor"] != anchor
+    now = recipe(dataset=dataset, metrics=("mse",), baseline=tuple(baseline.values()), embedded=not before["embedded"])
+    assert before["baseline"] != baseline
     monkeypatch.setattr(readme, "recipes", lambda: {NAME: None})
-    stated = {**before, "anchor": anchor, "embedded": now.embedded}
+    stated = {**before, "baseline": baseline, "embedded": now.embedded}
     for said, wanted in ((dataclasses.replace(now, seed=9), before), (now, stated)):
         monkeypatch.setattr(readme, "load_recipe", lambda name, said=said: said)
         render(tmp_path)
@@ -396,10 +396,10 @@ def test_the_depth_of_the_features_may_move_without_training(dataset, tmp_path, 
     monkeypatch.setattr(remeasure, "load_recipe", lambda name: now)
     entry = remeasure.remeasure(now.name, output_dir=tmp_path)
     assert entry["config"] == {**before["config"], "features": "stage1"} and entry["file"] == before["file"]
-    assert entry["recipe"]["sha256"] == now.sha256() and entry["golden"] != before["golden"]
+    assert entry["recipe"]["sha256"] == now.sha256() and entry["reference_features"] != before["reference_features"]
     monkeypatch.setattr(manifest, "weights_dir", lambda: tmp_path)
     assert zoo.load(now.name).encode(splits["test"].images[:2]).shape == (2, 4 * 16)
-    assert weights.verify_golden(now.name) < 1e-5
+    assert weights.verify_reference_features(now.name) < 1e-5
     other = recipe(model={**model, "features": "stage1", "level": 0.5}, **fields)
     monkeypatch.setattr(remeasure, "load_recipe", lambda name: other)
     with pytest.raises(zoo.ZooError, match="trained by another recipe"):
@@ -419,7 +419,7 @@ FIGURES = {
         },
         "knn_error": {"value": 0.1, "tolerance": 1e-3, "baselines": {"raw input": 0.2, "PCA": 0.05}},
     },
-    "anchor": {"metric": "mse", "value": 0.0025, "source": "another, measured"},
+    "baseline": {"metric": "mse", "value": 0.0025, "source": "another, measured"},
 }
 
 
@@ -429,7 +429,7 @@ def test_a_figure_that_a_baseline_beats_says_so():
     assert card.figure(FIGURES, "linear_accuracy") == "0.9 (worse than untrained)"
     assert card.figure(FIGURES, "knn_error") == "0.1 (worse than PCA)"
     assert card.against(FIGURES) == "worse than mse 0.0025: another, measured"
-    better = {**FIGURES, "anchor": {"metric": "linear_accuracy", "value": 0.5, "source": "a paper"}}
+    better = {**FIGURES, "baseline": {"metric": "linear_accuracy", "value": 0.5, "source": "a paper"}}
     assert card.against(better) == "linear_accuracy 0.5: a paper" and card.against({"metrics": {}}) == ""
     unclipped = {"metrics": {**FIGURES["metrics"], "pca_mse": {"value": 0.002, "parameters": {"clip": False}}}}
     assert card.figure(unclipped, "mse") == "0.003"

@@ -53,7 +53,7 @@ def run(arguments):
     load_quietly()
     from zoo.evaluation.measurement import measure, names, repeat
     from zoo.evaluation.needs import NEEDS
-    from zoo.modalities.image import picture_shape
+    from zoo.modalities.image import image_file_shape
     from zoo.pretrained.loading import load_checkpoint
     from zoo.training.initialization.start import untrained
     from zoo.training.recipe import recorded
@@ -65,7 +65,7 @@ def run(arguments):
         raise ZooError(f"{arguments.name} is a classifier, which gives no images back; measure its features by --probe.")
     if entry.get("dataset", {}).get("drawn"):
         # Measured is what was kept of a source with one split, if this is that source.
-        splits, _ = sources.load_splits(dataset, arguments.data_dir, picture_shape(model.data_shape))
+        splits, _ = sources.load_splits(dataset, arguments.data_dir, image_file_shape(model.data_shape))
         dataset = splits if splits["test"].name == entry["dataset"]["name"] else dataset
     if picture:
         _draw(model, dataset, arguments.data_dir, picture)
@@ -124,11 +124,11 @@ def _list(text, known, what):
 
 def _draw(model, dataset, data_dir, path):
     from zoo.data import sources
-    from zoo.modalities.image import picture_shape
+    from zoo.modalities.image import image_file_shape
     from zoo.publishing.pictures import draws_images, samples_grid, side_by_side
 
     if not isinstance(dataset, dict):
-        dataset = {"test": sources.load(dataset, "test", data_dir, picture_shape(model.data_shape))}
+        dataset = {"test": sources.load(dataset, "test", data_dir, image_file_shape(model.data_shape))}
     images = dataset["test"].images[:_SHOWN]
     side_by_side(model, images, path)
     _progress(f"wrote {path}")

@@ -4,17 +4,17 @@ import functools
 
 from zoo.data.image_files import Unreadable, read
 from zoo.data.image_folder import SUFFIXES
-from zoo.data.image_stream import PictureStream, unreadable
+from zoo.data.image_stream import ImageStream, unreadable
 from zoo.errors import ZooError
 
 
-class FolderStream(PictureStream):
+class FolderStream(ImageStream):
     """Batches of the images under a folder, sorted by path. Ids are paths relative to the folder.
 
     Args:
         folder: an `ImageFolder`, see `zoo.data.image_folder.scan`.
         files: those of it that are read, in their order; by default all.
-        batch_size, image_shape, resize, skip_unreadable: see `PictureStream`.
+        batch_size, image_shape, resize, skip_unreadable: see `ImageStream`.
 
     Raises:
         ZooError: when there are no images, or something under the folder is known already to be unreadable.

@@ -18,7 +18,7 @@ _TOGETHER = 8
 _DARK = 1 / 8
 
 
-class PictureStream:
+class ImageStream:
     """Batches (ids, images (N, H, W, C)), uint8 0..255, or float32 0..1 for a batch with images of 16 bits a channel.
 
     Those that cannot be read are refused, or left out and named in `skipped`; `notes` are lines on what else there is to know.

@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 from zoo.inference import runtimes
 from zoo.inference.options import FeatureOptions, options_of
 from zoo.inference.runtimes.subject import Subject
-from zoo.modalities.image import check_images, picture_shape
+from zoo.modalities.image import check_images, image_file_shape
 from zoo.utils.devices import processors
 
 
@@ -170,7 +170,7 @@ def _stream(source, data_shape, options):
     # Read in batches that suit every engine; each takes its own number out of them.
     batch_size = 1024 if options.batch_size == "auto" else options.batch_size
     if isinstance(source, str) or hasattr(source, "__fspath__"):
-        return sources.stream(source, batch_size, picture_shape(data_shape), **options.reading)
+        return sources.stream(source, batch_size, image_file_shape(data_shape), **options.reading)
     if options.reading_given:
         raise ZooError(f"got {', '.join(options.reading_given)} for images in memory, which are taken as they are.")
     if isinstance(source, dict):

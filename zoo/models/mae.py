@@ -16,14 +16,14 @@ from zoo.layers.corruptions.masking import PatchMask, hidden_error
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import assemble, configuration
 from zoo.models.base.autoencoder import Autoencoder
-from zoo.models.base.charged import ChargesReconstruction
+from zoo.models.base.charged import AddsReconstructionTerm
 
 BACKBONES = ("vit",)
 # Of hidden patches in pictures.
 _GREY = 0.5
 
 
-class MaskedAutoencoder(ChargesReconstruction, Autoencoder):
+class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
     """Trains and is evaluated on random masks; all else is without chance.
 
     `encode` sees the whole image. A masked autoencoder knows best what it has not seen: `reconstruct` and `anomaly_score` hide

@@ -16,7 +16,7 @@ BACKBONES = ("conv",)
 def build(backbone="conv", input_shape=(32, 32, 3), atoms=1200, size=6, threshold=0.5, regions=2):
     """Features are the codes averaged over `regions` x `regions` parts of the image: 2 * `atoms` numbers each.
 
-    All is learnt by `Recipe(start="words", epochs=0)`, k-means of patches and a ridge regression: no gradient descent.
+    All is learnt by `Recipe(start="patches", epochs=0)`, k-means of patches and a ridge regression: no gradient descent.
 
     Args:
         backbone: "conv": the dictionary is one convolution.

@@ -20,7 +20,7 @@ class SuperResolution(RestoringAutoencoder):
     """Mends images (N, H / scale, W / scale, C); all else takes those, or (N, H, W, C), which it makes small first."""
 
     @property
-    def damaged_shape(self):
+    def degraded_shape(self):
         return small_shape(self.data_shape, self.config["scale"])
 
     def example(self, x):

@@ -50,8 +50,8 @@ def build(
     code = SpatialWinnerTakeAll(pool, rate, pool_stride, pooling)
     pair = contrast_pair(backbone, input_shape, loss, backbone_options)
     decoder = _atoms(tuple(input_shape), atom)
-    rooms = dict(decoder=decoder, pair=pair, model=ContrastAutoencoder)
-    return assemble(backbone, input_shape, code, loss, backbone_options, config, **rooms)
+    components = dict(decoder=decoder, pair=pair, model=ContrastAutoencoder)
+    return assemble(backbone, input_shape, code, loss, backbone_options, config, **components)
 
 
 def _atoms(input_shape, side):

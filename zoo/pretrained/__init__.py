@@ -8,5 +8,5 @@ cache         where fetched files are kept             download  files from mirr
 hashes        whether a file is the one that is pinned
 addresses     models at an address                     foreign   models in the layout of transformers or diffusers
 arrays        arrays into and out of safetensors       converters/  arrays of other libraries into the zoo's models
-loading       load, load_encoder, save                 verification verify, verify_golden            hub  push
+loading       load, load_encoder, save                 verification verify, verify_reference_features            hub  push
 """

@@ -65,30 +65,31 @@ def _verify_set(entry):
     return "ok", f"{entry['bytes']:,} bytes, sha256 {entry['sha256'][:16]}"
 
 
-def golden_input(entry):
+def reference_input(entry):
     """The input (n, *input_shape), float32 0..1, whose features an entry states."""
-    golden = entry["golden"]
-    return np.random.default_rng(golden["seed"]).random((golden["n"], *entry["config"]["input_shape"]), dtype=np.float32)
+    reference = entry["reference_features"]
+    return np.random.default_rng(reference["seed"]).random((reference["n"], *entry["config"]["input_shape"]), dtype=np.float32)
 
 
-def verify_golden(name):
+def verify_reference_features(name):
     """Largest difference between the features that a set gives today and those its entry states; `ZooError` beyond tolerance."""
     from zoo.pretrained.loading import load
 
     entry = manifest.entry(name)
-    if "golden" not in entry:
-        raise ZooError(f"the manifest entry {name!r} states no golden features to compare with; publish the set again.")
-    wanted = np.asarray(entry["golden"]["features"])
-    got = load(name).encode(golden_input(entry))[:, : wanted.shape[-1]]
+    if "reference_features" not in entry:
+        raise ZooError(f"the manifest entry {name!r} states no reference features to compare with; publish the set again.")
+    wanted = np.asarray(entry["reference_features"]["features"])
+    got = load(name).encode(reference_input(entry))[:, : wanted.shape[-1]]
     if got.shape != wanted.shape:
         raise ZooError(
             f"{name} gives features of shape {got.shape}, where its card states {wanted.shape}; publish the set again."
         )
     difference = float(np.abs(got - wanted).max())
     # Asked this way round, NaN fails.
-    if not difference <= entry["golden"]["tolerance"]:
+    if not difference <= entry["reference_features"]["tolerance"]:
         raise ZooError(
             f"the features of {name} have drifted by {difference:.2g} from its card, which allows "
-            f"{entry['golden']['tolerance']:.2g}; fetch the file again, or compare the installed versions with the card's."
+            f"{entry['reference_features']['tolerance']:.2g}; fetch the file again, or compare the installed versions with the "
+            "card's."
         )
     return difference

@@ -129,9 +129,9 @@ def weights_table(entries, cards):
     """Every weight set with all that was measured, as Markdown."""
     lines = ["| weights | size | measured on the test split | compare |", "|---|---|---|---|"]
     for name, entry in sorted(entries.items()):
-        anchor = entry.get("anchor") or {}
+        baseline = entry.get("baseline") or {}
         values = {metric: _measured(entry, metric) for metric in entry["metrics"]}
-        measured = ", ".join(f"**{text}**" if metric == anchor.get("metric") else text for metric, text in values.items())
+        measured = ", ".join(f"**{text}**" if metric == baseline.get("metric") else text for metric, text in values.items())
         size = entry["bytes"] / 1e6
         lines.append(f"| {cards.link(name)} | {size:.1f} MB | {measured} | {against(entry)} |")
     return "\n".join(lines)
@@ -176,7 +176,7 @@ def _shape(stated):
 
 
 def _figure(entry):
-    metric = (entry.get("anchor") or {}).get("metric") or next(iter(entry["metrics"]), None)
+    metric = (entry.get("baseline") or {}).get("metric") or next(iter(entry["metrics"]), None)
     return _measured(entry, metric) if metric in entry["metrics"] else ""
 
 
@@ -190,9 +190,9 @@ def _measured(entry, metric):
 def _baseline(entry, metric):
     """What the value of a metric is compared with: baselines measured with it, then a published or separately measured one."""
     found = baselines(entry, metric) if metric in entry["metrics"] else {}
-    anchor = entry.get("anchor") or {}
+    baseline = entry.get("baseline") or {}
     stated = [f"{number(value)}: {name}" for name, value in found.items()]
-    stated += [f"{number(anchor['value'])}: {anchor['source']}"] if anchor.get("metric") == metric else []
+    stated += [f"{number(baseline['value'])}: {baseline['source']}"] if baseline.get("metric") == metric else []
     return "; ".join(stated)
 
 

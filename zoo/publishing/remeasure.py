@@ -13,11 +13,11 @@ from pathlib import Path
 from zoo.data import sources
 from zoo.errors import ZooError
 from zoo.evaluation.measurement import check, defaults
-from zoo.modalities.image import picture_shape
+from zoo.modalities.image import image_file_shape
 from zoo.models import registry
 from zoo.pretrained import arrays, manifest
 from zoo.publishing.card import write_card
-from zoo.publishing.publish import golden, measured
+from zoo.publishing.publish import measured, reference_features
 from zoo.training.initialization.start import untrained
 from zoo.training.recipe import load_recipe, recorded
 
@@ -48,7 +48,7 @@ def remeasure(name, data_dir=None, output_dir=None, only=None):
     model = registry.build(config)
     arrays.load_arrays(model, folder / entry["file"])
     if _moved(entry, recipe):
-        entry["config"], entry["golden"] = model.config, golden(model)
+        entry["config"], entry["reference_features"] = model.config, reference_features(model)
         entry["recipe"] = {**entry["recipe"], "sha256": recipe.sha256(), **recipe.decides()}
     names = [metric if isinstance(metric, str) else metric["metric"] for metric in recipe.metrics]
     strange = [each for each in only or () if each not in names]
@@ -58,7 +58,7 @@ def remeasure(name, data_dir=None, output_dir=None, only=None):
     kept = {each: entry["metrics"][each] for each, given in check(recipe.metrics) if _as_asked(entry, each, given)}
     found = kept
     if asked:
-        splits, _ = sources.load_splits(recipe.dataset, data_dir, picture_shape(model.data_shape))
+        splits, _ = sources.load_splits(recipe.dataset, data_dir, image_file_shape(model.data_shape))
         found |= measured(dataclasses.replace(recipe, metrics=asked), model, splits, untrained(recipe))
     entry["metrics"] = {each: found[each] for each in names if each in found}
     manifest.write_entry(name, entry, folder)

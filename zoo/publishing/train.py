@@ -5,7 +5,7 @@ from pathlib import Path
 
 from zoo.data import sources
 from zoo.evaluation.measurement import check, rehearse
-from zoo.modalities.image import picture_shape
+from zoo.modalities.image import image_file_shape
 from zoo.models import registry
 from zoo.pretrained import manifest
 from zoo.pretrained.arrays import load_arrays
@@ -41,7 +41,7 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
     manifest.read(output_dir)
     if restart:
         forget(folder)
-    splits, drawn = sources.load_splits(recipe.dataset, data_dir, picture_shape(recipe.model.get("input_shape", ())))
+    splits, drawn = sources.load_splits(recipe.dataset, data_dir, image_file_shape(recipe.model.get("input_shape", ())))
     recipe = dataclasses.replace(recipe, metrics=_measurable(recipe.metrics, splits, measurable))
     data = splits["train"]
     model, checkpoint = fit(recipe, data.images, folder, tensorboard, data.labels)

@@ -115,8 +115,8 @@ def prepare(recipe, model, steps):
         # of the training would go into finding it again.
         for layer in linear_path(model):
             layer.trainable = False
-    if recipe.start == "words":
-        # Kept there: words are to tell patches apart, which what is read behind them does not ask of them.
+    if recipe.start == "patches":
+        # Frozen: atoms are to tell patches apart, which the loss of the layers behind them does not ask for.
         dictionary(model).trainable = False
     model.compile(optimizer(recipe, steps), steps_per_execution=together)
     model.optimizer.build(model.trainable_variables)

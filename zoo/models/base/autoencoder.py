@@ -70,7 +70,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         return tuple(self.config["input_shape"])
 
     @property
-    def damaged_shape(self):
+    def degraded_shape(self):
         """Shape of one image that `reconstruct` mends, without the batch axis: a smaller one, where what is missing is size."""
         return self.data_shape
 
@@ -133,7 +133,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
     @property
     def input_rule(self):
         """What `fit`, `evaluate` and `predict` take, see `zoo.models.base.inputs.ChecksInputs`."""
-        return ImageRule((self.damaged_shape, self.data_shape), self.data_shape, self.reconstruction_loss.of_probabilities)
+        return ImageRule((self.degraded_shape, self.data_shape), self.data_shape, self.reconstruction_loss.of_probabilities)
 
     def make_train_function(self, force=False):
         # TensorFlow makes the optimizer's state inside the graph otherwise, for half of the time until the first step.
@@ -252,10 +252,10 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
     def reconstruct(self, x, batch_size=256):
         """What the model makes of images (N, *input_shape), uint8 or floats 0..1: float32 0..1, same shape. Deterministic.
 
-        A model that mends images is given damaged ones, (N, *damaged_shape).
+        A model that mends images is given damaged ones, (N, *degraded_shape).
         """
         x = np.asarray(x)
-        shape = self.damaged_shape if x.shape[1:] == self.damaged_shape else self.data_shape
+        shape = self.degraded_shape if x.shape[1:] == self.degraded_shape else self.data_shape
         return apply_in_batches(self, self._reconstruct, check_images(x, shape), batch_size)
 
     def _reconstruct(self, x):

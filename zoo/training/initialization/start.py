@@ -31,7 +31,7 @@ def begin(recipe, model, images, folder, fit):
     """Give the weights the start that the recipe names; `fit` is the training loop that greedy pretraining runs."""
     if recipe.start == "pca":
         start_from_pca(model, images)
-    elif recipe.start == "words":
+    elif recipe.start == "patches":
         start_from_patches(model, images, recipe.seed)
     elif recipe.start == "layerwise":
         pretrain(model, images, recipe, folder, fit)
