@@ -760,7 +760,7 @@ def test_features_of_another_width_are_told(shelf, model):
         verification.verify_reference_features(NAME)
 
 
-def test_an_entry_without_golden_features(shelf, model):
+def test_an_entry_without_reference_features(shelf, model):
     shelf.put(NAME, model)
     shelf.reword(NAME, lambda entry: entry.pop("reference_features"))
     with pytest.raises(ZooError, match="states no reference features"):

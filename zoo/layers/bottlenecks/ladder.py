@@ -203,7 +203,7 @@ class Ladder(Bottleneck):
         self.starts = [
             self.add_weight(name=f"start{i + 1}", shape=shape[1:], initializer="zeros") for i, shape in enumerate(shapes)
         ]
-        # The first rung's blocks would see zeros, and pass no gradient on.
+        # The first stochastic layer's blocks would see zeros, and pass no gradient on.
         self.starts[-1].assign(keras.random.normal(shapes[-1][1:], stddev=0.1, seed=keras.random.SeedGenerator()))
         self.narrow = []
         for coarse, fine in zip(shapes[1:], shapes[:-1]):
@@ -284,7 +284,7 @@ class Ladder(Bottleneck):
         return self.descend(ops.shape(h[0])[0], None, h)[0]
 
     def features(self, h):
-        """The means of every rung's latents, coarsest first, each averaged over a grid of at most 4 x 4 regions."""
+        """The means of every stochastic layer's latents, coarsest first, each averaged over a grid of at most 4 x 4 regions."""
         _, passed = self.descend(ops.shape(h[0])[0], None, h)
         means = [pool_features(z, min(_GRID, *z.shape[1:3])) for *_, z in passed]
         return ops.cast(ops.concatenate(means, axis=-1), self.compute_dtype)
@@ -306,7 +306,7 @@ class Ladder(Bottleneck):
         return apply_in_batches(self, self.from_noise, noise, 256)
 
     def from_noise(self, noise):
-        """States (N, *code_shape) of standard normal draws (N, noise_size) in place of every rung's: what the prior dreams."""
+        """States (N, *code_shape) of standard normal draws (N, noise_size) in place of every stochastic layer's: what the prior dreams."""
         return self.descend(ops.shape(noise)[0], noise)[0]
 
 
