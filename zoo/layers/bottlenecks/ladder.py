@@ -306,7 +306,7 @@ class Ladder(Bottleneck):
         return apply_in_batches(self, self.from_noise, noise, 256)
 
     def from_noise(self, noise):
-        """States (N, *code_shape) of standard normal draws (N, noise_size) in place of every stochastic layer's: what the prior dreams."""
+        """States (N, *code_shape) by the prior, of standard normal noise (N, noise_size) for all stochastic layers."""
         return self.descend(ops.shape(noise)[0], noise)[0]
 
 
