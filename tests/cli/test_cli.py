@@ -426,8 +426,8 @@ def test_sources_that_are_none(fails, place, tmp_path):
     assert "there is no file" in line(tmp_path / "absent.npy")
     assert "there is no folder" in line(f"{tmp_path}/absent/")
     assert "no folder, file or TFDS data set 'mnst'. Did you mean 'mnist'" in line("mnst")
-    assert "give the images once" in line()
-    assert "give the images once" in line("mnist", "--input", "mnist")
+    assert "give the images either" in line()
+    assert "give the images either" in line("mnist", "--input", "mnist")
     assert left(tmp_path) == []
 
 
@@ -473,7 +473,7 @@ UNKNOWN = {
     "metric": (["evaluate", NAME, "--metrics", "mss"], "there is no metric 'mss'. Did you mean"),
     "no metric": (["evaluate", NAME, "--metrics", ","], "got no metric"),
     "probe": (["evaluate", NAME, "--probe", "linaer"], "there is no probe 'linaer'. Did you mean 'linear'"),
-    "check and metrics": (["evaluate", NAME, "--check", "--metrics", "mse"], "leave --metrics and --probe away"),
+    "check and metrics": (["evaluate", NAME, "--check", "--metrics", "mse"], "cannot be combined with --metrics or --probe"),
     "evaluate option": (["evaluate", NAME, "--chek", "1"], "unrecognized arguments"),
 }
 
@@ -622,7 +622,7 @@ def test_evaluate_a_folder(run, fails, place, tmp_path):
     x = np.load(place / "digits.npz")["x_test"] / np.float32(255)
     wanted = np.mean((zoo.load(place / "ae").reconstruct(x) - x) ** 2)
     assert found["mse"]["value"] == pytest.approx(wanted, rel=1e-4)
-    assert "give --data" in fails("evaluate", place / "ae")
+    assert "give the data with --data" in fails("evaluate", place / "ae")
     assert "no card to check" in fails("evaluate", place / "ae", *data, "--check")
     assert "there is no file" in fails("evaluate", place / "ae", "--data", tmp_path / "absent.npz")
 
@@ -653,7 +653,7 @@ def test_check_against_the_card(run, weights, place, tmp_path, monkeypatch, capf
     assert cli.main(["evaluate", NAME, "--check", *data]) == 1
     out, err = capfd.readouterr()
     assert {line.split()[0]: line.split()[-1] for line in out.splitlines()[1:]} == {"mse": "OFF", "knn_error": "ok"}
-    assert err.splitlines()[-1] == f"zoo: mse of {NAME} outside the card's tolerance"
+    assert err.splitlines()[-1] == f"zoo: mse of {NAME} differ from the card by more than the tolerance"
     assert cli.main(["evaluate", NAME, "--check", "--json", *data]) == 1
     assert json.loads(capfd.readouterr().out)["mse"]["ok"] is False
 

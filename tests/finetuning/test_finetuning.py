@@ -295,7 +295,7 @@ def test_from_a_folder_to_a_classifier(folder, tmp_path, capsys):
     assert main(command) == 0
     said = capsys.readouterr().out
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["accuracy"] >= 0.9 and f"{report['accuracy']:.1%} of {report['held_out']} held-out images right" in said
+    assert report["accuracy"] >= 0.9 and f"{report['accuracy']:.1%} of {report['held_out']} held-out images correct" in said
     assert report["classes"] == [f"digit {i}" for i in range(4)]
     assert np.sum(report["confusion"]) == report["held_out"] and np.trace(report["confusion"]) >= 0.9 * report["held_out"]
     assert {p.name for p in (tmp_path / "out").iterdir()} >= {
