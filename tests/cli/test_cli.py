@@ -311,7 +311,7 @@ def test_reconstruct(run, place, tmp_path, images):
 
 def test_normal_images_that_nothing_looks_at(fails, place, tmp_path):
     normal = ("--normal", place / "uint8.npy", "--output", tmp_path / "scores.csv")
-    assert "--by reconstruction does not look at" in fails("score", place / "ae", place / "uint8.npy", *normal)
+    assert "--normal has no effect with --by reconstruction" in fails("score", place / "ae", place / "uint8.npy", *normal)
 
 
 def test_sample(run, fails, place, tmp_path):
@@ -334,7 +334,7 @@ def test_results_do_not_go_where_the_images_are(fails, place, tmp_path):
         ("score", place / "ae", tmp_path / "x.npy", "--output", tmp_path / "x.npy"),
         ("finetune", place / "ae", "--data", tmp_path / "photos", "--output", tmp_path / "photos" / "run"),
     ):
-        assert "the images; choose another place" in fails(*command)
+        assert "the input images; choose another place" in fails(*command)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
@@ -368,7 +368,7 @@ BAD_ARRAYS = {
     "range": (np.full((3, 8, 8, 1), 200.0), "floats from 200 to 200, expected 0..1"),
     "nan": (np.full((3, 8, 8, 1), np.nan), "NaN or infinite values in 3 of 3"),
     "empty": (np.zeros((0, 8, 8, 1), np.uint8), "shape (0, 8, 8, 1), expected images"),
-    "objects": (np.array([{}], dtype=object), "holds Python objects"),
+    "objects": (np.array([{}], dtype=object), "contains Python objects"),
 }
 
 
@@ -397,12 +397,12 @@ def test_nothing_is_left_of_a_source_that_goes_bad_half_way(fails, place, tmp_pa
 def test_folders_of_pictures(run, fails, place, tmp_path):
     out, pictures = tmp_path / "rows.npz", tmp_path / "pictures"
     pictures.mkdir()
-    assert "holds no images" in fails("encode", place / "ae", pictures, "--output", out)
+    assert "contains no images" in fails("encode", place / "ae", pictures, "--output", out)
     for path in sorted((place / "pictures").iterdir())[:3]:
         (pictures / path.name).write_bytes(path.read_bytes())
     (pictures / "00001.png").write_bytes(b"no picture")
     line = fails("encode", place / "ae", pictures, "--output", out)
-    assert "00001.png is no readable image" in line and "--skip-unreadable" in line
+    assert "00001.png cannot be read as an image" in line and "--skip-unreadable" in line
     assert left(tmp_path) == ["pictures"]
     _, err = run("encode", place / "ae", pictures, "--output", out, "--skip-unreadable")
     assert err == "zoo: left out 00001.png: unreadable\n"

@@ -131,4 +131,4 @@ def test_eight_and_sixteen_bits_together(tmp_path):
 def test_transparency_is_told_once(tmp_path):
     for name in "abc":
         (tmp_path / f"{name}.png").write_bytes(encoded(with_alpha(COLOUR, np.zeros((6, 5, 1), np.uint8))))
-    assert sources.load(tmp_path).notes == ["3 images have transparent parts, which are shown on white"]
+    assert sources.load(tmp_path).notes == ["3 images have transparent parts, which are composited on white"]

@@ -135,7 +135,7 @@ def test_a_folder_in_splits(tmp_path):
     stream = sources.stream(tmp_path, 99, None)
     [(ids, _)] = stream
     assert len(ids) == 10 and {i.split("/")[0] for i in ids} == {"train", "test"}
-    assert stream.notes == [f"{tmp_path} comes in splits, train, test; read: test, train"]
+    assert stream.notes == [f"{tmp_path} contains the splits train, test; read: test, train"]
     with pytest.raises(ZooError, match="has the splits train, test, and none for 'validation'"):
         sources.load(tmp_path, "validation")
 

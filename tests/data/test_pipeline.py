@@ -52,7 +52,7 @@ def test_without_tensorflow_transforms_do_what_they_say(monkeypatch):
     places = [padded[i : i + 16, j : j + 16] for i in range(5) for j in range(5)]
     found = [[np.array_equal(x, place) for place in places] for x in moved]
     assert (np.sum(found, axis=1) == 1).all() and np.any(found, axis=0).all()
-    with pytest.raises(ZooError, match="'affine' needs TensorFlow"):
+    with pytest.raises(ZooError, match="'affine' requires TensorFlow"):
         without_tensorflow(monkeypatch, images, 4, 0, 0, 1, ("affine",))
 
 

@@ -102,7 +102,7 @@ def _add_flags(parser):
     parser.add_argument("--learning-rate", type=float, help="learning rate after the warm-up (default: that of the recipe)")
     parser.add_argument("--seed", type=int, help="random seed (default: that of the recipe)")
     parser.add_argument("--precision", choices=PRECISIONS, help="precision of the training (default: that of the recipe)")
-    parser.add_argument("--data", dest="dataset", help="TFDS name, .npy or .npz file, or image folder (default: that of the recipe)")
+    parser.add_argument("--data", dest="dataset", help="TFDS name, .npy or .npz file, or image folder (default: see recipe)")
     add_data_dir(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--output-dir", help="folder for weight file, manifest entry and card (default: weights/ in --run-dir)")

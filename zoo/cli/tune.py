@@ -26,7 +26,7 @@ def add_arguments(parser):
     parser.add_argument("--metric", help="metric to optimize (default: the first of the recipe)")
     parser.add_argument("--epochs", type=int, help="epochs of each trial (default: those of the recipe)")
     parser.add_argument("--held-out", type=float, default=0.1, help="fraction of the training images to compare on (default 0.1)")
-    parser.add_argument("--data", dest="dataset", help="TFDS name, .npy or .npz file, or image folder (default: that of the recipe)")
+    parser.add_argument("--data", dest="dataset", help="TFDS name, .npy or .npz file, or image folder (default: see recipe)")
     add_data_dir(parser)
     parser.add_argument("--seed", type=int, help="random seed of the search and of each training")
     parser.add_argument("--output", help="folder for trials.csv, trials.png and the search state (default: tuning/RECIPE)")
