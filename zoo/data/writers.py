@@ -21,7 +21,7 @@ def open_writer(path, columns="feature"):
     .npz and .csv (surrogate escapes of Python); in Parquet, which requires UTF-8, they are written as `\\xff`.
 
     Args:
-        path: ends in .npz (arrays `ids` and `features`), .npy (only the rows), .csv or .parquet (a column `id` and one per value).
+        path: ends in .npz (arrays `ids` and `features`), .npy (only the rows), .csv or .parquet (`id` and a column per value).
         columns: name of the column; several columns are numbered from 0.
 
     Raises:
