@@ -462,7 +462,7 @@ def test_a_folder_with_something_else_is_refused_before_the_training(tmp_path, d
     (tmp_path / "out" / "model" / "notes.txt").touch()
     assert quickly(tmp_path, tmp_path / "x") == (2, None)
     said = capsys.readouterr()
-    assert "exists and is no model that zoo.save wrote" in said.err
+    assert "exists and was not written by zoo.save" in said.err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model"], "nothing was trained"
 
 
