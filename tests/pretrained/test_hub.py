@@ -133,7 +133,7 @@ def test_a_model_from_a_web_server(web, saved, images):
 def test_changed_weights_are_refused(web, hub):
     files = hub.repositories["any/where"]
     files["weights.safetensors"] = files["weights.safetensors"][:-1] + b"x"
-    with pytest.raises(ZooError, match="the weights at .* could not be fetched: weights.safetensors wrong content"):
+    with pytest.raises(ZooError, match="the weights at .* could not be downloaded: weights.safetensors wrong content"):
         zoo.load(web)
 
 

@@ -724,7 +724,9 @@ def test_verify_goes_over_all_or_the_names_asked_for(shelf, model):
 def test_features_that_drifted_are_told(shelf, model):
     shelf.put(NAME, model)
     shelf.reword(NAME, lambda entry: entry["golden"]["features"][1].__setitem__(2, entry["golden"]["features"][1][2] + 0.01))
-    with pytest.raises(ZooError, match=f"the features of {NAME} differ from its reference features by 0.01, expected at most 0.001"):
+    with pytest.raises(
+        ZooError, match=f"the features of {NAME} differ from its reference features by 0.01, expected at most 0.001"
+    ):
         verification.verify_golden(NAME)
 
 
