@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from turns import write_readme
+from turns import write_table
 
 FOLDERS = {
     "5,000 PNG, 32 x 32": dict(count=5000, side=32, suffix=".png", model=32),
@@ -44,7 +44,7 @@ def seconds(function):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--docs", action="store_true", help="write the table into docs/scale.md")
+    parser.add_argument("--docs", action="store_true", help="write the table into its page of the documentation")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import zoo
@@ -81,7 +81,7 @@ def main():
     text = "\n".join(lines)
     print(text)
     if arguments.docs:
-        write_readme("decoding", text, "docs/scale.md")
+        write_table("decoding", text)
 
 
 if __name__ == "__main__":

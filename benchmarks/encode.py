@@ -1,7 +1,7 @@
 """Features a second: every runtime here, beside Keras, TensorFlow, PyTorch and the bare runtimes on the same nets, in one run.
 
     pip install -e '.[onnx,openvino]' torch==2.13.0
-    python benchmarks/encode.py --readme
+    python benchmarks/encode.py --docs
 
 One process; after a call to warm up, contenders take turns, and what counts is the median of the rounds. All are given the
 same uint8 images and bring them to 0..1 themselves. Then, in processes of their own: the peak of memory at two numbers of
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from turns import write_readme
+from turns import write_table
 
 NETS = {
     "mlp": dict(about="784-500-50", shape=(28, 28, 1), images=40_000),
@@ -105,10 +105,10 @@ def contenders(net, folder):
         "PyTorch, channels last": lambda x: np.concatenate([in_torch(b) for b in batches(x)]),
         "ONNX Runtime": lambda x: np.concatenate([session.run(None, {name: b})[0] for b in batches(x)]),
         "OpenVINO": lambda x: np.concatenate([compiled(b)[0] for b in batches(x)]),
-        "here, tensorflow": here("tensorflow"),
-        "here, onnxruntime": here("onnxruntime"),
-        "here, openvino": here("openvino"),
-        f"**here, auto** ({runtimes.automatic()})": here("auto"),
+        "zoo, tensorflow": here("tensorflow"),
+        "zoo, onnxruntime": here("onnxruntime"),
+        "zoo, openvino": here("openvino"),
+        f"**zoo, auto** ({runtimes.automatic()})": here("auto"),
     }
 
 
@@ -174,7 +174,7 @@ def starts(rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--readme", action="store_true", help="write the tables into README.md")
+    parser.add_argument("--docs", action="store_true", help="write the tables into its page of the documentation")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     memory = {count: peak(count) for count in (10_000, 1_000_000)}
@@ -196,8 +196,8 @@ def main():
     lines += [f"Seconds from a cold process: {'; '.join(f'{name} {taken:.2f}' for name, taken in commands.items())}."]
     text = "\n".join(lines)
     print(text)
-    if arguments.readme:
-        write_readme("encode", text)
+    if arguments.docs:
+        write_table("encode", text)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Anomaly detection by the one-class protocol: one class of the training images is normal, all others of the test images strange.
 
     pip install -e '.[sklearn]'
-    python benchmarks/one_class.py --readme
+    python benchmarks/one_class.py --docs
 
 For every class an autoencoder is trained on its training images alone, and the whole test split is scored by
 `zoo.anomaly`; beside it the error of 32 principal components and the distance to the nearest training image, both of the pixels.
@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from turns import write_readme
+from turns import write_table
 
 MODELS = {
     "mnist": dict(
@@ -106,7 +106,7 @@ def as_markdown(dataset, table, seed, minutes):
     ]
     for detector in detectors:
         values = [100 * row[detector] for row in table.values()]
-        shown = f"**here**, {detector}" if detector in SCORES else f"{detector} of the pixels"
+        shown = f"**zoo**, {detector}" if detector in SCORES else f"{detector} of the pixels"
         lines.append(f"| {shown} | {' | '.join(f'{v:.1f}' for v in values)} | **{sum(values) / len(values):.2f}** |")
     return "\n".join(lines)
 
@@ -117,7 +117,7 @@ def main():
     flags.add_argument("--seed", type=int, default=0)
     flags.add_argument("--data-dir", help="where TFDS data lies or goes")
     flags.add_argument("--results", type=Path, help="a folder for the figures of each class, from which a stopped run goes on")
-    flags.add_argument("--readme", action="store_true", help="write the tables into README.md")
+    flags.add_argument("--docs", action="store_true", help="write the tables into its page of the documentation")
     arguments = flags.parse_args()
     tables = []
     for dataset in arguments.datasets:
@@ -138,8 +138,8 @@ def main():
         tables.append(as_markdown(dataset, table, arguments.seed, minutes))
     text = "\n\n".join(tables)
     print(text)
-    if arguments.readme:
-        write_readme("one class", text)
+    if arguments.docs:
+        write_table("one class", text)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How far the zoo's ViT-MAE and diffusers' autoencoders are from the originals, with random weights, on TensorFlow and JAX.
 
     pip install -e '.[convert-test,jax]'
-    python benchmarks/parity.py --readme
+    python benchmarks/parity.py --docs
 
 The originals run in processes of their own, by `tests/references.py`; what is compared is in `tests/parity.py`.
 """
@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from turns import write_readme
+from turns import write_table
 
 TESTS = Path(__file__).parents[1] / "tests"
 MODELS = {
@@ -38,7 +38,7 @@ IMAGES = ("logits", "reconstruction", "image")
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", default=list(MODELS), help=f"of {', '.join(MODELS)}")
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    parser.add_argument("--docs", action="store_true", help="write the table into its page of the documentation")
     arguments = parser.parse_args()
     lines = ["Largest difference as a share of the largest value, float32, TensorFlow / JAX.", ""]
     lines += ["| original | at any depth | code | image |", "|---|---|---|---|"]
@@ -52,8 +52,8 @@ def main():
             cells.append(" / ".join(f"{share:.1e}" for share in shares))
         lines.append(f"| {MODELS[name]} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
-    if arguments.readme:
-        write_readme("parity", "\n".join(lines))
+    if arguments.docs:
+        write_table("parity", "\n".join(lines))
 
 
 def run(script, *arguments, backend="tensorflow"):

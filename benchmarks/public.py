@@ -1,7 +1,7 @@
 """ViT-B/16 and Stable Diffusion's autoencoder, here beside transformers and diffusers: speed, load time and memory, in one run.
 
     pip install -e '.[convert-test,openvino]'
-    python benchmarks/public.py --readme
+    python benchmarks/public.py --docs
 
 Weights are random, which neither speed nor memory depends on. Contenders take turns in processes of their own; after a call to
 warm up, what counts is the median of the calls of a turn, and of the turns.
@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from turns import write_readme
+from turns import write_table
 
 SUBJECTS = {
     "vit": "ViT-B/16, features of 8 images of 224 x 224",
@@ -28,9 +28,9 @@ SUBJECTS = {
 CONTENDERS = {
     "torch": "transformers, diffusers (PyTorch)",
     "torch-bfloat16": "the same, bfloat16",
-    "zoo": "**here, TensorFlow**",
-    "zoo-bfloat16": "**here, TensorFlow**, bfloat16",
-    "openvino": "**here, OpenVINO**",
+    "zoo": "**zoo, TensorFlow**",
+    "zoo-bfloat16": "**zoo, TensorFlow**, bfloat16",
+    "openvino": "**zoo, OpenVINO**",
 }
 CALLS = 5
 
@@ -90,7 +90,7 @@ def zoo_function(subject, folder, dtype):
     import tensorflow  # noqa: F401 - no part of what loading a model takes
 
     import zoo
-    from zoo.inference.batching import compiled
+    from zoo.utils.batching import compiled
 
     if dtype != "float32":
         keras.config.set_dtype_policy(f"mixed_{dtype}")
@@ -154,7 +154,7 @@ def turn(subject, contender, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--readme", action="store_true", help="write the tables into README.md")
+    parser.add_argument("--docs", action="store_true", help="write the tables into its page of the documentation")
     parser.add_argument("--turn", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--write", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -174,8 +174,8 @@ def main():
                 found[subject, contender].append(json.loads(run("--turn", subject, contender, folder)))
     text = table(found, sizes, arguments.rounds)
     print(text)
-    if arguments.readme:
-        write_readme("public", text)
+    if arguments.docs:
+        write_table("public", text)
 
 
 def run(*arguments):
@@ -207,7 +207,7 @@ def table(found, sizes, rounds):
         lines.append(f"| {label} | {' | '.join(cells)} |")
     lines += [
         "",
-        "| to load | files | seconds here | seconds there | peak of memory here, over the files |",
+        "| to load | files | seconds, zoo | seconds, original | peak memory of the zoo, as a multiple of the files |",
         "|---|---|---|---|---|",
     ]
     for model, subject, label in (("vit", "vit", "ViT-MAE base"), ("sd", "encode", "SD autoencoder")):

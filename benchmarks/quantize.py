@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 
-from turns import write_readme
+from turns import write_table
 
 SETS = ("dae_mlp.mnist", "stacked_mlp.mnist", "sparse_mlp.mnist")
 ROUNDS = 5
@@ -49,7 +49,7 @@ def measured(model, train, test):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--docs", action="store_true", help="write the table into docs/scale.md")
+    parser.add_argument("--docs", action="store_true", help="write the table into its page of the documentation")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import zoo
@@ -71,7 +71,7 @@ def main():
     text = "\n".join(lines)
     print(text)
     if arguments.docs:
-        write_readme("int8", text, "docs/scale.md")
+        write_table("int8", text)
 
 
 if __name__ == "__main__":

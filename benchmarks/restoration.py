@@ -1,7 +1,7 @@
-"""Mended images: the zoo's restoring autoencoders beside methods that have learnt nothing, on the same damage.
+"""Image restoration: the zoo's restoration models beside classical methods, on the same degraded images.
 
     pip install -e '.[dev]'
-    python benchmarks/restoration.py --readme
+    python benchmarks/restoration.py --docs
 
 Each task takes the first test images of its data set, damages them as `zoo evaluate` does, and gives the result, 8 bits a
 pixel, to every method. Methods that need to know the noise level or the place of the hole are told; the autoencoders are not.
@@ -12,12 +12,12 @@ import sys
 import time
 
 import numpy as np
-from turns import write_readme
+from turns import write_table
 
 from zoo.data import sources
-from zoo.evaluation.damage import boxed, noisy, shrunk
+from zoo.evaluation.degradation import boxed, noisy, shrunk
 from zoo.evaluation.reconstruction import psnr
-from zoo.modalities.image import picture_shape, unit_array
+from zoo.modalities.image import image_file_shape, unit_array
 from zoo.pretrained import manifest
 from zoo.pretrained.loading import load
 
@@ -100,7 +100,7 @@ TASKS = {
         about="Gaussian noise of deviation 25/255, clipped",
         damage=gaussian_noise,
         methods={
-            "as it came": as_it_is,
+            "none (degraded image)": as_it_is,
             "median 3 x 3": median(3),
             "non-local means": nonlocal_means,
             "BM3D, colour": bm3d,
@@ -110,10 +110,10 @@ TASKS = {
         about="half of the pixels black",
         damage=black_pixels,
         methods={
-            "as it came": as_it_is,
+            "none (degraded image)": as_it_is,
             "median 3 x 3": median(3),
-            "Telea, told which": opencv_inpaint("telea"),
-            "Navier-Stokes, told which": opencv_inpaint("navier-stokes"),
+            "Telea, mask given": opencv_inpaint("telea"),
+            "Navier-Stokes, mask given": opencv_inpaint("navier-stokes"),
         },
     ),
     "inpainting_unet.cifar10": dict(
@@ -132,7 +132,9 @@ TASKS = {
 def measure(name, count, data_dir):
     """Rows (method, PSNR in dB, mean squared error where the damage is, seconds an image) of one task, ours last."""
     task, model = TASKS[name], load(name)
-    images = sources.load(name.partition(".")[2].partition("-")[0], "test", data_dir, image_shape=picture_shape(model.data_shape))
+    images = sources.load(
+        name.partition(".")[2].partition("-")[0], "test", data_dir, image_shape=image_file_shape(model.data_shape)
+    )
     clean = images.images[:count]
     damaged, where = task["damage"](clean)
     rows = []
@@ -155,7 +157,7 @@ def measure(name, count, data_dir):
 
 def as_markdown(tables, count):
     lines = [f"The first {count} test images; PSNR in dB is the mean over images.", ""]
-    lines += ["| damage | mended by | PSNR | squared error | ms an image |", "|---|---|---|---|---|"]
+    lines += ["| degradation | restored by | PSNR | squared error | ms an image |", "|---|---|---|---|---|"]
     for name, rows in tables.items():
         for i, (method, ratio, error, seconds) in enumerate(rows):
             about = TASKS[name]["about"] if not i else ""
@@ -167,14 +169,14 @@ def main():
     flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     flags.add_argument("--images", type=int, default=200, help="test images of each task (200)")
     flags.add_argument("--data-dir", help="where TFDS data lies or goes")
-    flags.add_argument("--readme", action="store_true", help="write the table into README.md")
+    flags.add_argument("--docs", action="store_true", help="write the table into its page of the documentation")
     arguments = flags.parse_args()
     there = [name for name in TASKS if name in manifest.read()]
     tables = {name: measure(name, arguments.images, arguments.data_dir) for name in there}
     text = as_markdown(tables, arguments.images)
     print(text)
-    if arguments.readme:
-        write_readme("restoration", text)
+    if arguments.docs:
+        write_table("restoration", text)
 
 
 if __name__ == "__main__":

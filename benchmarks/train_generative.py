@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from turns import as_markdown, take_turns, write_readme
+from turns import as_markdown, take_turns, write_table
 
 SAMPLES = 8
 _MLP = dict(net="mlp", shape=(28, 28, 1), batch=100, images=30_000, latents=50)
@@ -74,7 +74,7 @@ def train_zoo(variant, count, precision="float32"):
     return ends, sum(math.prod(v.shape) for v in (*model.encoder.backbone.weights, *model.decoder.weights))
 
 
-def pythae_rooms(variant):
+def pythae_components(variant):
     """Encoder and decoder of pythae's classes, with the layers of the zoo's."""
     import torch
     from pythae.models.base.base_utils import ModelOutput
@@ -161,22 +161,22 @@ def train_pythae(variant, count):
     from pythae.trainers.training_callbacks import TrainingCallback
 
     spec = VARIANTS[variant]
-    encoder, decoder = pythae_rooms(variant)
+    encoder, decoder = pythae_components(variant)
     # The same images as float tensors (N, C, H, W) in memory, converted before the clock runs.
     x = torch.from_numpy(images(spec, count)).permute(0, 3, 1, 2).contiguous().float() / 255
     common = dict(input_dim=tuple(x.shape[1:]), latent_dim=spec["latents"])
-    rooms = dict(encoder=encoder, decoder=decoder)
+    components = dict(encoder=encoder, decoder=decoder)
     if variant == "vae":
-        model = models.VAE(models.VAEConfig(**common, reconstruction_loss="bce"), **rooms)
+        model = models.VAE(models.VAEConfig(**common, reconstruction_loss="bce"), **components)
     elif variant == "iwae":
-        model = models.IWAE(models.IWAEConfig(**common, reconstruction_loss="bce", number_samples=SAMPLES), **rooms)
+        model = models.IWAE(models.IWAEConfig(**common, reconstruction_loss="bce", number_samples=SAMPLES), **components)
     elif variant == "wae_mmd":
-        model = models.WAE_MMD(models.WAE_MMD_Config(**common), **rooms)
+        model = models.WAE_MMD(models.WAE_MMD_Config(**common), **components)
     elif variant == "vq_vae":
-        model = models.VQVAE(models.VQVAEConfig(**common, num_embeddings=512, use_ema=True), **rooms)
+        model = models.VQVAE(models.VQVAEConfig(**common, num_embeddings=512, use_ema=True), **components)
     else:
         config = models.VAEGANConfig(**common, reconstruction_layer=1)
-        model = models.VAEGAN(config, **rooms, discriminator=pythae_discriminator())
+        model = models.VAEGAN(config, **components, discriminator=pythae_discriminator())
 
     ends = []
 
@@ -229,7 +229,7 @@ def main():
     flags.add_argument("--rounds", type=int, default=3, help="turns of every contender (3)")
     flags.add_argument("--share", type=float, default=1.0, help="of the images of an epoch, for a quick look (1.0)")
     flags.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    flags.add_argument("--readme", action="store_true", help="write the table into README.md")
+    flags.add_argument("--docs", action="store_true", help="write the table into its page of the documentation")
     flags.add_argument("--turn", nargs=3, metavar=("VARIANT", "CONTENDER", "IMAGES"), help=argparse.SUPPRESS)
     arguments = flags.parse_args()
     if arguments.turn:
@@ -239,8 +239,8 @@ def main():
     tables = {variant: measure(variant, arguments.rounds, arguments.share) for variant in arguments.variants}
     text = as_markdown(tables, arguments.rounds, "variant", about)
     print(text)
-    if arguments.readme:
-        write_readme("generative speed", text)
+    if arguments.docs:
+        write_table("generative speed", text)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import os
 import tempfile
 import time
 
-from turns import as_markdown, take_turns, write_readme
+from turns import as_markdown, take_turns, write_table
 
 NETS = {
     "mlp": dict(about="VAE 784-500-50-500-784, Bernoulli, batch 100", shape=(28, 28, 1), batch=100, images=60_000),
@@ -194,7 +194,7 @@ def about(net, parameters):
 def main():
     flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     flags.add_argument("--rounds", type=int, default=3, help="turns of every contender (3)")
-    flags.add_argument("--readme", action="store_true", help="write the tables into README.md")
+    flags.add_argument("--docs", action="store_true", help="write the tables into its page of the documentation")
     flags.add_argument("--turn", nargs=2, metavar=("NET", "CONTENDER"), help=argparse.SUPPRESS)
     arguments = flags.parse_args()
     if arguments.turn:
@@ -203,8 +203,8 @@ def main():
     tables = {net: take_turns(__file__, net, CONTENDERS[net], arguments.rounds) for net in NETS}
     text = as_markdown(tables, arguments.rounds, "net", about)
     print(text)
-    if arguments.readme:
-        write_readme("speed", text)
+    if arguments.docs:
+        write_table("speed", text)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 LABELS = {
-    "zoo": "**here**",
-    "zoo-bfloat16": "**here**, mixed_bfloat16",
+    "zoo": "**zoo**",
+    "zoo-bfloat16": "**zoo**, mixed_bfloat16",
     "torch": "PyTorch loop",
     "torch-channels-last": "PyTorch loop, channels last",
     "pythae": "pythae",
@@ -37,10 +37,10 @@ def take_turns(script, subject, contenders, rounds, *arguments):
 
 
 def as_markdown(tables, rounds, head, about):
-    """The tables of all subjects as one, as README shows them; `about(subject, parameters)` says what a subject is."""
+    """The tables of all subjects as one; `about(subject, parameters)` says what a subject is."""
     cores = len(os.sched_getaffinity(0))
     lines = [f"{cores} cores of a CPU, images a second, median of {rounds} turns (least to most).", ""]
-    lines += [f"| {head} | trained by | images/s | here over it |", "|---|---|---|---|"]
+    lines += [f"| {head} | trained by | images/s | speed-up of the zoo |", "|---|---|---|---|"]
     for subject, table in tables.items():
         for contender, (median, least, most, parameters) in table.items():
             shown = about(subject, parameters) if contender == "zoo" else ""
@@ -55,12 +55,15 @@ def _ratios(table, median):
     return single if "zoo-bfloat16" not in table else f"{single}, in bfloat16 {table['zoo-bfloat16'][0] / median:.2f}"
 
 
-def write_readme(mark, text, page="README.md"):
-    """Put the tables between the comments `<!-- MARK: begin -->` and `<!-- MARK: end -->` of README, or of another page."""
+def write_table(mark, text):
+    """Put the tables between `<!-- MARK: begin -->` and `<!-- MARK: end -->` of the one page of `docs/` that has them."""
     begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
-    path = Path(__file__).parents[1] / page
-    head, found, rest = path.read_text(encoding="utf-8").partition(begin)
+    docs = Path(__file__).parents[1] / "docs"
+    pages = [page for page in sorted(docs.rglob("*.md")) if begin in page.read_text(encoding="utf-8")]
+    if len(pages) != 1:
+        sys.exit(f"expected one page of {docs} with {begin}, found {len(pages)}.")
+    head, _, rest = pages[0].read_text(encoding="utf-8").partition(begin)
     _, closed, tail = rest.partition(end)
-    if not (found and closed):
-        sys.exit(f"{path} does not say where the table goes, expected {begin} and {end}.")
-    path.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
+    if not closed:
+        sys.exit(f"{pages[0]} has {begin} without {end}.")
+    pages[0].write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")

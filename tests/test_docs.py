@@ -4,30 +4,21 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
+from blocks import ROOT, python_of, run
 
 from zoo.models import registry
 from zoo.pretrained import manifest
 
-ROOT = Path(__file__).parents[1]
-PAGES = sorted((ROOT / "docs").glob("*.md"))
-BLOCKS = [
-    (page, code) for page in PAGES for code in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+BLOCKS = [(page, block) for page in PAGES for block in python_of(page)]
 
 
-@pytest.mark.parametrize("page, code", BLOCKS, ids=[f"{page.stem}{i}" for i, (page, _) in enumerate(BLOCKS)])
-def test_python_runs(page, code, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page, block", BLOCKS, ids=[f"{page.stem}{i}" for i, (page, _) in enumerate(BLOCKS)])
+def test_python_runs(page, block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    scope = {
-        "images": rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8),
-        "digits": rng.integers(0, 256, (20, 28, 28, 1), dtype=np.uint8),
-    }
-    exec(compile(code, str(page), "exec"), scope)
+    run(block, page)
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ _VARIANT = {
     "factor_vae": {"discriminator": (16,)},
     "vae_iaf": {"n_made": 2, "made_hidden": (8,), "context_dim": 6},
     "vae_lin_nf": {"flows": ("planar", "radial")},
-    "ladder_vae": {"rungs": (1, 2), "latents": 2},
+    "ladder_vae": {"stochastic_layers": (1, 2), "latents": 2},
     "iwae": {"k": 3},
     "miwae": {"m": 2, "k": 2},
     "piwae": {"m": 2, "k": 2},

@@ -20,7 +20,7 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     warmup_epochs=0.3,
     metrics=("mse", "psnr", "ssim", "pca_mse"),
-    anchor=("mse", 0.0051, "PCA, 128 components, not clipped"),
+    baseline=("mse", 0.0051, "PCA, 128 components, not clipped"),
     embedded=True,
 )
 

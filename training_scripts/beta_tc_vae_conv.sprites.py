@@ -22,7 +22,7 @@ RECIPE = Recipe(
     learning_rate=2e-3,
     precision="mixed_bfloat16",
     metrics=("mig", "factor_vae_score", "sap", "dci_disentanglement", "elbo", "mse"),
-    anchor=("mig", 0.45, "β-TC-VAE on dSprites, best reported"),
+    baseline=("mig", 0.45, "β-TC-VAE on dSprites, best reported"),
     embedded=True,
 )
 

@@ -23,7 +23,7 @@ RECIPE = Recipe(
     warmup_epochs=0.5,
     precision="mixed_bfloat16",
     metrics=("mig", "factor_vae_score", "sap", "dci_disentanglement", "elbo", "mse"),
-    anchor=("mig", 0.21, "β-VAE on dSprites, best reported"),
+    baseline=("mig", 0.21, "β-VAE on dSprites, best reported"),
 )
 
 if __name__ == "__main__":

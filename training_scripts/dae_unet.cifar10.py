@@ -12,11 +12,12 @@ RECIPE = Recipe(
         noise="gaussian",
         level=(0.0, 0.1),
         loss="contrast_mse",
-        words=1024,
+        atoms=1024,
         filters=(64, 128),
         blocks=1,
         activation="relu",
         first_stride=2,
+        features="down1",
     ),
     dataset="cifar10",
     transforms=("flip",),
@@ -26,9 +27,11 @@ RECIPE = Recipe(
     warmup_epochs=0.2,
     precision="mixed_bfloat16",
     ema=0.999,
-    start="words",
-    metrics=({"metric": "linear_accuracy", "layer": "best", "flips": True},),
-    anchor=("linear_accuracy", 0.9005, "denoising diffusion autoencoder of 35.7 million parameters, Xiang et al. 2023"),
+    start="patches",
+    # Of what denoising taught: the dictionary, which k-means finds before, is read in patch_dictionary_conv.cifar10. By a linear
+    # classifier on 3,000 training images "down1" reads .60 of the test images.
+    metrics=({"metric": "linear_accuracy", "flips": True}, "knn_accuracy"),
+    baseline=("linear_accuracy", 0.9005, "denoising diffusion autoencoder of 35.7 million parameters, Xiang et al. 2023"),
 )
 
 if __name__ == "__main__":

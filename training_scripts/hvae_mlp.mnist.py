@@ -13,7 +13,7 @@ RECIPE = Recipe(
     batch_size=128,
     learning_rate=1e-3,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "mse"),
-    anchor=("nll", 86.21, "HVAE of pythae, static binarization"),
+    baseline=("nll", 86.21, "HVAE of pythae, static binarization"),
 )
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ RECIPE = Recipe(
     batch_size=100,
     learning_rate=2e-3,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
-    anchor=("nll", 84.78, "IWAE with k=50, one stochastic layer, dynamic binarization, Burda et al. 2016"),
+    baseline=("nll", 84.78, "IWAE with k=50, one stochastic layer, dynamic binarization, Burda et al. 2016"),
 )
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Ladder VAE on CIFAR-10, discretized logistic mixture: a stochastic layer at 4 x 4 and two at 8 x 8, pixels in seven groups.
 
 Whatever the pixels beside it say of a pixel needs no latent variable: the decoder draws a sixteenth of them from the code, and
-the others in two doublings. Four nats a map of latents are free: without them the code falls silent.
+the others in two doublings. Four nats per map of latents are free: without them the latents stay unused.
 
-On a GPU: filters (128, 192, 192, 192) of strides (1, 2, 2, 2), three convolutions a stage, rungs (0, 5, 4, 2), silu, groups
-(192, 256), batches of 64 at 6e-4, 100 epochs and more, patches read as here.
+On a GPU: filters (128, 192, 192, 192) of strides (1, 2, 2, 2), three convolutions per stage, stochastic_layers (0, 5, 4, 2),
+silu, groups (192, 256), batches of 64 at a learning rate of 6e-4, 100 epochs and more, patches as here.
 """
 
 from zoo.training import Recipe, run
@@ -18,7 +18,7 @@ RECIPE = Recipe(
         filters=(32, 64, 64),
         strides=(2, 2, 2),
         activation="relu",
-        rungs=(0, 2, 1),
+        stochastic_layers=(0, 2, 1),
         latents=16,
         free_bits=4.0,
         patches=True,
@@ -37,7 +37,7 @@ RECIPE = Recipe(
     ema=0.999,
     precision="mixed_bfloat16",
     metrics=("bits_per_dim", "mse"),
-    anchor=("bits_per_dim", 3.11, "ResNet VAE with IAF, Kingma et al. 2016, table 3"),
+    baseline=("bits_per_dim", 3.11, "ResNet VAE with IAF, Kingma et al. 2016, table 3"),
 )
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ RECIPE = Recipe(
         input_shape=(28, 28, 1),
         filters=(32, 64, 64),
         activation="relu",
-        rungs=(0, 2, 3),
+        stochastic_layers=(0, 2, 3),
         latents=8,
         free_bits=0.2,
         loss="bernoulli",
@@ -27,7 +27,7 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     ema=0.999,
     metrics=({"metric": "nll", "k": 200, "n": 1000}, "elbo", "mse"),
-    anchor=("nll", 81.74, "ladder VAE of five layers, Sønderby et al. 2016, table 1"),
+    baseline=("nll", 81.74, "ladder VAE of five layers, Sønderby et al. 2016, table 1"),
 )
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     ema=0.999,
     metrics=("classification_error", "elbo", "mse"),
-    anchor=("classification_error", 0.1197, "M2 with 100 labels, Kingma et al. 2014, table 1"),
+    baseline=("classification_error", 0.1197, "M2 with 100 labels, Kingma et al. 2014, table 1"),
 )
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ RECIPE = Recipe(
     batch_size=100,
     learning_rate=2e-3,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
-    anchor=("nll", 85.09, "MIWAE of pythae, dynamic binarization"),
+    baseline=("nll", 85.09, "MIWAE of pythae, dynamic binarization"),
 )
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ RECIPE = Recipe(
     name="patch_dictionary_conv.cifar10",
     model=dict(variant="patch_dictionary", input_shape=(32, 32, 3), atoms=1200, size=6, threshold=0.5, regions=2),
     dataset="cifar10",
-    start="words",
+    start="patches",
     epochs=0,
     batch_size=100,
     metrics=({"metric": "linear_accuracy", "flips": True}, "knn_accuracy", "mse"),
-    anchor=(
+    baseline=(
         "linear_accuracy",
         0.796,
         "k-means with 4,000 atoms and a linear SVM, Coates, Lee & Ng 2011, read in its abstract",

@@ -11,7 +11,7 @@ RECIPE = Recipe(
     batch_size=128,
     learning_rate=1e-3,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "mse", "frechet_distance"),
-    anchor=("nll", 93.13, "SVAE of pythae, dynamic binarization"),
+    baseline=("nll", 93.13, "SVAE of pythae, dynamic binarization"),
 )
 
 if __name__ == "__main__":

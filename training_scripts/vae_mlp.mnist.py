@@ -11,7 +11,7 @@ RECIPE = Recipe(
     batch_size=128,
     learning_rate=1e-3,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
-    anchor=("nll", 89.78, "VAE of pythae, static binarization"),
+    baseline=("nll", 89.78, "VAE of pythae, static binarization"),
     embedded=True,
 )
 

@@ -19,7 +19,7 @@ RECIPE = Recipe(
     batch_size=128,
     learning_rate=1e-3,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
-    anchor=("nll", 85.79, "VampPrior VAE of pythae, static binarization"),
+    baseline=("nll", 85.79, "VampPrior VAE of pythae, static binarization"),
 )
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ RECIPE = Recipe(
     warmup_epochs=0.2,
     precision="mixed_bfloat16",
     metrics=({"metric": "linear_accuracy", "flips": True}, "knn_accuracy"),
-    anchor=(
+    baseline=(
         "linear_accuracy",
         0.796,
         "k-means with 4,000 atoms and a linear SVM, Coates, Lee & Ng 2011, read in its abstract",

@@ -22,7 +22,7 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     warmup_epochs=0.5,
     metrics=("linear_error", "knn_error"),
-    anchor=(
+    baseline=(
         "linear_error",
         0.012,
         "a fully-connected winner-take-all autoencoder and a linear SVM, Makhzani & Frey 2015, read in guoguo12/tensorflow-fcwta",

@@ -15,8 +15,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "list_models": "zoo.models.registry",
-    "list_weights": "zoo.models.registry",
-    "info": "zoo.models.registry",
+    "list_weights": "zoo.pretrained.catalog",
+    "info": "zoo.pretrained.catalog",
     "create": "zoo.models.registry",
     "load": "zoo.pretrained.loading",
     "save": "zoo.pretrained.loading",

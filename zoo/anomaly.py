@@ -6,7 +6,7 @@ from zoo.errors import ZooError, suggest
 from zoo.evaluation.likelihood import has_likelihood, log_likelihood
 from zoo.evaluation.probes import probe_features
 from zoo.modalities.image import check_images
-from zoo.models.base.autoencoder import check_autoencoder
+from zoo.utils.models import check_autoencoder
 
 SCORES = ("reconstruction", "likelihood", "knn")
 COMBINED = "combined"

@@ -188,8 +188,8 @@ def test_dropout_acts_in_training_alone(name):
             layer.scale.assign(1.0)
     x = np.random.default_rng(0).random((4, 8, 8, 1), dtype=np.float32)
     np.testing.assert_array_equal(model(x, training=False), model(x, training=False))
-    for room in (model.encoder.backbone, *([] if name == "unet" else [model.decoder.backbone])):
-        assert any(isinstance(layer, (keras.layers.Dropout, keras.layers.SpatialDropout2D)) for layer in room._flatten_layers())
+    for part in (model.encoder.backbone, *([] if name == "unet" else [model.decoder.backbone])):
+        assert any(isinstance(layer, (keras.layers.Dropout, keras.layers.SpatialDropout2D)) for layer in part._flatten_layers())
     assert np.abs(ops.convert_to_numpy(model(x, training=True) - model(x, training=True))).max() > 1e-3
 
 
@@ -198,7 +198,7 @@ def test_weight_decay_is_the_squared_norm_of_the_kernels(name, images):
     model = tiny("dae_unet" if name == "unet" else f"ae_{name}", weight_decay=0.01)
     model.compile(keras.optimizers.SGD(0.0))
     kernels = [
-        v for room in (model.encoder.backbone, model.decoder.backbone) for v in room.trainable_variables if v.name == "kernel"
+        v for part in (model.encoder.backbone, model.decoder.backbone) for v in part.trainable_variables if v.name == "kernel"
     ]
     expected = 0.01 * sum(float(ops.sum(ops.square(v))) for v in kernels)
     history = model.fit(images, batch_size=20, verbose=0).history

@@ -33,7 +33,7 @@ RECIPE = Recipe(
     epochs=1,
     batch_size=20,
     metrics=("mse", "knn_error"),
-    anchor=("mse", 0.1, "a guess"),
+    baseline=("mse", 0.1, "a guess"),
 )
 
 if __name__ == "__main__":
@@ -607,7 +607,7 @@ def test_verify(run, weights, monkeypatch, tmp_path, capfd):
     assert cli.main(["verify"]) == 1
     assert "corrupt" in capfd.readouterr().out
     (tmp_path / entry["file"]).write_bytes(data)
-    whole["weights"][NAME]["golden"]["features"][0][0] += 1
+    whole["weights"][NAME]["reference_features"]["features"][0][0] += 1
     (tmp_path / "manifest.json").write_text(json.dumps(whole))
     assert cli.main(["verify"]) == 1
     assert "drifted" in capfd.readouterr().out
@@ -689,7 +689,7 @@ def test_train_leaves_published_weights_alone(scripts, weights, place, tmp_path,
     written = manifest.read(tmp_path / "runs" / NAME / "weights")[NAME]
     model = zoo.load(f"runs/{NAME}/model")
     x = np.load(place / "digits.npz")["x_test"]
-    assert zoo.evaluation.measure(model, ["mse"], str(place / "digits.npz"), progress=None)["mse"]["value"] == pytest.approx(
+    assert zoo.evaluation.measurement(model, ["mse"], str(place / "digits.npz"), progress=None)["mse"]["value"] == pytest.approx(
         written["metrics"]["mse"]["value"], rel=1e-4
     )
     assert np.abs(model.encode(x) - zoo.load(NAME).encode(x)).max() > 1e-3, "another seed gives another model"

@@ -6,7 +6,7 @@ from tiny import tiny
 
 from zoo.errors import ZooError
 from zoo.evaluation.codebook import code_indices, codebook_counts, codebook_perplexity, codebook_usage
-from zoo.evaluation.measure import measure
+from zoo.evaluation.measurement import measure
 
 
 def test_usage_and_perplexity_of_known_counts():

@@ -8,7 +8,7 @@ from tiny import tiny
 import zoo
 from zoo.data import sprites
 from zoo.evaluation.disentanglement import FactorData, _concentration, _gaps, _mutual_information, dci, factor_vae_score, mig, sap
-from zoo.evaluation.measure import measure, repeat
+from zoo.evaluation.measurement import measure, repeat
 
 # Images that are their factors, so that a code is a function of them. 20 bins hold the values of each apart.
 DATA = FactorData((3, 4, 5), lambda factors: factors.astype(float))

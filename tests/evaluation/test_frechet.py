@@ -8,7 +8,7 @@ from tiny import tiny
 import zoo
 from zoo.evaluation import frechet
 from zoo.evaluation.frechet import encoder_features, frechet_distance, inception_features
-from zoo.evaluation.measure import measure, repeat
+from zoo.evaluation.measurement import measure, repeat
 
 
 def whitened(n, d, seed):

@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from tiny import tiny
 
 import zoo
-from zoo.evaluation.measure import check, measure, names, repeat
+from zoo.evaluation.measurement import check, measure, names, repeat
 from zoo.evaluation.pca import pca_mse
 from zoo.evaluation.probes import knn_probe, linear_probe
 from zoo.evaluation.reconstruction import reconstruction_metrics, unclipped_mse

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from zoo.data.sources import Data
-from zoo.evaluation import measure as module
-from zoo.evaluation.measure import rehearse
+from zoo.evaluation import measurement as module
+from zoo.evaluation.measurement import rehearse
 from zoo.evaluation.metrics import METRICS
 from zoo.evaluation.needs import NEEDS
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tiny import tiny
 
 import zoo
-from zoo.modalities.image import picture_shape
+from zoo.modalities.image import image_file_shape
 from zoo.publishing.pictures import draws_images, latent_plane, samples_grid, side_by_side
 
 
@@ -81,7 +81,7 @@ def test_what_cannot_be_drawn_is_one_clear_error(images, tmp_path):
     with pytest.raises(zoo.ZooError, match="cannot write the picture .*: No such file"):
         side_by_side(tiny("ae_mlp"), images[:2], tmp_path / "nowhere" / "p.png")
     assert not list(tmp_path.iterdir())
-    assert [picture_shape(s) is not None for s in ((8, 8, 1), (8, 8, 3), (8, 8, 2), (9,))] == [True, True, False, False]
+    assert [image_file_shape(s) is not None for s in ((8, 8, 1), (8, 8, 3), (8, 8, 2), (9,))] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(

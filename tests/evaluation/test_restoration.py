@@ -7,7 +7,7 @@ from tiny import tiny
 from zoo.cli.main import main
 from zoo.errors import ZooError
 from zoo.evaluation import measure
-from zoo.evaluation.damage import boxed, noisy, shrunk
+from zoo.evaluation.degradation import boxed, noisy, shrunk
 from zoo.evaluation.probes import candidates
 from zoo.evaluation.reconstruction import psnr as ratio
 from zoo.pretrained.loading import save

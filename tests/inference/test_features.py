@@ -19,7 +19,7 @@ from zoo.inference.features import FeatureStream, extract_features
 from zoo.inference.runtimes import graphs
 from zoo.inference.runtimes.graphs import graph
 from zoo.inference.runtimes.subject import Subject
-from zoo.pretrained.verification import golden_input
+from zoo.pretrained.verification import reference_input
 from zoo.utils.devices import processors
 from zoo.utils.precision import computing_in
 
@@ -147,11 +147,11 @@ def test_a_graph_without_its_proof_is_made_anew(folders, cache, written):
 def test_a_graph_of_other_features_than_the_card_states_is_not_kept(folders, cache, written, monkeypatch):
     """As where a setting of Keras changes what a model computes: the graph would be the same as Keras, and wrong."""
     subject = Subject(folders / "mlp")
-    golden = {"seed": 0, "n": 2, "tolerance": 1e-3}
-    entry = {"sha256": subject._checkpoint.sha256(), "config": subject.config, "golden": golden}
-    right = zoo.load(folders / "mlp").encode(golden_input(entry))
+    reference_features = {"seed": 0, "n": 2, "tolerance": 1e-3}
+    entry = {"sha256": subject._checkpoint.sha256(), "config": subject.config, "reference_features": reference_features}
+    right = zoo.load(folders / "mlp").encode(reference_input(entry))
     for features, message in ((right.tolist(), None), ((right + 0.1).tolist(), "other features here than its card states")):
-        known = {"mlp": {**entry, "golden": {**golden, "features": features}}}
+        known = {"mlp": {**entry, "reference_features": {**reference_features, "features": features}}}
         monkeypatch.setattr("zoo.pretrained.manifest.read", lambda directory=None, known=known: known)
         if message is None:
             proof = json.loads(graph(subject, "onnx", "uint8").with_name("proof.json").read_text())

@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from zoo.inference.batching import compiled
 from zoo.layers.blocks import group_norm
 from zoo.layers.blocks.group_norm import GroupNorm
+from zoo.utils.batching import compiled
 
 GROUPS, MAPS = 4, 12
 

@@ -43,9 +43,9 @@ def slopes(model, x=X, loss=None):
     rewind(model)
     with tf.GradientTape() as tape:
         value = (loss or (lambda: model.compute_loss(x)))()
-    rooms = model.encoder.trainable_variables, model.decoder.trainable_variables
-    found = tape.gradient(value, rooms)
-    return float(value), *(np.concatenate([np.ravel(g) for g in room]) for room in found)
+    components = model.encoder.trainable_variables, model.decoder.trainable_variables
+    found = tape.gradient(value, components)
+    return float(value), *(np.concatenate([np.ravel(g) for g in part]) for part in found)
 
 
 def same(a, b, rtol=1e-4):

@@ -1,4 +1,4 @@
-"""The ladder: what each rung charges, what the prior dreams, and the likelihood."""
+"""The ladder: what each stochastic layer charges, what the prior dreams, and the likelihood."""
 
 import keras
 import numpy as np
@@ -18,15 +18,15 @@ def ladder(posterior=None, **options):
     model = tiny("ladder_vae_conv", **options)
     if posterior is not None:
         rng = np.random.default_rng(0)
-        for rung in rungs(model):
-            for variable in rung.posterior.convolutions[-1].weights:
+        for stochastic_layer in stochastic_layers(model):
+            for variable in stochastic_layer.posterior.convolutions[-1].weights:
                 variable.assign(posterior * rng.normal(size=variable.shape))
     return model
 
 
-def rungs(model):
+def stochastic_layers(model):
     """In the order of the pass down."""
-    return [rung for stage in reversed(model.bottleneck.rungs) for rung in stage]
+    return [stochastic_layer for stage in reversed(model.bottleneck.stochastic_layers) for stochastic_layer in stage]
 
 
 def found(model, images):
@@ -52,8 +52,10 @@ def test_every_rung_charges_its_own_divergence(images, monkeypatch, patches):
     model = ladder(posterior=1.0, patches=patches)
     h = found(model, np.repeat(images[:1], 4000, axis=0))
     given, passed = [], []
-    for rung in rungs(model):
-        monkeypatch.setattr(rung, "given", lambda state, own=rung.given: given.append(own(state)) or given[-1])
+    for stochastic_layer in stochastic_layers(model):
+        monkeypatch.setattr(
+            stochastic_layer, "given", lambda state, own=stochastic_layer.given: given.append(own(state)) or given[-1]
+        )
     descend = model.bottleneck.descend
     monkeypatch.setattr(model.bottleneck, "descend", lambda *a: (result := descend(*a), passed.extend(result[1]))[0])
     values = charged(model, h)
@@ -71,9 +73,9 @@ def test_patches_reach_the_posterior_by_a_linear_map_alone(images):
     """Of a posterior whose block is silent, the means are those of the patch of pixels at their place, whatever the prior."""
     model = ladder(posterior=0.0, patches=True)
     h = found(model, images[:3])
-    for rung, (*_, z) in zip(rungs(model), model.bottleneck.descend(3, None, h)[1], strict=True):
+    for stochastic_layer, (*_, z) in zip(stochastic_layers(model), model.bottleneck.descend(3, None, h)[1], strict=True):
         z, side = ops.convert_to_numpy(z), 8 // z.shape[1]
-        kernel, bias = (ops.convert_to_numpy(v) for v in rung.read.weights)
+        kernel, bias = (ops.convert_to_numpy(v) for v in stochastic_layer.read.weights)
         assert kernel.shape == (1, 1, side * side, 2)
         rng = np.random.default_rng(0)
         for n, i, j in zip(rng.integers(3, size=9), *rng.integers(z.shape[1], size=(2, 9))):
@@ -84,19 +86,21 @@ def test_patches_reach_the_posterior_by_a_linear_map_alone(images):
 def test_the_prior_reads_no_patches(images):
     model = ladder(posterior=0.5, patches=True)
     prior = model.bottleneck.sample_prior(2, 3)
-    for rung in rungs(model):
-        rung.read.kernel.assign(rung.read.kernel + 1.0)
+    for stochastic_layer in stochastic_layers(model):
+        stochastic_layer.read.kernel.assign(stochastic_layer.read.kernel + 1.0)
     np.testing.assert_array_equal(prior, model.bottleneck.sample_prior(2, 3))
 
 
-@pytest.mark.parametrize("options", [{"posterior": 0.1}, {"posterior": 0.0, "patches": True, "latents": 1, "rungs": (0, 1)}])
+@pytest.mark.parametrize(
+    "options", [{"posterior": 0.1}, {"posterior": 0.0, "patches": True, "latents": 1, "stochastic_layers": (0, 1)}]
+)
 def test_importance_weights_average_to_one(images, options):
     model = ladder(**options)
     if options.get("patches"):
         # A posterior by itself is brought near the prior: far from it no number of draws would do.
-        (rung,) = rungs(model)
-        rung.read.kernel.assign(0.02 * rung.read.kernel)
-        rung.posterior.convolutions[-1].bias.assign([0.0, 1.4])
+        (stochastic_layer,) = stochastic_layers(model)
+        stochastic_layer.read.kernel.assign(0.02 * stochastic_layer.read.kernel)
+        stochastic_layer.posterior.convolutions[-1].bias.assign([0.0, 1.4])
     _, log_weights = model.bottleneck.importance_samples(found(model, images[:2]), 4000, seed=5)
     weights = np.exp(ops.convert_to_numpy(log_weights))
     error = weights.std(axis=1) / np.sqrt(weights.shape[1])
@@ -109,7 +113,7 @@ def test_warm_up_and_free_bits(images):
     model = ladder(posterior=0.5, warmup_steps=4)
     h = found(model, images[:8])
     share = [charged(model, h, training=True).sum() / full.sum() for _ in range(5)]
-    # The draws above a rung differ from call to call.
+    # The draws above a stochastic layer differ from call to call.
     np.testing.assert_allclose(share, [0.25, 0.5, 0.75, 1, 1], rtol=0.15)
     generous = ladder(posterior=0.0, free_bits=0.5)
     np.testing.assert_allclose(charged(generous, found(generous, images[:8])), [1.0, 1.0, 1.0])
@@ -144,7 +148,14 @@ def test_a_trained_ladder_has_a_likelihood(digits):
 
 @pytest.mark.parametrize("patches", [False, True])
 def test_a_stage_of_stride_one_keeps_the_resolution(patches):
-    model = tiny("ladder_vae_conv", input_shape=(7, 5, 3), filters=(4, 4, 8), strides=(1, 2, 2), rungs=(1, 0, 1), patches=patches)
+    model = tiny(
+        "ladder_vae_conv",
+        input_shape=(7, 5, 3),
+        filters=(4, 4, 8),
+        strides=(1, 2, 2),
+        stochastic_layers=(1, 0, 1),
+        patches=patches,
+    )
     assert model.bottleneck.code_shape == (7, 5, 4) and model.bottleneck.loss_names == ("kl_1", "kl_2")
     assert model.bottleneck.noise_size == 2 * (7 * 5 + 2 * 2)
     assert model.sample(2).shape == model.reconstruct(np.zeros((2, 7, 5, 3), "float32")).shape == (2, 7, 5, 3)
@@ -161,4 +172,4 @@ def test_small_maps_have_no_neighbours():
 @pytest.mark.parametrize("bad", [(1,), (0, 0), (1, -1), 0])
 def test_rungs_must_fit_the_stages(bad):
     with pytest.raises(ZooError, match="expected a number for each of the 2 stages"):
-        tiny("ladder_vae_conv", rungs=bad)
+        tiny("ladder_vae_conv", stochastic_layers=bad)

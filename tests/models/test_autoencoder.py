@@ -1,4 +1,4 @@
-"""The five rooms together: one compiled fit, clear refusals, and the encoder as a part of other models."""
+"""The five components together: one compiled fit, clear refusals, and the encoder as a part of other models."""
 
 import copy
 import functools

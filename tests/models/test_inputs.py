@@ -210,7 +210,7 @@ _QUICK = {"vae_mlp", "superres_resnet", "mae_vit", "m2_vae_mlp", "gumbel_vae_mlp
 @pytest.mark.parametrize("name", [n if n in _QUICK else pytest.param(n, marks=pytest.mark.slow) for n in cover(_QUICK)])
 def test_predict_gives_images(name, eagerly):
     model = tiny(name)
-    shapes = {model.data_shape, model.damaged_shape}
+    shapes = {model.data_shape, model.degraded_shape}
     for shape in shapes:
         x = np.random.default_rng(0).integers(0, 256, (5, *shape), dtype=np.uint8)
         found = model.predict(x, batch_size=2, verbose=0)

@@ -265,7 +265,7 @@ def test_what_was_compiled_holds_for_its_graph_only(images):
 
 
 def test_functions_of_one_name_are_not_taken_for_each_other():
-    from zoo.inference.batching import apply_in_batches
+    from zoo.utils.batching import apply_in_batches
 
     model, x = tiny("ae_mlp"), np.ones((2, 3), np.float32)
 

@@ -27,6 +27,7 @@ from zoo.layers.bottlenecks import (
     latent_map,
     learned_codebook,
     mmd,
+    patch_code,
     sparsity,
     total_correlation,
     vector_quantizer,
@@ -152,6 +153,7 @@ IDEAS = {
     "ksparse": lambda m: type(m.bottleneck) is k_sparse.KSparseCode,
     "ladder_vae": lambda m: m.bottleneck.loss_names == ("kl_1", "kl_2", "kl_3") and len(m.bottleneck.starts) == 2,
     "linear": lambda m: type(m.bottleneck) is code.DenseCode and m.encoder.feature_layers == ["code"],
+    "patch_dictionary": lambda m: type(m.bottleneck) is patch_code.PatchCode and m.bottleneck.maps == 12,
     "rq_vae": lambda m: type(m.bottleneck) is vector_quantizer.ResidualVectorQuantizer and m.bottleneck.depth == 2,
     "sparse": lambda m: (
         type(m.bottleneck) is sparsity.KLSparseCode and type(tiny("sparse_mlp", penalty="l1").bottleneck) is sparsity.L1Code
@@ -160,7 +162,7 @@ IDEAS = {
     "stacked": lambda m: (
         type(m.bottleneck) is code.DenseCode and len(zoo.create("stacked", input_shape=(4, 4, 1)).encoder.feature_layers) == 4
     ),
-    "superres": lambda m: type(m).__name__ == "SuperResolution" and m.damaged_shape == (4, 4, 1),
+    "superres": lambda m: type(m).__name__ == "SuperResolution" and m.degraded_shape == (4, 4, 1),
     "vae": lambda m: type(m.bottleneck) is gaussian.GaussianCode and (m.bottleneck.beta, m.bottleneck.free_bits) == (1, 0),
     "vae_iaf": lambda m: (
         type(m.bottleneck) is flow_posterior.FlowCode

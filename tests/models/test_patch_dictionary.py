@@ -50,7 +50,7 @@ def test_patches_that_agree_are_the_image(size):
 def test_k_means_and_a_ridge_regression_make_an_autoencoder(digits, tmp_path):
     images = digits[0]
     model = dict(variant="patch_dictionary", input_shape=(8, 8, 1), atoms=12, size=4)
-    recipe = tiny_recipe(name="patch_dictionary_conv.digits", model=model, start="words", epochs=0, ema=None)
+    recipe = tiny_recipe(name="patch_dictionary_conv.digits", model=model, start="patches", epochs=0, ema=None)
     trained, checkpoint = training.fit(recipe, images[:400], tmp_path)
     assert checkpoint.epoch == 0
     test = images[400:500]

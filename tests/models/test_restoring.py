@@ -48,8 +48,8 @@ def test_a_silent_super_resolution_is_bicubic():
 def test_super_resolution_reads_small_and_large_images(scale, upsampler):
     model = tiny("superres_conv", (24, 12, 3), scale=scale, upsampler=upsampler)
     large = RNG.random((5, 24, 12, 3), dtype=np.float32)
-    small = ops.convert_to_numpy(Shrink(scale, model.damaged_shape)(large))
-    assert small.shape[1:] == model.damaged_shape == (24 // scale, 12 // scale, 3)
+    small = ops.convert_to_numpy(Shrink(scale, model.degraded_shape)(large))
+    assert small.shape[1:] == model.degraded_shape == (24 // scale, 12 // scale, 3)
     assert model.reconstruct(small).shape == large.shape
     np.testing.assert_allclose(model.reconstruct(large), model.reconstruct(small), atol=1e-5)
     with pytest.raises(ZooError, match=r"expected \(N, 24, 12, 3\)"):

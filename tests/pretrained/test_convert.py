@@ -323,9 +323,9 @@ def test_the_list_shows_them_with_size_licence_and_origin(capsys):
     assert "Did you mean 'sd_vae_ft_mse'" in capsys.readouterr().err
 
 
-def test_readmes_lines_run():
+def test_the_lines_of_the_documentation_run():
     """With small models, laid by hand where the public ones would be fetched to."""
-    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "public_models.md").read_text(encoding="utf-8")
     [block] = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "hf://" in block]
     four = {"down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDecoderBlock2D"] * 4}
     kl, mae = ({**KL, **four, "block_out_channels": [2] * 4}, ldm), ({**MAE, "image_size": 224}, vit_mae)
@@ -337,7 +337,7 @@ def test_readmes_lines_run():
         save_file(arrays_of(registry.build(family.config(theirs)), family), folder / "model.safetensors")
     rng = np.random.default_rng(0)
     images, photographs = (rng.integers(0, 256, (1, *shape, 3), dtype=np.uint8) for shape in ((512, 512), (512, 600)))
-    exec(compile(f"import zoo\n{block}", "README.md", "exec"), scope := {"images": images, "photographs": photographs})
+    exec(compile(block, "public_models.md", "exec"), scope := {"images": images, "photographs": photographs})
     assert scope["encoder"].predict(np.zeros((1, 224, 224, 3), np.uint8), verbose=0).shape == (1, 16)
     assert scope["codes"].shape == scope["mean"].shape == (1, 64, 64, 3)
     assert scope["large"].shape == photographs.shape and scope["other"].data_shape == (256, 256, 3)

@@ -569,7 +569,7 @@ def test_one_flipped_bit_is_seen(mine):
 
 @pytest.fixture
 def shelf(tmp_path, monkeypatch):
-    """A weights folder, an empty cache, no mirror; `shelf.put(name, model)` publishes with golden features."""
+    """A weights folder, an empty cache, no mirror; `shelf.put(name, model)` publishes with reference features."""
     folder, cache = tmp_path / "weights", tmp_path / "cache"
     folder.mkdir()
     monkeypatch.setattr(manifest, "weights_dir", lambda: folder)
@@ -585,11 +585,13 @@ class Shelf:
 
     def put(self, name, model, half=False, **changes):
         written = weights.publish(model, name, self.folder, half=half)
-        entry = {**written, "config": model.config, "golden": {"seed": 3, "n": 2, "tolerance": 1e-3}}
+        entry = {**written, "config": model.config, "reference_features": {"seed": 3, "n": 2, "tolerance": 1e-3}}
         if half:
             model = registry.build(model.config)
             weights.load_arrays(model, self.folder / written["file"])
-        entry["golden"]["features"] = np.round(model.encode(verification.golden_input(entry))[:, :3].astype(float), 6).tolist()
+        entry["reference_features"]["features"] = np.round(
+            model.encode(verification.reference_input(entry))[:, :3].astype(float), 6
+        ).tolist()
         manifest.write_entry(name, {**entry, **changes}, self.folder)
         return self.folder / written["file"]
 
@@ -612,12 +614,12 @@ def test_a_name_gives_the_model_with_its_weights(shelf, model, images, half):
     tolerance = 1e-2 if half else 0
     np.testing.assert_allclose(loaded.encode(images), model.encode(images), rtol=tolerance, atol=tolerance)
     np.testing.assert_allclose(loaded.encode(images / 255), loaded.encode(images), rtol=1e-5, atol=1e-6)
-    assert verification.verify_golden(NAME) < 1e-5
+    assert verification.verify_reference_features(NAME) < 1e-5
 
 
 def test_an_unknown_name_comes_with_a_suggestion(shelf, model):
     shelf.put(NAME, model)
-    for load in (zoo.load, zoo.load_encoder, zoo.info, verification.verify_golden):
+    for load in (zoo.load, zoo.load_encoder, zoo.info, verification.verify_reference_features):
         with pytest.raises(ZooError, match="there is no weight set 'ae_mpl.test'. Did you mean 'ae_mlp.test'") as error:
             load("ae_mpl.test")
         one_line(error)
@@ -718,23 +720,28 @@ def test_verify_goes_over_all_or_the_names_asked_for(shelf, model):
         verification.verify(["ae_mlp.anothr"])
 
 
-# -- golden features
+# -- reference features
 
 
 def test_features_that_drifted_are_told(shelf, model):
     shelf.put(NAME, model)
-    shelf.reword(NAME, lambda entry: entry["golden"]["features"][1].__setitem__(2, entry["golden"]["features"][1][2] + 0.01))
+    shelf.reword(
+        NAME,
+        lambda entry: entry["reference_features"]["features"][1].__setitem__(
+            2, entry["reference_features"]["features"][1][2] + 0.01
+        ),
+    )
     with pytest.raises(
         ZooError, match=f"the features of {NAME} differ from its reference features by 0.01, expected at most 0.001"
     ):
-        verification.verify_golden(NAME)
+        verification.verify_reference_features(NAME)
 
 
 def test_features_that_are_not_numbers_are_drift(shelf, model):
     shelf.put(NAME, model)
-    shelf.reword(NAME, lambda entry: entry["golden"]["features"][1].__setitem__(2, float("nan")))
+    shelf.reword(NAME, lambda entry: entry["reference_features"]["features"][1].__setitem__(2, float("nan")))
     with pytest.raises(ZooError, match="differ from its reference features by nan"):
-        verification.verify_golden(NAME)
+        verification.verify_reference_features(NAME)
 
 
 def test_a_model_that_gives_nan_has_drifted(shelf, model, monkeypatch):
@@ -745,18 +752,18 @@ def test_a_model_that_gives_nan_has_drifted(shelf, model, monkeypatch):
     shelf.put(NAME, model)
     monkeypatch.setattr(loading, "load", lambda name: Diverged())
     with pytest.raises(ZooError, match="differ from its reference features by nan"):
-        verification.verify_golden(NAME)
+        verification.verify_reference_features(NAME)
 
 
 def test_features_of_another_width_are_told(shelf, model):
     shelf.put(NAME, model)
-    shelf.reword(NAME, lambda entry: entry["golden"].update(features=[[0.0] * 9] * 2))
+    shelf.reword(NAME, lambda entry: entry["reference_features"].update(features=[[0.0] * 9] * 2))
     with pytest.raises(ZooError, match=r"has features of shape \(2, 4\), but reference features of shape \(2, 9\)"):
-        verification.verify_golden(NAME)
+        verification.verify_reference_features(NAME)
 
 
-def test_an_entry_without_golden_features(shelf, model):
+def test_an_entry_without_reference_features(shelf, model):
     shelf.put(NAME, model)
-    shelf.reword(NAME, lambda entry: entry.pop("golden"))
+    shelf.reword(NAME, lambda entry: entry.pop("reference_features"))
     with pytest.raises(ZooError, match="has no reference features"):
-        verification.verify_golden(NAME)
+        verification.verify_reference_features(NAME)

@@ -109,7 +109,7 @@ def test_a_variant_is_trained_though_a_folder_is_called_the_same(place, eagerly)
 
 def test_resolving_loads_no_framework():
     code = (
-        "import sys; from zoo.pretrained.resolve import resolve; from zoo.models.registry import info; "
+        "import sys; from zoo.pretrained.resolve import resolve; from zoo.pretrained.catalog import info; "
         f"resolve('{NAME}'); info('sd_vae_ft_mse'); print({{'keras', 'tensorflow'}} & set(sys.modules))"
     )
     root = Path(zoo.__file__).parents[1]

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,14 +13,15 @@ from tiny_recipe import tiny_recipe
 import zoo
 from zoo.cli import maintenance
 from zoo.cli.main import main
-from zoo.evaluation.measure import repeat
+from zoo.evaluation.measurement import repeat
 from zoo.pretrained import manifest
 from zoo.pretrained import verification as weights
 from zoo.pretrained.hashes import sha256_of
 from zoo.publishing import card, publish, readme, remeasure
+from zoo.publishing import train as training
 from zoo.publishing.readme import render
 from zoo.publishing.seeds import publish_median
-from zoo.training import fit as training
+from zoo.training.initialization.start import fresh_model
 
 NAME = "vae_mlp.digits"
 VAE = dict(variant="vae", input_shape=(8, 8, 1), latent_dim=3, hidden=(16,), loss="bernoulli")
@@ -31,12 +33,13 @@ def recipe(**changes):
         model=VAE,
         epochs=1,
         metrics=("mse", {"metric": "elbo", "k": 2, "n": 40}, {"metric": "pca_mse", "clip": False}, "knn_error"),
-        anchor=("mse", 0.05, "a guess"),
+        baseline=("mse", 0.05, "a guess"),
         optimizer="adam",
         weight_decay=0.0,
         ema=None,
         transforms=("binarize",),
         half=True,
+        embedded=True,
     )
     return tiny_recipe(**{**fields, **changes})
 
@@ -62,6 +65,13 @@ def here(published, monkeypatch):
     """The published folder in the place of the zoo's own."""
     monkeypatch.setattr(manifest, "weights_dir", lambda: published[0])
     return published
+
+
+def stating(entry, folder, place, monkeypatch):
+    """A copy of the published `folder` at `place` that states `entry`, in the place of the zoo's own."""
+    shutil.copytree(folder, place, dirs_exist_ok=True)
+    manifest.write_entry(NAME, entry, place)
+    monkeypatch.setattr(manifest, "weights_dir", lambda: place)
 
 
 def files(folder):
@@ -100,7 +110,7 @@ def test_what_is_loaded_by_name_is_what_was_measured(here, dataset):
     model = zoo.load(NAME)
     again = repeat(model, entry["metrics"], dataset, progress=None)
     assert {k: r["value"] for k, r in again.items()} == {k: r["value"] for k, r in entry["metrics"].items()}
-    assert weights.verify_golden(NAME) < 1e-5
+    assert weights.verify_reference_features(NAME) < 1e-5
     assert weights.verify([NAME])[0][1] == "ok"
 
 
@@ -113,13 +123,13 @@ def test_half_precision_is_on_disk_only(here):
 
 
 @pytest.mark.parametrize("drift, code", [(0.0, 0), (0.9, 0), (1.5, 1), (-1.5, 1)])
-def test_the_check_fails_beyond_the_tolerance(drift, code, here, dataset, monkeypatch, capsys):
+def test_the_check_fails_beyond_the_tolerance(drift, code, published, dataset, tmp_path, monkeypatch, capsys):
     """`drift` is in tolerances."""
-    _, entry = here
+    _, entry = published
     mse = entry["metrics"]["mse"]
     stated = {**mse, "value": mse["value"] + drift * mse["tolerance"]}
     changed = {**entry, "metrics": {"mse": stated}, "dataset": {**entry["dataset"], "name": dataset}}
-    monkeypatch.setattr(manifest, "entry", lambda name, directory=None, others=(): changed)
+    stating(changed, published[0], tmp_path, monkeypatch)
     assert main(["evaluate", NAME, "--check"]) == code
     out, err = capsys.readouterr()
     assert ("OFF" in out) == ("outside" in err) == bool(code)
@@ -272,78 +282,92 @@ def test_restart_begins_anew_and_removes_only_what_a_run_wrote(dataset, tmp_path
     assert manifest.read(out)[NAME] == first
     second = training.train(other, output_dir=out, run_dir=run, restart=True)
     assert second["sha256"] != first["sha256"] and second["recipe"]["learning_rate"] == 1e-4
-    assert files(run) == {"checkpoint.npz", "history.csv", "notes.txt"}
+    assert {name for name in files(run) if not name.startswith("model/")} == {"checkpoint.npz", "history.csv", "notes.txt"}
 
 
-# -- README's table
+# -- tables of README and the documentation
 
 
-BLOCKS = "".join(
-    f"<!-- {block}: begin -->\n{{0}}\n<!-- {block}: end -->\n" for block in ("weights", "gallery", "mended", "variants")
-)
+PAGES = {
+    "README.md": "selection",
+    "docs/weights.md": "weights",
+    "docs/gallery.md": "gallery",
+    "docs/restoration.md": "restored",
+    "docs/variants/index.md": "variants",
+}
+
+
+def write_pages(root, text="# Title\n\n{}\nThe end.\n"):
+    (root / "docs" / "variants").mkdir(parents=True)
+    for page, block in PAGES.items():
+        (root / page).write_text(text.format(f"<!-- {block}: begin -->\nold numbers\n<!-- {block}: end -->\n"))
 
 
 def test_what_is_the_recipes_word_is_taken_over_before_the_tables_are_rendered(published, dataset, tmp_path, monkeypatch):
     (tmp_path / "weights").mkdir()
     shutil.copy(published[0] / "manifest.json", tmp_path / "weights")
-    (tmp_path / "README.md").write_text(BLOCKS)
-    anchor = {"metric": "mse", "value": 0.02, "source": "a rule"}
-    now = recipe(dataset=dataset, metrics=("mse",), anchor=tuple(anchor.values()), embedded=False)
+    write_pages(tmp_path)
+    baseline = {"metric": "mse", "value": 0.02, "source": "a rule"}
     before = manifest.read(tmp_path / "weights")[NAME]
-    assert before["embedded"] and before["anchor"] != anchor
+    now = recipe(dataset=dataset, metrics=("mse",), baseline=tuple(baseline.values()), embedded=not before["embedded"])
+    assert before["baseline"] != baseline
     monkeypatch.setattr(readme, "recipes", lambda: {NAME: None})
-    for said, wanted in ((dataclasses.replace(now, seed=9), before), (now, {**before, "anchor": anchor, "embedded": False})):
+    stated = {**before, "baseline": baseline, "embedded": now.embedded}
+    for said, wanted in ((dataclasses.replace(now, seed=9), before), (now, stated)):
         monkeypatch.setattr(readme, "load_recipe", lambda name, said=said: said)
         render(tmp_path)
         assert manifest.read(tmp_path / "weights")[NAME] == wanted, "weights of another training keep what was said of them"
-    for text in ((tmp_path / "README.md").read_text(), (tmp_path / "weights" / "cards" / f"{NAME}.md").read_text()):
+    for text in ((tmp_path / "docs" / "weights.md").read_text(), (tmp_path / "weights" / "cards" / f"{NAME}.md").read_text()):
         assert "a rule" in text and "a guess" not in text
 
 
-def test_the_tables_are_rendered_between_its_markers(published, tmp_path):
+def test_the_tables_are_rendered_between_their_markers(published, tmp_path, monkeypatch):
     folder, entry = published
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
-    readme = tmp_path / "README.md"
-    readme.write_text(f"# Title\n\n{BLOCKS.format('old numbers')}\nThe end.\n")
+    write_pages(tmp_path)
     shown = tmp_path / "weights" / "cards" / f"{NAME}.samples.png"
     shown.parent.mkdir()
     shown.write_bytes(b"")
+    monkeypatch.setattr(readme, "SELECTION", (("A task", NAME, "mse"),))
     render(tmp_path)
-    text = readme.read_text()
-    assert text.startswith("# Title\n\n<!-- weights: begin -->\n| weights |")
-    assert text.endswith("<!-- variants: end -->\n\nThe end.\n")
-    assert "old numbers" not in text
-    in_weights, in_variants = (line for line in text.splitlines() if f"[`{NAME}`](weights/cards/{NAME}.md)" in line)
-    for row in (in_weights, in_variants):
-        assert f"mse {card.number(entry['metrics']['mse']['value'])}" in row and "mse 0.05: a guess" in row
-    variant = entry["config"]["variant"]
-    assert in_variants.startswith(f"| `{variant}` | {zoo.models.registry.variants()[variant]} |")
-    named = {line.split("|")[1].strip(" `") for line in text.splitlines() if line.startswith("| `")}
+    texts = {page: (tmp_path / page).read_text() for page in PAGES}
+    for page, text in texts.items():
+        assert text.startswith(f"# Title\n\n<!-- {PAGES[page]}: begin -->\n") and text.endswith(" end -->\n\nThe end.\n")
+        assert "old numbers" not in text
+    value = card.number(entry["metrics"]["mse"]["value"])
+    for page, cards in (("docs/weights.md", "../weights/cards"), ("docs/variants/index.md", "../../weights/cards")):
+        [row] = [line for line in texts[page].splitlines() if f"[`{NAME}`]({cards}/{NAME}.md)" in line]
+        assert f"mse {value}" in row and "mse 0.05: a guess" in row
+    [row] = [line for line in texts["README.md"].splitlines() if "A task" in line]
+    assert f"[`{NAME}`](weights/cards/{NAME}.md)" in row and f"mse {value} ↓ | 0.05: a guess" in row
+    variants = texts["docs/variants/index.md"]
+    assert f"| `{entry['config']['variant']}` | {zoo.models.registry.variants()[entry['config']['variant']]} |" in variants
+    named = {line.split("|")[1].strip(" `") for line in variants.splitlines() if line.startswith("| `")}
     assert named == {*zoo.models.registry.variants()}
-    assert f"![Samples of {NAME}](weights/cards/{NAME}.samples.png)" in text
+    assert f"![Samples of {NAME}](../weights/cards/{NAME}.samples.png)" in texts["docs/gallery.md"]
     assert (tmp_path / "weights" / "cards" / f"{NAME}.md").read_text().startswith(f"# {NAME}\n")
     render(tmp_path)
-    assert readme.read_text() == text
+    assert {page: (tmp_path / page).read_text() for page in PAGES} == texts
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "Title\n",
-        "<!-- weights: begin -->\n<!-- weights: end -->\n",
         "Title\n<!-- weights: begin -->\nthe rest\n",
         "Title\n<!-- weights: end -->\nthe rest\n",
         "<!-- weights: end -->\n<!-- weights: begin -->\n",
         "<!-- weights: begin -->\n<!-- weights: end -->\n<!-- weights: begin -->\n<!-- weights: end -->\n",
     ],
 )
-def test_a_readme_without_its_markers_is_left_alone(text, tmp_path):
+def test_pages_without_their_markers_are_left_alone(text, tmp_path):
     (tmp_path / "weights").mkdir()
-    (tmp_path / "README.md").write_text(text)
+    write_pages(tmp_path)
+    (tmp_path / "docs" / "weights.md").write_text(text)
     with pytest.raises(zoo.ZooError, match="expected <!-- [a-z]+: begin --> and <!-- [a-z]+: end -->"):
         render(tmp_path)
-    assert (tmp_path / "README.md").read_text() == text
+    assert (tmp_path / "docs" / "weights.md").read_text() == text and "old numbers" in (tmp_path / "README.md").read_text()
 
 
 def test_only_what_is_named_is_measured_again(published, dataset, tmp_path, monkeypatch):
@@ -365,17 +389,17 @@ def test_the_depth_of_the_features_may_move_without_training(dataset, tmp_path, 
     model = dict(variant="dae", backbone="conv", input_shape=(8, 8, 1), filters=(4, 8), latent_dim=3)
     fields = dict(name="dae_conv.digits", dataset=dataset, metrics=("mse",), transforms=(), half=False)
     old = recipe(model=model, **fields)
-    built = training.fresh_model(old)
+    built = fresh_model(old)
     splits, _ = training.sources.load_splits(dataset)
     before = publish.publish(old, built, 1.0, 1, splits, output_dir=tmp_path)
     now = recipe(model={**model, "features": "stage1"}, **fields)
     monkeypatch.setattr(remeasure, "load_recipe", lambda name: now)
     entry = remeasure.remeasure(now.name, output_dir=tmp_path)
     assert entry["config"] == {**before["config"], "features": "stage1"} and entry["file"] == before["file"]
-    assert entry["recipe"]["sha256"] == now.sha256() and entry["golden"] != before["golden"]
+    assert entry["recipe"]["sha256"] == now.sha256() and entry["reference_features"] != before["reference_features"]
     monkeypatch.setattr(manifest, "weights_dir", lambda: tmp_path)
     assert zoo.load(now.name).encode(splits["test"].images[:2]).shape == (2, 4 * 16)
-    assert weights.verify_golden(now.name) < 1e-5
+    assert weights.verify_reference_features(now.name) < 1e-5
     other = recipe(model={**model, "features": "stage1", "level": 0.5}, **fields)
     monkeypatch.setattr(remeasure, "load_recipe", lambda name: other)
     with pytest.raises(zoo.ZooError, match="trained by another recipe"):
@@ -395,7 +419,7 @@ FIGURES = {
         },
         "knn_error": {"value": 0.1, "tolerance": 1e-3, "baselines": {"raw input": 0.2, "PCA": 0.05}},
     },
-    "anchor": {"metric": "mse", "value": 0.0025, "source": "another, measured"},
+    "baseline": {"metric": "mse", "value": 0.0025, "source": "another, measured"},
 }
 
 
@@ -405,7 +429,7 @@ def test_a_figure_that_a_baseline_beats_says_so():
     assert card.figure(FIGURES, "linear_accuracy") == "0.9 (worse than untrained)"
     assert card.figure(FIGURES, "knn_error") == "0.1 (worse than PCA)"
     assert card.against(FIGURES) == "worse than mse 0.0025: another, measured"
-    better = {**FIGURES, "anchor": {"metric": "linear_accuracy", "value": 0.5, "source": "a paper"}}
+    better = {**FIGURES, "baseline": {"metric": "linear_accuracy", "value": 0.5, "source": "a paper"}}
     assert card.against(better) == "linear_accuracy 0.5: a paper" and card.against({"metrics": {}}) == ""
     unclipped = {"metrics": {**FIGURES["metrics"], "pca_mse": {"value": 0.002, "parameters": {"clip": False}}}}
     assert card.figure(unclipped, "mse") == "0.003"
@@ -413,18 +437,19 @@ def test_a_figure_that_a_baseline_beats_says_so():
 
 def test_tables_state_the_baselines_beside_the_figure():
     entry = {**FIGURES, "bytes": 1_000_000}
-    line = readme.weights_table({NAME: entry}).splitlines()[-1]
+    line = readme.weights_table({NAME: entry}, readme._Cards(Path("cards"), 0)).splitlines()[-1]
     assert "linear_accuracy 0.9 (worse than untrained) [raw input 0.8, PCA 0.9, untrained 0.95]" in line
     assert "**mse 0.003 (worse than PCA)**" in line and "worse than mse 0.0025: another, measured" in line
 
 
-def test_the_check_measures_the_baselines_again(here, dataset, monkeypatch, capsys):
-    _, entry = here
+def test_the_check_measures_the_baselines_again(published, dataset, tmp_path, monkeypatch, capsys):
+    _, entry = published
     assert entry["metrics"]["knn_error"]["baselines"].keys() == {"raw input", "PCA", "untrained"}
     off = json.loads(json.dumps(entry))
     off["metrics"]["knn_error"]["baselines"]["untrained"] += 0.2
     for stated, code in ((entry, 0), (off, 1)):
-        monkeypatch.setattr(manifest, "entry", lambda name, *rest, stated=stated, **more: stated)
+        probed = {**stated, "metrics": {"knn_error": stated["metrics"]["knn_error"]}}
+        stating(probed, published[0], tmp_path / str(code), monkeypatch)
         assert main(["evaluate", NAME, "--check", "--data", dataset]) == code
     out = capsys.readouterr()
     assert "knn_error of untrained" in out.out and "knn_error of untrained of vae_mlp.digits outside" in out.err

@@ -131,7 +131,7 @@ def test_a_checkpoint_of_another_recipe_is_refused_and_stays(some, tmp_path):
     with pytest.raises(zoo.ZooError, match="other values of images;"):
         fit(tiny_recipe(epochs=1), some[::-1], tmp_path)
     # What is measured afterwards, and how the set ships, is no part of the training.
-    fit(tiny_recipe(epochs=1, metrics=("psnr",), half=True, embedded=False, anchor=("mse", 1.0, "")), some, tmp_path)
+    fit(tiny_recipe(epochs=1, metrics=("psnr",), half=True, embedded=False, baseline=("mse", 1.0, "")), some, tmp_path)
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:1000], lambda data: b"", lambda data: b"nonsense" * 100])

@@ -9,7 +9,7 @@ from tiny_recipe import tiny_recipe
 import zoo
 from zoo.data.pipeline import fixed_batches, known_labels, training_batches
 from zoo.data.sources import Data
-from zoo.evaluation.measure import measure
+from zoo.evaluation.measurement import measure
 from zoo.models.base.classifier import classifier
 from zoo.training.callbacks import Checkpoint
 from zoo.training.fit import fit

@@ -10,11 +10,11 @@ from zoo.layers.blocks.dictionary import PatchDictionary
 from zoo.training import fit as training
 from zoo.training.initialization.patches import dictionary, spherical_k_means, start_from_patches
 
-MODEL = dict(variant="dae", backbone="unet", input_shape=(8, 8, 1), filters=(4, 8), blocks=1, first_stride=2, words=6)
+MODEL = dict(variant="dae", backbone="unet", input_shape=(8, 8, 1), filters=(4, 8), blocks=1, first_stride=2, atoms=6)
 
 
 def recipe(**changes):
-    return tiny_recipe(**{**dict(name="dae_unet.digits", model=MODEL, start="words", ema=None, epochs=1), **changes})
+    return tiny_recipe(**{**dict(name="dae_unet.digits", model=MODEL, start="patches", ema=None, epochs=1), **changes})
 
 
 def responses(model, images):
@@ -60,7 +60,7 @@ def test_they_are_kept_while_the_rest_learns(digits, tmp_path):
     model = training.fresh_model(recipe())
     training.prepare(recipe(), model, 16)
     before = [w.copy() for w in dictionary(model).get_weights()]
-    training.begin(recipe(), model, images, tmp_path)
+    training.begin(recipe(), model, images, tmp_path, training.fit)
     start = dictionary(model).get_weights()
     assert all(np.any(a != b) for a, b in zip(before, start))
     trained, _ = training.fit(recipe(epochs=2), images, tmp_path)
@@ -80,9 +80,9 @@ def test_both_halves_pass_the_threshold(digits):
 
 def test_the_dictionary_is_the_first_depth(digits, tmp_path):
     model = zoo.create(**MODEL)
-    assert model.encoder.feature_layers == ["words", "down1", "down2", "up1", "code"]
+    assert model.encoder.feature_layers == ["dictionary", "down1", "down2", "up1", "code"]
     zoo.save(model, tmp_path / "saved")
-    encoder = zoo.load_encoder(tmp_path / "saved", layer="words", pool=2)
+    encoder = zoo.load_encoder(tmp_path / "saved", layer="dictionary", pool=2)
     features = encoder.predict(digits[0][:3], verbose=0)
     assert features.shape == (3, 2 * 2 * 12) and features.min() >= 0
     odd = zoo.create(**{**MODEL, "input_shape": (9, 11, 1)})
@@ -91,13 +91,13 @@ def test_the_dictionary_is_the_first_depth(digits, tmp_path):
 
 def test_what_cannot_have_a_dictionary_is_one_clear_error(digits):
     images = digits[0]
-    with pytest.raises(ZooError, match="dae_unet has no dictionary to start from patches; build it on a U-Net with words=256"):
-        start_from_patches(zoo.create(**{**MODEL, "words": 0}), images)
+    with pytest.raises(ZooError, match="dae_unet has no dictionary to start from patches; build it on a U-Net with atoms=256"):
+        start_from_patches(zoo.create(**{**MODEL, "atoms": 0}), images)
     with pytest.raises(ZooError, match="got 600 atoms, expected at most 400, the patches that 20 images give"):
-        start_from_patches(zoo.create(**{**MODEL, "words": 600}), images[:20])
+        start_from_patches(zoo.create(**{**MODEL, "atoms": 600}), images[:20])
     with pytest.raises(ZooError, match="got images of 6 x 8, expected at least 7 x 7"):
         start_from_patches(zoo.create(**{**MODEL, "input_shape": (6, 8, 1)}), images[:, :6])
-    with pytest.raises(ZooError, match="got words=-1, expected the number of words of a dictionary, or 0 for none"):
-        zoo.create(**{**MODEL, "words": -1})
+    with pytest.raises(ZooError, match="got atoms=-1, expected the number of dictionary atoms, or 0 for no dictionary"):
+        zoo.create(**{**MODEL, "atoms": -1})
     with pytest.raises(ZooError, match="got a dictionary of 0 atoms, expected at least 1"):
         PatchDictionary(0)

@@ -14,8 +14,9 @@ from tiny_recipe import tiny_recipe
 
 import zoo
 from zoo.cli.main import main
-from zoo.evaluation.measure import check
+from zoo.evaluation.measurement import check
 from zoo.pretrained import manifest
+from zoo.publishing import train as publishing
 from zoo.training import fit as training
 from zoo.training import run
 from zoo.training.initialization import pca as training_pca
@@ -45,12 +46,12 @@ def test_a_recipe_takes_two_steps(name, tmp_path, monkeypatch, eagerly):
     labelled = min(recipe.labelled, 4) if isinstance(recipe.labelled, int) else recipe.labelled
     few = dict(batch_size=4, epochs=1, start_epochs=pretrain, validation=0, patience=None, labelled=labelled)
     model = recipe.model
-    if "rungs" in model:
+    if "stochastic_layers" in model:
         # One at every resolution shows what fifteen do, which take minutes to trace.
-        model = {**model, "rungs": tuple(min(1, count) for count in model["rungs"])}
-    if "words" in model:
+        model = {**model, "stochastic_layers": tuple(min(1, count) for count in model["stochastic_layers"])}
+    if "atoms" in model and model["variant"] == "dae":
         # As few as eight images have patches for.
-        model = {**model, "words": 16}
+        model = {**model, "atoms": 16}
     small = dataclasses.replace(recipe, model=model, **few)
     shape = recipe.model["input_shape"]
     images = np.random.default_rng(0).integers(0, 256, (8, *shape)).astype("uint8")
@@ -73,7 +74,7 @@ def test_a_script_says_what_it_is_and_ends_with_run():
 def trained(monkeypatch):
     """What `train` was called with, in place of a training."""
     calls = []
-    monkeypatch.setattr(training, "train", lambda recipe, **rest: calls.append((recipe, rest)))
+    monkeypatch.setattr(publishing, "train", lambda recipe, **rest: calls.append((recipe, rest)))
     return calls
 
 
@@ -169,7 +170,7 @@ def test_what_fails_on_the_way_is_one_line(fault, line, code, monkeypatch, capsy
     def fail(recipe, **rest):
         raise fault
 
-    monkeypatch.setattr(training, "train", fail)
+    monkeypatch.setattr(publishing, "train", fail)
     with pytest.raises(SystemExit) as left:
         run(tiny_recipe(), [])
     assert left.value.code == code
@@ -180,7 +181,7 @@ def test_what_fails_on_the_way_is_one_line(fault, line, code, monkeypatch, capsy
     "changes, message",
     [
         (dict(epochs=0), "epochs=0"),
-        (dict(start="middle"), "start='middle', expected one of random, pca, words, layerwise"),
+        (dict(start="middle"), "start='middle', expected one of random, pca, patches, layerwise"),
         (dict(start="layerwise"), "start_epochs=0, expected at least 1"),
         (dict(precision="float16"), "precision='float16', expected one of float32, mixed_bfloat16"),
         (dict(patience=0, ema=None), "patience=0"),
@@ -198,7 +199,7 @@ def test_a_recipe_refuses_what_cannot_be(changes, message):
 
 def test_what_is_done_with_the_weights_does_not_decide_them():
     recipe = tiny_recipe()
-    for changes in (dict(metrics=("psnr",)), dict(half=True), dict(embedded=False), dict(anchor=("mse", 1.0, "x"))):
+    for changes in (dict(metrics=("psnr",)), dict(half=True), dict(embedded=False), dict(baseline=("mse", 1.0, "x"))):
         assert dataclasses.replace(recipe, **changes).sha256() == recipe.sha256()
     decides = [f.name for f in dataclasses.fields(Recipe) if f.name in recipe.decides()]
     assert {"model", "seed", "epochs", "dataset", "precision", "start", "transforms"} < set(decides)

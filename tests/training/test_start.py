@@ -3,10 +3,10 @@
 import numpy as np
 from tiny_recipe import tiny_recipe
 
+from zoo.training.initialization.start import begin, fresh_model, held_out, untrained
 from zoo.training.recipe import recorded
-from zoo.training.start import begin, fresh_model, held_out, untrained
 
-UNET = dict(variant="dae", backbone="unet", input_shape=(8, 8, 1), filters=(4, 8), blocks=1, first_stride=2, words=6)
+UNET = dict(variant="dae", backbone="unet", input_shape=(8, 8, 1), filters=(4, 8), blocks=1, first_stride=2, atoms=6)
 PATCHES = dict(variant="patch_dictionary", input_shape=(8, 8, 1), atoms=6, size=3)
 STACKED = dict(variant="stacked", input_shape=(8, 8, 1), hidden=(16,), latent_dim=4)
 
@@ -17,11 +17,11 @@ def same(a, b):
 
 def test_it_is_the_fresh_model_after_a_start_of_the_data(digits, tmp_path):
     images = digits[0][:200]
-    recipe = tiny_recipe(name="dae_unet.digits", model=UNET, start="words", validation=40)
+    recipe = tiny_recipe(name="dae_unet.digits", model=UNET, start="patches", validation=40)
     started = fresh_model(recipe)
     assert not same(untrained(recipe)(images), started)
     assert same(untrained(recipe)(images), untrained(recipe)(images))
-    begin(recipe, started, images[held_out(recipe, len(images))[0]], tmp_path)
+    begin(recipe, started, images[held_out(recipe, len(images))[0]], tmp_path, None)
     assert same(untrained(recipe)(images), started)
 
 
@@ -29,7 +29,7 @@ def test_what_a_start_learns_by_the_objective_is_left_out(digits):
     images = digits[0][:200]
     for name, changes in (
         ("stacked_mlp.digits", dict(model=STACKED, start="layerwise", start_epochs=1)),
-        ("patch_dictionary_conv.digits", dict(model=PATCHES, start="words", epochs=0)),
+        ("patch_dictionary_conv.digits", dict(model=PATCHES, start="patches", epochs=0)),
     ):
         recipe = tiny_recipe(name=name, **changes)
         assert same(untrained(recipe)(images), fresh_model(recipe))

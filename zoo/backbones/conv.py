@@ -3,9 +3,9 @@
 import numpy as np
 from keras import layers
 
-from zoo.backbones.backbone import Backbone, Pair, regularizer
 from zoo.backbones.resize import Crop, halved
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Backbone, Pair, regularizer
 from zoo.layers.blocks.to_pixels import ToPixels
 
 

@@ -2,8 +2,8 @@
 
 from keras import layers, ops
 
-from zoo.backbones.backbone import Backbone, Pair
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Backbone, Pair
 from zoo.layers.blocks.efficient_vit import EfficientViTBlock
 from zoo.layers.blocks.pixel_shuffle import pixel_shuffle, pixel_unshuffle
 from zoo.layers.blocks.rms_norm import RMSNorm

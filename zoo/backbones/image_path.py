@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.backbones.backbone import Around
+from zoo.layers.blocks.backbone import Around
 from zoo.layers.blocks.fold import fold, side, unfold
 
 

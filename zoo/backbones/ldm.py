@@ -2,8 +2,8 @@
 
 from keras import layers, ops
 
-from zoo.backbones.backbone import Backbone, Pair
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Backbone, Pair
 from zoo.layers.blocks.group_norm import GroupNorm
 
 

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from zoo.backbones.backbone import Around
+from zoo.layers.blocks.backbone import Around
 from zoo.layers.bottlenecks.code import flatten
 
 

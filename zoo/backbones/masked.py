@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.backbones.backbone import Around
+from zoo.layers.blocks.backbone import Around
 from zoo.layers.blocks.tokens import patchify, unpatchify
 
 _EPSILON = 1e-6

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import layers
 
-from zoo.backbones.backbone import Backbone, Pair, regularizer
+from zoo.layers.blocks.backbone import Backbone, Pair, regularizer
 
 
 def mlp(input_shape, hidden=(512, 256), activation="relu", dropout=0.0, weight_decay=0.0):

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from zoo.backbones.backbone import Backbone, Pair, regularizer
 from zoo.backbones.linear_path import LinearPathEncoder
 from zoo.backbones.resize import Crop
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Backbone, Pair, regularizer
 
 
 def resnet(

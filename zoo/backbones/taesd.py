@@ -3,8 +3,8 @@
 import keras
 from keras import layers, ops
 
-from zoo.backbones.backbone import Backbone, Pair
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Backbone, Pair
 from zoo.layers.blocks.strided import StridedConv2D
 
 

@@ -3,10 +3,10 @@
 import keras
 from keras import layers
 
-from zoo.backbones.backbone import Backbone, Pair, regularizer
 from zoo.backbones.resize import Crop, halved
 from zoo.backbones.resnet import ResidualBlock
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Backbone, Pair, regularizer
 from zoo.layers.blocks.dictionary import PatchDictionary, both_halves
 
 
@@ -16,7 +16,7 @@ def unet(
     blocks=2,
     activation="silu",
     first_stride=1,
-    words=0,
+    atoms=0,
     dropout=0.0,
     weight_decay=0.0,
 ):
@@ -34,20 +34,20 @@ def unet(
         activation: inside the blocks.
         first_stride: 1, 2 or 4; 2 reads blocks of 2 x 2 pixels, for a quarter of the work (Zhang et al. 2018, FFDNet,
             arXiv:1710.04026).
-        words: of a dictionary of patches of 7 x 7 pixels, whose responses (averaged over `first_stride` pixels a side) are what
-            the first resolution reads, and the first depth, `words`; 0 reads the image. See
+        atoms: number of atoms of a dictionary of patches of 7 x 7 pixels, whose responses (averaged over `first_stride` pixels
+            per side) are what the first resolution reads, and the first depth, `dictionary`; 0 reads the image. See
             `zoo.training.initialization.patches`.
         dropout: share of whole feature maps dropped in training, in every block.
         weight_decay: L2 penalty on the kernels, added to the loss.
     """
     if first_stride not in (1, 2, 4):
         raise ZooError(f"got first_stride={first_stride}, expected 1, 2 or 4.")
-    if not (isinstance(words, int) and words >= 0):
-        raise ZooError(f"got words={words!r}, expected the number of words of a dictionary, or 0 for none.")
+    if not (isinstance(atoms, int) and atoms >= 0):
+        raise ZooError(f"got atoms={atoms!r}, expected the number of dictionary atoms, or 0 for no dictionary.")
     if len(filters) < 2:
         raise ZooError(f"got filters={tuple(filters)}, expected the feature maps of at least two resolutions.")
     size = tuple(-(-n // first_stride) for n in input_shape[:2])
-    encoder = UNet(size, tuple(filters), blocks, activation, first_stride, words, dropout, weight_decay)
+    encoder = UNet(size, tuple(filters), blocks, activation, first_stride, atoms, dropout, weight_decay)
     decay = regularizer(weight_decay)
 
     def decoder(code_shape, outputs):
@@ -66,7 +66,7 @@ def unet(
 class UNet(layers.Layer):
     """(N, H, W, C) -> (N, *size, filters[0]), where `size` is what the first stride leaves of height and width."""
 
-    def __init__(self, size, filters, blocks, activation, first_stride, words, dropout, weight_decay, **kwargs):
+    def __init__(self, size, filters, blocks, activation, first_stride, atoms, dropout, weight_decay, **kwargs):
         super().__init__(**kwargs)
         decay = regularizer(weight_decay)
 
@@ -81,9 +81,9 @@ class UNet(layers.Layer):
         sizes = [size]
         for _ in filters[1:]:
             sizes.append(halved(sizes[-1]))
-        self.words = PatchDictionary(words) if words else None
-        if words:
-            # A word has seen the pixels around: what is left to do is to join the words of one place.
+        self.dictionary = PatchDictionary(atoms) if atoms else None
+        if atoms:
+            # An atom has read the pixels around it: what is left to do is to combine the atoms of one place.
             mean = layers.AveragePooling2D(first_stride, padding="same", data_format="channels_last")
             first = Backbone([mean, layers.Conv2D(filters[0], 1, kernel_regularizer=decay, data_format="channels_last")])
         else:
@@ -101,7 +101,7 @@ class UNet(layers.Layer):
     @property
     def stage_names(self):
         """Names of the depths that `until` can stop at, first to last."""
-        first = ["words"] if self.words else []
+        first = ["dictionary"] if self.dictionary else []
         down = [f"down{i + 1}" for i in range(len(self.down))]
         return first + down + [f"up{i + 1}" for i in reversed(range(len(self.up)))]
 
@@ -119,13 +119,13 @@ class UNet(layers.Layer):
         importance of encoding versus training with sparse coding and vector quantization", ICML).
         """
         x = self._run(x, name)
-        return x if name == "words" else self.activation(both_halves(x))
+        return x if name == "dictionary" else self.activation(both_halves(x))
 
     def _run(self, x, name):
         skips = []
-        if self.words:
-            x = self.words(x)
-            if name == "words":
+        if self.dictionary:
+            x = self.dictionary(x)
+            if name == "dictionary":
                 return x
         for i, (enter, stage) in enumerate(zip(self.enter, self.down)):
             x = stage(enter(x))
@@ -141,7 +141,7 @@ class UNet(layers.Layer):
     def depths(self):
         """Mapping of the name of every depth to the layers that lead to it from the one before."""
         down = {f"down{i + 1}": [self.enter[i], self.down[i]] for i in range(len(self.down))}
-        first = {"words": [self.words]} if self.words else {}
+        first = {"dictionary": [self.dictionary]} if self.dictionary else {}
         return first | down | {f"up{i + 1}": [self.rise[i], self.up[i]] for i in reversed(range(len(self.up)))}
 
     def call(self, x):

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from zoo.backbones.backbone import Backbone, Pair, regularizer
 from zoo.backbones.resnet import resnet
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Backbone, Pair, regularizer
 from zoo.layers.blocks.tokens import grid_of, patchify, positions, unpatchify
 from zoo.layers.blocks.transformer import TransformerBlock
 from zoo.layers.corruptions.masking import PatchDropout

@@ -51,12 +51,12 @@ def run(arguments):
     picture = _picture_path(arguments.picture)
     probes = _list(arguments.probe, _PROBES, "probe")
     load_quietly()
-    from zoo.evaluation.measure import measure, names, repeat
+    from zoo.evaluation.measurement import measure, names, repeat
     from zoo.evaluation.needs import NEEDS
-    from zoo.modalities.image import picture_shape
+    from zoo.modalities.image import image_file_shape
     from zoo.pretrained.loading import load_checkpoint
+    from zoo.training.initialization.start import untrained
     from zoo.training.recipe import recorded
-    from zoo.training.start import untrained
 
     wanted = _wanted(_list(arguments.metrics, names(), "metric") + [_PROBES[probe] for probe in probes], entry)
     model = load_checkpoint(checkpoint)
@@ -65,7 +65,7 @@ def run(arguments):
         raise ZooError(f"{arguments.name} is a classifier and does not reconstruct images; measure its features with --probe.")
     if entry.get("dataset", {}).get("drawn"):
         # The test images were split off a source without a test split; measure on the same images if this is that source.
-        splits, _ = sources.load_splits(dataset, arguments.data_dir, picture_shape(model.data_shape))
+        splits, _ = sources.load_splits(dataset, arguments.data_dir, image_file_shape(model.data_shape))
         dataset = splits if splits["test"].name == entry["dataset"]["name"] else dataset
     if picture:
         _draw(model, dataset, arguments.data_dir, picture)
@@ -124,11 +124,11 @@ def _list(text, known, what):
 
 def _draw(model, dataset, data_dir, path):
     from zoo.data import sources
-    from zoo.modalities.image import picture_shape
+    from zoo.modalities.image import image_file_shape
     from zoo.publishing.pictures import draws_images, samples_grid, side_by_side
 
     if not isinstance(dataset, dict):
-        dataset = {"test": sources.load(dataset, "test", data_dir, picture_shape(model.data_shape))}
+        dataset = {"test": sources.load(dataset, "test", data_dir, image_file_shape(model.data_shape))}
     images = dataset["test"].images[:_SHOWN]
     side_by_side(model, images, path)
     _progress(f"wrote {path}")
@@ -142,13 +142,13 @@ def _check(name, measured, card, as_json):
     rows, off = [], []
     for metric, stated in card.items():
         found = _with_baselines(metric, measured[metric])
-        for name, wanted in _with_baselines(metric, stated).items():
-            value, tolerance = found.get(name, math.nan), stated["tolerance"]
+        for each, wanted in _with_baselines(metric, stated).items():
+            value, tolerance = found.get(each, math.nan), stated["tolerance"]
             # A comparison with NaN is false, so NaN is never within the tolerance.
             ok = abs(value - wanted) <= tolerance
             if not ok:
-                off.append(name)
-            rows.append((name, _number(value), _number(wanted), _number(tolerance), "ok" if ok else "OFF"))
+                off.append(each)
+            rows.append((each, _number(value), _number(wanted), _number(tolerance), "ok" if ok else "OFF"))
     if as_json:
         checks = {
             metric: {

@@ -33,9 +33,9 @@ def reading(arguments):
 def stream(arguments, source, shape):
     """The stream of a source for a model with inputs of shape `shape`, without the batch axis."""
     from zoo.data import sources
-    from zoo.modalities.image import picture_shape
+    from zoo.modalities.image import image_file_shape
 
-    return sources.stream(source, arguments.batch_size, picture_shape(shape), **reading(arguments))
+    return sources.stream(source, arguments.batch_size, image_file_shape(shape), **reading(arguments))
 
 
 def watched(stream):
@@ -79,10 +79,10 @@ def load(name):
 def load_for_pictures(name):
     """Like `load`, but raises ZooError unless the model is an autoencoder whose outputs can be written as image files."""
     model = load(name)
-    from zoo.modalities.image import picture_shape
-    from zoo.models.base.autoencoder import check_autoencoder
+    from zoo.modalities.image import image_file_shape
+    from zoo.utils.models import check_autoencoder
 
     check_autoencoder(model, name)
-    if picture_shape(model.data_shape) is None:
+    if image_file_shape(model.data_shape) is None:
         raise ZooError(f"the outputs of this model have shape {model.data_shape}, expected 1 or 3 channels to write image files.")
     return model

@@ -3,7 +3,7 @@
 import json
 
 from zoo.cli.arguments import MODEL_HELP
-from zoo.models import registry
+from zoo.pretrained import catalog
 
 HELP = "describe a weight set or a model"
 
@@ -14,7 +14,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    known = registry.info(arguments.name)
+    known = catalog.info(arguments.name)
     if arguments.json:
         print(json.dumps(known, indent=1, sort_keys=True))
         return

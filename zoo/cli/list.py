@@ -39,7 +39,7 @@ def _weights(pattern):
     away = 0
     for name in names:
         entry = entries[name]
-        metrics, metric = entry.get("metrics", {}), entry.get("anchor", {}).get("metric")
+        metrics, metric = entry.get("metrics", {}), entry.get("baseline", {}).get("metric")
         # The metric by which the set is compared with its baseline, if the card has one.
         metric = metric if metric in metrics else next(iter(metrics), None)
         measured = f"{metric} {metrics[metric]['value']:.4g}" if metric else ""

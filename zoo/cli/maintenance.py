@@ -34,7 +34,7 @@ def _parser():
     text = "measure published sets again by the metrics of their recipes, without training"
     remeasure = commands.add_parser("remeasure", help=text, description=text)
     remeasure.add_argument("names", nargs="+", metavar="name", help="name of a weight set")
-    remeasure.add_argument("--metrics", help="metrics to measure, separated by commas; others keep their values (default: all)")
+    remeasure.add_argument("--metrics", help="metrics to measure, separated by commas, or none (''); others keep their values")
     add_data_dir(remeasure)
     _add_output_dir(remeasure)
     remeasure.set_defaults(run=_remeasure)
@@ -58,7 +58,7 @@ def _remeasure(arguments):
     from zoo.publishing.remeasure import remeasure
 
     for name in arguments.names:
-        only = arguments.metrics.split(",") if arguments.metrics else None
+        only = None if arguments.metrics is None else [each for each in arguments.metrics.split(",") if each]
         entry = remeasure(name, arguments.data_dir, arguments.output_dir, only)
         print(name, ", ".join(f"{metric} {result['value']:.6g}" for metric, result in entry["metrics"].items()))
 

@@ -18,8 +18,8 @@ def run(arguments):
     folder = ImageFolder(arguments.output)
     model = images.load_for_pictures(arguments.name)
     # A folder contains images to restore; a data set contains original images.
-    stream = images.stream(arguments, source, model.damaged_shape)
+    stream = images.stream(arguments, source, model.degraded_shape)
     with folder:
-        for ids, batch in images.checked(stream, model.data_shape, model.damaged_shape):
+        for ids, batch in images.checked(stream, model.data_shape, model.degraded_shape):
             folder.write(model.reconstruct(batch, arguments.batch_size), ids)
     print(f"wrote {folder.count} images to {arguments.output}")

@@ -43,13 +43,13 @@ def run(arguments):
 
 def _normal_images(arguments, model):
     from zoo.data import sources
-    from zoo.modalities.image import picture_shape
+    from zoo.modalities.image import image_file_shape
 
     found = sources.load(
         arguments.normal,
         arguments.normal_split,
         arguments.data_dir,
-        image_shape=picture_shape(model.data_shape),
+        image_shape=image_file_shape(model.data_shape),
         resize=arguments.resize,
         skip_unreadable=arguments.skip_unreadable,
     )

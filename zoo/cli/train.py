@@ -121,7 +121,7 @@ def _train(recipe, given):
         others["output_dir"] = manifest.weights_dir()
     # Invalid flags and names have been reported by now, before a framework is loaded, which takes seconds.
     load_quietly()
-    from zoo.training.fit import train
+    from zoo.publishing.train import train
 
     try:
         return train(recipe, **others, measurable="dataset" in changed)

@@ -13,7 +13,7 @@ def add_arguments(parser):
 
 def run(arguments):
     from zoo.pretrained import manifest
-    from zoo.pretrained.verification import check_names, verify, verify_golden
+    from zoo.pretrained.verification import check_names, verify, verify_reference_features
 
     entries = manifest.read()
     names = arguments.names or sorted(entries)
@@ -27,7 +27,7 @@ def run(arguments):
         [(_, status, detail)] = verify([name])
         if status == "ok" and name in entries:
             try:
-                detail += f"; features within {verify_golden(name):.1g} of the card's"
+                detail += f"; features within {verify_reference_features(name):.1g} of the card's"
             except ZooError as error:  # continue with the other sets
                 status, detail = "drifted", str(error)
         bad += status in ("corrupt", "drifted")

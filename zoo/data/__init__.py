@@ -1,0 +1,1 @@
+"""Sources of raw data, to batches: arrays, data sets, files and folders."""

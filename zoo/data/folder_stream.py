@@ -4,17 +4,17 @@ import functools
 
 from zoo.data.image_files import Unreadable, read
 from zoo.data.image_folder import SUFFIXES
-from zoo.data.image_stream import PictureStream, unreadable
+from zoo.data.image_stream import ImageStream, unreadable
 from zoo.errors import ZooError
 
 
-class FolderStream(PictureStream):
+class FolderStream(ImageStream):
     """Batches of the images under a folder, sorted by path. Ids are paths relative to the folder.
 
     Args:
         folder: an `ImageFolder`, as returned by `zoo.data.image_folder.scan`.
         files: the files of it to read, in order; by default all.
-        batch_size, image_shape, resize, skip_unreadable: see `PictureStream`.
+        batch_size, image_shape, resize, skip_unreadable: see `ImageStream`.
 
     Raises:
         ZooError: if there are no images, or if the scan of the folder found something unreadable and it may not be skipped.

@@ -18,7 +18,7 @@ _TOGETHER = 8
 _DARK = 1 / 8
 
 
-class PictureStream:
+class ImageStream:
     """Batches (ids, images (N, H, W, C)), uint8 0..255, or float32 0..1 if a batch has images with 16 bits per channel.
 
     Unreadable images raise ZooError, or are skipped and listed in `skipped`; `notes` are messages about how images were read.

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterator
 
 from zoo.data.image_files import Unreadable
-from zoo.data.image_stream import PictureStream
+from zoo.data.image_stream import ImageStream
 from zoo.errors import ZooError
 
 KEYS = ("key", "path", "id", "__index__")
@@ -52,7 +52,7 @@ class _Rows:
         return part
 
 
-class ParquetPictures(_Rows, PictureStream):
+class ParquetPictures(_Rows, ImageStream):
     """Batches of the encoded images of a column, decoded in parallel."""
 
     def __init__(self, table, batch_size, image_shape, resize, skip_unreadable):

@@ -1,18 +1,30 @@
-"""How good a model is: reconstruction errors, probes of its features, likelihoods, pictures, each with a stated protocol."""
+"""How good a model is: reconstruction errors, probes of its features, likelihoods, each with a stated protocol.
 
-from zoo.evaluation.likelihood import bits_per_dim, elbo, log_likelihood
-from zoo.evaluation.measure import measure
-from zoo.evaluation.probes import best_feature_layer, knn_probe, linear_probe, probe_features
-from zoo.evaluation.reconstruction import reconstruction_metrics
+Names are imported on first use, so that what models need of this package loads none of what measures them.
+"""
 
-__all__ = [
-    "best_feature_layer",
-    "bits_per_dim",
-    "elbo",
-    "knn_probe",
-    "linear_probe",
-    "log_likelihood",
-    "measure",
-    "probe_features",
-    "reconstruction_metrics",
-]
+import importlib
+
+_HOMES = {
+    "best_feature_layer": "probes",
+    "bits_per_dim": "likelihood",
+    "elbo": "likelihood",
+    "knn_probe": "probes",
+    "linear_probe": "probes",
+    "log_likelihood": "likelihood",
+    "measure": "measurement",
+    "probe_features": "probes",
+    "reconstruction_metrics": "reconstruction",
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"zoo.evaluation.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'zoo.evaluation' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

@@ -3,10 +3,10 @@
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches
 from zoo.layers.bottlenecks.discrete import DiscreteCode
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import to_unit
+from zoo.utils.batching import apply_in_batches
 
 
 def code_indices(model, images, batch_size=256):

@@ -12,9 +12,9 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import to_unit
+from zoo.utils.batching import apply_in_batches
 
 # What looks, by data set: (encoder, layer, pool). Codes of convolutional sets with features in the low hundreds, so that ten
 # thousand images fix a covariance: on MNIST the last maps of an autoencoder whose 16 numbers hold the digit, averaged over the

@@ -8,10 +8,10 @@ from keras import ops
 
 from zoo.data.transforms import binarize
 from zoo.errors import ZooError
-from zoo.inference.batching import compiled
 from zoo.layers.math.importance import log_densities
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import to_unit
+from zoo.utils.batching import compiled
 
 # Numbers that the decoder gives out in one call, about: what keeps the working set at some tens of megabytes.
 _NUMBERS_A_CALL = 4_000_000

@@ -3,7 +3,7 @@
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.utils.pca import blocks, principal_components
+from zoo.layers.math.pca import blocks, principal_components
 
 
 def pca_mse(train_images, test_images, count, clip=True):

@@ -4,8 +4,8 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.evaluation.softmax_regression import SoftmaxRegression, predict
-from zoo.inference.batching import apply_in_batches
 from zoo.modalities.image import check_images, unit_array
+from zoo.utils.batching import apply_in_batches
 
 # Strong to weak: every fit starts where the one before ended, and little decay is the slow end.
 WEIGHT_DECAYS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)

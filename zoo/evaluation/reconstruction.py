@@ -3,9 +3,9 @@
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches
 from zoo.losses import ReconstructionLoss
 from zoo.modalities.image import check_images, is_image_shape, unit_array
+from zoo.utils.batching import apply_in_batches
 
 _BLOCK = 512
 _WINDOW = 11

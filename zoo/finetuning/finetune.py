@@ -21,7 +21,7 @@ from zoo.finetuning.depths import groups, without_effect
 from zoo.finetuning.optimizer import DepthwiseAdamW, factors
 from zoo.finetuning.patches import PatchDropoutTurns
 from zoo.finetuning.report import confusion, draw_confusion, draw_curves, write_report
-from zoo.modalities.image import check_images, picture_shape
+from zoo.modalities.image import check_images, image_file_shape
 from zoo.models.base.autoencoder import Autoencoder
 from zoo.models.base.classifier import classifier
 from zoo.optimizers.adam import AdamW
@@ -329,7 +329,7 @@ def run(name, source, output, settings, autoencode=False, data_dir=None, resize=
     model = load(name)
     if not isinstance(model, Autoencoder):
         raise ZooError(f"{name} is already a classifier; fine-tune the autoencoder that it was made from.")
-    shape = picture_shape(model.data_shape) if resize else None
+    shape = image_file_shape(model.data_shape) if resize else None
     given = read(source, not autoencode, data_dir, shape, resize, skip_unreadable)
     for line in [*given.notes, *left_out(given.skipped)]:
         tell(f"zoo: {line}")

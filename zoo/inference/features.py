@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 from zoo.inference import runtimes
 from zoo.inference.options import FeatureOptions, options_of
 from zoo.inference.runtimes.subject import Subject
-from zoo.modalities.image import check_images, picture_shape
+from zoo.modalities.image import check_images, image_file_shape
 from zoo.utils.devices import processors
 
 
@@ -168,7 +168,7 @@ def _stream(source, data_shape, options):
     # Read in batches large enough for every engine, which splits them.
     batch_size = 1024 if options.batch_size == "auto" else options.batch_size
     if isinstance(source, str) or hasattr(source, "__fspath__"):
-        return sources.stream(source, batch_size, picture_shape(data_shape), **options.reading)
+        return sources.stream(source, batch_size, image_file_shape(data_shape), **options.reading)
     if options.reading_given:
         raise ZooError(f"the options {', '.join(options.reading_given)} apply to files only, not to images in memory.")
     if isinstance(source, dict):

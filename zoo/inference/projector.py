@@ -7,7 +7,7 @@ import numpy as np
 
 from zoo.data.image_files import encode_png, resized, with_channels
 from zoo.errors import ZooError
-from zoo.modalities.image import check_images, picture_shape
+from zoo.modalities.image import check_images, image_file_shape
 from zoo.utils.files import write_atomically
 
 # TensorBoard requires one image with all thumbnails, with sides of at most this many pixels.
@@ -66,7 +66,7 @@ def _table(columns):
 def _sprite(images, count):
     """One image with thumbnails of all images, and the (height, width) of a thumbnail."""
     images = check_images(images, np.shape(images)[1:])
-    if len(images) != count or picture_shape(images.shape[1:]) is None:
+    if len(images) != count or image_file_shape(images.shape[1:]) is None:
         raise ZooError(f"got images of shape {images.shape} for {count} features, expected ({count}, H, W, 1 or 3).")
     if images.dtype != np.uint8:
         images = np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)

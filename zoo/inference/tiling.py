@@ -10,8 +10,8 @@ Memory: the images and codes, sums of the same size in float32, and the memory o
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches
 from zoo.modalities.image import check_images
+from zoo.utils.batching import apply_in_batches
 
 
 def encode(model, x, overlap=0.25, batch_size=1):

@@ -18,7 +18,7 @@ def is_image_shape(shape):
     return len(shape) == 3
 
 
-def picture_shape(shape):
+def image_file_shape(shape):
     """`shape`, without the batch axis, where a picture file can hold it: (height, width, 1 or 3); else None."""
     return tuple(shape) if is_image_shape(shape) and shape[-1] in (1, 3) else None
 

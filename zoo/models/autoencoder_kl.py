@@ -9,15 +9,15 @@ import numpy as np
 from keras import layers, ops
 
 from zoo import backbones, losses
-from zoo.backbones.backbone import Backbone
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches
+from zoo.layers.blocks.backbone import Backbone
 from zoo.layers.bottlenecks.gaussian_map import GaussianMap
 from zoo.layers.bottlenecks.latent_map import unscaled
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import assemble, configuration
 from zoo.models.base.autoencoder import Autoencoder
+from zoo.utils.batching import apply_in_batches
 
 BACKBONES = ("ldm",)
 

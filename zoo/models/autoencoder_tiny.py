@@ -4,7 +4,7 @@ loss(x, x̂), the code (f(x) - shift) * scaling
 """
 
 from zoo import backbones
-from zoo.backbones.backbone import Backbone
+from zoo.layers.blocks.backbone import Backbone
 from zoo.layers.bottlenecks.latent_map import LatentMap, unscaled
 from zoo.models.base.assemble import assemble, configuration
 

@@ -42,5 +42,5 @@ def build(
     options = shallow(backbone, backbone_options)
     pair = contrast_pair(backbone, input_shape, loss, options)
     damage = corruption(noise, level)
-    rooms = dict(corruption=damage, features=features, pair=pair, model=ContrastAutoencoder)
-    return assemble(backbone, input_shape, code, loss, options, config, **rooms)
+    components = dict(corruption=damage, features=features, pair=pair, model=ContrastAutoencoder)
+    return assemble(backbone, input_shape, code, loss, options, config, **components)

@@ -10,10 +10,9 @@ import numpy as np
 from keras import layers, ops
 
 from zoo import backbones, losses
-from zoo.backbones.backbone import Backbone
 from zoo.backbones.resize import Crop
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches
+from zoo.layers.blocks.backbone import Backbone
 from zoo.layers.blocks.pixel_groups import PixelGroups
 from zoo.layers.bottlenecks.ladder import BottomUp, Ladder, plan
 from zoo.models.base.assemble import configuration
@@ -21,6 +20,7 @@ from zoo.models.base.autoencoder import Autoencoder
 from zoo.models.base.decoder import Decoder
 from zoo.models.base.encoder import Encoder
 from zoo.optimizers.adam import Adam
+from zoo.utils.batching import apply_in_batches
 
 BACKBONES = ("conv", "resnet")
 
@@ -76,7 +76,7 @@ class GroupedLadder(Autoencoder):
 def build(
     backbone="conv",
     input_shape=(28, 28, 1),
-    rungs: int | tuple = 2,
+    stochastic_layers: int | tuple = 2,
     latents=16,
     free_bits=0.0,
     warmup_steps=0,
@@ -86,7 +86,7 @@ def build(
     activation="silu",
     **backbone_options,
 ):
-    """A bottom-up backbone, whose every stage feeds `rungs` stochastic layers of the top-down pass at its resolution.
+    """A bottom-up backbone, whose every stage feeds `stochastic_layers` stochastic layers of the top-down pass at its resolution.
 
     The top-down pass is as wide as the bottom-up stages. The features are the means of all latents, coarsest first, each
     averaged over at most 4 x 4 regions; the code is the last state of the pass down.
@@ -94,7 +94,7 @@ def build(
     Args:
         backbone: "conv" or "resnet".
         input_shape: (height, width, channels).
-        rungs: stochastic layers of every stage of the backbone, finest first, or one number for all.
+        stochastic_layers: number of them at every stage of the backbone, finest first, or one number for all.
         latents: maps of latent variables of every stochastic layer.
         free_bits: nats a map of latents that cost no less when spent less.
         warmup_steps: training steps over which the weight of the divergences rises from 0 to 1.
@@ -108,15 +108,15 @@ def build(
         **backbone_options: see `zoo.backbones`; a stage of stride 1 keeps the image's own resolution.
 
     Raises:
-        ZooError: when `rungs` does not fit the stages, when `groups` are no numbers of maps or do not fit the image, and for a
-            backbone with a linear path.
+        ZooError: if `stochastic_layers` does not fit the stages, if `groups` are not numbers of maps or do not fit the image, or
+            if the backbone has a linear path.
     """
     config = configuration(build, locals())
     loss, shape = losses.get(loss), tuple(input_shape)
     pair = backbones.build(backbone, shape, activation=activation, **backbone_options)
     if pair.linear_path:
         raise ZooError("a ladder has no one code for a linear path to read; leave linear_path out.")
-    bottleneck = Ladder(plan(rungs, len(pair.encoder.stage_names)), latents, activation, warmup_steps, free_bits)
+    bottleneck = Ladder(plan(stochastic_layers, len(pair.encoder.stage_names)), latents, activation, warmup_steps, free_bits)
     encoder = LadderEncoder(BottomUp(pair.encoder, patches), bottleneck, name="encoder")
     encoder.build((None, *shape))
     if not isinstance(groups, (tuple, list)) or not all(isinstance(maps, int) and maps > 0 for maps in groups):

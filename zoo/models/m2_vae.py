@@ -7,18 +7,18 @@ L(x, y) = E_q(z|x,y) [-log p(x|y, z)] + KL(q(z|x, y) || N(0, I)) - log p(y) wher
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches
 from zoo.layers.bottlenecks.labelled import SemiSupervisedCode
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import assemble, configuration
-from zoo.models.base.charged import ChargesReconstruction
+from zoo.models.base.charged import AddsReconstructionTerm
 from zoo.models.base.labelled import LabelledAutoencoder, check_classes, split
+from zoo.utils.batching import apply_in_batches
 
 BACKBONES = ("mlp", "conv", "resnet")
 
 
-class SemiSupervisedAutoencoder(ChargesReconstruction, LabelledAutoencoder):
+class SemiSupervisedAutoencoder(AddsReconstructionTerm, LabelledAutoencoder):
     """Decodes every image under every class, and weighs the reconstruction losses as the bottleneck says."""
 
     def call(self, x, training=None):

@@ -7,23 +7,23 @@ import numpy as np
 from keras import ops
 
 from zoo import backbones
-from zoo.backbones.backbone import Pair
 from zoo.backbones.masked import MaskedDecoder, MaskedEncoder, scales
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Pair
 from zoo.layers.blocks.tokens import grid_of
 from zoo.layers.bottlenecks.code import TokenCode
 from zoo.layers.corruptions.masking import PatchMask, hidden_error
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import assemble, configuration
 from zoo.models.base.autoencoder import Autoencoder
-from zoo.models.base.charged import ChargesReconstruction
+from zoo.models.base.charged import AddsReconstructionTerm
 
 BACKBONES = ("vit",)
 # Of hidden patches in pictures.
 _GREY = 0.5
 
 
-class MaskedAutoencoder(ChargesReconstruction, Autoencoder):
+class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
     """Trains and is evaluated on random masks; all else is without chance.
 
     `encode` sees the whole image. A masked autoencoder knows best what it has not seen: `reconstruct` and `anomaly_score` hide

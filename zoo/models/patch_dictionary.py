@@ -4,8 +4,8 @@ The atoms minimize Σ ||p̃ - d s||² with one coefficient s a patch p̃ (normal
 max(0, ±d·p̃ - α) for all atoms d; the decoder is the ridge regression of the patch on its code.
 """
 
-from zoo.backbones.backbone import Backbone, Pair
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Backbone, Pair
 from zoo.layers.blocks.normalized_dictionary import NormalizedPatchDictionary, PatchesToImage
 from zoo.layers.bottlenecks.patch_code import PatchCode
 from zoo.models.base.assemble import assemble, configuration
@@ -16,7 +16,7 @@ BACKBONES = ("conv",)
 def build(backbone="conv", input_shape=(32, 32, 3), atoms=1200, size=6, threshold=0.5, regions=2):
     """Features are the codes averaged over `regions` x `regions` parts of the image: 2 * `atoms` numbers each.
 
-    All is learnt by `Recipe(start="words", epochs=0)`, k-means of patches and a ridge regression: no gradient descent.
+    All is learnt by `Recipe(start="patches", epochs=0)`, k-means of patches and a ridge regression: no gradient descent.
 
     Args:
         backbone: "conv": the dictionary is one convolution.

@@ -5,8 +5,8 @@ min E loss(x, ↑x̃ + g(x̃)), x̃ = ↓x
 
 from keras import layers, ops
 
-from zoo.backbones.backbone import Backbone
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Backbone
 from zoo.layers.corruptions.resample import Shrink, Shuffle, enlarge
 from zoo.models.base.assemble import configuration
 from zoo.models.base.restoring import RestoringAutoencoder, restoring
@@ -20,7 +20,7 @@ class SuperResolution(RestoringAutoencoder):
     """Mends images (N, H / scale, W / scale, C); all else takes those, or (N, H, W, C), which it makes small first."""
 
     @property
-    def damaged_shape(self):
+    def degraded_shape(self):
         return small_shape(self.data_shape, self.config["scale"])
 
     def example(self, x):

@@ -16,7 +16,7 @@ from zoo.losses import ReconstructionLoss
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import assemble, configuration
 from zoo.models.base.autoencoder import Autoencoder
-from zoo.models.base.charged import ChargesReconstruction
+from zoo.models.base.charged import AddsReconstructionTerm
 from zoo.utils.numbers import check_at_least
 
 BACKBONES = ("conv", "resnet", "mlp")
@@ -116,7 +116,7 @@ class FeatureMatching(ReconstructionLoss):
         return ops.sigmoid(outputs)
 
 
-class VAEGAN(ChargesReconstruction, Autoencoder):
+class VAEGAN(AddsReconstructionTerm, Autoencoder):
     """The encoder hears of the divergence and the features alone, the decoder of the features and the adversary.
 
     The discriminator reads the images to compete, and what it sees in them is what the features of reconstructions are held

@@ -6,7 +6,7 @@ loss(x, x̂) + mean (sg[z] - e)² + β mean (z - sg[e])², e the nearest of K le
 from keras import layers
 
 from zoo import backbones
-from zoo.backbones.backbone import Backbone
+from zoo.layers.blocks.backbone import Backbone
 from zoo.layers.bottlenecks.learned_codebook import LearnedCodebook
 from zoo.models.base.assemble import assemble, configuration
 

@@ -7,8 +7,8 @@ largest; a single linear deconvolution reads them.
 
 from keras import layers
 
-from zoo.backbones.backbone import Backbone
 from zoo.backbones.resize import Crop
+from zoo.layers.blocks.backbone import Backbone
 from zoo.layers.bottlenecks.winner_take_all import LifetimeWinnerTakeAll, SpatialWinnerTakeAll
 from zoo.models.base.assemble import assemble, configuration, shallow
 from zoo.models.base.contrast import ContrastAutoencoder, contrast_pair
@@ -50,8 +50,8 @@ def build(
     code = SpatialWinnerTakeAll(pool, rate, pool_stride, pooling)
     pair = contrast_pair(backbone, input_shape, loss, backbone_options)
     decoder = _atoms(tuple(input_shape), atom)
-    rooms = dict(decoder=decoder, pair=pair, model=ContrastAutoencoder)
-    return assemble(backbone, input_shape, code, loss, backbone_options, config, **rooms)
+    components = dict(decoder=decoder, pair=pair, model=ContrastAutoencoder)
+    return assemble(backbone, input_shape, code, loss, backbone_options, config, **components)
 
 
 def _atoms(input_shape, side):

@@ -8,5 +8,5 @@ cache         cache of downloaded files                download  files from mirr
 hashes        comparison of files with known hashes
 addresses     models at an address                     foreign   models in the layout of transformers or diffusers
 arrays        variables to and from safetensors files  converters/  arrays of other libraries to the zoo's models
-loading       load, load_encoder, save                 verification verify, verify_golden            hub  push
+loading       load, load_encoder, save                 verification verify, verify_reference_features            hub  push
 """

@@ -64,30 +64,30 @@ def _verify_set(entry):
     return "ok", f"{entry['bytes']:,} bytes, sha256 {entry['sha256'][:16]}"
 
 
-def golden_input(entry):
+def reference_input(entry):
     """The input (n, *input_shape), float32 0..1, of the reference features of an entry."""
-    golden = entry["golden"]
-    return np.random.default_rng(golden["seed"]).random((golden["n"], *entry["config"]["input_shape"]), dtype=np.float32)
+    reference = entry["reference_features"]
+    return np.random.default_rng(reference["seed"]).random((reference["n"], *entry["config"]["input_shape"]), dtype=np.float32)
 
 
-def verify_golden(name):
+def verify_reference_features(name):
     """Largest difference between the features of a set and its reference features. Raises ZooError beyond the tolerance."""
     from zoo.pretrained.loading import load
 
     entry = manifest.entry(name)
-    if "golden" not in entry:
+    if "reference_features" not in entry:
         raise ZooError(f"the manifest entry {name!r} has no reference features to compare with; publish the set again.")
-    wanted = np.asarray(entry["golden"]["features"])
-    got = load(name).encode(golden_input(entry))[:, : wanted.shape[-1]]
+    wanted = np.asarray(entry["reference_features"]["features"])
+    got = load(name).encode(reference_input(entry))[:, : wanted.shape[-1]]
     if got.shape != wanted.shape:
         raise ZooError(
             f"{name} has features of shape {got.shape}, but reference features of shape {wanted.shape}; publish the set again."
         )
     difference = float(np.abs(got - wanted).max())
     # A comparison with NaN is false, so NaN fails.
-    if not difference <= entry["golden"]["tolerance"]:
+    if not difference <= entry["reference_features"]["tolerance"]:
         raise ZooError(
             f"the features of {name} differ from its reference features by {difference:.2g}, expected at most "
-            f"{entry['golden']['tolerance']:.2g}; download the file again, or compare the installed versions with the card's."
+            f"{entry['reference_features']['tolerance']:.2g}; download the file again, or compare the installed versions with the card's."
         )
     return difference

@@ -15,7 +15,7 @@ _BASELINES = (
 _STARTS = {
     "random": "",
     "pca": "; the linear path is PCA's solution, set before and kept",
-    "words": "; the dictionary's words are from k-means of patches, set before and kept",
+    "patches": "; the dictionary's atoms are from k-means of patches, set before and kept",
     "layerwise": "; before, greedy pretraining of every layer",
 }
 
@@ -28,7 +28,7 @@ def write_card(name, entry, folder):
 def card(name, entry, folder):
     """The card of a manifest entry, as Markdown."""
     run, recipe, dataset = entry["run"], entry["recipe"], entry["dataset"]
-    anchor = entry.get("anchor") or {}
+    baseline = entry.get("baseline") or {}
     lines = [
         f"# {name}",
         "",
@@ -54,7 +54,7 @@ def card(name, entry, folder):
         lines += ["", _BASELINES]
     if "seeds" in entry:
         lines += ["", seeds(entry)]
-    if anchor:
+    if baseline:
         lines += ["", f"Compare: {against(entry)}."]
     lines += [
         "",
@@ -101,11 +101,11 @@ def figure(entry, metric):
 
 def against(entry):
     """The published or measured number that a set is compared with, its source, and whether the set falls short of it."""
-    anchor = entry.get("anchor") or {}
-    if not anchor:
+    baseline = entry.get("baseline") or {}
+    if not baseline:
         return ""
-    metric, value = anchor["metric"], anchor["value"]
-    told = f"{metric} {number(value)}: {anchor['source']}"
+    metric, value = baseline["metric"], baseline["value"]
+    told = f"{metric} {number(value)}: {baseline['source']}"
     short = metric in entry["metrics"] and _worse(metric, entry["metrics"][metric]["value"], value)
     return f"worse than {told}" if short else told
 

@@ -9,7 +9,7 @@ from zoo.data.image_files import encode_png
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.discrete import DiscreteCode
 from zoo.layers.bottlenecks.gaussian_map import GaussianMap
-from zoo.modalities.image import check_images, is_image_shape, picture_shape, unit_array
+from zoo.modalities.image import check_images, image_file_shape, is_image_shape, unit_array
 from zoo.utils.files import replacing, write_atomically
 
 _GAP = 2
@@ -121,7 +121,7 @@ def latent_plane(model, images, labels, path, side=20):
 def _check(model):
     if not is_image_shape(model.data_shape):
         raise ZooError(f"pictures need a model of images (height, width, channels), got inputs of shape {model.data_shape}.")
-    if picture_shape(model.data_shape) is None:
+    if image_file_shape(model.data_shape) is None:
         raise ZooError(f"pictures need 1 or 3 channels, got {model.data_shape[-1]}.")
 
 

@@ -12,15 +12,15 @@ import keras
 import numpy as np
 
 import zoo
-from zoo.evaluation.measure import measure
-from zoo.modalities.image import picture_shape
+from zoo.evaluation.measurement import measure
+from zoo.modalities.image import image_file_shape
 from zoo.models import registry
 from zoo.pretrained import arrays, manifest
 from zoo.publishing.card import write_card
 from zoo.publishing.pictures import draws_images, latent_plane, samples_grid, side_by_side
 from zoo.utils.files import write_atomically
 
-_GOLDEN = {"seed": 0, "n": 4, "tolerance": 1e-3}
+_REFERENCE = {"seed": 0, "n": 4, "tolerance": 1e-3}
 
 # What is known of the data sets that recipes use by name: TFDS keeps no machine-readable licence of these two.
 _DATA_LICENCES = {
@@ -91,7 +91,7 @@ def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None
             "parameters": model.count_params(),
             "versions": versions(),
         },
-        "golden": golden(loaded),
+        "reference_features": reference_features(loaded),
     }
     manifest.write_entry(recipe.name, entry, folder)
     if earlier and earlier["file"] != entry["file"]:
@@ -117,7 +117,7 @@ def draw(model, name, folder, test):
     """Write the pictures of a card: reconstructions, samples from a prior, the plane of two codes; vectors have none."""
     for kind in ("", ".samples", ".plane"):
         (folder / f"{name}{kind}.png").unlink(missing_ok=True)
-    if picture_shape(model.data_shape) is None:
+    if image_file_shape(model.data_shape) is None:
         return
     side_by_side(model, test.images[:16], folder / f"{name}.png")
     if draws_images(model):
@@ -141,14 +141,14 @@ def keep_history(source, target):
     write_atomically(target, text.getvalue().encode())
 
 
-def golden(model):
+def reference_features(model):
     """An input that anyone can make again and the features it must give."""
-    from zoo.pretrained.verification import golden_input
+    from zoo.pretrained.verification import reference_input
 
-    entry = {"golden": _GOLDEN, "config": model.config}
-    features = model.encode(golden_input(entry))
+    entry = {"reference_features": _REFERENCE, "config": model.config}
+    features = model.encode(reference_input(entry))
     # A few dozen numbers show a drift as well as all of them.
-    return {**_GOLDEN, "features": np.round(features[:, :16].astype(float), 6).tolist()}
+    return {**_REFERENCE, "features": np.round(features[:, :16].astype(float), 6).tolist()}
 
 
 def device():

@@ -1,8 +1,8 @@
-"""README's tables and gallery: rendered from the manifest and the registry, never edited by hand.
+"""Tables and pictures of README and of the documentation: rendered from the manifest and the registry, never edited by hand.
 
 `python -m zoo.publishing.readme` renders them again, each between its two markers, and every card in `weights/cards/`.
-Whether the wheel has a set, and what it is held against, are the recipe's word, not measured: the manifest takes them over
-first.
+Two fields of a manifest entry are stated by the recipe rather than measured: whether the main package carries the set, and the
+figure that it is compared with. They are copied from the recipe into the manifest first.
 """
 
 from pathlib import Path
@@ -10,24 +10,43 @@ from pathlib import Path
 from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.pretrained import manifest
-from zoo.publishing.card import BASELINES, against, figure, number, write_card
+from zoo.pretrained.public import public
+from zoo.publishing.card import BASELINES, against, baselines, figure, number, write_card
 from zoo.training.recipe import load_recipe, recipes
+from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
 
 _COLUMNS = 4
-_MENDING = ("denoising", "inpainting", "superres", "mae")
+_RESTORING = ("denoising", "inpainting", "superres", "mae")
+# The sets that README names: task, name, and the metric that judges the task.
+SELECTION = (
+    ("Features of photographs", "mae_vit_base.imagenet1k", "ImageNet top-1 linear, %"),
+    ("Features of small color images, winner-take-all autoencoder", "wta_conv.cifar10", "linear_accuracy"),
+    ("Features of small color images, denoising autoencoder", "dae_conv.cifar10", "linear_accuracy"),
+    ("Classification of small color images, fine-tuned", "mae_vit_tiny.cifar10", "finetuned_accuracy"),
+    ("Features of digits", "wta_conv.mnist", "linear_error"),
+    ("Classification from 100 labels", "m2_vae_mlp.mnist", "classification_error"),
+    ("Compression to 16 numbers", "ae_conv.mnist", "mse"),
+    ("Compression to discrete codes", "vq_vae_conv.cifar10", "mse"),
+    ("Sampling and likelihood", "vae_mlp.mnist", "nll"),
+    ("Disentangled factors", "beta_tc_vae_conv.sprites", "mig"),
+    ("Denoising", "denoising_unet.cifar10", "denoised_psnr"),
+    ("Inpainting", "inpainting_unet.cifar10", "inpainted_mse"),
+    ("Super-resolution by 2", "superres_resnet.cifar10-x2", "enlarged_psnr"),
+    ("Codes for latent diffusion", "sd_vae_ft_mse", "COCO 2017 PSNR, dB"),
+)
 
 
 def render(root):
-    """Render all cards and README's blocks under the checkout `root`.
+    """Render all cards, and the blocks of README and the documentation under the checkout `root`.
 
     Raises:
-        ZooError: when README lacks the markers of a block; nothing is written.
+        ZooError: if a page lacks the markers of a block; nothing is written.
     """
     root = Path(root)
     written, known = manifest.read(root / "weights"), recipes()
     entries = {name: _as_said(entry, load_recipe(name)) if name in known else entry for name, entry in written.items()}
-    text = rendered(root, entries)
+    pages = rendered(root, entries)
     for name, entry in entries.items():
         if entry != written[name]:
             manifest.write_entry(name, entry, root / "weights")
@@ -35,57 +54,95 @@ def render(root):
     cards.mkdir(parents=True, exist_ok=True)
     for name, entry in entries.items():
         write_card(name, entry, cards)
-    write_atomically(root / "README.md", text.encode())
+    for page, text in pages.items():
+        write_atomically(root / page, text.encode())
 
 
 def _as_said(entry, recipe):
-    """The entry with what is the recipe's word as the script has it now, if these weights are of the training it describes."""
+    """The entry with the fields that the recipe states, if these weights were trained by the recipe as it is now."""
     return {**entry, **recipe.stated()} if recipe.sha256() == entry["recipe"]["sha256"] else entry
 
 
 def rendered(root, entries):
-    """README's text with its blocks as they should be, for the manifest's entries."""
+    """Mapping of page to its text with the blocks as they should be, for the manifest's entries."""
     root = Path(root)
-    readme = root / "README.md"
+    cards = root / "weights" / "cards"
     blocks = {
-        "weights": weights_table(entries),
-        "gallery": gallery(entries, root / "weights" / "cards"),
-        "mended": mended(entries, root / "weights" / "cards"),
-        "variants": variants_table(entries),
+        "README.md": {"selection": selection_table(entries, _Cards(cards, 0))},
+        "docs/weights.md": {"weights": weights_table(entries, _Cards(cards, 1))},
+        "docs/gallery.md": {"gallery": gallery(entries, _Cards(cards, 1))},
+        "docs/restoration.md": {"restored": restored(entries, _Cards(cards, 1))},
+        "docs/variants/index.md": {"variants": variants_table(entries, _Cards(cards, 2))},
     }
-    text = readme.read_text(encoding="utf-8")
+    return {page: _replaced(root / page, of_page) for page, of_page in blocks.items()}
+
+
+def _replaced(page, blocks):
+    text = page.read_text(encoding="utf-8")
     for name, block in blocks.items():
-        text = _replaced(text, name, block, readme)
+        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+        head, _, rest = text.partition(begin)
+        _, found, tail = rest.partition(end)
+        if not found or text.count(begin) != 1 or text.count(end) != 1:
+            raise ZooError(f"{page} has no place for its table, expected {begin} and {end}, once each.")
+        text = f"{head}{begin}\n{block}\n{end}{tail}"
     return text
 
 
-def _replaced(text, name, block, readme):
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    head, _, rest = text.partition(begin)
-    _, found, tail = rest.partition(end)
-    if not found or text.count(begin) != 1 or text.count(end) != 1:
-        raise ZooError(f"{readme} does not say where its {name} go, expected {begin} and {end}, once each.")
-    return f"{head}{begin}\n{block}\n{end}{tail}"
+class _Cards:
+    """The folder of the cards, as a page that lies `depth` folders below the checkout's root links to it."""
+
+    def __init__(self, folder, depth):
+        self.folder, self.address = folder, "../" * depth + "weights/cards"
+
+    def has(self, file):
+        return (self.folder / file).exists()
+
+    def link(self, name):
+        return f"[`{name}`]({self.address}/{name}.md)"
+
+    def picture(self, text, file):
+        return f"![{text}]({self.address}/{file})"
 
 
-def weights_table(entries):
-    """Every weight set with all that was measured, as Markdown."""
-    lines = ["| weights | size | measured on the test split | compare |", "|---|---|---|---|"]
-    for name, entry in sorted(entries.items()):
-        anchor = entry.get("anchor") or {}
-        values = {metric: _measured(entry, metric) for metric in entry["metrics"]}
-        measured = ", ".join(f"**{text}**" if metric == anchor.get("metric") else text for metric, text in values.items())
-        size = entry["bytes"] / 1e6
-        lines.append(f"| {_link(name)} | {size:.1f} MB | {measured} | {against(entry)} |")
+def selection_table(entries, cards):
+    """The sets of `SELECTION` by task, as Markdown."""
+    lines = ["| task | name | input | size | figure | baseline |", "|---|---|---|---|---|---|"]
+    for task, name, metric in SELECTION:
+        if name in entries:
+            entry = entries[name]
+            better = "↑" if higher_is_better(metric) else "↓"
+            value = f"{metric} {figure(entry, metric)} {better}" if metric in entry["metrics"] else ""
+            size = f"{entry['bytes'] / 1e6:.1f} MB"
+            cells = (cards.link(name), _shape(entry["config"]), size, value, _baseline(entry, metric))
+        elif name in public():
+            entry = public()[name]
+            value = f"{metric}: {number(entry['reported'][metric])} (reported by its authors)"
+            cells = (f"`{name}` *", _shape(entry), f"{4 * entry['parameters'] / 1e6:.0f} MB", value, "")
+        else:
+            continue
+        lines.append(f"| {' | '.join((task, *cells))} |")
     return "\n".join(lines)
 
 
-def variants_table(entries):
-    """Every variant with its paper, and the figure of each of its weight sets beside the anchor's, as Markdown."""
+def weights_table(entries, cards):
+    """Every weight set with all that was measured, as Markdown."""
+    lines = ["| weights | size | measured on the test split | compare |", "|---|---|---|---|"]
+    for name, entry in sorted(entries.items()):
+        baseline = entry.get("baseline") or {}
+        values = {metric: _measured(entry, metric) for metric in entry["metrics"]}
+        measured = ", ".join(f"**{text}**" if metric == baseline.get("metric") else text for metric, text in values.items())
+        size = entry["bytes"] / 1e6
+        lines.append(f"| {cards.link(name)} | {size:.1f} MB | {measured} | {against(entry)} |")
+    return "\n".join(lines)
+
+
+def variants_table(entries, cards):
+    """Every variant with its paper, and the figure of each of its weight sets beside what it is compared with, as Markdown."""
     lines = ["| variant | idea and paper | weights | figure | compare |", "|---|---|---|---|---|"]
     for variant, about in registry.variants().items():
         sets = {name: entry for name, entry in sorted(entries.items()) if entry["config"]["variant"] == variant}
-        rows = [(_link(name), _figure(entry), against(entry)) for name, entry in sets.items()]
+        rows = [(cards.link(name), _figure(entry), against(entry)) for name, entry in sets.items()]
         for i, row in enumerate(rows or [("none yet", "", "")]):
             head = (f"`{variant}`", about) if i == 0 else ("", "")
             lines.append(f"| {' | '.join((*head, *row))} |")
@@ -94,8 +151,8 @@ def variants_table(entries):
 
 def gallery(entries, cards):
     """The samples of every model that has some, as a Markdown table of pictures."""
-    names = [name for name in sorted(entries) if (cards / f"{name}.samples.png").exists()]
-    cells = [f"![Samples of {name}](weights/cards/{name}.samples.png)<br>`{name}`" for name in names]
+    names = [name for name in sorted(entries) if cards.has(f"{name}.samples.png")]
+    cells = [f"{cards.picture(f'Samples of {name}', f'{name}.samples.png')}<br>`{name}`" for name in names]
     if not cells:
         return "None yet."
     lines = ["| " * _COLUMNS + "|", "|---" * _COLUMNS + "|"]
@@ -105,20 +162,21 @@ def gallery(entries, cards):
     return "\n".join(lines)
 
 
-def mended(entries, cards):
-    """Images, what was done to them and what came of it, of every model that mends, as Markdown."""
-    names = [name for name in sorted(entries) if entries[name]["config"]["variant"] in _MENDING]
-    shown = [name for name in names if (cards / f"{name}.png").exists()]
-    lines = [f"{_link(name)}\n\n![Images, damage and restoration of {name}](weights/cards/{name}.png)" for name in shown]
-    return "\n\n".join(lines) or "None yet."
+def restored(entries, cards):
+    """Images, the degraded images and the restored images of every restoration model, as Markdown."""
+    names = [name for name in sorted(entries) if entries[name]["config"]["variant"] in _RESTORING]
+    shown = [name for name in names if cards.has(f"{name}.png")]
+    title = "Images, degraded images and restored images of"
+    blocks = [f"{cards.link(name)}\n\n{cards.picture(f'{title} {name}', f'{name}.png')}" for name in shown]
+    return "\n\n".join(blocks) or "None yet."
 
 
-def _link(name):
-    return f"[`{name}`](weights/cards/{name}.md)"
+def _shape(stated):
+    return " x ".join(map(str, stated["input_shape"]))
 
 
 def _figure(entry):
-    metric = (entry.get("anchor") or {}).get("metric") or next(iter(entry["metrics"]), None)
+    metric = (entry.get("baseline") or {}).get("metric") or next(iter(entry["metrics"]), None)
     return _measured(entry, metric) if metric in entry["metrics"] else ""
 
 
@@ -127,6 +185,15 @@ def _measured(entry, metric):
     found = entry["metrics"][metric].get("baselines", {})
     beside = ", ".join(f"{name} {number(found[name])}" for name in BASELINES if name in found)
     return f"{metric} {figure(entry, metric)}{f' [{beside}]' if beside else ''}"
+
+
+def _baseline(entry, metric):
+    """What the value of a metric is compared with: baselines measured with it, then a published or separately measured one."""
+    found = baselines(entry, metric) if metric in entry["metrics"] else {}
+    baseline = entry.get("baseline") or {}
+    stated = [f"{number(value)}: {name}" for name, value in found.items()]
+    stated += [f"{number(baseline['value'])}: {baseline['source']}"] if baseline.get("metric") == metric else []
+    return "; ".join(stated)
 
 
 if __name__ == "__main__":

@@ -7,17 +7,19 @@ python -m zoo.cli.maintenance remeasure NAME...
 """
 
 import dataclasses
+import json
 from pathlib import Path
 
 from zoo.data import sources
 from zoo.errors import ZooError
-from zoo.modalities.image import picture_shape
+from zoo.evaluation.measurement import check, defaults
+from zoo.modalities.image import image_file_shape
 from zoo.models import registry
 from zoo.pretrained import arrays, manifest
 from zoo.publishing.card import write_card
-from zoo.publishing.publish import golden, measured
+from zoo.publishing.publish import measured, reference_features
+from zoo.training.initialization.start import untrained
 from zoo.training.recipe import load_recipe, recorded
-from zoo.training.start import untrained
 
 
 def remeasure(name, data_dir=None, output_dir=None, only=None):
@@ -27,7 +29,8 @@ def remeasure(name, data_dir=None, output_dir=None, only=None):
         name: of the set.
         data_dir: where TFDS data lies.
         output_dir: the weights folder that it lies in; by default the zoo's own.
-        only: names of metrics; others of the recipe that the entry has are kept as they are. None measures all.
+        only: names of metrics to measure, none if empty; others are kept where the entry has them, measured as the recipe asks.
+            None measures all.
 
     Returns:
         The manifest entry, as it was written.
@@ -45,20 +48,33 @@ def remeasure(name, data_dir=None, output_dir=None, only=None):
     model = registry.build(config)
     arrays.load_arrays(model, folder / entry["file"])
     if _moved(entry, recipe):
-        entry["config"], entry["golden"] = model.config, golden(model)
+        entry["config"], entry["reference_features"] = model.config, reference_features(model)
         entry["recipe"] = {**entry["recipe"], "sha256": recipe.sha256(), **recipe.decides()}
-    splits, _ = sources.load_splits(recipe.dataset, data_dir, picture_shape(model.data_shape))
     names = [metric if isinstance(metric, str) else metric["metric"] for metric in recipe.metrics]
     strange = [each for each in only or () if each not in names]
     if strange:
         raise ZooError(f"the recipe of {name} has no metric {strange[0]!r}, expected some of {', '.join(names)}.")
-    kept = {each: entry["metrics"][each] for each in names if only and each not in only and each in entry["metrics"]}
-    asked = tuple(metric for each, metric in zip(names, recipe.metrics) if each not in kept)
-    found = measured(dataclasses.replace(recipe, metrics=asked), model, splits, untrained(recipe)) | kept
-    entry["metrics"] = {each: found[each] for each in names}
+    asked = tuple(metric for each, metric in zip(names, recipe.metrics) if only is None or each in only)
+    kept = {each: entry["metrics"][each] for each, given in check(recipe.metrics) if _as_asked(entry, each, given)}
+    found = kept
+    if asked:
+        splits, _ = sources.load_splits(recipe.dataset, data_dir, image_file_shape(model.data_shape))
+        found |= measured(dataclasses.replace(recipe, metrics=asked), model, splits, untrained(recipe))
+    entry["metrics"] = {each: found[each] for each in names if each in found}
     manifest.write_entry(name, entry, folder)
     write_card(name, entry, folder / "cards")
     return entry
+
+
+def _as_asked(entry, metric, given):
+    """Whether an entry has a metric with the parameters that a recipe gives; the depth that reads best is any."""
+    if metric not in entry["metrics"]:
+        return False
+    asked = json.loads(json.dumps({**defaults(metric), **given}))
+    if asked.get("layer") == "best":
+        del asked["layer"], asked["pool"]
+    measured_by = entry["metrics"][metric].get("parameters", {})
+    return all(measured_by.get(key, value) == value for key, value in asked.items())
 
 
 def _moved(entry, recipe):

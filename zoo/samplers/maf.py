@@ -8,8 +8,8 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.flows.autoregressive import Autoregressive, stack
 from zoo.flows.density import FlowDensity
-from zoo.inference.batching import apply_in_batches
 from zoo.samplers.network import NetworkSampler
+from zoo.utils.batching import apply_in_batches
 
 
 class MAFSampler(NetworkSampler):

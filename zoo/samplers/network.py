@@ -8,9 +8,9 @@ import numpy as np
 
 from zoo.data.pipeline import training_batches
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches
 from zoo.optimizers.adam import Adam
 from zoo.samplers.sampler import VectorSampler
+from zoo.utils.batching import apply_in_batches
 from zoo.utils.seeding import SEED_LOCK
 
 

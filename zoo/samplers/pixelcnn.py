@@ -11,11 +11,11 @@ from keras import ops
 from zoo.data.pipeline import training_batches
 from zoo.errors import ZooError
 from zoo.evaluation.codebook import code_indices
-from zoo.inference.batching import apply_in_batches, compiled
 from zoo.layers.math.fast import argmax
 from zoo.optimizers.adam import Adam
 from zoo.samplers.network import seeded
 from zoo.samplers.sampler import Sampler
+from zoo.utils.batching import apply_in_batches, compiled
 
 _BATCH = 256
 

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import to_unit
+from zoo.utils.batching import apply_in_batches
 
 
 class Sampler:

@@ -1,87 +1,26 @@
-"""The one training loop: a recipe's data into plain `fit`, resumed where it was killed, then published."""
+"""The one training loop: a recipe's data into plain `fit`, resumed where it was stopped."""
 
-import dataclasses
 import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from zoo.data import sources
 from zoo.data.fingerprint import fingerprint
 from zoo.data.pipeline import fixed_batches, known_labels, training_batches
 from zoo.errors import ZooError
-from zoo.modalities.image import check_images, picture_shape
-from zoo.models import registry
-from zoo.pretrained import manifest
-from zoo.pretrained.arrays import load_arrays
-from zoo.pretrained.loading import save
+from zoo.modalities.image import check_images
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, tensorboard_log
 from zoo.training.initialization.patches import dictionary
 from zoo.training.initialization.pca import linear_path
+from zoo.training.initialization.start import begin, fresh_model, held_out
 from zoo.training.optimizers import optimizer
-from zoo.training.start import begin, fresh_model, held_out, untrained
-from zoo.utils.streams import say, verbosity
+from zoo.utils.streams import verbosity
 
 # Steps that one call from Python runs: enough that a small net is not bound by the calls.
 _STEPS_A_CALL = 32
 
 _TENSORBOARD = "tensorboard"
-
-
-def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, tensorboard=False, measurable=False):
-    """Train `recipe` to its end, measure it and publish it; returns the manifest entry.
-
-    Args:
-        recipe: a `Recipe`.
-        data_dir: where TFDS data lies.
-        output_dir: where the weight file, the manifest entry and the card go; by default `weights` in `run_dir`, so that
-            nothing that is published is replaced.
-        run_dir: checkpoint, logs and the model; a run found there is resumed; by default `runs/NAME`.
-        restart: begin anew.
-        tensorboard: write TensorBoard logs to `run_dir`.
-        measurable: leave out, with a line that says so, what the data cannot be measured by, rather than refuse it: for data
-            that the recipe's metrics were not chosen for.
-
-    A data set with one split, such as a folder, has a tenth of its images kept for the test, see `sources.load_splits`.
-    """
-    from zoo.evaluation.measure import check
-    from zoo.publishing.publish import publish
-
-    # What would fail after the training fails before it.
-    check(recipe.metrics, None if measurable else recipe.dataset)
-    folder = Path(run_dir or Path("runs") / recipe.name)
-    output_dir = Path(output_dir or folder / "weights")
-    for path in (folder, output_dir):
-        path.mkdir(parents=True, exist_ok=True)
-    manifest.read(output_dir)
-    if restart:
-        forget(folder)
-    splits, drawn = sources.load_splits(recipe.dataset, data_dir, picture_shape(recipe.model.get("input_shape", ())))
-    recipe = dataclasses.replace(recipe, metrics=_measurable(recipe.metrics, splits, measurable))
-    data = splits["train"]
-    model, checkpoint = fit(recipe, data.images, folder, tensorboard, data.labels)
-    done = dict(seconds=checkpoint.seconds, epochs=checkpoint.epoch, history=folder / "history.csv")
-    entry = publish(recipe, model, splits=splits, drawn=drawn, output_dir=output_dir, untrained=untrained(recipe), **done)
-    # What was measured: the weights as they are on disk.
-    published = registry.build(entry["config"])
-    load_arrays(published, output_dir / entry["file"])
-    save(published, folder / "model")
-    print(f"wrote {output_dir / entry['file']} and {folder / 'model'}: zoo.load({str(folder / 'model')!r})")
-    return entry
-
-
-def _measurable(metrics, splits, leave_out):
-    """Those of `metrics` that the data can be measured by; the first reason why one cannot is raised, or all are printed."""
-    from zoo.evaluation.measure import rehearse
-
-    reasons = rehearse(metrics, splits)
-    for name, reason in reasons.items():
-        if not leave_out:
-            raise reason
-        say(f"zoo: {name} is left out: {reason}")
-    names = [metric if isinstance(metric, str) else metric["metric"] for metric in metrics]
-    return tuple(metric for metric, name in zip(metrics, names) if name not in reasons) or ("mse",)
 
 
 def forget(folder):
@@ -117,7 +56,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     prepare(recipe, model, steps)
     done = checkpoint.restore(model)
     if not done:
-        begin(recipe, model, images, folder)
+        begin(recipe, model, images, folder, fit)
     callbacks = [StopOnNaN(), *([stopping] if stopping else []), checkpoint]
     if tensorboard:
         callbacks.append(tensorboard_log(folder / _TENSORBOARD))
@@ -176,8 +115,8 @@ def prepare(recipe, model, steps):
         # of the training would go into finding it again.
         for layer in linear_path(model):
             layer.trainable = False
-    if recipe.start == "words":
-        # Kept there: words are to tell patches apart, which what is read behind them does not ask of them.
+    if recipe.start == "patches":
+        # Frozen: atoms are to tell patches apart, which the loss of the layers behind them does not ask for.
         dictionary(model).trainable = False
     model.compile(optimizer(recipe, steps), steps_per_execution=together)
     model.optimizer.build(model.trainable_variables)

@@ -12,7 +12,7 @@ from zoo.errors import ZooError, suggest
 from zoo.pretrained.installed import own_checkout
 from zoo.utils.precision import PRECISIONS
 
-_STARTS = ("random", "pca", "words", "layerwise")
+_STARTS = ("random", "pca", "patches", "layerwise")
 # Fields younger than the first weight sets: at these values they decide nothing, and leave the hash of a recipe as it was.
 _YOUNGER = {"labelled": 0, "labelled_share": 0.0}
 
@@ -28,7 +28,7 @@ class Recipe:
         epochs: passes over the training split; 0 where k-means of patches, the start, is all that the model learns.
         batch_size: images a step.
         metrics: what to measure on the test split, see `zoo.evaluation`.
-        anchor: (metric, value, source): a published or measured number to hold the set against.
+        baseline: (metric, value, source): a published or measured number to hold the set against.
         learning_rate: of the first step after the warm-up.
         optimizer: "adam", "adamw" or "sgd" (with Nesterov momentum .9).
         schedule: "cosine", down to zero at the end, or "constant".
@@ -40,7 +40,7 @@ class Recipe:
         labelled: training images whose labels the model sees, as many of each class, chosen with the seed, or "all"; 0 for
             images alone.
         labelled_share: share of every batch that is drawn from those, the rest from all images; 0 makes no difference.
-        start: how the weights begin: "random"; "pca", the linear path at PCA's solution; "words", the dictionary at k-means of
+        start: how the weights begin: "random"; "pca", the linear path at PCA's solution; "patches", the dictionary at k-means of
             patches; "layerwise", greedy pretraining.
         start_epochs: epochs of every layer's pretraining, for "layerwise".
         validation: training images to hold out, drawn with the seed.
@@ -75,14 +75,14 @@ class Recipe:
     seed: int = 0
     half: bool = True
     embedded: bool = False
-    anchor: tuple = ()
+    baseline: tuple = ()
 
     def __post_init__(self):
         def expect(field, right, wanted):
             if not right:
                 raise ZooError(f"got {field}={getattr(self, field)!r}, expected {wanted}.")
 
-        expect("epochs", self.epochs >= (self.start != "words"), "at least 1, or 0 where a dictionary is all there is to learn")
+        expect("epochs", self.epochs >= (self.start != "patches"), "at least 1, or 0 where a dictionary is all there is to learn")
         expect("batch_size", self.batch_size >= 1, "at least 1")
         expect("learning_rate", 0 < self.learning_rate < math.inf, "a positive number")
         expect("warmup_epochs", 0 <= self.warmup_epochs < math.inf, "a number of epochs from 0 on")
@@ -106,12 +106,12 @@ class Recipe:
 
     def decides(self):
         """JSON-able mapping of what the trained weights depend on: every field but those that say what is done with them."""
-        idle = {"metrics", "anchor", "embedded", "half"}
+        idle = {"metrics", "baseline", "embedded", "half"}
         return {k: v for k, v in self.as_json().items() if k not in idle and (k not in _YOUNGER or v != _YOUNGER[k])}
 
     def stated(self):
         """What a manifest entry takes on the recipe's word: whether the wheel has the weights, what to hold them against."""
-        return {"embedded": self.embedded, "anchor": dict(zip(("metric", "value", "source"), self.anchor))}
+        return {"embedded": self.embedded, "baseline": dict(zip(("metric", "value", "source"), self.baseline))}
 
     def sha256(self):
         """Hash of `decides`: the same for two recipes that train the same weights."""

@@ -11,9 +11,9 @@ from zoo.data import sources
 from zoo.data.fingerprint import fingerprint
 from zoo.data.splitting import split
 from zoo.errors import ZooError, suggest
-from zoo.evaluation.measure import check as check_metrics
-from zoo.evaluation.measure import measure
-from zoo.modalities.image import picture_shape
+from zoo.evaluation.measurement import check as check_metrics
+from zoo.evaluation.measurement import measure
+from zoo.modalities.image import image_file_shape
 from zoo.training.fit import fit, forget
 from zoo.tuning import space
 from zoo.utils.directions import higher_is_better
@@ -122,7 +122,7 @@ def tune(
 
 
 def _data(recipe, data_dir):
-    shape = picture_shape(recipe.model.get("input_shape", ()))
+    shape = image_file_shape(recipe.model.get("input_shape", ()))
     return sources.load(recipe.dataset, "train", data_dir, image_shape=shape)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.evaluation.damage import boxed, noisy, shrunk
+from zoo.evaluation.degradation import boxed, noisy, shrunk
 from zoo.evaluation.reconstruction import psnr
 from zoo.modalities.image import unit_array
 

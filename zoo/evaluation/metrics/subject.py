@@ -5,8 +5,8 @@ import numpy as np
 from zoo.data import sources
 from zoo.errors import ZooError
 from zoo.evaluation import probes
-from zoo.modalities.image import picture_shape, unit_array
-from zoo.utils.pca import blocks, principal_components
+from zoo.layers.math.pca import blocks, principal_components
+from zoo.modalities.image import image_file_shape, unit_array
 
 
 class Subject:
@@ -37,7 +37,7 @@ class Subject:
     def data(self, split):
         if self._given:
             return self._given[split]
-        shape = picture_shape(self.model.data_shape)
+        shape = image_file_shape(self.model.data_shape)
         return self.once(("data", split), lambda: sources.load(self.dataset, split, self.data_dir, image_shape=shape))
 
     def train(self):

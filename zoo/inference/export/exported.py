@@ -41,7 +41,7 @@ class Exported(keras.Model):
         """Of one input, without the batch axis."""
         if self.part == "decoder":
             return tuple(self.model.bottleneck.code_shape)
-        return tuple(self.model.damaged_shape if self.part == "autoencoder" else self.model.data_shape)
+        return tuple(self.model.degraded_shape if self.part == "autoencoder" else self.model.data_shape)
 
     @property
     def values(self):

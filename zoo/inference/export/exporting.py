@@ -7,8 +7,8 @@ from zoo.errors import ZooError, suggest
 from zoo.inference.export.exported import PARTS, Exported
 from zoo.inference.export.formats import FORMATS, saved_model
 from zoo.inference.export.writing import write
-from zoo.models.base.autoencoder import check_autoencoder
 from zoo.utils.files import folder_beside, replace_folder
+from zoo.utils.models import check_autoencoder
 
 
 def export(model, path, format, part="encoder", layer=None, pool=None, values=None):

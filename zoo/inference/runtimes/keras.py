@@ -15,7 +15,7 @@ class KerasEngine:
 
         import keras
 
-        from zoo.inference.batching import compiled
+        from zoo.utils.batching import compiled
 
         self.name = keras.backend.backend()
         self.batch_size = 1024 if has_gpu() else 256

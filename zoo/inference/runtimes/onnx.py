@@ -4,9 +4,9 @@ import functools
 
 import numpy as np
 
+from zoo.inference.graph_files import session
 from zoo.inference.runtimes.graphs import graph
 from zoo.utils.devices import processors
-from zoo.utils.telemetry import import_onnxruntime
 
 
 class OnnxEngine:
@@ -24,17 +24,6 @@ class OnnxEngine:
 
     def run(self, x):
         return np.asarray(self._run(x), np.float32)
-
-
-def session(path):
-    """The function (n, ...) -> (n, ...) of a graph of one input and one output, on one thread."""
-    onnxruntime = import_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    made = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    [name] = [there.name for there in made.get_inputs()]
-    return lambda x: made.run(None, {name: x})[0]
 
 
 # Opening a graph takes longer than a few thousand images do. Its path holds the weights' hash: another graph has another.

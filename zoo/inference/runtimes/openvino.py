@@ -5,9 +5,9 @@ import threading
 
 import numpy as np
 
+from zoo.inference.graph_files import compiled
 from zoo.inference.runtimes.graphs import graph
 from zoo.utils.devices import processors
-from zoo.utils.telemetry import import_openvino
 
 
 class OpenVINOEngine:
@@ -26,24 +26,6 @@ class OpenVINOEngine:
             self._requests.mine = self._model.create_infer_request()
         # The outputs lie in memory of the request, which its next run overwrites.
         return np.array(self._requests.mine.infer([x], share_inputs=True)[0], np.float32)
-
-
-def compiled(path, dtype, streams):
-    """The model of a graph, for so many streams of one thread each.
-
-    OpenVINO would compute in bfloat16 by itself where the processor can: `dtype` says whether it may.
-    """
-    openvino = import_openvino()
-    from openvino import properties
-    from openvino.properties import hint
-
-    precision = {"float32": openvino.Type.f32, "bfloat16": openvino.Type.bf16}[dtype]
-    options = {
-        hint.inference_precision(): precision,
-        properties.num_streams(): streams,
-        properties.inference_num_threads(): streams,
-    }
-    return openvino.Core().compile_model(path, "CPU", options)
 
 
 # As in zoo.inference.runtimes.onnx: opening a graph takes long, and its path holds the weights' hash.

@@ -61,21 +61,21 @@ class Subject:
             ZooError: when they differ by more than the set's tolerance.
         """
         known = None if self.in_memory else self._checkpoint.weight_set()
-        if known is None or "golden" not in known[1]:
+        if known is None or "reference_features" not in known[1]:
             return None
         entry = known[1]
         import numpy as np
 
-        from zoo.pretrained.verification import golden_input
+        from zoo.pretrained.verification import reference_input
 
-        expected = np.asarray(entry["golden"]["features"])
-        got = np.asarray(model.encoder.at(None, None)(golden_input(entry)))[:, : expected.shape[-1]]
+        expected = np.asarray(entry["reference_features"]["features"])
+        got = np.asarray(model.encoder.at(None, None)(reference_input(entry)))[:, : expected.shape[-1]]
         difference = float(np.abs(got - expected).max()) if got.shape == expected.shape else float("inf")
         # Asked this way round, NaN fails.
-        if not difference <= entry["golden"]["tolerance"]:
+        if not difference <= entry["reference_features"]["tolerance"]:
             raise ZooError(
                 f"{self.name} gives other features here than its card states (by {difference:.2g}, expected at most "
-                f"{entry['golden']['tolerance']:.2g}); Keras's settings are {keras_settings()}."
+                f"{entry['reference_features']['tolerance']:.2g}); Keras's settings are {keras_settings()}."
             )
         return difference
 

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from zoo.backbones.backbone import Backbone
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Backbone
 from zoo.utils.numbers import is_whole
 
 

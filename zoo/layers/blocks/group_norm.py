@@ -6,7 +6,7 @@ import math
 import keras
 from keras import layers, ops
 
-from zoo.inference.batching import inferring
+from zoo.utils.batching import inferring
 
 # The least that the kernels take.
 _EPSILON = 1.001e-5

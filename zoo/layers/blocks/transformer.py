@@ -6,7 +6,7 @@ import math
 import keras
 from keras import layers, ops
 
-from zoo.inference.batching import inferring
+from zoo.utils.batching import inferring
 
 
 def as_rows(x):

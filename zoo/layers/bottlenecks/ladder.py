@@ -9,11 +9,11 @@ import numpy as np
 from keras import layers, ops
 
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches
 from zoo.layers.blocks.fold import fold, side
 from zoo.layers.bottlenecks.code import Bottleneck, pool_features
 from zoo.layers.bottlenecks.gaussian import at_least, divergence
 from zoo.layers.state import add_state, warmup
+from zoo.utils.batching import apply_in_batches
 
 # Log deviations stay within ± this, softly: a sum of many layers is as safe as its wildest.
 _WIDEST = 5.0
@@ -96,7 +96,7 @@ class Block(layers.Layer):
         return x
 
 
-class Rung(layers.Layer):
+class StochasticLayer(layers.Layer):
     """One stochastic layer of the pass down, on a state s (N, H, W, C) and the feature maps h of the pass up.
 
     p(z|s) = N(μ(s), σ(s)²) and, relative to it, q(z|s, h) = N(μ + σ Δμ, (σ Δσ)²), so that their divergence is that of
@@ -107,7 +107,7 @@ class Rung(layers.Layer):
 
     Args:
         latents: maps of z.
-        scale: of the initial variance of what is added to the state: one over the number of rungs.
+        scale: of the initial variance of what is added to the state: one over the number of stochastic layers.
         activation: of its blocks.
     """
 
@@ -142,7 +142,7 @@ class Rung(layers.Layer):
     def found(self, state, h, prior, patches=None):
         """Δμ and log Δσ² (N, H, W, latents), float32, of q(z|s, h) relative to the `prior`, a mean and a log deviation.
 
-        `patches` are the image's, folded to (N, H, W, C), for a rung that was built to read them.
+        `patches` are the image's, folded to (N, H, W, C), for a stochastic layer that was built to read them.
         """
         mean, log_deviation = ops.split(self.posterior(ops.concatenate([state, h], axis=-1)), 2, axis=-1)
         if patches is None:
@@ -151,7 +151,7 @@ class Rung(layers.Layer):
         return (mean - prior[0]) * ops.exp(-prior[1]), 2 * (log_deviation - prior[1])
 
     def climb(self, state, gain, z):
-        """The state after this rung."""
+        """The state after this stochastic layer."""
         state = state + gain + self.project(ops.cast(z, self.compute_dtype))
         return state + self.refine(state)
 
@@ -169,12 +169,12 @@ def _soften(log_deviation):
 class Ladder(Bottleneck):
     """The whole pass down; its code is the state (N, H, W, C) at the finest resolution, which the decoder reads.
 
-    Charges w(t) Σ_c max(KL_c, λ) for every rung, coarsest first, under the names kl_1, kl_2, ...; KL_c is the divergence in
-    nats of all latents of map c, mean over the batch.
+    Adds w(t) Σ_c max(KL_c, λ) to the loss for every stochastic layer, coarsest first, under the names kl_1, kl_2, ...; KL_c is
+    the divergence in nats of all latents of map c, averaged over the batch.
 
     Args:
-        rungs: stochastic layers at every stage of the pass up, finest first; 0 leaves a stage deterministic.
-        latents: maps of z of every rung.
+        stochastic_layers: number of them at every stage of the pass up, finest first; 0 leaves a stage deterministic.
+        latents: maps of z of every stochastic layer.
         activation: of the blocks.
         warmup_steps: training steps over which w(t) rises linearly from 0 to 1.
         free_bits: λ, nats a map of z that cost no less when spent less (Kingma et al. 2016).
@@ -182,11 +182,11 @@ class Ladder(Bottleneck):
 
     in_nats = True
 
-    def __init__(self, rungs, latents, activation="silu", warmup_steps=0, free_bits=0.0, **kwargs):
+    def __init__(self, stochastic_layers, latents, activation="silu", warmup_steps=0, free_bits=0.0, **kwargs):
         super().__init__(**kwargs)
-        self.plan = tuple(rungs)
+        self.plan = tuple(stochastic_layers)
         total = sum(self.plan)
-        self.rungs = [[Rung(latents, 1 / total, activation) for _ in range(count)] for count in self.plan]
+        self.stochastic_layers = [[StochasticLayer(latents, 1 / total, activation) for _ in range(count)] for count in self.plan]
         self.latents = latents
         self.activation = activation
         self.warmup_steps = warmup_steps
@@ -198,25 +198,25 @@ class Ladder(Bottleneck):
         shapes = [tuple(shape) for shape in input_shapes]
         image = shapes.pop() if self._with_image(shapes) else None
         self.code_shape = shapes[0][1:]
-        # Where a rung stands on the noise of all: (height, width) of each, in the order of the pass down.
+        # Where a stochastic layer stands on the noise of all: (height, width) of each, in the order of the pass down.
         self.sizes = [shape[1:3] for shape, count in zip(reversed(shapes), reversed(self.plan)) for _ in range(count)]
         self.starts = [
             self.add_weight(name=f"start{i + 1}", shape=shape[1:], initializer="zeros") for i, shape in enumerate(shapes)
         ]
-        # The first rung's blocks would see zeros, and pass no gradient on.
+        # The first stochastic layer's blocks would see zeros, and pass no gradient on.
         self.starts[-1].assign(keras.random.normal(shapes[-1][1:], stddev=0.1, seed=keras.random.SeedGenerator()))
         self.narrow = []
         for coarse, fine in zip(shapes[1:], shapes[:-1]):
             self.narrow.append(layers.Conv2D(fine[-1], 1, data_format="channels_last"))
             self.narrow[-1].build(coarse)
-        # What the finer resolution makes of the coarser one, also where no rung stands.
+        # What the finer resolution makes of the coarser one, also where no stochastic layer stands.
         scale = 1 / sum(self.plan)
         self.enter = [Block(shape[-1], narrowed(shape[-1]), scale, self.activation) for shape in shapes]
         for block, shape in zip(self.enter, shapes):
             block.build(shape)
-        for shape, rungs in zip(shapes, self.rungs):
-            for rung in rungs:
-                rung.build(shape, shape, _folded(image, shape[1:3]) if image else None)
+        for shape, stochastic_layers in zip(shapes, self.stochastic_layers):
+            for stochastic_layer in stochastic_layers:
+                stochastic_layer.build(shape, shape, _folded(image, shape[1:3]) if image else None)
         if self.warmup_steps:
             self.step = add_state(self, "step")
         self.built = True
@@ -239,8 +239,8 @@ class Ladder(Bottleneck):
             h: what the pass up gave, or None to draw from the prior.
 
         Returns:
-            The state (count, *code_shape) and, for every rung, (Δμ, log Δσ², u, z), each (count, H, W, latents) float32; the
-            first two None without `h`.
+            The state (count, *code_shape) and, for every stochastic layer, (Δμ, log Δσ², u, z), each (count, H, W, latents)
+            float32; the first two are None without `h`.
         """
         parts = None if noise is None else self._parts(noise)
         state, passed = None, []
@@ -252,20 +252,20 @@ class Ladder(Bottleneck):
                 state = enlarged(self.narrow[stage](state), start.shape[1:3]) + start
             state = state + self.enter[stage](state)
             patches = fold(h[-1], state.shape[1:3]) if h is not None and self._with_image(h) else None
-            for rung in self.rungs[stage]:
-                mean, log_deviation, gain = rung.given(state)
+            for stochastic_layer in self.stochastic_layers[stage]:
+                mean, log_deviation, gain = stochastic_layer.given(state)
                 if h is None:
                     delta, log_variance, u = None, None, parts[len(passed)]
                 else:
-                    delta, log_variance = rung.found(state, h[stage], (mean, log_deviation), patches)
+                    delta, log_variance = stochastic_layer.found(state, h[stage], (mean, log_deviation), patches)
                     u = delta if parts is None else delta + ops.exp(0.5 * log_variance) * parts[len(passed)]
                 z = mean + ops.exp(log_deviation) * u
-                state = rung.climb(state, gain, z)
+                state = stochastic_layer.climb(state, gain, z)
                 passed.append((delta, log_variance, u, z))
         return state, passed
 
     def _parts(self, noise):
-        """The noise of all rungs, each its share (N, H, W, latents)."""
+        """The noise of all stochastic layers, each its share (N, H, W, latents)."""
         ends = np.cumsum([height * width * self.latents for height, width in self.sizes])
         shares = ops.split(noise, [int(end) for end in ends[:-1]], axis=-1) if len(ends) > 1 else [noise]
         return [ops.reshape(share, (-1, *size, self.latents)) for share, size in zip(shares, self.sizes)]
@@ -284,15 +284,15 @@ class Ladder(Bottleneck):
         return self.descend(ops.shape(h[0])[0], None, h)[0]
 
     def features(self, h):
-        """The means of every rung's latents, coarsest first, each averaged over a grid of at most 4 x 4 regions."""
+        """The means of every stochastic layer's latents, coarsest first, each averaged over a grid of at most 4 x 4 regions."""
         _, passed = self.descend(ops.shape(h[0])[0], None, h)
         means = [pool_features(z, min(_GRID, *z.shape[1:3])) for *_, z in passed]
         return ops.cast(ops.concatenate(means, axis=-1), self.compute_dtype)
 
     def importance_samples(self, h, k, seed):
-        """`k` draws a row from q(z|x): states (N, k, *code_shape), and log p(z) - log q(z|x) of all rungs (N, k)."""
+        """`k` draws a row from q(z|x): states (N, k, *code_shape), and log p(z) - log q(z|x) of all stochastic layers (N, k)."""
         count = ops.shape(h[0])[0]
-        # One draw for all rungs: a seed that stands still would give each the same noise.
+        # One draw for all stochastic layers: a seed that stands still would give each the same noise.
         noise = keras.random.normal((count * k, self.noise_size), dtype="float32", seed=seed)
         state, passed = self.descend(count * k, noise, [ops.repeat(maps, k, axis=0) for maps in h])
         # As in GaussianCode; what p(z|s) does to u scales both densities alike.
@@ -306,7 +306,7 @@ class Ladder(Bottleneck):
         return apply_in_batches(self, self.from_noise, noise, 256)
 
     def from_noise(self, noise):
-        """States (N, *code_shape) of standard normal draws (N, noise_size) in place of every rung's: what the prior dreams."""
+        """States (N, *code_shape) by the prior, of standard normal noise (N, noise_size) for all stochastic layers."""
         return self.descend(ops.shape(noise)[0], noise)[0]
 
 
@@ -323,12 +323,12 @@ def enlarged(x, size):
     return x[:, : size[0], : size[1]]
 
 
-def plan(rungs, stages):
-    """`rungs`, a number or one for each of so many stages, as a tuple; `ZooError` for what cannot be."""
-    found = (rungs,) * stages if isinstance(rungs, int) else tuple(rungs)
+def plan(stochastic_layers, stages):
+    """`stochastic_layers`, a number or one for each of so many stages, as a tuple; `ZooError` for what cannot be."""
+    found = (stochastic_layers,) * stages if isinstance(stochastic_layers, int) else tuple(stochastic_layers)
     if len(found) != stages or min(found) < 0 or sum(found) < 1:
         raise ZooError(
-            f"got rungs={rungs!r}, expected a number for each of the {stages} stages of the backbone, finest first, of which at "
-            "least one is positive, or one number for all."
+            f"got stochastic_layers={stochastic_layers!r}, expected a number for each of the {stages} stages of the backbone, "
+            "finest first, at least one of them positive, or one number for all."
         )
     return found

@@ -1,4 +1,4 @@
-"""What every variant's `build` ends with: the rooms put in a row, built, and compiled."""
+"""What every variant's `build` ends with: the components put in a row, built, and compiled."""
 
 import inspect
 
@@ -23,7 +23,7 @@ def assemble(
     features=None,
     pair=None,
 ):
-    """An `Autoencoder` of these rooms with fresh weights, compiled with Adam at 1e-3.
+    """An `Autoencoder` of these components with fresh weights, compiled with Adam at 1e-3.
 
     Args:
         backbone: its name.
@@ -41,13 +41,13 @@ def assemble(
     loss = losses.get(loss)
     input_shape = tuple(input_shape)
     pair = pair or backbones.build(backbone, input_shape, **backbone_options)
-    encoder_room = Encoder(pair.encoder, bottleneck, features, name="encoder")
-    encoder_room.build((None, *input_shape))
+    whole_encoder = Encoder(pair.encoder, bottleneck, features, name="encoder")
+    whole_encoder.build((None, *input_shape))
     decoder = (decoder or pair.decoder)(bottleneck.code_shape, loss.parameters(input_shape[-1]))
     if pair.linear_path:
         decoder = LinearPathDecoder(decoder, input_shape, loss.shift)
-    decoder_room = Decoder(decoder, loss, name="decoder")
-    built = model(encoder_room, decoder_room, corruption=corruption, config=config, name=f"{config['variant']}_{backbone}")
+    whole_decoder = Decoder(decoder, loss, name="decoder")
+    built = model(whole_encoder, whole_decoder, corruption=corruption, config=config, name=f"{config['variant']}_{backbone}")
     built.build((None, *input_shape))
     built.compile(Adam(1e-3))
     return built

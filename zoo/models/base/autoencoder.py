@@ -6,9 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.data.arrays import arrays_of
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches, apply_to_batches, forget_compiled
-from zoo.inference.sources import arrays_of
 from zoo.layers.loss_layer import LossLayer, Term, term
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import assert_unit, to_unit
@@ -16,6 +15,7 @@ from zoo.models.base.citizen import Citizen, registered
 from zoo.models.base.inputs import ChecksInputs, ImageRule
 from zoo.models.base.reconstructor import reconstructor
 from zoo.models.base.weighting import SampleWeights, given
+from zoo.utils.batching import apply_in_batches, apply_to_batches, forget_compiled
 from zoo.utils.keras_internals import flatten_layers, has_compiled_metrics
 from zoo.utils.replicas import replicas
 
@@ -70,7 +70,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         return tuple(self.config["input_shape"])
 
     @property
-    def damaged_shape(self):
+    def degraded_shape(self):
         """Shape of one image that `reconstruct` mends, without the batch axis: a smaller one, where what is missing is size."""
         return self.data_shape
 
@@ -133,7 +133,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
     @property
     def input_rule(self):
         """What `fit`, `evaluate` and `predict` take, see `zoo.models.base.inputs.ChecksInputs`."""
-        return ImageRule((self.damaged_shape, self.data_shape), self.data_shape, self.reconstruction_loss.of_probabilities)
+        return ImageRule((self.degraded_shape, self.data_shape), self.data_shape, self.reconstruction_loss.of_probabilities)
 
     def make_train_function(self, force=False):
         # TensorFlow makes the optimizer's state inside the graph otherwise, for half of the time until the first step.
@@ -252,10 +252,10 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
     def reconstruct(self, x, batch_size=256):
         """What the model makes of images (N, *input_shape), uint8 or floats 0..1: float32 0..1, same shape. Deterministic.
 
-        A model that mends images is given damaged ones, (N, *damaged_shape).
+        A model that mends images is given damaged ones, (N, *degraded_shape).
         """
         x = np.asarray(x)
-        shape = self.damaged_shape if x.shape[1:] == self.damaged_shape else self.data_shape
+        shape = self.degraded_shape if x.shape[1:] == self.degraded_shape else self.data_shape
         return apply_in_batches(self, self._reconstruct, check_images(x, shape), batch_size)
 
     def _reconstruct(self, x):
@@ -308,9 +308,3 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         if detector.needs_fit and normal is None:
             raise ZooError(f"the anomaly score {by!r} compares with normal images; give them as normal=.")
         return (detector.fit(normal, batch_size) if detector.needs_fit else detector).score(x, batch_size)
-
-
-def check_autoencoder(model, name):
-    """Stop, with a `ZooError`, where `model`, which the user calls `name`, is a classifier: it has an encoder alone."""
-    if not isinstance(model, Autoencoder):
-        raise ZooError(f"{name} is a classifier, which gives no images back, expected an autoencoder; its encoder can be used.")

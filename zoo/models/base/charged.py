@@ -4,7 +4,7 @@ from zoo.errors import ZooError
 from zoo.models.base.weighting import given
 
 
-class ChargesReconstruction:
+class AddsReconstructionTerm:
     """To stand before `Autoencoder` among the bases of a model whose `call` adds the term "reconstruction" itself."""
 
     def terms(self, x, y, y_pred, training):

@@ -3,12 +3,12 @@
 import keras
 from keras import layers, ops
 
+from zoo.data.arrays import arrays_of
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches, apply_to_batches
-from zoo.inference.sources import arrays_of
 from zoo.modalities.image import check_images
 from zoo.models.base.citizen import Citizen, registered
 from zoo.models.base.inputs import ChecksInputs, ImageRule
+from zoo.utils.batching import apply_in_batches, apply_to_batches
 
 
 @registered("Classifier")

@@ -1,8 +1,8 @@
 """Encoders that read the local contrast of the image, where that is what the decoder has to give back."""
 
 from zoo import backbones, losses
-from zoo.backbones.backbone import Around, Pair
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Around, Pair
 from zoo.layers.blocks.contrast import LocalContrast
 from zoo.models.base.autoencoder import Autoencoder
 

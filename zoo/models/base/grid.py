@@ -3,7 +3,7 @@
 import keras
 
 from zoo import backbones
-from zoo.backbones.backbone import Backbone
+from zoo.layers.blocks.backbone import Backbone
 
 
 def grid_decoder(backbone, input_shape, backbone_options):

@@ -4,8 +4,8 @@ import contextlib
 
 import keras
 
-from zoo.inference.batching import kept
 from zoo.models.base.inputs import ChecksInputs
+from zoo.utils.batching import kept
 
 
 class Reconstructor(ChecksInputs, keras.Model):

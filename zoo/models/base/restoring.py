@@ -1,9 +1,9 @@
 """What the models that mend images share: the image goes past the networks, which find only what has to change."""
 
 from zoo import backbones, losses
-from zoo.backbones.backbone import Pair
 from zoo.backbones.image_path import ImagePathDecoder, ImagePathEncoder
 from zoo.errors import ZooError
+from zoo.layers.blocks.backbone import Pair
 from zoo.layers.bottlenecks.code import MapCode
 from zoo.models.base.assemble import assemble
 from zoo.models.base.autoencoder import Autoencoder
@@ -23,7 +23,7 @@ def restoring(
     before=None,
     decoder=None,
     model=None,
-    **rooms,
+    **components,
 ):
     """`assemble` with feature maps as the code and, beside them, the image.
 
@@ -32,7 +32,7 @@ def restoring(
         combine: function (outputs, image) -> outputs.
         image_shape: of what the networks read, where it is not `input_shape`.
         before: the layer that makes it of the input.
-        **rooms: the rest of `assemble`'s arguments.
+        **components: the rest of `assemble`'s arguments.
     """
     _check_loss(losses.get(loss))
     image_shape = tuple(image_shape or input_shape)
@@ -45,7 +45,15 @@ def restoring(
 
     wrapped = Pair(ImagePathEncoder(pair.encoder, before), beside_image)
     return assemble(
-        backbone, input_shape, code, loss, backbone_options, config, pair=wrapped, model=model or RestoringAutoencoder, **rooms
+        backbone,
+        input_shape,
+        code,
+        loss,
+        backbone_options,
+        config,
+        pair=wrapped,
+        model=model or RestoringAutoencoder,
+        **components,
     )
 
 

@@ -102,10 +102,10 @@ def config(theirs, input_shape=None):
 def sources(path):
     """The name, in their file, of the array for our variable at `path`, or the names of those that make it up."""
     path, _, last = path.rpartition("/")
-    room, rest = re.fullmatch(r"(\w+)/backbone/(?:stages/1/)?(.*)", path).groups()
-    rest = re.sub(r"^blocks/(\d+)/stages/", "down_blocks/\\1/" if room == "encoder" else "up_blocks/\\1/", rest)
+    side, rest = re.fullmatch(r"(\w+)/backbone/(?:stages/1/)?(.*)", path).groups()
+    rest = re.sub(r"^blocks/(\d+)/stages/", "down_blocks/\\1/" if side == "encoder" else "up_blocks/\\1/", rest)
     rest = rest.replace("/attn/scales/", "/attn/to_qkv_multiscale/")
-    name = ".".join([room, *rest.split("/"), _VARIABLES.get(last, last)])
+    name = ".".join([side, *rest.split("/"), _VARIABLES.get(last, last)])
     if ".attn.qkv." in name:
         return tuple(name.replace(".qkv.", f".to_{part}.") for part in "qkv")
     return name

@@ -68,8 +68,8 @@ def config(theirs, input_shape=None):
 
 def sources(path):
     """The name, in their file, of the array for our variable at `path`."""
-    room, index, rest = re.fullmatch(r"(\w+)/backbone/(?:stages/1/)?stages/(\d+)/(.*)", path).groups()
+    side, index, rest = re.fullmatch(r"(\w+)/backbone/(?:stages/1/)?stages/(\d+)/(.*)", path).groups()
     # Their decoder clamps its codes outside of the chain of layers.
-    index = int(index) - (room == "decoder")
+    index = int(index) - (side == "decoder")
     *inner, last = rest.split("/")
-    return ".".join([room, "layers", str(index), *(_CONVOLUTIONS[name] for name in inner), {"kernel": "weight"}.get(last, last)])
+    return ".".join([side, "layers", str(index), *(_CONVOLUTIONS[name] for name in inner), {"kernel": "weight"}.get(last, last)])

@@ -84,11 +84,11 @@ def sources(path):
     """Name of the array of the variable at `path`."""
     *parts, last = path.split("/")
     end = _ENDS.get(last, "bias")
-    room = parts[0]
-    if parts[1] == "bottleneck" or room == "bottleneck":
+    side = parts[0]
+    if parts[1] == "bottleneck" or side == "bottleneck":
         return "quantize.embedding.weight" if last == "embeddings" else f"quant_conv.{end}"
     inside = parts[2:]
-    if room == "decoder":
+    if side == "decoder":
         # The scale, where there is one, and the convolution after the code stand before the net.
         inside = inside[2:]
         if not inside:
@@ -96,12 +96,12 @@ def sources(path):
     names = []
     for part in inside:
         if part == "blocks":
-            names.append("down_blocks" if room == "encoder" else "up_blocks")
+            names.append("down_blocks" if side == "encoder" else "up_blocks")
         elif part == "resize":
-            names.append("downsamplers.0" if room == "encoder" else "upsamplers.0")
+            names.append("downsamplers.0" if side == "encoder" else "upsamplers.0")
         else:
             names.append(_PARTS.get(part, part))
-    return ".".join([room, *names, end])
+    return ".".join([side, *names, end])
 
 
 _OLD = (

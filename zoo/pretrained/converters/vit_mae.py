@@ -62,14 +62,14 @@ _BLOCKS = {"encoder": "vit.layers", "decoder": "decoder.decoder_layers"}
 
 def sources(path):
     """Name, or names, of the array of the variable at `path`."""
-    room, _, *inside, last = path.split("/")
+    side, _, *inside, last = path.split("/")
     if last in ("first", "hidden"):
         return "vit.embeddings.cls_token" if last == "first" else "decoder.mask_token"
     end = "weight" if last in ("kernel", "gamma") else "bias"
     inside = inside[1:]
     if inside[0] != "blocks":
-        return f"{_ENDS[room][inside[0]]}.{end}"
-    block = f"{_BLOCKS[room]}.{inside[1]}"
+        return f"{_ENDS[side][inside[0]]}.{end}"
+    block = f"{_BLOCKS[side]}.{inside[1]}"
     part = "/".join(inside[2:])
     if part == "attention/qkv":
         return tuple(f"{block}.attention.{name}_proj.{end}" for name in "qkv")

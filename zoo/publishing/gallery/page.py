@@ -57,11 +57,13 @@ def _card(name, entry, cards, folder):
     curve = chart.curve(chart.read(cards / f"{name}.history.csv"), name)
     if curve:
         pictures.append(f"<figure>{curve}<figcaption>Loss over the epochs of the training</figcaption></figure>")
-    run, anchor = entry["run"], entry.get("anchor") or {}
+    run, baseline = entry["run"], entry.get("baseline") or {}
     rows = []
     for metric, result in entry["metrics"].items():
         stated = [f"{number(value)} <small>{text(name)}</small>" for name, value in baselines(entry, metric).items()]
-        stated += [f"{number(anchor['value'])} <small>{text(anchor['source'])}</small>"] if anchor.get("metric") == metric else []
+        stated += (
+            [f"{number(baseline['value'])} <small>{text(baseline['source'])}</small>"] if baseline.get("metric") == metric else []
+        )
         beside = "<br>".join(stated)
         rows.append(
             f'<tr><th scope="row">{text(metric)}</th>'

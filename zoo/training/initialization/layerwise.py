@@ -10,7 +10,7 @@ from zoo.layers.bottlenecks.code import DenseCode
 from zoo.modalities.image import unit_array
 
 
-def pretrain(model, images, recipe, folder):
+def pretrain(model, images, recipe, folder, fit):
     """Set the dense layers of `model`, encoder and mirrored decoder, to those of shallow autoencoders trained one by one.
 
     Every shallow autoencoder is an `ae_mlp` without hidden layers, trained by the one `fit` on the codes below it, and is
@@ -21,12 +21,11 @@ def pretrain(model, images, recipe, folder):
         images: (N, ...), uint8 or floats 0..1.
         recipe: the `Recipe`; every layer trains `start_epochs` epochs with its settings.
         folder: of the run.
+        fit: the training loop, `zoo.training.fit.fit`.
 
     Raises:
         ZooError: when the model has layers that have no mirror image.
     """
-    from zoo.training.fit import fit
-
     encoders, decoders = dense_layers(model)
     x = unit_array(images).reshape(len(images), -1)
     for depth, (encoder, decoder) in enumerate(zip(encoders, reversed(decoders)), 1):

@@ -35,9 +35,7 @@ def start_from_patches(model: Autoencoder, images, seed=0):
     rng = np.random.default_rng(seed)
     patches = _patches(model, images, layer.size, rng)
     if layer.atoms > len(patches):
-        raise ZooError(
-            f"got {layer.atoms} atoms, expected at most {len(patches)}, the patches that {len(images)} images give."
-        )
+        raise ZooError(f"got {layer.atoms} atoms, expected at most {len(patches)}, the patches that {len(images)} images give.")
     x = layer.patches_of(patches)
     kernel, bias = _dictionary_of(x, layer.atoms, rng)
     layer.responses.kernel.assign(kernel.reshape(layer.responses.kernel.shape))
@@ -51,7 +49,7 @@ def dictionary(model):
     """The `PatchDictionary` of `model`."""
     found = [layer for layer in flatten_layers(model.encoder) if isinstance(layer, PatchDictionary)]
     if not found:
-        raise ZooError(f"{model.name} has no dictionary to start from patches; build it on a U-Net with words=256.")
+        raise ZooError(f"{model.name} has no dictionary to start from patches; build it on a U-Net with atoms=256.")
     return found[0]
 
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from zoo.backbones.linear_path import LinearPathDecoder
 from zoo.errors import ZooError
+from zoo.layers.math.pca import principal_components
 from zoo.models.base.autoencoder import Autoencoder
-from zoo.utils.pca import principal_components
 
 
 def start_from_pca(model: Autoencoder, images):

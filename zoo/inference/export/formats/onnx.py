@@ -32,6 +32,6 @@ def _rename(path, names):
 
 
 def runner(path):
-    from zoo.inference.runtimes.onnx import session
+    from zoo.inference.graph_files import session
 
     return session(path)

@@ -33,7 +33,7 @@ def _drop_by_products(graph):
 
 
 def runner(path):
-    from zoo.inference.runtimes.openvino import compiled
+    from zoo.inference.graph_files import compiled
 
     model = compiled(path, "float32", 1)
     return lambda x: model(x)[0]

@@ -3,9 +3,9 @@
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.inference.batching import apply_in_batches
 from zoo.layers.corruptions.resample import Shrink
 from zoo.modalities.image import unit_array
+from zoo.utils.batching import apply_in_batches
 
 
 def noisy(images, noise, level, seed=0):

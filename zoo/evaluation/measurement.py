@@ -38,7 +38,7 @@ def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print, untr
     for name, given in wanted:
         measured = METRICS[name](subject, **given)
         value = rounded(measured["value"])
-        measured["parameters"] = {**_defaults(name), **given, **measured.get("parameters", {})}
+        measured["parameters"] = {**defaults(name), **given, **measured.get("parameters", {})}
         measured["tolerance"] = rounded(measured["tolerance"])
         results[name] = {"split": "test", **measured, "value": value, "seed": seed}
         beside = ", ".join(f"{baseline} {found:.6g}" for baseline, found in results[name].get("baselines", {}).items())
@@ -71,7 +71,7 @@ def rehearse(metrics, splits):
         try:
             if name in CHECKS:
                 CHECKS[name](given, subject.dataset)
-            NEEDS[name].refuse(name, subject, {**_defaults(name), **given})
+            NEEDS[name].refuse(name, subject, {**defaults(name), **given})
         except ZooError as reason:
             reasons[name] = reason
     return reasons
@@ -100,7 +100,7 @@ def _resolve(metric):
     name = given.pop("metric", None)
     if name not in METRICS:
         raise ZooError(f"there is no metric {name!r}.{suggest(name, METRICS)} There are {', '.join(METRICS)}.")
-    known = _defaults(name)
+    known = defaults(name)
     for parameter in given:
         if parameter not in known:
             takes = f"it takes {', '.join(known)}" if known else "it takes none"
@@ -108,6 +108,7 @@ def _resolve(metric):
     return name, given
 
 
-def _defaults(name):
+def defaults(name):
+    """Mapping of the parameters of a metric to their values where none are given."""
     parameters = inspect.signature(METRICS[name]).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}

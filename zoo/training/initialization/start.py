@@ -5,6 +5,7 @@ import keras
 from zoo.data.splitting import split
 from zoo.errors import ZooError
 from zoo.models import registry
+from zoo.training.initialization.layerwise import pretrain
 from zoo.training.initialization.patches import start_from_patches
 from zoo.training.initialization.pca import start_from_pca
 from zoo.utils.precision import computing_in
@@ -26,16 +27,14 @@ def fresh_model(recipe):
         return registry.create(**recipe.model)
 
 
-def begin(recipe, model, images, folder):
-    """Give the weights the start that the recipe names."""
+def begin(recipe, model, images, folder, fit):
+    """Give the weights the start that the recipe names; `fit` is the training loop that greedy pretraining runs."""
     if recipe.start == "pca":
         start_from_pca(model, images)
-    elif recipe.start == "words":
+    elif recipe.start == "patches":
         start_from_patches(model, images, recipe.seed)
     elif recipe.start == "layerwise":
-        from zoo.training.initialization.layerwise import pretrain
-
-        pretrain(model, images, recipe, folder)
+        pretrain(model, images, recipe, folder, fit)
 
 
 def untrained(recipe):
@@ -49,7 +48,7 @@ def untrained(recipe):
         model = fresh_model(recipe)
         if recipe.start != "layerwise" and recipe.epochs:
             train, _ = held_out(recipe, len(images))
-            begin(recipe, model, images[train], None)
+            begin(recipe, model, images[train], None, None)
         single = registry.build(model.config)
         single.set_weights(model.get_weights())
         return single

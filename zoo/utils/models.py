@@ -1,0 +1,9 @@
+"""Checks of what kind of model a user hands in."""
+
+from zoo.errors import ZooError
+
+
+def check_autoencoder(model, name):
+    """Raise a `ZooError` if `model`, which the user calls `name`, has no decoder, as a classifier has none."""
+    if not hasattr(model, "decoder"):
+        raise ZooError(f"{name} is a classifier, which reconstructs nothing; expected an autoencoder. Its encoder can be used.")
