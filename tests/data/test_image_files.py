@@ -111,7 +111,7 @@ def test_twelve_bits_in_sixteen_keep_their_levels_and_are_told_of(tmp_path):
     found = sources.load(tmp_path)
     assert len(np.unique(found.images)) == len(np.unique(values))
     [note] = found.notes
-    assert f"the brightest value of 1 images of 16 bits is {values.max()}" in note
+    assert f"the brightest value of 1 images with 16 bits is {values.max()}" in note
     (tmp_path / "b.png").write_bytes(deep_png(values * 16))
     assert sources.load(tmp_path).notes == []
 

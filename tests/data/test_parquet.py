@@ -141,7 +141,7 @@ def test_unreadable_pictures_are_named_and_left_out_when_told_to(tmp_path):
 
 def test_tables_that_hold_no_images(tmp_path):
     path = tmp_path / "a.parquet"
-    assert f"{path} has the columns a, expected encoded pictures" in refused(write(path, a=["x"]))
+    assert f"{path} has the columns a, expected encoded images" in refused(write(path, a=["x"]))
     assert "several columns of images or vectors, a, b, expected one, or one called 'image'" in refused(
         write(path, a=PNGS, b=PNGS)
     )

@@ -150,8 +150,8 @@ def test_a_folder_is_split_by_a_draw_and_always_the_same(tmp_path):
 
 BROKEN = {
     "empty.png": (b"", "the file is empty"),
-    "text.png": (b"hello", "no JPEG, PNG, GIF, BMP, WEBP file"),
-    "tiff.jpg": (encoded(RGB, "TIFF"), "no JPEG, PNG, GIF, BMP, WEBP file"),
+    "text.png": (b"hello", "not a JPEG, PNG, GIF, BMP, WEBP file"),
+    "tiff.jpg": (encoded(RGB, "TIFF"), "not a JPEG, PNG, GIF, BMP, WEBP file"),
     "cut.png": (PNG[:60], "PNG file is damaged or incomplete"),
     "flipped.png": (PNG[:45] + bytes([PNG[45] ^ 255]) + PNG[46:], "PNG file is damaged"),
     "cut.jpg": (JPEG[: len(JPEG) // 2], "JPEG file is damaged or incomplete"),
@@ -160,7 +160,7 @@ BROKEN = {
     "cut.bmp": (encoded(RGB, "BMP")[:70], "BMP file is damaged or incomplete"),
     "sound.webp": (b"RIFF\x24\x00\x00\x00WAVEfmt ", "WEBP file is damaged or incomplete"),
     # No picture is to be missed without a word: those of other formats are refused by name.
-    "photo.tif": (encoded(RGB, "TIFF"), "no JPEG, PNG, GIF, BMP, WEBP file"),
+    "photo.tif": (encoded(RGB, "TIFF"), "not a JPEG, PNG, GIF, BMP, WEBP file"),
     "head.bmp": (encoded(RGB, "BMP")[:20], "BMP file is damaged or incomplete"),
 }
 
@@ -211,7 +211,7 @@ def test_pictures_of_other_sizes_are_resized_only_when_asked(tmp_path):
     flat = np.full((9, 7, 3), 40, np.uint8)
     folder_of(tmp_path, a_png=PNG, b_png=encoded(flat, "PNG"))
     assert refused(tmp_path).endswith(
-        "b.png has shape (9, 7, 3), expected (6, 5, 3); bring all to the shape of the first, or give --resize, which brings all "
+        "b.png has shape (9, 7, 3), expected (6, 5, 3); convert all images to the shape of the first, or give --resize, which brings all "
         "to the size and channels of the model."
     )
     assert "(9, 7, 3), expected (6, 5, 3); give --resize" in refused(tmp_path, image_shape=(6, 5, 3))
@@ -413,7 +413,7 @@ def test_a_known_name_that_cannot_be_downloaded(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", download)
     message = refused("fashion_mnist", data_dir=tmp_path)
     assert f"'fashion_mnist' is not prepared in {tmp_path}" in message
-    assert "(no route to host); name the folder that has it by --data-dir or TFDS_DATA_DIR" in message
+    assert "(no route to host); give the folder that contains it with --data-dir or TFDS_DATA_DIR" in message
     assert capfd.readouterr() == ("", "")
 
 

@@ -71,7 +71,7 @@ def _factor(model):
 
 
 def _blended(count, shape, tile, overlap, batch_size, run, factor, channels):
-    """The weighted mean of all tiles. Positions are those in the code; results are `factor` times as large."""
+    """The weighted mean of all tiles. Positions are those in the code; results are `factor` times larger."""
     if not 0 <= overlap < 1:
         raise ZooError(f"got overlap={overlap}, expected a fraction of at least 0 and below 1.")
     axes = [_along(size, side, overlap, factor) for size, side in zip(shape, tile)]
@@ -95,8 +95,8 @@ def _blended(count, shape, tile, overlap, batch_size, run, factor, channels):
 def _along(size, side, overlap, factor):
     """Mapping of the start of each tile of `side` along an axis of `size` to the weights of its values, (side * factor,).
 
-    Starts are evenly spaced, at most a tile minus the overlap apart, and the last tile ends with the axis. Next to a neighbour, the
-    weight is zero over the outer quarter of the overlap, where the model lacks context, and increases linearly from there.
+    Starts are evenly spaced, at most a tile minus the overlap apart, and the last tile ends with the axis. Next to a neighbour,
+    the weight is zero over the outer quarter of the overlap, where the model lacks context, and increases linearly from there.
     """
     common = round(side * overlap)
     count = 1 + -(-(size - side) // max(1, side - common))

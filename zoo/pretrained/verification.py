@@ -88,6 +88,7 @@ def verify_reference_features(name):
     if not difference <= entry["reference_features"]["tolerance"]:
         raise ZooError(
             f"the features of {name} differ from its reference features by {difference:.2g}, expected at most "
-            f"{entry['reference_features']['tolerance']:.2g}; download the file again, or compare the installed versions with the card's."
+            f"{entry['reference_features']['tolerance']:.2g}; download the file again, or compare the installed versions with "
+            "those of the card."
         )
     return difference
