@@ -311,7 +311,7 @@ def test_reconstruct(run, place, tmp_path, images):
 
 def test_normal_images_that_nothing_looks_at(fails, place, tmp_path):
     normal = ("--normal", place / "uint8.npy", "--output", tmp_path / "scores.csv")
-    assert "--by reconstruction does not look at" in fails("score", place / "ae", place / "uint8.npy", *normal)
+    assert "--normal has no effect with --by reconstruction" in fails("score", place / "ae", place / "uint8.npy", *normal)
 
 
 def test_sample(run, fails, place, tmp_path):
@@ -334,7 +334,7 @@ def test_results_do_not_go_where_the_images_are(fails, place, tmp_path):
         ("score", place / "ae", tmp_path / "x.npy", "--output", tmp_path / "x.npy"),
         ("finetune", place / "ae", "--data", tmp_path / "photos", "--output", tmp_path / "photos" / "run"),
     ):
-        assert "the images; choose another place" in fails(*command)
+        assert "the input images; choose another place" in fails(*command)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
@@ -368,7 +368,7 @@ BAD_ARRAYS = {
     "range": (np.full((3, 8, 8, 1), 200.0), "floats from 200 to 200, expected 0..1"),
     "nan": (np.full((3, 8, 8, 1), np.nan), "NaN or infinite values in 3 of 3"),
     "empty": (np.zeros((0, 8, 8, 1), np.uint8), "shape (0, 8, 8, 1), expected images"),
-    "objects": (np.array([{}], dtype=object), "holds Python objects"),
+    "objects": (np.array([{}], dtype=object), "contains Python objects"),
 }
 
 
@@ -397,12 +397,12 @@ def test_nothing_is_left_of_a_source_that_goes_bad_half_way(fails, place, tmp_pa
 def test_folders_of_pictures(run, fails, place, tmp_path):
     out, pictures = tmp_path / "rows.npz", tmp_path / "pictures"
     pictures.mkdir()
-    assert "holds no images" in fails("encode", place / "ae", pictures, "--output", out)
+    assert "contains no images" in fails("encode", place / "ae", pictures, "--output", out)
     for path in sorted((place / "pictures").iterdir())[:3]:
         (pictures / path.name).write_bytes(path.read_bytes())
     (pictures / "00001.png").write_bytes(b"no picture")
     line = fails("encode", place / "ae", pictures, "--output", out)
-    assert "00001.png is no readable image" in line and "--skip-unreadable" in line
+    assert "00001.png cannot be read as an image" in line and "--skip-unreadable" in line
     assert left(tmp_path) == ["pictures"]
     _, err = run("encode", place / "ae", pictures, "--output", out, "--skip-unreadable")
     assert err == "zoo: left out 00001.png: unreadable\nzoo: left out 1 in all\n"
@@ -426,8 +426,8 @@ def test_sources_that_are_none(fails, place, tmp_path):
     assert "there is no file" in line(tmp_path / "absent.npy")
     assert "there is no folder" in line(f"{tmp_path}/absent/")
     assert "no folder, file or TFDS data set 'mnst'. Did you mean 'mnist'" in line("mnst")
-    assert "give the images once" in line()
-    assert "give the images once" in line("mnist", "--input", "mnist")
+    assert "give the images either" in line()
+    assert "give the images either" in line("mnist", "--input", "mnist")
     assert left(tmp_path) == []
 
 
@@ -473,7 +473,7 @@ UNKNOWN = {
     "metric": (["evaluate", NAME, "--metrics", "mss"], "there is no metric 'mss'. Did you mean"),
     "no metric": (["evaluate", NAME, "--metrics", ","], "got no metric"),
     "probe": (["evaluate", NAME, "--probe", "linaer"], "there is no probe 'linaer'. Did you mean 'linear'"),
-    "check and metrics": (["evaluate", NAME, "--check", "--metrics", "mse"], "leave --metrics and --probe away"),
+    "check and metrics": (["evaluate", NAME, "--check", "--metrics", "mse"], "cannot be combined with --metrics or --probe"),
     "evaluate option": (["evaluate", NAME, "--chek", "1"], "unrecognized arguments"),
 }
 
@@ -622,7 +622,7 @@ def test_evaluate_a_folder(run, fails, place, tmp_path):
     x = np.load(place / "digits.npz")["x_test"] / np.float32(255)
     wanted = np.mean((zoo.load(place / "ae").reconstruct(x) - x) ** 2)
     assert found["mse"]["value"] == pytest.approx(wanted, rel=1e-4)
-    assert "give --data" in fails("evaluate", place / "ae")
+    assert "give the data with --data" in fails("evaluate", place / "ae")
     assert "no card to check" in fails("evaluate", place / "ae", *data, "--check")
     assert "there is no file" in fails("evaluate", place / "ae", "--data", tmp_path / "absent.npz")
 
@@ -661,7 +661,7 @@ def test_check_against_the_card(run, weights, place, tmp_path, monkeypatch, capf
     assert cli.main(["evaluate", NAME, "--check", *data]) == 1
     out, err = capfd.readouterr()
     assert by_metric(out) == {"mse": "OFF", "knn_error": "ok", **BASELINES}
-    assert err.splitlines()[-1] == f"zoo: mse of {NAME} outside the card's tolerance"
+    assert err.splitlines()[-1] == f"zoo: mse of {NAME} differ from the card by more than the tolerance"
     assert cli.main(["evaluate", NAME, "--check", "--json", *data]) == 1
     assert json.loads(capfd.readouterr().out)["mse"]["ok"] is False
 
