@@ -211,8 +211,8 @@ def test_pictures_of_other_sizes_are_resized_only_when_asked(tmp_path):
     flat = np.full((9, 7, 3), 40, np.uint8)
     folder_of(tmp_path, a_png=PNG, b_png=encoded(flat, "PNG"))
     assert refused(tmp_path).endswith(
-        "b.png has shape (9, 7, 3), expected (6, 5, 3); convert all images to the shape of the first, or give --resize, which "
-        "brings all to the size and channels of the model."
+        "b.png has shape (9, 7, 3), expected (6, 5, 3); convert all images to the shape of the first, or give "
+        "--resize, which converts all to the size and channels of the model."
     )
     assert "(9, 7, 3), expected (6, 5, 3); give --resize" in refused(tmp_path, image_shape=(6, 5, 3))
     found = sources.load(tmp_path, image_shape=(6, 5, 3), resize=True).images

@@ -219,7 +219,7 @@ def test_results_are_not_written_over_what_they_are_made_of(tmp_path):
     for source, output in (("a.npy", "a.npy"), ("photos", "photos"), ("photos", "photos/../photos")):
         with pytest.raises(ZooError, match="is the same as the input images; choose another place"):
             check_apart(tmp_path / source, tmp_path / output)
-    with pytest.raises(ZooError, match="lies in the images"):
+    with pytest.raises(ZooError, match="is inside the input images"):
         check_apart(tmp_path / "photos", tmp_path / "photos" / "new" / "run", inside=True)
     check_apart(tmp_path / "photos", tmp_path / "photos" / "features.npy")
     check_apart("mnist", "mnist")
