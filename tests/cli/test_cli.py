@@ -464,10 +464,10 @@ UNKNOWN = {
     "option": (["list", "--modles"], "unrecognized arguments: --modles"),
     "two options": (["list", "--models", "--weights"], "not allowed with"),
     "no output": (["encode", "x", "y"], "required: --output"),
-    "batch size": (["encode", "x", "y", "--output", "a.npy", "--batch-size", "0"], "got '0', expected a whole number"),
-    "batch text": (["score", "x", "y", "--output", "a.npy", "--batch-size", "many"], "got 'many', expected a whole number"),
-    "samples": (["sample", "x", "--output", "a", "-n", "-3"], "got '-3', expected a whole number of at least 1"),
-    "seed": (["sample", "x", "--output", "a", "--seed", "-1"], "got '-1', expected a whole number of at least 0"),
+    "batch size": (["encode", "x", "y", "--output", "a.npy", "--batch-size", "0"], "got '0', expected an integer"),
+    "batch text": (["score", "x", "y", "--output", "a.npy", "--batch-size", "many"], "got 'many', expected an integer"),
+    "samples": (["sample", "x", "--output", "a", "-n", "-3"], "got '-3', expected an integer of at least 1"),
+    "seed": (["sample", "x", "--output", "a", "--seed", "-1"], "got '-1', expected an integer of at least 0"),
     "no name": (["train"], "the name of one recipe, or --all"),
     "recipe": (["train", "ae_mlp.digit"], "there is no recipe 'ae_mlp.digit'. Did you mean 'ae_mlp.digits'?"),
     "metric": (["evaluate", NAME, "--metrics", "mss"], "there is no metric 'mss'. Did you mean"),
@@ -507,7 +507,7 @@ def test_an_unknown_weight_set(fails, weights, place, tmp_path, monkeypatch, com
 
 def test_a_model_folder_that_is_none(fails, place, tmp_path):
     line = fails("encode", place / "pictures", place / "uint8.npy", "--output", tmp_path / "rows.npy")
-    assert "expected a folder that zoo.save wrote" in line
+    assert "expected a folder written by zoo.save" in line
     line = fails("encode", place / "absent", place / "uint8.npy", "--output", tmp_path / "rows.npy")
     assert "there is no saved model at" in line
 
