@@ -40,7 +40,8 @@ def test_a_recipe_takes_two_steps(name, tmp_path, monkeypatch, eagerly):
     # A size of a backbone, as in mae_vit_tiny, is part of the name only.
     model, _, dataset = name.partition(".")
     assert recipe.name == name and dataset.startswith(recipe.dataset)
-    assert re.fullmatch(f"{recipe.model['variant']}_{recipe.model.get('backbone', 'mlp')}(_[a-z]+)?", model)
+    backbone = recipe.model.get("backbone") or zoo.create(**recipe.model).config["backbone"]
+    assert re.fullmatch(f"{recipe.model['variant']}_{backbone}(_[a-z]+)?", model)
     check(recipe.metrics)
     pretrain = min(1, recipe.start_epochs)
     labelled = min(recipe.labelled, 4) if isinstance(recipe.labelled, int) else recipe.labelled
@@ -49,7 +50,7 @@ def test_a_recipe_takes_two_steps(name, tmp_path, monkeypatch, eagerly):
     if "stochastic_layers" in model:
         # One at every resolution shows what fifteen do, which take minutes to trace.
         model = {**model, "stochastic_layers": tuple(min(1, count) for count in model["stochastic_layers"])}
-    if "atoms" in model and model["variant"] == "dae":
+    if "atoms" in model:
         # As few as eight images have patches for.
         model = {**model, "atoms": 16}
     small = dataclasses.replace(recipe, model=model, **few)
@@ -155,7 +156,12 @@ def test_bad_flags_of_a_script_need_no_framework():
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", "linear_mlp.mnist: got epochs=0, expected at least 1.\n")
+    wanted = "linear_mlp.mnist: got epochs=0, expected at least 1, or 0 for the start at patches.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", wanted)
+        2,
+        "",
+        "linear_mlp.mnist: got epochs=0, expected at least 1, or 0 for the start at patches.\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ class Recipe:
             if not right:
                 raise ZooError(f"got {field}={getattr(self, field)!r}, expected {wanted}.")
 
-        expect("epochs", self.epochs >= (self.start != "patches"), "at least 1, or 0 where a dictionary is all there is to learn")
+        expect("epochs", self.epochs >= (self.start != "patches"), "at least 1, or 0 for the start at patches")
         expect("batch_size", self.batch_size >= 1, "at least 1")
         expect("learning_rate", 0 < self.learning_rate < math.inf, "a positive number")
         expect("warmup_epochs", 0 <= self.warmup_epochs < math.inf, "a number of epochs from 0 on")

@@ -92,13 +92,13 @@ def tune(
             place.mkdir(parents=True, exist_ok=True)
             start = time.perf_counter()
             try:
-                chosen = space.changed(recipe, trial.hyperparameters.values)
+                chosen = space.changed(recipe, _values(trial, axes))
                 model, _ = fit(chosen, train.images, place, labels=train.labels)
                 result = measure(model, [metric], {"train": train, "test": held}, seed=recipe.seed, progress=None)[name]
             except Exception as error:
                 # Trials that diverge, cannot be built or do not fit into memory are recorded as failed; the search continues.
                 reasons.append(f"{next(iter(str(error).splitlines()), type(error).__name__)}")
-                print(f"trial {trial.trial_id}: failed, {_shown(trial.hyperparameters.values)}: {reasons[-1]}", flush=True)
+                print(f"trial {trial.trial_id}: failed, {_shown(_values(trial, axes))}: {reasons[-1]}", flush=True)
                 raise keras_tuner.errors.FailedTrialError(reasons[-1]) from None
             finally:
                 seconds = time.perf_counter() - start
@@ -106,7 +106,7 @@ def tune(
             trial.metrics.update("seconds", seconds)
             # Checkpoints are not needed after training.
             forget(place)
-            print(f"trial {trial.trial_id}: {name} {result['value']:.6g}, {_shown(trial.hyperparameters.values)}", flush=True)
+            print(f"trial {trial.trial_id}: {name} {result['value']:.6g}, {_shown(_values(trial, axes))}", flush=True)
             return {name: result["value"], "seconds": seconds}
 
     tuner = Search(oracle, directory=folder, project_name=_SEARCH, overwrite=restart)
@@ -165,10 +165,16 @@ def _oracle(keras_tuner, strategy, axes, objective, trials, seed):
     return kinds[strategy](**common, max_consecutive_failed_trials=trials + 1)
 
 
+def _values(trial, axes):
+    """Mapping of axis to the value of a trial; choices as given, because Keras Tuner turns True and False into numbers."""
+    values = {axis.name: trial.hyperparameters.values[axis.name] for axis in axes}
+    given = {axis.name: axis.choices for axis in axes if axis.choices}
+    return {name: next(c for c in given[name] if c == value) if name in given else value for name, value in values.items()}
+
+
 def _row(trial, axes, name):
     seconds = trial.metrics.get_best_value("seconds") if trial.metrics.exists("seconds") else None
-    values = {axis.name: trial.hyperparameters.values[axis.name] for axis in axes}
-    return {"trial": trial.trial_id, **values, "score": trial.score, "seconds": seconds}
+    return {"trial": trial.trial_id, **_values(trial, axes), "score": trial.score, "seconds": seconds}
 
 
 def _shown(values):

@@ -24,7 +24,7 @@ _HOMES = {
 
 def register():
     """Make the classes known to Keras: now, where it is imported already, or else as soon as it is."""
-    if "keras" in sys.modules:
+    if sys.modules.get("keras") is not None:
         _register()
     else:
         sys.meta_path.insert(0, _Finder())
