@@ -158,10 +158,6 @@ def test_bad_flags_of_a_script_need_no_framework():
     )
     wanted = "linear_mlp.mnist: got epochs=0, expected at least 1, or 0 for the start at patches.\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", wanted)
-        2,
-        "",
-        "linear_mlp.mnist: got epochs=0, expected at least 1, or 0 for the start at patches.\n",
-    )
 
 
 @pytest.mark.parametrize(
