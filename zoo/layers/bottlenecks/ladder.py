@@ -135,7 +135,7 @@ class StochasticLayer(layers.Layer):
         self.built = True
 
     def given(self, state):
-        """Mean and log deviation (N, H, W, latents), float32, of p(z|s), and the part of the state's update that does not depend on z."""
+        """Mean and log deviation (N, H, W, latents), float32, of p(z|s), and the state's update without z."""
         mean, log_deviation, gain = ops.split(self.prior(state), [self.latents, 2 * self.latents], axis=-1)
         return ops.cast(mean, "float32"), _soften(log_deviation), gain
 

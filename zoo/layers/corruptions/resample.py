@@ -49,7 +49,7 @@ def _resized(x, size):
 
 
 def _bicubic(side, new):
-    """The matrix (new, side), float32, of bicubic resizing; for reduction, the window is widened accordingly.
+    """The matrix (new, side), float32, of bicubic resizing; for reduction, with a wider window against aliasing.
 
     Keys 1981, "Cubic convolution interpolation for digital image processing", with a = -1/2.
     """
