@@ -70,7 +70,7 @@ def test_the_config_is_plain_data_with_every_argument():
         (["vae"], {"input_shape": (8, 8)}, r"input_shape=\(8, 8\) for the backbone 'mlp', which reads images; series need 'vit'"),
         (["vae"], {"input_shape": (8, 8, 1, 1)}, r"input_shape=\(8, 8, 1, 1\), expected \(height, width, channels\)"),
         (["vae"], {"input_shape": (8, 0, 1)}, "positive integers"),
-        (["vae", "conv"], {"input_shape": (64,)}, "flat vectors need 'mlp'"),
+        (["vae", "conv"], {"input_shape": (64,)}, "use 'mlp' for flat vectors"),
         (["linear"], {"hidden": (8,)}, "linear_mlp has no option 'hidden'. Its options are input_shape, latent_dim.$"),
         (
             ["ae"],

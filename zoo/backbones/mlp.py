@@ -7,7 +7,7 @@ from zoo.layers.blocks.backbone import Backbone, Pair, regularizer
 
 
 def mlp(input_shape, hidden=(512, 256), activation="relu", dropout=0.0, weight_decay=0.0):
-    """An encoder of dense layers on the flattened input; the decoder has the same layers in reverse order, and a linear output layer.
+    """An encoder of dense layers on the flattened input; the decoder has them in reverse order, and a linear output layer.
 
     Args:
         input_shape: (height, width, channels) or (features,).

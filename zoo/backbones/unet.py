@@ -117,8 +117,8 @@ class UNet(layers.Layer):
     def until(self, x, name):
         """The maps of the stage called `name` and their negatives, activated: twice as many maps as the stage has.
 
-        Averages over a region of maps with both signs carry little information; with the signs separated, a classifier can use both
-        (Coates & Ng 2011, "The importance of encoding versus training with sparse coding and vector quantization", ICML).
+        Averages over a region of maps with both signs carry little information; with the signs separated, a classifier can use
+        both (Coates & Ng 2011, "The importance of encoding versus training with sparse coding and vector quantization", ICML).
         """
         x = self._run(x, name)
         return x if name == "dictionary" else self.activation(both_halves(x))
@@ -135,7 +135,7 @@ class UNet(layers.Layer):
             if name == f"down{i + 1}":
                 return x
         for i in reversed(range(len(self.up))):
-            # Added, not concatenated: equally good (Hoogeboom et al. 2023, "simple diffusion", arXiv:2301.11093) in half the time.
+            # Added, not concatenated: as good (Hoogeboom et al. 2023, "simple diffusion", arXiv:2301.11093) in half the time.
             x = self.up[i](self.crop[i](self.rise[i](x)) + skips[i])
             if name == f"up{i + 1}":
                 return x

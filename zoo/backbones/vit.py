@@ -36,7 +36,8 @@ def vit(
     The position embeddings are fixed sines and cosines. The first token is not a patch; it can serve as a feature.
 
     Args:
-        input_shape: (height, width, channels), or (length, channels) of a series; all but the channels must be multiples of the patch size.
+        input_shape: (height, width, channels), or (length, channels) of a series; multiples of the patch size,
+            except the channels.
         patch_size: side of a patch, in pixels or time steps.
         width: size of a token, a multiple of 4 and of the number of heads.
         depth: number of blocks.
@@ -46,12 +47,12 @@ def vit(
         dropout: dropout rate of the output of each branch of a block, in training.
         drop_path: fraction of the inputs for which the last block's branches are skipped in training; it rises linearly from 0 at
             the first block (Huang et al. 2016).
-        patch_dropout: fraction of the patches dropped in training when the features of a block are trained, as in fine-tuning (Liu
-            et al. 2022, arXiv:2208.07220); reduces the time of a step by about this fraction.
+        patch_dropout: fraction of the patches dropped in training when the features of a block are trained, as in fine-tuning
+            (Liu et al. 2022, arXiv:2208.07220); reduces the time of a step by about this fraction.
         weight_decay: L2 penalty on the kernels, added to the loss.
         epsilon: added to the variance in the normalizations.
-        trained_grid: number of patches along each axis of the images that the weights were trained on, if their size is different:
-            the position embeddings are interpolated from this grid. None means the grid of `input_shape`.
+        trained_grid: number of patches along each axis of the images that the weights were trained on, if their size is
+            different: the position embeddings are interpolated from this grid. None means the grid of `input_shape`.
         stem: number of feature maps of each stage of a `resnet` applied to the images before they are divided into patches (a
             hybrid transformer). Convolutions are local by construction, which a transformer has to learn. Each stage halves
             height and width, so that the patch size must be divisible by 2 ** stages. () for no stem.
@@ -247,9 +248,9 @@ class ViTDecoder(layers.Layer):
 def _through(blocks, tokens, training):
     """Tokens after the blocks, applied one after the other."""
     # An explicit None would override the training flag of an enclosing layer.
-    told = {} if training is None else {"training": training}
+    arguments = {} if training is None else {"training": training}
     for block in blocks:
-        tokens = block(tokens, **told)
+        tokens = block(tokens, **arguments)
     return tokens
 
 

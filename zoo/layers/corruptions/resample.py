@@ -62,7 +62,7 @@ def _bicubic(side, new):
 
 
 class Shuffle(keras.layers.Layer):
-    """(N, H, W, s² C) to (N, s H, s W, C): the maps at a position become a block of pixels (Shi et al. 2016, arXiv:1609.05158)."""
+    """(N, H, W, s² C) to (N, s H, s W, C): maps at a position become a block of pixels (Shi et al. 2016, arXiv:1609.05158)."""
 
     def __init__(self, scale, **kwargs):
         super().__init__(**kwargs)

@@ -111,7 +111,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
             self.check_loss(self.reconstruction_loss)
         if kwargs.get("loss_weights") is not None:
             raise ZooError("got loss_weights; the weights of the terms are options of the variant, see zoo.create.")
-        # No loss is passed to Keras, because `compute_loss` computes it and Keras would trace the model once more to build it.
+        # No loss is passed to Keras: `compute_loss` computes it, and Keras would trace the model again to build its own.
         super().compile(optimizer=optimizer, **kwargs)
         names = ["reconstruction", *(name for layer in self.loss_layers() for name in layer.loss_names)]
         if any(getattr(layer, "kernel_regularizer", None) for layer in flatten_layers(self)):
@@ -272,7 +272,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         return reconstructor(self).predict_on_batch(x)
 
     def example(self, x):
-        """Float images (N, *input_shape) as the model receives them in training, and their reconstructions; tensors, for plots."""
+        """Float images (N, *input_shape) as the model receives them in training, and their reconstructions, as tensors."""
         shown = x if self.corruption is None else self.corruption(x, training=True)
         return shown, self._reconstruct(shown)
 

@@ -129,8 +129,8 @@ def state(model):
     """
     if any(getattr(layer, "quantization_mode", None) for layer in flatten_layers(model)):
         raise ZooError(
-            f"{model.name} is quantized, and quantization is not part of its config; save, copy or clone it before quantizing, or "
-            "export it."
+            f"{model.name} is quantized, and quantization is not part of its config; save, copy or clone it before quantizing, "
+            "or export it."
         )
     frozen, odd = [], []
     for path, layer in walk(model):
