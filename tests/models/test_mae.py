@@ -53,7 +53,7 @@ def test_complementary_masks_show_every_patch(ratio, patches):
 
 @pytest.mark.parametrize("ratio", [0.0, 0.99, 1.0])
 def test_a_mask_that_hides_all_or_nothing_is_refused(ratio):
-    with pytest.raises(ZooError, match=f"ratio of {ratio}"):
+    with pytest.raises(ZooError, match=f"ratio={ratio} leaves"):
         PatchMask(ratio, 16)
 
 

@@ -25,9 +25,7 @@ class GaussianMixtureSampler(VectorSampler):
 
     def fit_vectors(self, z):
         if len(z) < self.components:
-            raise ZooError(
-                f"got {len(z)} codes for {self.components} components, expected at least as many; use fewer."
-            )
+            raise ZooError(f"got {len(z)} codes for {self.components} components, expected at least as many; use fewer.")
         mixture = _gaussian_mixture(self.components, max_iter=self.epochs, random_state=self.seed)
         self.mixture = mixture.fit(z.astype(np.float64))
 
