@@ -100,7 +100,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
             self.check_loss(loss)
             if loss.parameters(1) != self.reconstruction_loss.parameters(1):
                 raise ZooError(
-                    f"got the loss {loss.name!r}, which requires {loss.parameters(1)} decoder outputs per pixel, but this decoder "
+                    f"got the loss {loss.name!r}, which requires {loss.parameters(1)} decoder outputs per pixel, but this one "
                     f"has {self.reconstruction_loss.parameters(1)}; give it to zoo.create(..., loss=...) instead."
                 )
             self.decoder.reconstruction_loss = loss
