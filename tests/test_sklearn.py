@@ -100,12 +100,12 @@ def test_a_variant_is_trained_on_images(images):
 
 
 def test_what_does_not_fit_is_refused(images):
-    with pytest.raises(ZooError, match=r"expected images \(8, 8, 1\) or the 64 numbers of one"):
+    with pytest.raises(ZooError, match=r"expected images of shape \(8, 8, 1\), or flattened: 64 numbers"):
         AutoencoderFeatures(tiny("ae_conv")).fit(np.zeros((4, 63)))
     with pytest.raises(ZooError, match="0..1"):
         AutoencoderFeatures(tiny("ae_conv")).fit(images.astype(float)).transform(images.astype(float))
     for contamination in (0.7, 0, "much", None):
-        with pytest.raises(ZooError, match=f"contamination={contamination!r}, expected a share .* or 'auto'"):
+        with pytest.raises(ZooError, match=f"contamination={contamination!r}, expected a fraction .* or 'auto'"):
             AutoencoderOutlierDetector(contamination=contamination).fit(np.eye(9))
 
 
