@@ -198,7 +198,7 @@ def test_labels_of_the_classes_pass_in_any_kind_of_number(name, eagerly):
 
 
 def test_a_mapping_is_for_models_that_read_labels():
-    with pytest.raises(ZooError, match="a mapping of images, labels, expected images alone"):
+    with pytest.raises(ZooError, match="a mapping of images, labels, expected images only"):
         tiny("ae_mlp").fit({"images": BYTES, "labels": LABELS}, verbose=0)
 
 

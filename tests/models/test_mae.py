@@ -142,5 +142,5 @@ def test_series_and_targets():
     model = tiny("mae_vit", (12, 3))
     assert np.isfinite(model.fit(x, verbose=0).history["loss"]).all()
     assert model.encode(x).shape == (8, 8) and model.reconstruct(x).shape == x.shape
-    with pytest.raises(ZooError, match="mae learns to give back its own input"):
+    with pytest.raises(ZooError, match="mae is trained to reconstruct its own input"):
         model.fit(x, x, verbose=0)
