@@ -111,7 +111,7 @@ def test_bad_detectors_are_refused(images):
     model = tiny("ae_mlp")
     with pytest.raises(ZooError, match="no anomaly score 'kn'. Did you mean 'knn'"):
         model.anomaly_score(images, by="kn")
-    with pytest.raises(ZooError, match="compares with normal images; give them as normal="):
+    with pytest.raises(ZooError, match="requires normal images; give them as normal="):
         model.anomaly_score(images, by="knn")
     with pytest.raises(ZooError, match="call fit with some first"):
         AnomalyDetector(model, "knn").score(images)

@@ -1,8 +1,8 @@
-"""Reconstruction losses: what the decoder's outputs mean, how they are compared with the image, and how they become one.
+"""Reconstruction losses: the meaning of the decoder's outputs, their comparison with the image, and their conversion to an image.
 
 Distances (`mse`, `mae`, `bce`, `huber`, `ms_ssim`, `contrast_mse`) are the mean over the pixels of an image. Likelihoods
-(`bernoulli`, `gaussian`, `logistic_mixture`) are -log p(x|z) in nats, summed over an image, the unit of a KL divergence. Of
-`bce` and `bernoulli` the numbers are probabilities: vectors beyond 0..1 are for the others.
+(`bernoulli`, `gaussian`, `logistic_mixture`) are -log p(x|z) in nats, summed over an image, the unit of a KL divergence.
+`bce` and `bernoulli` require values in 0..1, also for vectors; use another loss for vectors outside this range.
 """
 
 import inspect
@@ -21,14 +21,14 @@ from zoo.utils.numbers import check_positive, check_whole, plain
 
 
 class ReconstructionLoss(keras.losses.Loss):
-    """Base. `call(x, outputs)` -> (N,), one value an image; x in 0..1, `outputs` (N, ...) as the decoder gives them.
+    """Base. `call(x, outputs)` -> (N,), one value per image; x in 0..1, `outputs` (N, ...) from the decoder.
 
-    `is_likelihood` says whether the value is -log p(x|z) in nats, which a divergence
-    in nats needs beside it; `of_probabilities` whether x has to be in 0..1, vectors as well.
+    `is_likelihood` states whether the value is -log p(x|z) in nats, which a divergence in nats requires; `of_probabilities`
+    whether vectors x must be in 0..1, too.
     """
 
     is_likelihood = False
-    # Whether an image's value depends on the others of its batch, so that none can be weighted alone.
+    # Whether an image's value depends on the other images of its batch, so that sample weights are not supported.
     of_batch = False
     of_probabilities = False
 
@@ -36,7 +36,7 @@ class ReconstructionLoss(keras.losses.Loss):
         super().__init__(name=name, reduction="sum_over_batch_size", **kwargs)
 
     def parameters(self, channels):
-        """Number of decoder outputs a pixel, for an image of so many channels."""
+        """Number of decoder outputs per pixel, for images with the given number of channels."""
         return channels
 
     def to_image(self, outputs):
@@ -44,23 +44,23 @@ class ReconstructionLoss(keras.losses.Loss):
         return ops.clip(outputs, 0.0, 1.0) if len(outputs.shape) == 4 else outputs
 
     def draw_size(self, channels):
-        """How many uniform numbers a pixel `draw` takes."""
+        """Number of uniform numbers per pixel that `draw` requires."""
         return 0
 
     def draw(self, outputs, uniform):
-        """Images drawn from p(x|z), by numbers (N, H, W, draw_size) uniform in 0..1; of what is no density, its images."""
+        """Images sampled from p(x|z), by numbers (N, H, W, draw_size) uniform in 0..1; for losses without density, the images."""
         return self.to_image(outputs)
 
     def error(self, x, outputs):
-        """The loss (N,) of every image, as it is whatever other images are in the batch."""
+        """The loss (N,) of each image, independent of the other images in the batch."""
         return self.call(x, outputs)
 
     def start(self, channels):
-        """Decoder outputs of a pixel (parameters,), numpy float32, from which training may begin: a last layer's biases."""
+        """Initial decoder outputs of a pixel (parameters,), numpy float32: the biases of the last layer."""
         return np.zeros(self.parameters(channels), "float32")
 
     def shift(self, outputs, image):
-        """`outputs` with their location moved by an `image`-shaped tensor: how a linear path joins the decoder."""
+        """`outputs` with the location shifted by `image`, a tensor of the image's shape; used by linear paths."""
         return outputs + image
 
 
@@ -79,7 +79,7 @@ class MeanSquaredError(ReconstructionLoss):
         super().__init__(name, **kwargs)
 
     def call(self, x, outputs):
-        # In this order: the other way round a pass over the gradient turns its sign.
+        # In this order, because the other order requires another pass over the gradient to change its sign.
         return _mean(ops.square(outputs - x))
 
 
@@ -109,7 +109,7 @@ class Huber(ReconstructionLoss):
 
 def _binary_crossentropy(x, logits):
     assert_probabilities(x)
-    # softplus(l) - x l is -[x log σ(l) + (1-x) log(1-σ(l))] without ever taking the log of a rounded-off probability.
+    # softplus(l) - x l is -[x log σ(l) + (1-x) log(1-σ(l))] without the logarithm of a rounded probability.
     return softplus(logits) - x * logits
 
 
@@ -129,7 +129,7 @@ class BinaryCrossentropy(ReconstructionLoss):
 
 
 class Bernoulli(BinaryCrossentropy):
-    """-log p(x|z) of independent binary pixels with the decoder's outputs as logits, in nats an image."""
+    """-log p(x|z) of independent binary pixels with the decoder's outputs as logits, in nats per image."""
 
     is_likelihood = True
 
@@ -147,11 +147,11 @@ class Bernoulli(BinaryCrossentropy):
 
 
 class Gaussian(ReconstructionLoss):
-    """-log p(x|z) of independent Gaussian pixels with the decoder's outputs as means, in nats an image.
+    """-log p(x|z) of independent Gaussian pixels with the decoder's outputs as means, in nats per image.
 
     Args:
-        sigma: standard deviation, in units of the 0..1 range; None takes the batch's own best one, its root mean squared
-            error (Rybkin, Daniilidis & Levine 2021, "Simple and effective VAE training with calibrated decoders",
+        sigma: standard deviation, in units of the 0..1 range; None means the optimal value for each batch, its root mean
+            squared error (Rybkin, Daniilidis & Levine 2021, "Simple and effective VAE training with calibrated decoders",
             arXiv:2006.13202).
     """
 
@@ -184,15 +184,15 @@ class Gaussian(ReconstructionLoss):
         return self.to_image(outputs + self.sigma * math.sqrt(2) * ops.erfinv(2 * uniform - 1))
 
     def error(self, x, outputs):
-        """Without a sigma of its own the sum of squares: the one that it takes in training is the batch's."""
+        """The loss (N,); without a fixed sigma the sum of squared errors, because the sigma of training depends on the batch."""
         return self.call(x, outputs) if self.sigma is not None else _sum(ops.square(x - outputs))
 
 
 class MSSSIM(ReconstructionLoss):
     """1 - multi-scale structural similarity (Wang, Simoncelli & Bovik 2003).
 
-    Small images take as many of the five scales as fit the window of 11 pixels, their weights rescaled to sum to one;
-    images of a side under 11 take a window as large as the side.
+    Small images use only those of the five scales that fit the window of 11 pixels, with weights rescaled to sum to one. If a
+    side is shorter than 11 pixels, the window has its length.
     """
 
     _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -212,10 +212,10 @@ class MSSSIM(ReconstructionLoss):
         for scale, weight in enumerate(weights):
             luminance, contrast = _ssim_terms(x, outputs, size)
             term = luminance * contrast if scale == scales - 1 else contrast
-            # Negative similarities have no real power; the authors' implementations clip them, too. The floor keeps the
-            # power's gradient finite.
+            # Powers of negative similarities are not real; the authors' implementations clip them, too. The lower bound keeps the
+            # gradient of the power finite.
             result = result * ops.power(ops.maximum(_mean(term), 1e-6), float(weight))
-            # The strides are said because Keras fails to work them out on JAX.
+            # The strides are given explicitly, because Keras fails to infer them on JAX.
             x, outputs = (
                 ops.average_pool(images, 2, strides=2, padding="same", data_format="channels_last") for images in (x, outputs)
             )
@@ -240,10 +240,10 @@ def _ssim_terms(x, y, size):
 
 
 class ContrastMSE(ReconstructionLoss):
-    """Mean over pixels of (c(x) - outputs)², where c is the local contrast: see `zoo.layers.blocks.contrast.local_contrast`.
+    """Mean over pixels of (c(x) - outputs)², where c is the local contrast, see `zoo.layers.blocks.contrast.local_contrast`.
 
-    Errors in smooth shades, most of a photograph's variance, count no more than those at edges. The image in 0..1 is the
-    outputs' contrast around a middle grey, as brightness is not in them.
+    Errors in smooth regions, which are most of a photograph's variance, have no larger weight than errors at edges. The outputs
+    do not contain brightness; the image in 0..1 shows their contrast around mid-gray.
     """
 
     def __init__(self, name="contrast_mse", **kwargs):
@@ -253,24 +253,24 @@ class ContrastMSE(ReconstructionLoss):
         return _mean(ops.square(local_contrast(x) - outputs))
 
     def to_image(self, outputs):
-        # Three deviations either way fit.
+        # 0..1 covers three standard deviations in both directions.
         return ops.clip(0.5 + outputs / 6, 0.0, 1.0)
 
 
 class DiscretizedLogisticMixture(ReconstructionLoss):
-    """-log p(x|z) of 256-level pixels under a mixture of discretized logistics, in nats an image.
+    """-log p(x|z) of 256-level pixels under a mixture of discretized logistics, in nats per image.
 
     As in PixelCNN++ (Salimans, Karpathy, Chen & Kingma 2017, arXiv:1701.05517), green's mean depends linearly on red, and
-    blue's on red and green, with coefficients that the decoder gives. Here they act on how far red and green lie from their
-    own means: the same family, but the means are those of the image, and one coefficient fits all pixels.
+    blue's on red and green, with coefficients from the decoder. Here they multiply the deviations of red and green from their
+    means: the family of distributions is the same, but the means are those of the image, and one coefficient fits all pixels.
 
-    Outputs a pixel: `mixtures` logits, then for every mixture and channel a mean (in -1..1), a log scale and, for colour, a
-    coefficient a pair of channels.
+    Outputs per pixel: `mixtures` logits, then for each mixture and channel a mean (in -1..1), a log scale and, for color, one
+    coefficient per pair of channels.
     """
 
     is_likelihood = True
     _MIN_LOG_SCALE = -7.0
-    # Beyond this the mass of a bin is lost in float32, and its logarithm with it.
+    # Beyond this value, the mass of a bin underflows in float32.
     _MAX_LOG_SCALE = 30.0
 
     def __init__(self, mixtures=5, name="logistic_mixture", **kwargs):
@@ -284,17 +284,17 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
         return self.mixtures * (1 + 2 * channels + channels * (channels - 1) // 2)
 
     def start(self, channels):
-        # Of a photograph little is left to say once it is guessed, and the colours err together. From 0 Adam would need more
-        # than a thousand steps to get here.
+        # Residuals of photographs are small, and those of the colors are correlated. Starting from 0, Adam would need more than a
+        # thousand steps to reach these values.
         rest = [1.5, 0.0, 1.5] if channels == 3 else []
         scales = np.repeat(np.linspace(-4.0, -2.0, self.mixtures), channels)
         return np.concatenate([np.zeros(self.mixtures * (1 + channels)), scales, np.tile(rest, self.mixtures)]).astype("float32")
 
     def _split(self, outputs):
-        """(N, H, W, outputs) -> logits (K, N H W), means, log scales and coefficients, each by channel a list of (K, N H W).
+        """(N, H, W, outputs) -> logits (K, N H W), means, log scales and coefficients, each a list of (K, N H W) by channel.
 
-        Pixels come last, where they lie side by side: an axis of five mixtures or three channels there would make every
-        operation one of many short runs.
+        Pixels are the last axis, contiguous in memory, because operations are slow with a short last axis (five mixtures or
+        three channels).
         """
         k, channels = self.mixtures, 1 if outputs.shape[-1] == 3 * self.mixtures else 3
         rows = ops.transpose(ops.reshape(outputs, (-1, outputs.shape[-1])))
@@ -330,7 +330,7 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
         logits, means, scales, coefficients = self._split(outputs)
         chance, *chances = ops.unstack(ops.transpose(ops.reshape(uniform, (-1, 1 + len(means)))), axis=0)
         passed = ops.cast(ops.cumsum(ops.softmax(logits, axis=0), axis=0)[:-1] < chance, logits.dtype)
-        # 1 for the component whose share of 0..1 the first number lies in.
+        # 1 for the component whose interval of 0..1 contains the first number.
         ones = ops.ones_like(logits[:1])
         chosen = ops.concatenate([ones, passed], axis=0) - ops.concatenate([passed, 0 * ones], axis=0)
         centred, drawn = [], []
@@ -355,11 +355,11 @@ def _by_channel(rows, channels):
 
 
 def _log_mass(value, difference, log_scale):
-    """Logarithm of what a logistic, `difference` off the value, gives to the value's bin of 2 / 255; -1 and 1 have all beyond.
+    """Log mass of a logistic, centered at `difference` from the value, in the value's bin of 2 / 255; -1 and 1 include the tails.
 
     With d = difference / scale and h half a bin in the same unit, the mass is σ(d+h) - σ(d-h) = σ(d+h) σ(h-d) (1 - exp(-2h)),
-    in which d may be |d|; at the ends it is the one σ(h ± d) that is left. Both are one softplus' worth of exponentials, so
-    the ends are told from the rest before they are taken, by products with 0 and 1: selecting is slower.
+    in which d may be |d|; at -1 and 1 only one factor σ(h ± d) remains. Both cases need the same exponentials; they are
+    distinguished before by products with 0 and 1, because selecting is slower.
     """
     inverse = ops.exp(-log_scale)
     d, h = difference * inverse, inverse / 255
@@ -388,8 +388,8 @@ _LOSSES = {
 def get(name):
     """The loss of a name ("mse", "mae", "bce", "huber", "ms_ssim", "contrast_mse", "bernoulli", "gaussian", "logistic_mixture").
 
-    Of a mapping, such as {"name": "gaussian", "sigma": 0.1}, the loss with these settings. A `ReconstructionLoss` comes back as
-    it is; anything else is a `ZooError`.
+    A mapping, such as {"name": "gaussian", "sigma": 0.1}, gives the loss with these settings. A `ReconstructionLoss` is returned
+    unchanged. Raises ZooError for other values.
     """
     if isinstance(name, ReconstructionLoss):
         return name
@@ -407,12 +407,12 @@ def get(name):
 
 
 def spec(loss):
-    """What `get` makes this `ReconstructionLoss` of again, JSON-able: its name, or a mapping where its settings are not usual."""
+    """The JSON-serializable argument of `get` for this loss: its name, or a mapping if its settings are not the defaults."""
     own = {key: plain(getattr(loss, key)) for key, usual in _settings(loss).items() if getattr(loss, key) != usual}
     return {"name": loss.name, **own} if own else loss.name
 
 
 def _settings(loss):
-    """The settings of a loss's class, and what they usually are."""
+    """The settings of a loss's class, and their defaults."""
     taken = inspect.signature(type(loss)).parameters.values()
     return {p.name: p.default for p in taken if p.name != "name" and p.kind is not p.VAR_KEYWORD}

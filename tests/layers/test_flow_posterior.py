@@ -109,7 +109,7 @@ def test_it_learns_digits(name, digits):
 
 @pytest.mark.parametrize("flows", [(), "planar", ("planar", "plenar")])
 def test_flows_are_named(flows):
-    with pytest.raises(ZooError, match="expected one name|Did you mean 'planar'"):
+    with pytest.raises(ZooError, match="expected a tuple of one or more names|Did you mean 'planar'"):
         tiny("vae_lin_nf_mlp", flows=flows)
 
 

@@ -242,7 +242,7 @@ def test_options_out_of_range():
             tiny("hvae_mlp", **options)
     with pytest.raises(ZooError, match="expected positive"):
         tiny("rhvae_mlp", temperature=0)
-    with pytest.raises(ZooError, match="leave it out"):
+    with pytest.raises(ZooError, match="omit it"):
         tiny("hvae_conv", batch_norm=True)
 
 

@@ -63,8 +63,8 @@ def test_damaged_in_training_alone_and_seen_as_holes(kind):
 
 @pytest.mark.parametrize(
     "arguments, message",
-    [(("boxes",), "'boxes', expected one of box, free_form, both. Did you mean 'box'"), (("box", 0), "size of holes of 0"),
-     (("box", (0.5, 0.2)), "size of holes"), (("box", 2.0), r"share of the image's side in \(0, 1\]")],
+    [(("boxes",), "'boxes', expected one of box, free_form, both. Did you mean 'box'"), (("box", 0), "hole size of 0"),
+     (("box", (0.5, 0.2)), "hole size"), (("box", 2.0), r"fraction of the image's side in \(0, 1\]")],
 )  # fmt: skip
 def test_impossible_holes_are_refused(arguments, message):
     with pytest.raises(ZooError, match=message):

@@ -224,8 +224,8 @@ def test_penalties_of_the_weights_are_added():
     [
         ("iwae", {"k": 0}, "k=0"),
         ("miwae", {"m": 1.5}, "m=1.5"),
-        ("ciwae", {"beta": 2}, "between 0"),
-        ("iwae", {"loss": "mse"}, "is no likelihood"),
+        ("ciwae", {"beta": 2}, "from 0 \\(IWAE\\) to 1"),
+        ("iwae", {"loss": "mse"}, "is a mean over pixels"),
         ("iwae", {"gradient_samples": 0}, "gradient_samples=0"),
     ],
 )

@@ -105,7 +105,7 @@ def test_sides_must_halve():
 
 @pytest.mark.parametrize("bad", [8, (0,), ("a",)])
 def test_groups_are_numbers_of_maps(bad):
-    with pytest.raises(ZooError, match="expected the maps of every level"):
+    with pytest.raises(ZooError, match="expected the number of maps of each level"):
         tiny("ladder_vae_conv", groups=bad)
 
 
@@ -143,7 +143,7 @@ def test_samples_draw_the_pixels(images):
 
 def test_the_target_is_the_input(images):
     model = tiny("ladder_vae_conv", groups=(4,))
-    with pytest.raises(ZooError, match=r"call fit\(images\) alone"):
+    with pytest.raises(ZooError, match=r"call fit\(images\) only"):
         model.fit(images, images, verbose=0)
 
 

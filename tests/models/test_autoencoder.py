@@ -206,8 +206,8 @@ def test_a_loss_of_other_outputs_is_refused(images):
         ("wta_conv", "contrast_mse", "made for 'mse'; give it to zoo.create"),
         ("denoising_unet", "bce", "expected one of mse, mae, huber, ms_ssim"),
         ("superres_resnet", "bernoulli", "expected one of mse, mae, huber, ms_ssim"),
-        ("iwae_mlp", "mse", "is no likelihood"),
-        ("m2_vae_mlp", "gaussian", "fits its sigma to all classes"),
+        ("iwae_mlp", "mse", "is a mean over pixels"),
+        ("m2_vae_mlp", "gaussian", "estimates sigma over the reconstructions of all classes"),
     ],
 )
 def test_a_loss_that_the_variant_is_not_made_for_is_refused(name, loss, message, images, tmp_path):
@@ -232,7 +232,7 @@ def test_a_loss_that_the_variant_is_not_made_for_is_refused(name, loss, message,
     ids=["gaussian", "huber", "usual"],
 )
 def test_a_loss_keeps_its_settings(made, loss, spec, images, tmp_path):
-    # Huber's is no likelihood, which a divergence needs.
+    # Huber's is a mean over pixels, which a divergence needs.
     name, other = ("ae_mlp", "mse") if isinstance(loss, losses.Huber) else ("vae_mlp", losses.Gaussian(sigma=1.0))
     model = tiny(name, loss=loss if made == "created" else other)
     if made == "compiled":
@@ -247,7 +247,7 @@ def test_a_loss_keeps_its_settings(made, loss, spec, images, tmp_path):
 
 def test_vectors_that_are_no_probabilities_are_not_taken_for_some(images):
     x = np.random.default_rng(0).normal(size=(64, 10)).astype("float32")
-    with pytest.raises(Exception, match="beyond 0..1 under a loss of probabilities; bring them to 0..1, or make the model with"):
+    with pytest.raises(Exception, match="but the loss requires values in 0..1; scale them to 0..1, or create the model with"):
         tiny("vae_mlp", (10,)).fit(x, verbose=0)
     assert np.isfinite(tiny("vae_mlp", (10,), loss="gaussian").fit(x, verbose=0).history["loss"]).all()
     assert np.isfinite(tiny("vae_mlp", (64,)).fit(images.reshape(40, -1) / 255, verbose=0).history["loss"]).all()
@@ -359,7 +359,7 @@ def test_regions_of_a_transformers_tokens():
     assert model.encoder.at("code", 2)(images).shape == (3, 4 * 8)
     with pytest.raises(ZooError, match="pool=3, expected at most 2: the feature map is 4 x 2"):
         model.encoder.at("block1", 3)(images)
-    with pytest.raises(ZooError, match="a series' tokens, expected 'flatten', 'mean' or 'token'"):
+    with pytest.raises(ZooError, match="tokens of a series, expected 'flatten', 'mean' or 'token'"):
         tiny("mae_vit", (12, 3)).encoder.at("block1", 2)(np.zeros((1, 12, 3), np.float32))
 
 
@@ -379,7 +379,7 @@ def test_a_functional_model_declared_uint8_gives_the_same_features(model, images
 def test_undeclared_uint8_is_caught_in_the_graph(model, images, compiled):
     outer = keras.Sequential([keras.Input((8, 8, 1)), model.encoder, keras.layers.Dense(2)])
     outer.compile("adam", "mse", run_eagerly=not compiled)
-    message = "float images below 0 or beyond 1, expected floats 0..1 or uint8; divide by 255"
+    message = "float images outside 0..1, expected floats 0..1 or uint8; divide by 255"
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         outer.predict(images, verbose=0)
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):

@@ -115,7 +115,7 @@ def test_what_encode_gives_decode_takes_where_it_is_the_code(fitted, images):
     features = fitted.model.encode(images)
     assert fitted.model.encoder.output_shape == (None, features.shape[1])
     if fitted.model.bottleneck.to_code(features) is None:
-        with pytest.raises(ZooError, match="do not hold its whole code"):
+        with pytest.raises(ZooError, match="do not contain the whole code"):
             fitted.model.decode(features)
     elif fitted.name == "ksparse_mlp":
         # Its features have the shape of the code and other values: by how much each unit exceeds a threshold.
@@ -253,5 +253,5 @@ def test_a_spatial_winner_paints_where_it_won(shape):
 
 
 def test_vectors_have_no_maps_to_win():
-    with pytest.raises(ZooError, match="flat vectors need 'mlp'"):
+    with pytest.raises(ZooError, match="use 'mlp' for flat vectors"):
         tiny("wta_conv", input_shape=(64,))

@@ -64,26 +64,30 @@ def test_the_config_is_plain_data_with_every_argument():
         (["vea"], {}, "no variant 'vea'. Did you mean 'vae'"),
         (["vae_mpl"], {}, "no variant 'vae_mpl'.*The variants are aae, ae, annealed_vae"),
         (["vae", "cnv"], {}, "no backbone 'cnv'. Did you mean 'conv'"),
-        (["linear", "conv"], {}, "'linear' has no backbone 'conv'. It comes on mlp"),
+        (["linear", "conv"], {}, "'linear' does not support the backbone 'conv'. Supported backbones: mlp"),
         (["vae"], {"latent_dims": 3}, "no option 'latent_dims'. Did you mean 'latent_dim'"),
         (["vae"], {"filters": (4,)}, "vae_mlp has no option 'filters'.*Its options are input_shape, latent_dim"),
-        (["vae"], {"input_shape": (8, 8)}, r"input_shape=\(8, 8\) for the backbone 'mlp', which reads images; series need 'vit'"),
+        (
+            ["vae"],
+            {"input_shape": (8, 8)},
+            r"input_shape=\(8, 8\) for the backbone 'mlp', which takes images; use 'vit' for series",
+        ),
         (["vae"], {"input_shape": (8, 8, 1, 1)}, r"input_shape=\(8, 8, 1, 1\), expected \(height, width, channels\)"),
         (["vae"], {"input_shape": (8, 0, 1)}, "positive integers"),
-        (["vae", "conv"], {"input_shape": (64,)}, "flat vectors need 'mlp'"),
+        (["vae", "conv"], {"input_shape": (64,)}, "use 'mlp' for flat vectors"),
         (["linear"], {"hidden": (8,)}, "linear_mlp has no option 'hidden'. Its options are input_shape, latent_dim.$"),
         (
             ["ae"],
             {"hidden": 512},
-            r"ae_mlp cannot be made with hidden=512: expected a tuple, such as \(512, 256\).*zoo.models.ae.build",
+            r"ae_mlp cannot be built with hidden=512: expected a tuple, such as \(512, 256\).*zoo.models.ae.build",
         ),
-        (["ae"], {"latent_dim": "x"}, "ae_mlp cannot be made with latent_dim='x': expected a whole number, such as 32"),
+        (["ae"], {"latent_dim": "x"}, "ae_mlp cannot be built with latent_dim='x': expected a whole number, such as 32"),
         (["vae"], {"latent_dim": True}, "latent_dim=True: expected a whole number"),
         (["vae"], {"latent_dim": (4,)}, r"latent_dim=\(4,\): expected a whole number"),
         (["vae"], {"latent_dim": 0}, "latent_dim=0, expected a whole number from 1 on"),
         (["vae"], {"input_shape": (8, 8, True)}, r"input_shape=\(8, 8, True\): expected a tuple"),
         (["vae", "conv"], {"batch_norm": 1}, "batch_norm=1: expected True or False"),
-        (["vae"], {"activation": "none such"}, "cannot be made with activation='none such'.*activation function"),
+        (["vae"], {"activation": "none such"}, "cannot be built with activation='none such'.*activation function"),
         (["beta_vae"], {"beta": -1}, "beta=-1, expected a finite number from 0 on"),
         (["beta_vae"], {"beta": float("nan")}, "beta=nan: expected a number"),
         (["sparse"], {"weight": -1.0}, "weight=-1.0, expected a finite number from 0 on"),
@@ -93,7 +97,7 @@ def test_the_config_is_plain_data_with_every_argument():
         (["wae_mmd"], {"lambda_": -1.0}, "lambda_=-1.0, expected"),
         (["annealed_vae"], {"gamma": -1.0}, "gamma=-1.0, expected"),
         (["contractive"], {"weight": -1.0}, "weight=-1.0, expected"),
-        (["wta"], {"rate": 0.0}, "rate=0.0, expected a share of the batch"),
+        (["wta"], {"rate": 0.0}, "rate=0.0, expected a fraction of the batch"),
         (["ksparse"], {"alpha": 0.0}, "alpha=0.0, expected a finite number above 0"),
         (["ae"], {"weight_decay": -1.0}, "weight_decay=-1.0, expected"),
         (["ae"], {"loss": {"name": "huber", "delta": -1}}, "delta=-1, expected a finite number above 0"),
@@ -144,7 +148,7 @@ def test_a_file_without_backbones_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "_MODELS", tmp_path)
     registry._variants.cache_clear()
     try:
-        with pytest.raises(ZooError, match="odd.py names no BACKBONES"):
+        with pytest.raises(ZooError, match="odd.py does not define BACKBONES"):
             zoo.list_models()
     finally:
         monkeypatch.undo()

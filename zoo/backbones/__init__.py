@@ -1,7 +1,7 @@
-"""Encoders and their mirrored decoders. They know shapes and nothing of losses.
+"""Backbones: encoders and mirrored decoders, independent of the losses.
 
-`build(name, input_shape, ...)` gives a `Pair`: the encoder's `Backbone`, and `decoder(code_shape, outputs)`, which makes the
-mirrored one once the bottleneck has settled what it reads.
+`build(name, input_shape, ...)` returns a `Pair`: the encoder's `Backbone`, and `decoder(code_shape, outputs)`, which builds the
+mirrored decoder as soon as the bottleneck has determined the code's shape.
 """
 
 import importlib
@@ -19,12 +19,12 @@ def _builder(name):
 
 
 def options(name):
-    """Names of the options that a backbone takes besides `input_shape`."""
+    """Names of the options of a backbone, without `input_shape`."""
     return list(parameters(name))
 
 
 def parameters(name):
-    """Mapping of the options that a backbone takes besides `input_shape` to their `inspect.Parameter`."""
+    """Mapping of the options of a backbone, without `input_shape`, to their `inspect.Parameter`."""
     return {p.name: p for p in inspect.signature(_builder(name)).parameters.values() if p.name not in _FIXED}
 
 
@@ -35,7 +35,7 @@ def build(name, input_shape, **options):
 
 
 def check_shape(name, input_shape):
-    """`input_shape` as a tuple; `ZooError` where the backbone reads no such inputs."""
+    """`input_shape` as a tuple. Raises ZooError if the backbone does not support it."""
     shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
     if not all(is_whole(n) and n > 0 for n in shape) or len(shape) not in (1, 2, 3):
         raise ZooError(
@@ -43,7 +43,7 @@ def check_shape(name, input_shape):
             "integers."
         )
     if len(shape) == 1 and name != "mlp":
-        raise ZooError(f"got input_shape={shape} for the backbone {name!r}, which reads images; flat vectors need 'mlp'.")
+        raise ZooError(f"got input_shape={shape} for the backbone {name!r}, which takes images; use 'mlp' for flat vectors.")
     if len(shape) == 2 and name != "vit":
-        raise ZooError(f"got input_shape={shape} for the backbone {name!r}, which reads images; series need 'vit'.")
+        raise ZooError(f"got input_shape={shape} for the backbone {name!r}, which takes images; use 'vit' for series.")
     return shape

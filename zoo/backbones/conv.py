@@ -1,4 +1,4 @@
-"""Plain convolutions that halve the image at every stage."""
+"""Plain convolutions that halve the image at each stage."""
 
 import numpy as np
 from keras import layers
@@ -20,19 +20,19 @@ def conv(
     dropout=0.0,
     weight_decay=0.0,
 ):
-    """Stages of convolutions, each of which begins by shrinking height and width; the decoder brings them back.
+    """Stages of convolutions, each of which first reduces height and width; the decoder restores them.
 
-    Works for any image size: odd sizes are rounded up on the way in and cropped on the way out.
+    Supports any image size: odd sizes are rounded up in the encoder and cropped in the decoder.
 
     Args:
         input_shape: (height, width, channels).
-        filters: feature maps of every stage.
-        kernel_size: side of every kernel, in pixels.
-        convs_per_stage: convolutions a stage, the first with the stride.
-        strides: stride of every stage, 1 or 2; None halves at each.
-        activation: after every convolution but the last.
+        filters: number of feature maps of each stage.
+        kernel_size: side of each kernel, in pixels.
+        convs_per_stage: convolutions per stage, the first with the stride.
+        strides: stride of each stage, 1 or 2; None means 2 at each stage.
+        activation: activation function after each convolution except the last.
         batch_norm: normalize before the activation (Ioffe & Szegedy 2015).
-        dropout: share of whole feature maps dropped in training, at the end of every stage.
+        dropout: fraction of whole feature maps dropped in training, at the end of each stage.
         weight_decay: L2 penalty on the kernels, added to the loss.
     """
     if not filters:

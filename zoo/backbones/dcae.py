@@ -1,4 +1,4 @@
-"""The deep compression autoencoder: a shortcut beside every change of size, and attention at low resolutions."""
+"""The deep compression autoencoder: shortcuts for each change of size, and attention at low resolutions."""
 
 from keras import layers, ops
 
@@ -32,25 +32,27 @@ def dcae(
 ):
     """DC-AE (Chen et al. 2024, arXiv:2410.10733): stages that halve the image, each change of size learned as a residual.
 
-    What has a value a stage is a tuple from the highest resolution to the lowest, for the decoder, too, or one value for all.
-    The defaults are the encoder of Sana's (Xie et al. 2024, arXiv:2410.10629) and its mirror image.
+    Options per stage are tuples from the highest resolution to the lowest, also for the decoder, or one value for all stages.
+    The defaults are the encoder of Sana's autoencoder (Xie et al. 2024, arXiv:2410.10629) and the mirrored decoder.
 
     Args:
-        input_shape: (height, width, channels), multiples of 2 ** (stages - 1) but for the channels.
-        filters: feature maps of every stage.
-        blocks: blocks a stage; a first stage without any is skipped, and the image halved at once.
-        kinds: of the blocks of every stage: "residual" or "attention".
-        scales: of every stage with attention, the odd widths of the windows that it sees besides single pixels.
-        decoder_filters, decoder_blocks, decoder_kinds, decoder_scales: of the decoder, None for those of the encoder.
-        decoder_norms: of every stage: "rms_norm" or "batch_norm"; the encoder's are the former.
-        decoder_activations: inside the residual blocks of every stage: "silu" or "relu"; the encoder's are the former.
-        last_activation: before the decoder's last convolution.
-        head_dim: numbers a head of the attention.
-        downsample: "conv", of stride 2, or "pixel_unshuffle", a convolution whose pixels become maps.
-        upsample: "interpolate", pixels doubled and convolved, or "pixel_shuffle", a convolution whose maps become pixels.
-        out_shortcut: whether the last maps of the encoder, averaged, are added to what it gives.
-        in_shortcut: whether what the decoder reads, repeated, is added to its first maps.
-        latent_channels: feature maps that the encoder ends in.
+        input_shape: (height, width, channels), height and width multiples of 2 ** (stages - 1).
+        filters: number of feature maps of each stage.
+        blocks: number of blocks of each stage; a first stage with 0 blocks is skipped, and the image is halved at once.
+        kinds: kind of the blocks of each stage: "residual" or "attention".
+        scales: for each stage with attention, the odd widths of its windows, in addition to single pixels.
+        decoder_filters, decoder_blocks, decoder_kinds, decoder_scales: the same for the decoder; None means as in the encoder.
+        decoder_norms: normalization of each decoder stage: "rms_norm" (as in the encoder) or "batch_norm".
+        decoder_activations: activation function in the residual blocks of each decoder stage: "silu" (as in the encoder) or
+            "relu".
+        last_activation: activation function before the decoder's last convolution.
+        head_dim: size of an attention head.
+        downsample: "conv", with stride 2, or "pixel_unshuffle", a convolution and a rearrangement of pixels to maps.
+        upsample: "interpolate", nearest-neighbor enlargement and a convolution, or "pixel_shuffle", a convolution and a
+            rearrangement of maps to pixels.
+        out_shortcut: whether the averaged last maps of the encoder are added to its output.
+        in_shortcut: whether the decoder's input, repeated, is added to its first maps.
+        latent_channels: number of feature maps of the encoder's output.
     """
     stages = len(filters)
     _check_size(input_shape, stages)
@@ -68,13 +70,13 @@ def dcae(
     )
     least = min((s["filters"] for s in encoder + decoder_parts if s["kinds"] == "attention" and s["blocks"]), default=head_dim)
     if least < head_dim:
-        raise ZooError(f"got head_dim={head_dim} for attention among {least} filters, expected at most as many.")
+        raise ZooError(f"got head_dim={head_dim} for attention with {least} filters, expected at most {least}.")
     _check_choice("downsample", downsample, ("conv", "pixel_unshuffle"))
     _check_choice("upsample", upsample, ("interpolate", "pixel_shuffle"))
 
     def decoder(code_shape, outputs):
         if len(code_shape) != 3:
-            raise ZooError(f"the decoder of DC-AE reads feature maps, got a code of shape {tuple(code_shape)}.")
+            raise ZooError(f"the decoder of DC-AE requires feature maps, got a code of shape {tuple(code_shape)}.")
         return DCDecoder(decoder_parts, head_dim, upsample == "pixel_shuffle", in_shortcut, last_activation, outputs)
 
     return Pair(DCEncoder(encoder, head_dim, downsample == "pixel_unshuffle", out_shortcut, latent_channels), decoder)
@@ -86,9 +88,7 @@ def _check_size(input_shape, stages):
     if stages < 2:
         raise ZooError(f"got filters of {stages} stages, expected at least two.")
     if height % factor or width % factor:
-        raise ZooError(
-            f"got images of {height} x {width} for {stages} stages, expected a height and a width that {factor} divides."
-        )
+        raise ZooError(f"got images of {height} x {width} for {stages} stages, expected height and width divisible by {factor}.")
 
 
 def _check_choice(name, value, known):
@@ -97,13 +97,13 @@ def _check_choice(name, value, known):
 
 
 def _stages(count, prefix, filters, blocks, kinds, scales, norms="rms_norm", activations="silu"):
-    """One mapping a stage, highest resolution first."""
+    """One mapping per stage, highest resolution first."""
     found = {"filters": filters, "blocks": blocks, "kinds": kinds, "scales": scales, "norms": norms, "activations": activations}
     for name, values in found.items():
         if isinstance(values, str):
             found[name] = (values,) * count
         elif len(values) != count:
-            raise ZooError(f"got {prefix}{name} of {len(values)} stages, where there are filters of {count}.")
+            raise ZooError(f"got {prefix}{name} for {len(values)} stages, but filters for {count}.")
     for name, known in (
         ("kinds", ("residual", "attention")),
         ("norms", ("rms_norm", "batch_norm")),
@@ -112,7 +112,7 @@ def _stages(count, prefix, filters, blocks, kinds, scales, norms="rms_norm", act
         for value in found[name]:
             _check_choice(f"{prefix}{name}", value, known)
     if not all(found["blocks"][1:]):
-        raise ZooError(f"got {prefix}blocks={tuple(blocks)}; only the first stage may be without any.")
+        raise ZooError(f"got {prefix}blocks={tuple(blocks)}; only the first stage may have 0 blocks.")
     return [dict(zip(found, values)) for values in zip(*found.values())]
 
 
@@ -127,11 +127,11 @@ class DCEncoder(Backbone):
     """Images (N, H, W, C), 0..1, to feature maps (N, H / f, W / f, outputs).
 
     Args:
-        stages: one mapping a stage.
-        head_dim: numbers a head of the attention.
-        unshuffle: whether pixels become maps where the size changes.
-        shortcut: whether the last maps, averaged, are added at the end.
-        outputs: feature maps at the end.
+        stages: one mapping per stage.
+        head_dim: size of an attention head.
+        unshuffle: whether the size is changed by rearranging pixels to maps.
+        shortcut: whether the averaged last maps are added to the output.
+        outputs: number of output maps.
     """
 
     def __init__(self, stages, head_dim, unshuffle, shortcut, outputs):
@@ -146,21 +146,21 @@ class DCEncoder(Backbone):
             blocks.append(Backbone(chain))
         conv_out = ShortcutConv2D(outputs) if shortcut else _conv(outputs)
         names = [None if skipped and i == 0 else f"stage{i + 1}" for i in range(len(stages))]
-        # The images that these nets are trained on lie in -1..1.
+        # These networks are trained on images in -1..1.
         super().__init__([layers.Rescaling(2.0, -1.0), conv_in, *blocks, conv_out], [None, None, *names, None])
         self.conv_in, self.blocks, self.conv_out = conv_in, blocks, conv_out
 
 
 class DCDecoder(Backbone):
-    """Feature maps (N, h, w, any number) to outputs (N, h f, w f, outputs), images in 0..1 among them.
+    """Feature maps (N, h, w, any number) to outputs (N, h f, w f, outputs), which for images are in 0..1.
 
     Args:
-        stages: one mapping a stage, highest resolution first; they are run from the last.
-        head_dim: numbers a head of the attention.
-        shuffle: whether maps become pixels where the size changes.
+        stages: one mapping per stage, highest resolution first; they are applied in reverse order.
+        head_dim: size of an attention head.
+        shuffle: whether the size is changed by rearranging maps to pixels.
         shortcut: whether the code, repeated, is added to the first maps.
-        activation: before the last convolution.
-        outputs: feature maps at the end.
+        activation: activation function before the last convolution.
+        outputs: number of output maps.
     """
 
     def __init__(self, stages, head_dim, shuffle, shortcut, activation, outputs):
@@ -184,9 +184,9 @@ class ResidualBlock(layers.Layer):
     """x + norm(conv(act(conv(x)))), (N, H, W, filters) -> the same shape.
 
     Args:
-        filters: feature maps.
-        activation: its name.
-        norm: a layer.
+        filters: number of feature maps.
+        activation: name of the activation function.
+        norm: normalization layer.
     """
 
     def __init__(self, filters, activation, norm, **kwargs):
@@ -210,18 +210,18 @@ class ResidualBlock(layers.Layer):
 
 
 class Down(layers.Layer):
-    """Half the height and width, to `filters` maps.
+    """Halves height and width, with `filters` output maps.
 
     Args:
-        filters: feature maps.
-        unshuffle: a convolution to a quarter of the maps, whose pixels become maps, instead of one of stride 2.
-        shortcut: whether the pixels of x as maps, averaged to as many, are added.
+        filters: number of output maps.
+        unshuffle: use a convolution to a quarter of the maps and rearrange pixels to maps, instead of stride 2.
+        shortcut: whether the pixels of x, rearranged to maps and averaged, are added.
     """
 
     def __init__(self, filters, unshuffle, shortcut=True, **kwargs):
         super().__init__(**kwargs)
         if unshuffle and filters % 4:
-            raise ZooError(f"got {filters} filters behind a pixel_unshuffle, expected a multiple of 4.")
+            raise ZooError(f"got {filters} filters after a pixel_unshuffle, expected a multiple of 4.")
         self.filters, self.unshuffle, self.shortcut = filters, unshuffle, shortcut
         self.conv = _conv(filters // 4) if unshuffle else StridedConv2D(filters)
 
@@ -242,12 +242,12 @@ class Down(layers.Layer):
 
 
 class Up(layers.Layer):
-    """Twice the height and width, to `filters` maps.
+    """Doubles height and width, with `filters` output maps.
 
     Args:
-        filters: feature maps.
-        shuffle: a convolution to four times the maps, which become pixels, instead of doubled pixels and a convolution.
-        shortcut: whether the maps of x, repeated to four times as many and made pixels, are added.
+        filters: number of output maps.
+        shuffle: use a convolution to four times the maps and rearrange maps to pixels, instead of enlargement and a convolution.
+        shortcut: whether the maps of x, repeated and rearranged to pixels, are added.
     """
 
     def __init__(self, filters, shuffle, shortcut=True, **kwargs):
@@ -274,7 +274,7 @@ class Up(layers.Layer):
 
 
 class ShortcutConv2D(layers.Conv2D):
-    """conv(x) + x, (N, H, W, C) -> (N, H, W, filters), the maps of x averaged or repeated to as many."""
+    """conv(x) + x, (N, H, W, C) -> (N, H, W, filters), the maps of x averaged or repeated to match."""
 
     def __init__(self, filters, **kwargs):
         super().__init__(filters, 3, padding="same", data_format="channels_last", **kwargs)
@@ -288,7 +288,7 @@ class ShortcutConv2D(layers.Conv2D):
 
 
 def as_many(x, maps):
-    """Maps (N, H, W, C) to (N, H, W, maps): neighbours averaged, or each repeated."""
+    """Maps (N, H, W, C) to (N, H, W, maps): adjacent maps averaged, or each map repeated."""
     *_, height, width, count = x.shape
     if maps >= count:
         return ops.repeat(x, maps // count, axis=-1) if maps > count else x
@@ -297,7 +297,7 @@ def as_many(x, maps):
 
 def _check_maps(count, maps):
     if max(count, maps) % min(count, maps):
-        raise ZooError(f"got a shortcut from {count} maps to {maps}, expected one of the numbers to divide the other.")
+        raise ZooError(f"got a shortcut from {count} maps to {maps}, expected one number to be a multiple of the other.")
 
 
 def _conv(filters, use_bias=True):

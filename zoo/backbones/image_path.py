@@ -1,4 +1,4 @@
-"""A path for the image beside a network: the code carries what went in, and the network finds only what has to change."""
+"""A bypass of the network for the image: the code also contains the input image, and the network predicts only the change."""
 
 import keras
 from keras import ops
@@ -8,13 +8,13 @@ from zoo.layers.blocks.fold import fold, side, unfold
 
 
 class ImagePathEncoder(Around):
-    """(N, H, W, C) -> (N, h, w, maps + s² C): the maps of `net`, and beside them the image, folded to their size.
+    """(N, H, W, C) -> (N, h, w, maps + s² C): the maps of `net` and the image, folded to their size.
 
-    Folding loses nothing, so that any `net` that ends in maps will do; s is what it shrank the image by.
+    Folding is lossless, so that any `net` with feature maps as output can be used; s is its reduction of height and width.
 
     Args:
         net: the network.
-        before: a layer that makes of the input the image that goes both ways, or None.
+        before: a layer applied to the input before the network and the bypass, or None.
     """
 
     def __init__(self, net, before=None, **kwargs):
@@ -34,8 +34,8 @@ class ImagePathDecoder(keras.layers.Layer):
     """Codes of an `ImagePathEncoder` to outputs: `combine(net(maps), image)`.
 
     Args:
-        net: from maps (N, h, w, maps) to outputs (N, H, W, parameters a pixel).
-        image_shape: (H, W, C) of the image that the encoder read.
+        net: from maps (N, h, w, maps) to outputs (N, H, W, parameters per pixel).
+        image_shape: (H, W, C) of the encoder's image.
         combine: function (outputs, image) -> outputs.
     """
 

@@ -1,4 +1,4 @@
-"""The convolutional encoder and decoder of VQGAN and of latent diffusion, Stable Diffusion's among them."""
+"""The convolutional encoder and decoder of VQGAN and of latent diffusion, including Stable Diffusion."""
 
 from keras import layers, ops
 
@@ -16,25 +16,25 @@ def ldm(
     middle_attention=True,
     latent_channels=4,
 ):
-    """Stages of residual blocks that halve the image between them, and attention at the bottom.
+    """Stages of residual blocks with the image halved between them, and attention at the lowest resolution.
 
     Esser, Rombach & Ommer 2021, "Taming transformers for high-resolution image synthesis", arXiv:2012.09841; Rombach et al.
     2022, "High-resolution image synthesis with latent diffusion models", arXiv:2112.10752. The defaults are Stable Diffusion's.
 
     Args:
-        input_shape: (height, width, channels), multiples of 2 ** (stages - 1) but for the channels.
-        filters: feature maps of every stage.
-        blocks: residual blocks a stage; the decoder has one more.
-        groups: of the group normalization, divides all filters.
-        attention: stages, counted from 0, whose every block is followed by attention.
-        middle_attention: whether there is attention between the two blocks in the middle.
-        latent_channels: feature maps that the encoder ends in.
+        input_shape: (height, width, channels), height and width multiples of 2 ** (stages - 1).
+        filters: number of feature maps of each stage.
+        blocks: residual blocks per stage; the decoder has one more.
+        groups: number of groups of the group normalization; must divide all filters.
+        attention: indices of the stages, from 0, with attention after each block.
+        middle_attention: whether there is attention between the two middle blocks.
+        latent_channels: number of feature maps of the encoder's output.
     """
     height, width, _ = input_shape
     factor = 2 ** (len(filters) - 1)
     if height % factor or width % factor:
         raise ZooError(
-            f"got images of {height} x {width} for {len(filters)} stages, expected a height and a width that {factor} divides."
+            f"got images of {height} x {width} for {len(filters)} stages, expected height and width divisible by {factor}."
         )
     if any(count % groups for count in filters):
         raise ZooError(f"got groups={groups} and filters={tuple(filters)}, expected a number of groups that divides them all.")
@@ -52,12 +52,12 @@ class LDMEncoder(Backbone):
     """Images (N, H, W, C), 0..1, to feature maps (N, H / f, W / f, outputs).
 
     Args:
-        filters: feature maps of every stage.
-        blocks: residual blocks a stage.
-        groups: of the group normalization.
-        attention: stages with attention.
-        middle_attention: whether there is some in the middle.
-        outputs: feature maps at the end.
+        filters: number of feature maps of each stage.
+        blocks: residual blocks per stage.
+        groups: number of groups of the group normalization.
+        attention: indices of the stages with attention.
+        middle_attention: whether there is attention between the middle blocks.
+        outputs: number of output maps.
     """
 
     def __init__(self, filters, blocks, groups, attention, middle_attention, outputs):
@@ -66,17 +66,17 @@ class LDMEncoder(Backbone):
         parts = [Stage(n, blocks, groups, i in attention, None if i == last else Downsample(n)) for i, n in enumerate(filters)]
         middle = Middle(filters[-1], groups, middle_attention)
         names = [None, None, *(f"stage{i + 1}" for i in range(len(filters))), "middle", None, None, None]
-        # The images that these nets are trained on lie in -1..1.
+        # These networks are trained on images in -1..1.
         stages = [layers.Rescaling(2.0, -1.0), conv_in, *parts, middle, norm_out, layers.Activation("silu"), conv_out]
         super().__init__(stages, names)
-        # By name as well, for the names of the weights.
+        # Also as named attributes, which give the names of the weights.
         self.conv_in, self.blocks, self.middle, self.norm_out, self.conv_out = conv_in, parts, middle, norm_out, conv_out
 
 
 class LDMDecoder(Backbone):
-    """Feature maps (N, h, w, any number) to outputs (N, h f, w f, outputs), images in 0..1 among them.
+    """Feature maps (N, h, w, any number) to outputs (N, h f, w f, outputs), which for images are in 0..1.
 
-    Args: see `LDMEncoder`, whose filters are read from the last.
+    Args: see `LDMEncoder`, whose filters are used in reverse order.
     """
 
     def __init__(self, filters, blocks, groups, attention, middle_attention, outputs):
@@ -89,13 +89,13 @@ class LDMDecoder(Backbone):
 
 
 class Stage(layers.Layer):
-    """Residual blocks to `filters` maps, each followed by attention or not, and a change of size at the end or none.
+    """Residual blocks with `filters` maps, optionally each followed by attention, and an optional change of size at the end.
 
     Args:
-        filters: feature maps.
-        blocks: how many.
-        groups: of the group normalization.
-        attention: whether every block is followed by it.
+        filters: number of feature maps.
+        blocks: number of blocks.
+        groups: number of groups of the group normalization.
+        attention: whether each block is followed by attention.
         resize: `Downsample`, `Upsample` or None.
     """
 
@@ -131,7 +131,7 @@ class Stage(layers.Layer):
 
 
 class Middle(layers.Layer):
-    """A residual block, attention or none, and a residual block, all of `filters` maps."""
+    """A residual block, optional attention, and a residual block, all with `filters` maps."""
 
     def __init__(self, filters, groups, attention, **kwargs):
         super().__init__(**kwargs)
@@ -154,7 +154,7 @@ class Middle(layers.Layer):
 
 
 class ResidualBlock(layers.Layer):
-    """x + conv(silu(norm(conv(silu(norm(x)))))), x by a 1 x 1 convolution where the number of maps changes to `filters`."""
+    """x + conv(silu(norm(conv(silu(norm(x)))))), x through a 1 x 1 convolution if it does not have `filters` maps."""
 
     def __init__(self, filters, groups, **kwargs):
         super().__init__(**kwargs)
@@ -184,9 +184,9 @@ class ResidualBlock(layers.Layer):
 
 
 class MapAttention(layers.Layer):
-    """x + attention(norm(x)) over the places of feature maps (N, H, W, filters), with one head.
+    """x + attention(norm(x)) over the positions of feature maps (N, H, W, filters), with one head.
 
-    The scores are made for some thousand places at a time: for all at once they would fill memory with the square of the image.
+    The scores are computed for some thousand positions at a time, because their total size is quadratic in the number of pixels.
     """
 
     _SCORES = 2**24
@@ -218,7 +218,7 @@ class MapAttention(layers.Layer):
 
 
 class Downsample(layers.Layer):
-    """Half the height and width, by a convolution that looks past the lower and the right edge only."""
+    """Halves height and width, by a convolution padded at the bottom and the right only."""
 
     def __init__(self, filters, **kwargs):
         super().__init__(**kwargs)
@@ -237,7 +237,7 @@ class Downsample(layers.Layer):
 
 
 class Upsample(layers.Layer):
-    """Twice the height and width: every place four times, then a convolution."""
+    """Doubles height and width: nearest-neighbor enlargement, then a convolution."""
 
     def __init__(self, filters, **kwargs):
         super().__init__(**kwargs)

@@ -1,5 +1,5 @@
-"""A linear autoencoder with a network on either side that improves its images: what the networks have to learn is only what
-PCA cannot do, and they begin by changing nothing."""
+"""A linear autoencoder with residual networks before and after it: they learn only what PCA cannot represent, and initially
+change nothing."""
 
 import keras
 import numpy as np
@@ -10,19 +10,19 @@ from zoo.layers.bottlenecks.code import flatten
 
 
 class LinearPathEncoder(Around):
-    """(N, H, W, C) -> (N, H W C): the image x + net(x), flattened, for the bottleneck to read with one linear map."""
+    """(N, H, W, C) -> (N, H W C): the image x + net(x), flattened, as input of the bottleneck's linear map."""
 
     def call(self, x):
         return flatten(x + self.net(x))
 
 
 class LinearPathDecoder(keras.layers.Layer):
-    """Codes (N, D) to a linear image y and on to the outputs net(y), shifted by y.
+    """Codes (N, D) to a linear image y, and then to the outputs net(y), shifted by y.
 
     Args:
-        net: from images (N, H, W, C) to outputs (N, H, W, parameters a pixel).
+        net: from images (N, H, W, C) to outputs (N, H, W, parameters per pixel).
         image_shape: (H, W, C).
-        shift: function (outputs, image) -> outputs, of the reconstruction loss, which knows what its outputs mean.
+        shift: function (outputs, image) -> outputs, from the reconstruction loss, which defines the meaning of its outputs.
     """
 
     def __init__(self, net, image_shape, shift, **kwargs):

@@ -1,4 +1,4 @@
-"""A vision transformer that sees some patches and finds the others, in the scale that each patch has of its own."""
+"""A vision transformer that predicts masked patches, normalized per patch, from the visible ones."""
 
 import keras
 import numpy as np
@@ -11,12 +11,12 @@ _EPSILON = 1e-6
 
 
 class MaskedEncoder(Around):
-    """Images (N, H, W, C) or series (N, T, C) to (N, 1 + patches, width + 2): the tokens of `net`, which sees all patches, and
-    behind each the mean and the deviation of its patch, by which the decoder brings what it finds back to the image's scale.
+    """Images (N, H, W, C) or series (N, T, C) to (N, 1 + patches, width + 2): the tokens of `net` for all patches, each with
+    the mean and the standard deviation of its patch, by which the decoder scales its predictions back.
 
     Args:
         net: a `ViTEncoder`.
-        mean, deviation: numbers a channel, by which `net` has images standardized; None leaves them.
+        mean, deviation: one number per channel, for the standardization of the images; None for no standardization.
     """
 
     def __init__(self, net, mean=None, deviation=None, **kwargs):
@@ -34,7 +34,7 @@ class MaskedEncoder(Around):
         return (x - mean) / deviation
 
     def patches(self, x):
-        """Patches (N, P, numbers) of images or series as `net` reads them."""
+        """Patches (N, P, numbers) of images or series, as inputs of `net`."""
         return patchify(self.image(x), self.net.patch_size)
 
     def call(self, x):
@@ -47,7 +47,7 @@ class MaskedEncoder(Around):
         return self.net.maps(tokens)
 
     def seen(self, patches, chosen, training=None):
-        """Tokens (N, 1 + seen, width) of the patches (N, P, numbers) that `chosen` (N, seen, P) shows: the others are dropped."""
+        """Tokens (N, 1 + seen, width) of the patches (N, P, numbers) chosen by `chosen` (N, seen, P); the others are dropped."""
         return self.net.finish(self.net.start(patches, chosen), training)
 
 
@@ -56,7 +56,7 @@ class MaskedDecoder(keras.layers.Layer):
 
     Args:
         net: a `ViTDecoder`.
-        mean, deviation: as of the encoder.
+        mean, deviation: as for the encoder.
     """
 
     def __init__(self, net, mean=None, deviation=None, **kwargs):
@@ -78,11 +78,11 @@ class MaskedDecoder(keras.layers.Layer):
         return self.scaled(found, z[:, 1:, -2:-1], z[:, 1:, -1:])
 
     def scaled(self, found, mean, deviation):
-        """The outputs (N, *shape) of patches in their own scale, (N, P, numbers)."""
+        """The outputs (N, *shape) from normalized patches (N, P, numbers)."""
         return self.image(found * deviation + mean)
 
     def image(self, patches):
-        """Images or series (N, *shape) of the patches that the encoder reads of them."""
+        """Images or series (N, *shape) from patches as the encoder takes them."""
         x = unpatchify(patches, self.net.shape, self.net.patch_size)
         if self.mean is None:
             return x
@@ -90,7 +90,7 @@ class MaskedDecoder(keras.layers.Layer):
         return x * deviation + mean
 
     def found(self, tokens, chosen, training=None):
-        """What is found of all patches, (N, P, numbers), from the tokens (N, 1 + seen, width) of those that `chosen` shows."""
+        """Predictions of all patches, (N, P, numbers), from the tokens (N, 1 + seen, width) of the visible patches `chosen`."""
         tokens = self.net.embed(tokens)
         lacking = 1 - ops.expand_dims(ops.sum(chosen, axis=1), 2)
         hidden = ops.cast(ops.convert_to_tensor(self.hidden), self.compute_dtype)

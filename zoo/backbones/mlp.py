@@ -1,4 +1,4 @@
-"""Fully connected layers."""
+"""Dense layers."""
 
 import numpy as np
 from keras import layers
@@ -7,13 +7,13 @@ from zoo.layers.blocks.backbone import Backbone, Pair, regularizer
 
 
 def mlp(input_shape, hidden=(512, 256), activation="relu", dropout=0.0, weight_decay=0.0):
-    """An encoder of dense layers on the flattened input; the decoder has the same in reverse, and a linear one at its end.
+    """An encoder of dense layers on the flattened input; the decoder has them in reverse order, and a linear output layer.
 
     Args:
         input_shape: (height, width, channels) or (features,).
-        hidden: units of every layer, first to last; `()` leaves the bottleneck on the input itself.
-        activation: of every hidden layer.
-        dropout: share of the hidden units dropped in training (Srivastava et al. 2014).
+        hidden: units of each layer, first to last; with `()` the bottleneck is applied to the input itself.
+        activation: activation function of each hidden layer.
+        dropout: fraction of the hidden units dropped in training (Srivastava et al. 2014).
         weight_decay: L2 penalty on the kernels, added to the loss.
     """
     stages, names = [layers.Flatten(data_format="channels_last")], [None]

@@ -1,4 +1,4 @@
-"""Image sizes on the way down and back up."""
+"""Image sizes in encoders and decoders."""
 
 import keras
 
@@ -9,7 +9,7 @@ def halved(size):
 
 
 class Crop(keras.layers.Layer):
-    """Cuts what doubling an odd size has added, at the bottom and the right: (N, >=H, >=W, C) -> (N, H, W, C)."""
+    """Crops at the bottom and the right, for odd sizes that were rounded up: (N, >=H, >=W, C) -> (N, H, W, C)."""
 
     def __init__(self, size, **kwargs):
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""Residual networks without normalization, with an optional linear path beside them."""
+"""Residual networks without normalization, with an optional linear path."""
 
 import keras
 import numpy as np
@@ -20,21 +20,21 @@ def resnet(
     dropout=0.0,
     weight_decay=0.0,
 ):
-    """Stages of residual blocks (He et al. 2016), each of which begins by halving height and width; mirrored in the decoder.
+    """Stages of residual blocks (He et al. 2016), each of which first halves height and width; mirrored in the decoder.
 
-    Every block is x + α f(x) with α learned from 0 (ReZero; Bachlechner et al. 2021, arXiv:2003.04887), which trains deep
-    nets without normalization: normalization layers cost a third of a step on a CPU.
+    Each block is x + α f(x) with a learned α, initially 0 (ReZero; Bachlechner et al. 2021, arXiv:2003.04887). This way, deep
+    networks can be trained without normalization layers, which take a third of a step's time on a CPU.
 
     Args:
-        input_shape: (height, width, channels); any size, odd ones are cropped back.
-        filters: feature maps of every stage.
-        blocks: residual blocks a stage.
-        activation: inside the blocks.
-        first_stride: stride of the first stage; 4 reads patches of 4 x 4 pixels, which is cheap.
-        linear_path: make the code a linear map of the image, and put a network from image to image on either side of it
-            instead (down through all stages and up again, added to the image). `zoo.training.initialization.pca` starts the
-            map at PCA, so that the model is never behind it.
-        dropout: share of whole feature maps dropped in training, in every block.
+        input_shape: (height, width, channels), any size; for odd sizes, the output is cropped.
+        filters: number of feature maps of each stage.
+        blocks: residual blocks per stage.
+        activation: activation function of the blocks.
+        first_stride: stride of the first stage; 4 uses patches of 4 x 4 pixels, which is fast.
+        linear_path: whether the code is a linear map of the image, with a network from image to image before and after it (down
+            through all stages and up again, added to the image). `zoo.training.initialization.pca` initializes the map with PCA,
+            so that the model starts with PCA's error.
+        dropout: fraction of whole feature maps dropped in training, in each block.
         weight_decay: L2 penalty on the kernels, added to the loss.
     """
     if not filters:
@@ -89,7 +89,7 @@ def resnet(
     if not linear_path:
         return Pair(Backbone(stages, names), decoder)
 
-    # Its last layer starts at zero, so that the linear map starts alone.
+    # Its last layer starts at zero, so that initially only the linear map has an effect.
     back = up(input_shape[-1], "zeros")
     encoder = LinearPathEncoder(Backbone(stages + back, names + [None] * len(back)))
     return Pair(encoder, lambda code_shape, outputs: Backbone(down()[0] + up(outputs, "zeros")), linear_path=True)

@@ -17,36 +17,36 @@ def taesd(
     activation="relu",
     latent_channels=4,
 ):
-    """Residual blocks at every resolution, each half of the one before (Bohan 2023, github.com/madebyollin/taesd).
+    """Residual blocks at each resolution, each half of the one before (Bohan 2023, github.com/madebyollin/taesd).
 
-    Reads and gives images in 0..1. The decoder clamps its codes h to 3 tanh(h / 3) first.
+    Inputs and outputs are images in 0..1. The decoder first clamps its codes h to 3 tanh(h / 3).
 
     Args:
-        input_shape: (height, width, channels), multiples of 2 ** (resolutions - 1) but for the channels.
-        filters: feature maps of every layer.
-        blocks: residual blocks a resolution, from the image down.
-        decoder_filters: feature maps of the decoder's layers, None for as many.
-        decoder_blocks: residual blocks a resolution, from the code up, None for the mirrored ones.
-        activation: inside the blocks; behind them stands a rectifier in any case.
-        latent_channels: feature maps that the encoder ends in.
+        input_shape: (height, width, channels), height and width multiples of 2 ** (resolutions - 1).
+        filters: number of feature maps of each layer.
+        blocks: residual blocks per resolution, from the image to the code.
+        decoder_filters: number of feature maps of the decoder's layers; None means as in the encoder.
+        decoder_blocks: residual blocks per resolution, from the code to the image; None means those of the encoder, reversed.
+        activation: activation function in the blocks; the one after each block is always ReLU.
+        latent_channels: number of feature maps of the encoder's output.
     """
     decoder_filters = filters if decoder_filters is None else decoder_filters
     decoder_blocks = tuple(reversed(blocks)) if decoder_blocks is None else tuple(decoder_blocks)
     if not blocks or len(blocks) != len(decoder_blocks):
         raise ZooError(
-            f"got blocks={tuple(blocks)} and decoder_blocks={decoder_blocks}, expected one number a resolution in either."
+            f"got blocks={tuple(blocks)} and decoder_blocks={decoder_blocks}, expected one number per resolution in both."
         )
     height, width, _ = input_shape
     count = len(blocks)
     factor = 2 ** (count - 1)
     if height % factor or width % factor:
         raise ZooError(
-            f"got images of {height} x {width} for {count} resolutions, expected a height and a width that {factor} divides."
+            f"got images of {height} x {width} for {count} resolutions, expected height and width divisible by {factor}."
         )
 
     def decoder(code_shape, outputs):
         if len(code_shape) != 3:
-            raise ZooError(f"the tiny decoder reads feature maps, got a code of shape {tuple(code_shape)}.")
+            raise ZooError(f"the tiny decoder requires feature maps, got a code of shape {tuple(code_shape)}.")
         stages = [SoftClamp(), _conv(decoder_filters), layers.Activation(activation)]
         for i, count in enumerate(decoder_blocks):
             stages += [TinyBlock(decoder_filters, activation) for _ in range(count)]
@@ -88,7 +88,7 @@ class TinyBlock(layers.Layer):
 
 
 class SoftClamp(layers.Layer):
-    """3 tanh(x / 3), of any shape: codes that a diffusion model has thrown too far come back."""
+    """3 tanh(x / 3), any shape: bounds codes of a diffusion model that are out of range."""
 
     def compute_output_shape(self, input_shape):
         return input_shape

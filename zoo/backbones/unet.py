@@ -1,4 +1,4 @@
-"""Residual U-Net: features at every resolution on the way down, and joined again on the way up."""
+"""Residual U-Net, with skip connections at each resolution."""
 
 import keras
 from keras import layers
@@ -22,22 +22,22 @@ def unet(
 ):
     """A U-Net (Ronneberger, Fischer & Brox 2015, arXiv:1505.04597) of residual blocks, for networks from images to images.
 
-    All of it is the encoder, as skips cannot pass a bottleneck: the code are the feature maps at its end, at the resolution of
-    the first, and the decoder is one convolution that reads them. Features lie at every depth: `down1` to the deepest, then
-    `up` back to `up1`; those of a denoiser are best in the middle (Xiang et al. 2023, "Denoising diffusion autoencoders are
-    unified self-supervised learners", arXiv:2303.09769). They are each stage's maps and their negatives, activated.
+    The whole U-Net is the encoder, because skip connections cannot pass a bottleneck: the code is the feature maps at its end, at
+    the first resolution, and the decoder is one convolution. The depths for features are `down1` to the deepest, then `up` back
+    to `up1`; those of a denoiser are best in the middle (Xiang et al. 2023, "Denoising diffusion autoencoders are unified
+    self-supervised learners", arXiv:2303.09769). The features are the activated maps of a stage and of their negatives.
 
     Args:
-        input_shape: (height, width, channels); any size, odd ones are cropped back.
-        filters: feature maps of every resolution, each half of the one before.
-        blocks: residual blocks a resolution, on either way.
-        activation: inside the blocks.
-        first_stride: 1, 2 or 4; 2 reads blocks of 2 x 2 pixels, for a quarter of the work (Zhang et al. 2018, FFDNet,
+        input_shape: (height, width, channels), any size; for odd sizes, the output is cropped.
+        filters: number of feature maps of each resolution, each half of the one before.
+        blocks: residual blocks per resolution, in each direction.
+        activation: activation function of the blocks.
+        first_stride: 1, 2 or 4; 2 processes blocks of 2 x 2 pixels, in a quarter of the time (Zhang et al. 2018, FFDNet,
             arXiv:1710.04026).
-        atoms: number of atoms of a dictionary of patches of 7 x 7 pixels, whose responses (averaged over `first_stride` pixels
-            per side) are what the first resolution reads, and the first depth, `dictionary`; 0 reads the image. See
+        atoms: number of atoms of a dictionary of patches of 7 x 7 pixels. Its responses, averaged over `first_stride` pixels per
+            side, are the input of the first resolution, and the first depth, `dictionary`. With 0, the input is the image. See
             `zoo.training.initialization.patches`.
-        dropout: share of whole feature maps dropped in training, in every block.
+        dropout: fraction of whole feature maps dropped in training, in each block.
         weight_decay: L2 penalty on the kernels, added to the loss.
     """
     if first_stride not in (1, 2, 4):
@@ -45,14 +45,16 @@ def unet(
     if not (isinstance(atoms, int) and atoms >= 0):
         raise ZooError(f"got atoms={atoms!r}, expected the number of dictionary atoms, or 0 for no dictionary.")
     if len(filters) < 2:
-        raise ZooError(f"got filters={tuple(filters)}, expected the feature maps of at least two resolutions.")
+        raise ZooError(f"got filters={tuple(filters)}, expected the number of feature maps of at least two resolutions.")
     size = tuple(-(-n // first_stride) for n in input_shape[:2])
     encoder = UNet(size, tuple(filters), blocks, activation, first_stride, atoms, dropout, weight_decay)
     decay = regularizer(weight_decay)
 
     def decoder(code_shape, outputs):
         if len(code_shape) != 3:
-            raise ZooError(f"a U-Net keeps its maps as the code, got a code of shape {tuple(code_shape)}; set latent_dim=None.")
+            raise ZooError(
+                f"the code of a U-Net is its feature maps, got a code of shape {tuple(code_shape)}; set latent_dim=None."
+            )
         if first_stride == 1:
             return Backbone([layers.Conv2D(outputs, 3, padding="same", kernel_regularizer=decay, data_format="channels_last")])
         last = layers.Conv2DTranspose(
@@ -64,7 +66,7 @@ def unet(
 
 
 class UNet(layers.Layer):
-    """(N, H, W, C) -> (N, *size, filters[0]), where `size` is what the first stride leaves of height and width."""
+    """(N, H, W, C) -> (N, *size, filters[0]), where `size` is height and width after the first stride."""
 
     def __init__(self, size, filters, blocks, activation, first_stride, atoms, dropout, weight_decay, **kwargs):
         super().__init__(**kwargs)
@@ -83,7 +85,7 @@ class UNet(layers.Layer):
             sizes.append(halved(sizes[-1]))
         self.dictionary = PatchDictionary(atoms) if atoms else None
         if atoms:
-            # An atom has read the pixels around it: what is left to do is to combine the atoms of one place.
+            # Atoms already cover the neighboring pixels, so that only the atoms of one position have to be combined.
             mean = layers.AveragePooling2D(first_stride, padding="same", data_format="channels_last")
             first = Backbone([mean, layers.Conv2D(filters[0], 1, kernel_regularizer=decay, data_format="channels_last")])
         else:
@@ -100,7 +102,7 @@ class UNet(layers.Layer):
 
     @property
     def stage_names(self):
-        """Names of the depths that `until` can stop at, first to last."""
+        """Names of the depths that `until` accepts, first to last."""
         first = ["dictionary"] if self.dictionary else []
         down = [f"down{i + 1}" for i in range(len(self.down))]
         return first + down + [f"up{i + 1}" for i in reversed(range(len(self.up)))]
@@ -113,10 +115,10 @@ class UNet(layers.Layer):
         return input_shape[0], *self.maps_shape
 
     def until(self, x, name):
-        """Twice as many maps as the stage called `name` has, activated: its own, then their negatives.
+        """The maps of the stage called `name` and their negatives, activated: twice as many maps as the stage has.
 
-        Averaged over a region, maps of either sign say little, and a classifier reads either half (Coates & Ng 2011, "The
-        importance of encoding versus training with sparse coding and vector quantization", ICML).
+        Averages over a region of maps with both signs carry little information; with the signs separated, a classifier can use
+        both (Coates & Ng 2011, "The importance of encoding versus training with sparse coding and vector quantization", ICML).
         """
         x = self._run(x, name)
         return x if name == "dictionary" else self.activation(both_halves(x))
@@ -133,7 +135,7 @@ class UNet(layers.Layer):
             if name == f"down{i + 1}":
                 return x
         for i in reversed(range(len(self.up))):
-            # Added, not concatenated: as good (Hoogeboom et al. 2023, "simple diffusion", arXiv:2301.11093) and half the work.
+            # Added, not concatenated: as good (Hoogeboom et al. 2023, "simple diffusion", arXiv:2301.11093) in half the time.
             x = self.up[i](self.crop[i](self.rise[i](x)) + skips[i])
             if name == f"up{i + 1}":
                 return x

@@ -31,47 +31,48 @@ def vit(
     stem=(),
     stem_blocks=2,
 ):
-    """A vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929) and a lighter one to decode (He et al. 2022).
+    """A vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929) and a smaller one as decoder (He et al. 2022).
 
-    The positions are sines and cosines, not learned. The first token belongs to no patch: what it gathers can be a feature.
+    The position embeddings are fixed sines and cosines. The first token is not a patch; it can serve as a feature.
 
     Args:
-        input_shape: (height, width, channels), or (length, channels) of a series; the patch size divides all but the channels.
-        patch_size: side of a patch.
-        width: numbers a token, a multiple of 4 and of the heads.
-        depth: blocks.
-        heads: of the attention in every block.
-        mlp_ratio: hidden units of a block's MLP, in widths.
-        decoder_width, decoder_depth, decoder_heads: the same of the decoder.
-        dropout: share of what each branch of a block gives that is dropped in training.
-        drop_path: share of the inputs that the last block's branches are left out for in training, rising to it from 0 at the
-            first (Huang et al. 2016).
-        patch_dropout: share of the patches that are left out in training where a block's features are learned from, as in
-            fine-tuning (Liu et al. 2022, arXiv:2208.07220): about as much less time a step.
+        input_shape: (height, width, channels), or (length, channels) of a series; multiples of the patch size,
+            except the channels.
+        patch_size: side of a patch, in pixels or time steps.
+        width: size of a token, a multiple of 4 and of the number of heads.
+        depth: number of blocks.
+        heads: number of attention heads of each block.
+        mlp_ratio: hidden units of a block's MLP, as a multiple of the width.
+        decoder_width, decoder_depth, decoder_heads: the same for the decoder.
+        dropout: dropout rate of the output of each branch of a block, in training.
+        drop_path: fraction of the inputs for which the last block's branches are skipped in training; it rises linearly from 0 at
+            the first block (Huang et al. 2016).
+        patch_dropout: fraction of the patches dropped in training when the features of a block are trained, as in fine-tuning
+            (Liu et al. 2022, arXiv:2208.07220); reduces the time of a step by about this fraction.
         weight_decay: L2 penalty on the kernels, added to the loss.
         epsilon: added to the variance in the normalizations.
-        trained_grid: patches along every axis of the images that the weights were trained on, if of another size than these:
-            the positions are interpolated from there. None makes those of these images.
-        stem: feature maps of every stage of a `resnet` that reads the images before they are cut into patches, which makes the
-            transformer a hybrid: convolutions know from the start that what is near belongs together, which a transformer has
-            to learn. Every stage halves the sides, which the patch size has to allow. () cuts the images themselves.
-        stem_blocks: residual blocks of every stage of the stem.
+        trained_grid: number of patches along each axis of the images that the weights were trained on, if their size is
+            different: the position embeddings are interpolated from this grid. None means the grid of `input_shape`.
+        stem: number of feature maps of each stage of a `resnet` applied to the images before they are divided into patches (a
+            hybrid transformer). Convolutions are local by construction, which a transformer has to learn. Each stage halves
+            height and width, so that the patch size must be divisible by 2 ** stages. () for no stem.
+        stem_blocks: residual blocks of each stage of the stem.
 
     Raises:
-        ZooError: on a patch size that the sides or the stem do not allow, or a width that is no multiple of 4 and of the heads.
+        ZooError: if the patch size does not fit the input or the stem, or a width is not a multiple of 4 and of the heads.
     """
     shape = tuple(input_shape)
     if any(side % patch_size for side in shape[:-1]):
         raise ZooError(
-            f"got patch_size={patch_size} for inputs of shape {shape}, expected one that divides all but the channels."
+            f"got patch_size={patch_size} for inputs of shape {shape}, expected a patch size that divides all but the channels."
         )
     for name, numbers, count in (("width", width, heads), ("decoder_width", decoder_width, decoder_heads)):
         if numbers % count or numbers % 4:
             raise ZooError(f"got {name}={numbers} for {count} heads, expected a multiple of 4 and of the heads.")
     if stem and (len(shape) != 3 or patch_size % 2 ** len(stem)):
         raise ZooError(
-            f"got stem={tuple(stem)} for inputs of shape {shape} and patch_size={patch_size}, expected images, and patches of a "
-            f"multiple of {2 ** len(stem)} pixels, as every stage halves the sides."
+            f"got stem={tuple(stem)} for inputs of shape {shape} and patch_size={patch_size}, expected images, and a patch size "
+            f"that is a multiple of {2 ** len(stem)}, because each stage halves height and width."
         )
     decay = regularizer(weight_decay)
     common = dict(mlp_ratio=mlp_ratio, dropout=dropout, decay=decay, epsilon=epsilon)
@@ -105,16 +106,16 @@ def vit(
 
 
 class ViTEncoder(layers.Layer):
-    """(N, H, W, C) or (N, T, C) to tokens (N, 1 + patches, width), the first of no patch.
+    """(N, H, W, C) or (N, T, C) to tokens (N, 1 + patches, width); the first token is not a patch.
 
     Args:
         patch_size: side of a patch.
-        width: numbers a token.
+        width: size of a token.
         blocks: `TransformerBlock`s.
         patch_dropout: see `vit`.
         decay: regularizer of the embedding's kernel, or None.
         epsilon, trained_grid: see `vit`.
-        stem: layer from images to maps with fewer sides, of which a patch then reads its part; or None.
+        stem: layer from images to smaller maps, which are divided into patches instead of the images; or None.
     """
 
     def __init__(
@@ -130,7 +131,7 @@ class ViTEncoder(layers.Layer):
 
     @property
     def stage_names(self):
-        """Names of the depths that `until` can stop at, first to last."""
+        """Names of the depths that `until` accepts, first to last."""
         return [f"block{i + 1}" for i in range(len(self.blocks))]
 
     def build(self, input_shape):
@@ -163,9 +164,11 @@ class ViTEncoder(layers.Layer):
         return self.run(tokens, self.stage_names.index(name) + 1)
 
     def maps(self, tokens):
-        """Tokens (N, 1 + patches, D) of images as feature maps, (N, rows, columns, D): without the first, which has no place."""
+        """Tokens (N, 1 + patches, D) of images as feature maps, (N, rows, columns, D): without the first token."""
         if len(self.grid) == 1:
-            raise ZooError("got a number as pool of a series' tokens, expected 'flatten', 'mean' or 'token': it has no sides.")
+            raise ZooError(
+                "got a number as pool for tokens of a series, expected 'flatten', 'mean' or 'token'; regions require images."
+            )
         return ops.reshape(tokens[:, 1:], (-1, *self.grid, tokens.shape[-1]))
 
     def depths(self):
@@ -175,7 +178,7 @@ class ViTEncoder(layers.Layer):
         return found
 
     def start(self, patches, chosen=None):
-        """Tokens (N, 1 + seen, width) of the patches (N, P, numbers) that `chosen` (N, seen, P) picks by ones, or of all."""
+        """Tokens (N, 1 + seen, width) of the patches (N, P, numbers) chosen by `chosen` (N, seen, P), or of all patches."""
         places = ops.cast(ops.convert_to_tensor(self.positions), self.compute_dtype)
         if self.stem is not None:
             patches = self._through_stem(patches, chosen)
@@ -186,18 +189,18 @@ class ViTEncoder(layers.Layer):
         return ops.concatenate([ops.repeat(first, ops.shape(tokens)[0], axis=0), tokens], axis=1)
 
     def _through_stem(self, patches, chosen):
-        """What the stem makes of the image of patches (N, P, numbers), by patch."""
+        """The stem's maps, divided into patches, for the image of patches (N, P, numbers)."""
         if chosen is not None:
-            # Its windows reach into the patches beside: what is not chosen must be nothing before, not only be dropped after.
+            # The stem's windows overlap with adjacent patches; masked patches must be zero before it, not only dropped after it.
             patches = patches * ops.expand_dims(ops.sum(chosen, axis=1), 2)
         return patchify(self.stem(unpatchify(patches, self.shape, self.patch_size)), self.part)
 
     def run(self, tokens, depth=None, training=None):
-        """Through the first `depth` blocks, or all."""
+        """Apply the first `depth` blocks, or all."""
         return _through(self.blocks[:depth], tokens, training)
 
     def finish(self, tokens, training=None):
-        """Through all blocks and the normalization at the end."""
+        """Apply all blocks and the final normalization."""
         return self.norm(self.run(tokens, training=training))
 
 
@@ -205,11 +208,11 @@ class ViTDecoder(layers.Layer):
     """Tokens (N, 1 + patches, any width) to outputs (N, *shape).
 
     Args:
-        shape: of an output, the last the outputs a pixel.
+        shape: shape of an output; the last axis is the outputs per pixel.
         patch_size: side of a patch.
-        width: numbers a token inside.
+        width: size of a token inside.
         blocks: `TransformerBlock`s.
-        decay: regularizer of the kernels at either end, or None.
+        decay: regularizer of the kernels of the first and the last layer, or None.
         epsilon, trained_grid: see `vit`.
     """
 
@@ -237,17 +240,17 @@ class ViTDecoder(layers.Layer):
         return unpatchify(self.patches(self.embed(z)), self.shape, self.patch_size)
 
     def patches(self, tokens, training=None):
-        """Outputs by patch (N, patches, numbers) of embedded tokens (N, 1 + patches, width)."""
+        """Outputs per patch (N, patches, numbers), from embedded tokens (N, 1 + patches, width)."""
         x = tokens + ops.cast(ops.convert_to_tensor(self.positions), self.compute_dtype)
         return self.out(self.norm(_through(self.blocks, x, training))[:, 1:])
 
 
 def _through(blocks, tokens, training):
-    """What the blocks make of tokens, one after the other."""
-    # Said as None it would be taken for an answer, and what a layer above was told would not count.
-    told = {} if training is None else {"training": training}
+    """Tokens after the blocks, applied one after the other."""
+    # An explicit None would override the training flag of an enclosing layer.
+    arguments = {} if training is None else {"training": training}
     for block in blocks:
-        tokens = block(tokens, **told)
+        tokens = block(tokens, **arguments)
     return tokens
 
 

@@ -1,1 +1,1 @@
-"""Normalizing flows: invertible maps of codes that know how much they stretch space; one idea a file."""
+"""Normalizing flows: invertible maps of codes with a known Jacobian determinant."""

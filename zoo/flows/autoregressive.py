@@ -1,9 +1,8 @@
-"""Autoregressive flows: every variable scaled and shifted by what a MADE makes of the ones before it.
+"""Autoregressive flows: each variable is scaled and shifted by functions (a MADE) of the variables before it.
 
-One pass in the direction of `call`, one pass a variable in that of `inverse`. Masked autoregressive flow (Papamakarios, Pavlakou
-& Murray 2017, arXiv:1705.07057) calls from data to noise, and is quick to train; inverse autoregressive flow (Kingma et al.
-2016, "Improving variational inference with inverse autoregressive flow", arXiv:1606.04934) from noise to data, and is quick to
-draw from.
+`call` takes one pass, `inverse` one pass per variable. In masked autoregressive flow (Papamakarios, Pavlakou & Murray 2017,
+arXiv:1705.07057), `call` maps data to noise, and training is fast. In inverse autoregressive flow (Kingma et al. 2016, "Improving
+variational inference with inverse autoregressive flow", arXiv:1606.04934), `call` maps noise to data, and sampling is fast.
 """
 
 from keras import ops
@@ -12,18 +11,18 @@ from zoo.flows.flow import Chain, Flow
 from zoo.flows.made import MADE
 from zoo.flows.permutation import Reverse
 
-# Largest logarithm of a scale: far from overflow, and far more than standardized data need.
+# Largest logarithm of a scale: far below overflow, and far above what standardized data need.
 _LIMIT = 5.0
-# Of the gate, so that it begins open: "such as close to +1 or +2" (Kingma et al. 2016).
+# Bias of the gate, so that it is initially open: "such as close to +1 or +2" (Kingma et al. 2016).
 _OPEN = 2.0
 
 
 class Autoregressive(Flow):
-    """z' = (z - m) e^(-s), (m, s) = MADE(z, context), |s| softly bounded; log|det| = -Σ s. Begins near the identity.
+    """z' = (z - m) e^(-s), (m, s) = MADE(z, context), |s| softly bounded; log|det| = -Σ s. Initially near the identity.
 
     Args:
         units: D.
-        hidden: units of every hidden layer of the MADE.
+        hidden: units of each hidden layer of the MADE.
     """
 
     def __init__(self, units, hidden, **kwargs):
@@ -40,11 +39,11 @@ class Autoregressive(Flow):
         return z * ops.exp(log_scale) + shift, ops.sum(log_scale, axis=-1)
 
     def inverse(self, z, context=None):
-        """One variable after another; gradients go through the loop."""
+        """Computed one variable after another; differentiable."""
         places = ops.arange(self.units)
 
         def fill(i, found):
-            # Only the i-th is taken: those after it are not yet what they will be, and do not count for it.
+            # Only the i-th value is used; it does not depend on the later ones, which are not final yet.
             shift, log_scale = self.affine(found, context)
             return ops.where(places == i, (z - shift) * ops.exp(-log_scale), found)
 
@@ -61,8 +60,8 @@ class Autoregressive(Flow):
 class GatedAutoregressive(Autoregressive):
     """z' = σ z + (1 - σ) m, σ = sigmoid(s + 2), (m, s) = MADE(z, context); log|det| = Σ log σ.
 
-    The numerically stable form of Kingma et al. 2016, equations 12 and 13; it can only shrink a variable's spread given the
-    ones before it.
+    The numerically stable form of Kingma et al. 2016, equations 12 and 13; it can only reduce the conditional spread of a
+    variable.
     """
 
     def affine(self, z, context):

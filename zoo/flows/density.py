@@ -1,4 +1,4 @@
-"""A density made of a flow and a standard normal, fitted by maximum likelihood with plain `fit`."""
+"""A density defined by a flow and a standard normal, fitted by maximum likelihood with `fit`."""
 
 import math
 
@@ -12,13 +12,13 @@ class FlowDensity(keras.Model):
     Args:
         flow: a `Flow`.
         units: D.
-        to_noise: whether the flow's `call` leads from data to noise (masked autoregressive) or from noise to data (inverse
-            autoregressive: its density is found by the sequential inverse, one pass a variable, and the gradients of the
-            likelihood go back through all of them; exact, as no bound or second network is).
+        to_noise: whether the flow's `call` maps data to noise (masked autoregressive) or noise to data (inverse autoregressive).
+            The latter's density and gradients are computed exactly through the sequential inverse, one pass per variable,
+            without a bound or a second network.
     """
 
     def __init__(self, flow, units, to_noise=True, **kwargs):
-        # Flows compute in float32 whatever the policy: their inputs must not come rounded.
+        # Flows compute in float32 under any dtype policy; their inputs must not be rounded.
         super().__init__(**{"dtype": "float32", **kwargs})
         self.flow = flow
         self.units = units
@@ -32,10 +32,10 @@ class FlowDensity(keras.Model):
         return log_density
 
     def log_density(self, x):
-        """log p(x) in nats, (N,), of x (N, D)."""
+        """log p(x) in nats, (N,), for x (N, D)."""
         noise, log_det = self.flow(x) if self.to_noise else self.flow.inverse(x)
         return log_det - 0.5 * ops.sum(ops.square(noise) + math.log(2 * math.pi), axis=-1)
 
     def from_noise(self, noise):
-        """x (N, D) of standard normal noise (N, D)."""
+        """x (N, D) from standard normal noise (N, D)."""
         return (self.flow.inverse(noise) if self.to_noise else self.flow(noise))[0]

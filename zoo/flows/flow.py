@@ -1,4 +1,4 @@
-"""What a normalizing flow is, and a chain of them (Rezende & Mohamed 2015, "Variational inference with normalizing flows",
+"""Normalizing flows and chains of them (Rezende & Mohamed 2015, "Variational inference with normalizing flows",
 arXiv:1505.05770).
 
 For z' = f(z): log p(z') = log p(z) - log|det ∂z'/∂z|
@@ -11,7 +11,7 @@ from keras import ops
 class Flow(keras.layers.Layer):
     """Base. `call(z[, context])` -> (z', log|det ∂z'/∂z|), of shapes (N, D) and (N,), for z (N, D) and context (N, C).
 
-    `inverse(z'[, context])` -> (z, log|det ∂z/∂z'|). Both in float32, whatever the policy: densities are sums of many terms.
+    `inverse(z'[, context])` -> (z, log|det ∂z/∂z'|). Both in float32: densities are sums of many terms.
     """
 
     def __init__(self, **kwargs):
@@ -25,7 +25,7 @@ class Flow(keras.layers.Layer):
 
 
 class Chain(Flow):
-    """One flow after another, first to last; all of them see the same context."""
+    """Flows applied one after another, all with the same context."""
 
     def __init__(self, flows, **kwargs):
         super().__init__(**kwargs)

@@ -1,7 +1,7 @@
-"""MADE: a fully connected network whose i-th outputs see only the inputs before the i-th (Germain et al. 2015, "MADE: masked
+"""MADE: a dense network whose i-th outputs depend only on the inputs before the i-th (Germain et al. 2015, "MADE: masked
 autoencoder for distribution estimation", arXiv:1502.03509).
 
-Every unit has a degree; a connection is kept where the degree does not fall, and into the outputs only where it rises
+Each unit has a degree; a connection is kept if the degree does not decrease, and to the outputs only if it increases
 """
 
 import keras
@@ -16,7 +16,7 @@ class MaskedDense(keras.layers.Layer):
 
     Args:
         mask: (I, O) of zeros and ones.
-        kernel_initializer: of W.
+        kernel_initializer: initializer of W.
     """
 
     def __init__(self, mask, kernel_initializer="glorot_uniform", **kwargs):
@@ -36,12 +36,12 @@ class MaskedDense(keras.layers.Layer):
 class MADE(keras.layers.Layer):
     """z (N, D)[, context (N, C)] -> a list of `outputs` arrays (N, D), the i-th column of each a function of z_<i and context.
 
-    The outputs begin near zero.
+    The outputs are initially near zero.
 
     Args:
         units: D.
         outputs: number of arrays.
-        hidden: units of every hidden layer, at least one.
+        hidden: units of each hidden layer, at least one layer.
     """
 
     def __init__(self, units, outputs, hidden, **kwargs):
@@ -53,12 +53,12 @@ class MADE(keras.layers.Layer):
         self.hidden = tuple(hidden)
 
     def build(self, z_shape=None, context_shape=None):
-        # Degree 0 sees no input: what there is of it carries the context to the first output.
+        # Units of degree 0 depend on no input; they connect the context to the first output.
         lowest = 0 if context_shape is not None else min(1, self.units - 1)
         before = np.arange(1, self.units + 1)
         self.layers = []
         for units in self.hidden:
-            # Spread evenly from the lowest on: in a layer narrower than the code the last inputs go unseen, not the first.
+            # Evenly spread from the lowest degree: in a layer narrower than the code, the last inputs are unused, not the first.
             after = lowest + np.arange(units) * max(self.units - lowest, 1) // units
             self.layers.append(MaskedDense(after[None] >= before[:, None]))
             before = after

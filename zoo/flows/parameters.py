@@ -1,15 +1,15 @@
-"""The numbers that a flow is made of: its own, or those that a context asks for."""
+"""Parameters of flows: weights, or functions of a context."""
 
 import keras
 from keras import ops
 
 
 class Parameters(keras.layers.Layer):
-    """`count` numbers: weights (1, count), or, where there is a context (N, C), linear in it (N, count).
+    """`count` numbers: weights (1, count), or with a context (N, C) a linear function of it, (N, count).
 
     Args:
-        count: of the numbers.
-        stddev: of their initial values.
+        count: number of parameters.
+        stddev: standard deviation of the initial values.
     """
 
     def __init__(self, count, stddev, **kwargs):
@@ -18,7 +18,7 @@ class Parameters(keras.layers.Layer):
         self.stddev = stddev
 
     def build(self, context_shape=None):
-        # Without a context every input would have these very numbers: equal ones would make all flows of a chain alike.
+        # Random, because with equal initial values all flows of a chain would stay the same.
         normal = keras.initializers.RandomNormal(stddev=self.stddev)
         self.bias = self.add_weight(name="bias", shape=(1, self.count), initializer=normal)
         if context_shape is not None:

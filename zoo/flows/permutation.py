@@ -1,4 +1,4 @@
-"""A change of the order of the variables: between autoregressive flows, so that those first in one come last in the next."""
+"""Reversal of the order of the variables, between autoregressive flows."""
 
 from keras import ops
 
@@ -6,7 +6,7 @@ from zoo.flows.flow import Flow
 
 
 class Reverse(Flow):
-    """The variables in reverse; stretches nothing, and is its own inverse."""
+    """The variables in reverse order; preserves volume and is its own inverse."""
 
     def call(self, z, context=None):
         return ops.flip(z, axis=-1), ops.zeros_like(z[:, 0])

@@ -1,4 +1,4 @@
-"""Planar flow: space pushed along one direction, by how far a point lies from a plane (Rezende & Mohamed 2015, arXiv:1505.05770).
+"""Planar flow: a shift along one direction, depending on the distance from a plane (Rezende & Mohamed 2015, arXiv:1505.05770).
 
 z' = z + û tanh(wᵀz + b), log|det| = log(1 + (1 - tanh²) wᵀû), with û = u + (m(wᵀu) - wᵀu) w / ||w||² and
 m(a) = log(1 + eᵃ) - 1 > -1, for which the map is invertible (appendix A.1)
@@ -9,7 +9,7 @@ from keras import ops
 from zoo.flows.flow import Flow
 from zoo.flows.parameters import Parameters
 
-# Halvings of an interval of at most a few units: beyond what float32 resolves.
+# Number of bisection steps: enough for the resolution of float32, for an interval of a few units.
 _HALVINGS = 40
 
 
@@ -19,7 +19,7 @@ class Planar(Flow):
     def build(self, z_shape, context_shape=None):
         units = z_shape[-1]
         self.units = units
-        # Normals w of about unit length: of short ones, û would be long.
+        # Normals w of about unit length, because short normals would make û long.
         self.numbers = Parameters(2 * units + 1, stddev=units**-0.5)
         self.numbers.build(context_shape)
         self.built = True
@@ -27,12 +27,12 @@ class Planar(Flow):
     def call(self, z, context=None):
         u, w, b, push = self._terms(context)
         height = ops.tanh(ops.sum(w * z, axis=-1, keepdims=True) + b)
-        # 1 + (1 - h²)(push - 1) with nothing subtracted that could cancel.
+        # 1 + (1 - h²)(push - 1) written without cancellation.
         stretch = ops.square(height) + (1 - ops.square(height)) * push
         return z + u * height, ops.log(stretch)[:, 0]
 
     def inverse(self, z, context=None):
-        """By bisection along w, where wᵀz' grows with wᵀz; no gradient goes through the search."""
+        """By bisection along w, because wᵀz' increases with wᵀz; not differentiable."""
         u, w, b, push = self._terms(context)
         target = ops.sum(w * z, axis=-1, keepdims=True)
         low, high = target - ops.abs(push - 1), target + ops.abs(push - 1)

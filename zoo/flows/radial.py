@@ -1,4 +1,4 @@
-"""Radial flow: space stretched or shrunk around one point (Rezende & Mohamed 2015, arXiv:1505.05770; Tabak & Turner 2013).
+"""Radial flow: expansion or contraction around one point (Rezende & Mohamed 2015, arXiv:1505.05770; Tabak & Turner 2013).
 
 z' = z + β (z - z₀) / (α + r), r = ||z - z₀||,
 log|det| = (D - 1) log(1 + β/(α + r)) + log(1 + βα/(α + r)²), with α > 0 and β = m - α, m > 0, for which the map is
@@ -10,7 +10,7 @@ from keras import ops
 from zoo.flows.flow import Flow
 from zoo.flows.parameters import Parameters
 
-# Inside the square root, whose slope at zero is infinite.
+# Added inside the square root, whose gradient at zero is infinite.
 _TINY = 1e-12
 
 
@@ -36,7 +36,7 @@ class Radial(Flow):
         centre, alpha, m = self._terms(context)
         away = z - centre
         distance = _length(away)
-        # The positive root of r² + (m - ρ) r - ρα = 0, ρ the distance, from the one of the two forms that does not cancel.
+        # The positive root of r² + (m - ρ) r - ρα = 0, ρ the distance, by the one of two formulas that has no cancellation.
         b = distance - m
         half = (ops.abs(b) + ops.sqrt(ops.square(b) + 4 * distance * alpha)) / 2
         r = ops.where(b >= 0, half, distance * alpha / half)

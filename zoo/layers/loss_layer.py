@@ -11,9 +11,9 @@ class Term:
     """One term of a loss.
 
     Attributes:
-        mean: what it adds to the loss of a batch, a scalar tensor.
-        each: its value for every example, (N,), whose mean that is; None for a term that the whole batch has.
-        of_weights: whether it is a penalty of the model's weights, which no example has a share in.
+        mean: the value added to the loss of a batch, a scalar tensor.
+        each: the values of the examples, (N,), whose mean is `mean`; None for a term that is defined only for a whole batch.
+        of_weights: whether it is a penalty on the model's weights, which does not depend on the examples.
     """
 
     mean: object
@@ -21,37 +21,37 @@ class Term:
     of_weights: bool = False
 
     def weighted(self, sample_weight):
-        """Its part of the loss, a scalar, where every example counts by `sample_weight` (N,), or equally for None."""
+        """The value for the loss, a scalar, with the examples weighted by `sample_weight` (N,), or equally if None."""
         return self.mean if sample_weight is None or self.each is None else ops.mean(self.each * sample_weight)
 
 
 def term(value, of_weights=False):
-    """The `Term` of a value for every example, (N,), or of the scalar of a batch; float32, as sums of many overflow half."""
+    """The `Term` of values per example, (N,), or of the scalar of a batch; in float32, because large sums overflow float16."""
     value = ops.cast(value, "float32")
     return Term(ops.mean(value), value) if len(value.shape) else Term(value, None, of_weights)
 
 
 class LossLayer(keras.layers.Layer):
-    """A layer that adds terms to the training loss under names of its own.
+    """A layer that adds named terms to the training loss.
 
-    A subclass lists its terms in `loss_names` and calls `add_term` once for each of them whenever it is called. `Autoencoder`
-    shows every term in the progress bar and the history under its name.
+    A subclass lists its terms in `loss_names` and calls `add_term` once for each of them in every call. `Autoencoder` shows each
+    term under its name in the progress bar and the history.
     """
 
     loss_names = ()
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        # Keras wraps mappings that it finds on attributes, to look for layers in them.
+        # Bypasses Keras, which wraps mappings in attributes to find layers in them.
         object.__setattr__(self, "terms", {})
 
     def add_term(self, name, value, of_weights=False):
-        """Add to the loss the mean of `value`, under `name`.
+        """Add the mean of `value` to the loss, under `name`.
 
         Args:
             name: one of `loss_names`.
-            value: a tensor, (N,) with one number for every example, or a scalar for a term that only a whole batch has.
-            of_weights: whether a scalar is a penalty of the weights, whatever the batch.
+            value: a tensor, (N,) with one number per example, or a scalar for a term that is defined only for a whole batch.
+            of_weights: whether a scalar is a penalty on the weights, independent of the batch.
         """
         self.terms[name] = term(value, of_weights)
         self.add_loss(self.terms[name].mean)

@@ -1,1 +1,1 @@
-"""What raw data is: how it is checked, read by a model, and shown."""
+"""Raw data: checks, and conversion to the inputs of models."""

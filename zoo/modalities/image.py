@@ -1,18 +1,18 @@
-"""The one rule for images: uint8 0..255 or floats 0..1, channels last; the same features from either.
+"""The rule for images: uint8 0..255 or floats 0..1, channels last; both give the same features.
 
-Arrays here, tensors in `zoo.modalities.tensors`: what reads images needs no framework.
+This module is for arrays and needs no framework; tensors are in `zoo.modalities.tensors`.
 """
 
 import numpy as np
 
 from zoo.errors import ZooError
 
-# Float images that were resized or decoded elsewhere overshoot by rounding; more than this is another range.
+# Tolerance for rounding errors of float images; larger deviations mean another range of values.
 SLACK = 1e-3
-# Bytes that are read at a time to find the range of values.
+# Bytes read at a time to find the range of values.
 _BLOCK = 1 << 19
-# What arrays and tensors that break the rule are told alike.
-BEYOND_PROBABILITIES = "beyond 0..1 under a loss of probabilities; bring them to 0..1, or make the model with loss='gaussian'."
+# Message for both arrays and tensors.
+BEYOND_PROBABILITIES = "but the loss requires values in 0..1; scale them to 0..1, or create the model with loss='gaussian'."
 
 
 def is_image_shape(shape):
@@ -21,14 +21,14 @@ def is_image_shape(shape):
 
 
 def image_file_shape(shape):
-    """`shape`, without the batch axis, where a picture file can hold it: (height, width, 1 or 3); else None."""
+    """`shape`, without the batch axis, if an image file can contain it, (height, width, 1 or 3); otherwise None."""
     return tuple(shape) if is_image_shape(shape) and shape[-1] in (1, 3) else None
 
 
 def check_images(x, input_shape):
-    """Return `x` as an array (N, *input_shape), uint8 0..255 or float32 0..1, or raise a `ZooError` that says what came.
+    """`x` as an array (N, *input_shape), uint8 0..255 or float32 0..1. Raises ZooError if `x` has another shape, type or range.
 
-    Flat vectors (an `input_shape` of length one) are features of any finite float range.
+    Flat vectors (an `input_shape` of length one) may contain any finite floats.
     """
     x = np.asarray(x)
     shape = tuple(input_shape)
@@ -38,7 +38,7 @@ def check_images(x, input_shape):
         if x.ndim == len(shape) and is_image_shape(shape) and shape[-1] == 1 and x.shape[1:] == shape[:2]:
             hint = " Add the channel axis: x[..., None]."
         elif x.ndim == 4 and (x.shape[2], x.shape[3], x.shape[1]) == shape:
-            hint = " The channels come first; move them last: x.transpose(0, 2, 3, 1)."
+            hint = " The channels are first; move them to the end: x.transpose(0, 2, 3, 1)."
         raise ZooError(f"got an array of shape {x.shape}, expected {wanted}.{hint}")
     if len(x) == 0:
         raise ZooError(f"got no images (shape {x.shape}), expected {wanted} with N >= 1.")
@@ -57,7 +57,7 @@ def check_images(x, input_shape):
 
 
 def check_probabilities(x):
-    """`ZooError` where vectors (N, D), an array, leave 0..1: their cross-entropy would have no least value."""
+    """Raise ZooError if vectors (N, D), an array, are outside 0..1, because their cross-entropy would have no minimum."""
     x = np.asarray(x)
     if not (_is_float(x.dtype) and x.size):
         return
@@ -67,9 +67,9 @@ def check_probabilities(x):
 
 
 def extremes(x):
-    """The least and the largest value of an array (N, ...) with N >= 1, floats; NaN where one of its values is.
+    """The smallest and the largest value of an array (N, ...), N >= 1, floats; NaN if the array contains NaN.
 
-    In blocks that stay in the processor's cache, so that the memory is read once for both.
+    Computed in blocks that fit the processor's cache, so that memory is read only once for both.
     """
     block = max(1, _BLOCK * len(x) // max(x.nbytes, 1))
     lows, highs = zip(*((part.min(), part.max()) for part in (x[i : i + block] for i in range(0, len(x), block))))
@@ -77,19 +77,19 @@ def extremes(x):
 
 
 def _is_float(dtype):
-    # JAX and TensorFlow share NumPy's name for bfloat16, which NumPy itself does not know as floating.
+    # By name, because NumPy does not recognize the bfloat16 of JAX and TensorFlow as floating.
     return np.issubdtype(dtype, np.floating) or dtype.name == "bfloat16"
 
 
 def _conversion(x, image):
-    """What to do with values of a dtype that is neither uint8 nor float: advice that gives the right images when followed."""
+    """Advice on how to convert values of a dtype that is neither uint8 nor float."""
     if x.dtype.kind not in "biu":
         return "convert them to numbers first"
     if not image or x.dtype == bool:
         return "convert them first: x.astype('float32')"
     if x.dtype == np.uint16:
         return (
-            "divide by the largest value that they can have, 65535, or what the camera has, such as 4095 of 12 bits: "
+            "divide by the largest possible value, 65535, or that of the camera, such as 4095 for 12 bits: "
             "(x / 65535).astype('float32')"
         )
     low, high = int(x.min()), int(x.max())
@@ -98,23 +98,23 @@ def _conversion(x, image):
     if low >= 0 and high <= 255:
         return "convert them first: x.astype('uint8')"
     return (
-        f"they reach from {low} to {high}: take (x.astype('float32') - low) / (high - low), with low and high the ends of the "
-        "range that such images can have"
+        f"their range is {low} to {high}: use (x.astype('float32') - low) / (high - low), with low and high the limits of the "
+        "possible range"
     )
 
 
 def _rescaling(low, high):
-    """What to do with floats from `low` to `high`."""
+    """Advice on how to rescale floats from `low` to `high`."""
     if low >= -SLACK and high <= 255 * (1 + SLACK):
-        return "divide by 255" if high > 2 else "divide by the largest value that they can have, or clip noise to 0..1"
+        return "divide by 255" if high > 2 else "divide by the largest possible value, or clip noise to 0..1"
     if low >= -SLACK:
-        return "divide by the largest value that they can have, such as 65535 of 16 bits"
+        return "divide by the largest possible value, such as 65535 for 16 bits"
     if low >= -1 - SLACK and high <= 1 + SLACK:
-        return "if they reach from -1 to 1, take (x + 1) / 2, else undo the normalization"
+        return "if their range is -1 to 1, use (x + 1) / 2, otherwise undo the normalization"
     return "undo the normalization: x * deviation + mean"
 
 
 def unit_array(images, dtype=np.float32):
-    """An array of images in 0..1 and float `dtype`: uint8 is divided by 255, floats are taken as they are."""
+    """An array of images in 0..1 and float `dtype`: uint8 is divided by 255, floats are unchanged."""
     images = np.asarray(images)
     return np.divide(images, 255, dtype=dtype) if images.dtype == np.uint8 else images.astype(dtype, copy=False)

@@ -1,1 +1,1 @@
-"""One file a variant. `zoo/models/vae.py` is the variant `vae`: its paper, its defaults, its `build`."""
+"""Variants, one file each: `zoo/models/vae.py` defines the variant `vae`, with its paper, its defaults and its `build`."""

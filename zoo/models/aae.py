@@ -1,6 +1,6 @@
 """Adversarial autoencoder: codes that an adversary cannot tell from a prior's draws (Makhzani et al. 2016, arXiv:1511.05644).
 
-loss(x, x̂) - w E log D(z), against a discriminator's -E_p(z) log D(z) - E_q(z) log (1 - D(z))
+loss(x, x̂) - w E log D(z); the discriminator minimizes -E_p(z) log D(z) - E_q(z) log (1 - D(z))
 """
 
 from zoo.layers.adversarial.adversarial_code import AdversarialCode
@@ -19,10 +19,10 @@ def build(
     loss="bernoulli",
     **backbone_options,
 ):
-    """A deterministic code of `latent_dim` units, distributed as a standard normal, from which `sample` draws.
+    """A deterministic code of `latent_dim` units, distributed as a standard normal, which `sample` samples from.
 
-    The paper alternates between reconstruction and the adversary, each with an optimizer of its own; here one step has both, and
-    `weight` says what a code out of place costs beside an image reconstructed badly.
+    The paper alternates between reconstruction and the adversarial loss, each with its own optimizer. Here each step has both,
+    and `weight` sets the weight of the adversarial loss relative to the reconstruction loss.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
@@ -30,7 +30,7 @@ def build(
         latent_dim: units of the code.
         weight: w, in units of the reconstruction loss.
         discriminator: units of the discriminator's hidden layers.
-        discriminator_rate: factor on the learning rate of the discriminator, which shares its optimizer with the rest.
+        discriminator_rate: factor on the learning rate of the discriminator, which is trained by the same optimizer as the rest.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

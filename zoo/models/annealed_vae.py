@@ -19,14 +19,14 @@ def build(
     loss="bernoulli",
     **backbone_options,
 ):
-    """`latent_dim` Gaussian latent variables that may hold C nats on an image; the features are the posterior's means.
+    """`latent_dim` Gaussian latent variables with a capacity of C nats per image; the features are the posterior means.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
         gamma: γ.
-        c_max: C in the end, in nats.
+        c_max: final value of C, in nats.
         c_steps: training steps over which C rises.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.

@@ -1,6 +1,6 @@
 """Deep compression autoencoder (Chen et al. 2024, "Deep compression autoencoder for efficient ... models", arXiv:2410.10733).
 
-loss(x, x̂), the code f(x) * scaling, 32 to 128 times smaller a side than the image
+loss(x, x̂), the code f(x) * scaling, height and width 32 to 128 times smaller than those of the image
 """
 
 from zoo import backbones
@@ -19,15 +19,15 @@ def build(
     loss="mae",
     **backbone_options,
 ):
-    """The code are feature maps in the scale which diffusion models are trained on, the features the same, flattened.
+    """The code is feature maps, scaled as diffusion models expect them; the features are the code, flattened.
 
-    The paper's loss has a perceptual and an adversarial term besides, by nets that judge images; this one has not.
+    The paper's loss also has a perceptual and an adversarial term, which are not part of this loss.
 
     Args:
         backbone: "dcae".
         input_shape: (height, width, channels).
-        latent_channels: numbers a place of the code.
-        scaling: factor that brings codes to a deviation of about 1; the default is Sana's.
+        latent_channels: number of feature maps of the code.
+        scaling: factor by which codes have a standard deviation of about 1; the default is Sana's.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones.dcae`.
     """

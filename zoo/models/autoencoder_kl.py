@@ -23,18 +23,18 @@ BACKBONES = ("ldm",)
 
 
 class LatentDiffusionAutoencoder(Autoencoder):
-    """Its codes are what diffusion models are trained on: `encode` gives them flattened, `decode` reads them."""
+    """An autoencoder for latent diffusion: `encode` returns the codes flattened, and `decode` takes codes."""
 
     def check_loss(self, loss):
-        # β was divided, or not, for the kind of loss that the model was made with.
+        # Whether β is divided by the number of values depends on the kind of loss that the model was created with.
         if loss.is_likelihood != self.reconstruction_loss.is_likelihood:
             raise ZooError(
-                f"got the loss {loss.name!r}, but β of {self.name} is made for {self.reconstruction_loss.name!r}, of which one "
-                "is a mean over the pixels and the other a sum; give it to zoo.create(..., loss=...) instead."
+                f"got the loss {loss.name!r}, but β of {self.name} is set for {self.reconstruction_loss.name!r}; one of the "
+                "two is a mean over the pixels, the other a sum. Give the loss to zoo.create(..., loss=...) instead."
             )
 
     def posterior(self, x, batch_size=8):
-        """Mean and log variance (N, h, w, C), float32 numpy, of q(z|x) of images (N, *input_shape), before shift and scaling."""
+        """Mean and log variance (N, h, w, C), float32 numpy, of q(z|x) for images (N, *input_shape), before shift and scaling."""
 
         def moments(x):
             return ops.concatenate(self.bottleneck.posterior(self._maps(x)), axis=-1)
@@ -43,7 +43,7 @@ class LatentDiffusionAutoencoder(Autoencoder):
         return found[..., : found.shape[-1] // 2], found[..., found.shape[-1] // 2 :]
 
     def sample_posterior(self, x, seed=0, batch_size=8):
-        """One draw (N, h, w, C), float32 numpy, of the code from q(z|x) of images (N, *input_shape)."""
+        """One sample (N, h, w, C), float32 numpy, of the code from q(z|x) for images (N, *input_shape)."""
         mean, log_variance = self.posterior(x, batch_size)
         noise = np.random.default_rng(seed).standard_normal(mean.shape, dtype=np.float32)
         return self.bottleneck.scaled(mean + np.exp(0.5 * log_variance) * noise)
@@ -65,17 +65,17 @@ def build(
 ):
     """The features are the means of the scaled code, flattened. The defaults are those of Stable Diffusion 1 and 2.
 
-    The paper's loss has a perceptual and an adversarial term besides, by nets that judge images; this one has not.
+    The paper's loss also has a perceptual and an adversarial term, which are not part of this loss.
 
     Args:
         backbone: "ldm".
         input_shape: (height, width, channels).
-        latent_channels: C, numbers a place of the code.
-        projected: whether 1 x 1 convolutions stand around the code.
-        scaling: factor that brings codes to a deviation of about 1.
-        shift: taken from codes before.
-        beta: β beside a reconstruction summed over the numbers of an image, as in the paper; where `loss` is their mean, the
-            divergence is divided by their count.
+        latent_channels: C, number of feature maps of the code.
+        projected: whether there are 1 x 1 convolutions before and after the code.
+        scaling: factor by which codes have a standard deviation of about 1.
+        shift: subtracted from codes before scaling.
+        beta: β for a reconstruction loss summed over the values of an image, as in the paper; if `loss` is a mean over the
+            values, the divergence is divided by their number.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones.ldm`.
     """

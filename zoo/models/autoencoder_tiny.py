@@ -20,16 +20,16 @@ def build(
     loss="mse",
     **backbone_options,
 ):
-    """The code are feature maps in the scale which diffusion models are trained on, the features the same, flattened.
+    """The code is feature maps, scaled as diffusion models expect them; the features are the code, flattened.
 
-    The original is distilled from the larger net; this one learns from images alone.
+    The original is distilled from the larger network; this one is trained on images only.
 
     Args:
         backbone: "taesd".
         input_shape: (height, width, channels).
-        latent_channels: numbers a place of the code.
-        scaling: factor that brings codes to a deviation of about 1.
-        shift: taken from codes before.
+        latent_channels: number of feature maps of the code.
+        scaling: factor by which codes have a standard deviation of about 1.
+        shift: subtracted from codes before scaling.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones.taesd`.
     """

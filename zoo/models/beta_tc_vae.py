@@ -21,17 +21,17 @@ def build(
     loss="bernoulli",
     **backbone_options,
 ):
-    """`latent_dim` Gaussian latent variables whose total correlation is weighted; the features are the posterior's means.
+    """`latent_dim` Gaussian latent variables with a weighted total correlation; the features are the posterior means.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
-        dataset_size: number of images that are trained on.
+        dataset_size: number of training images.
         alpha: α, weight of the mutual information of image and code.
         beta: β, weight of the total correlation.
-        gamma: γ, weight of the divergence of every variable from the prior.
-        sampling: how a batch stands for all images: "stratified" or "weighted", see `zoo.layers.bottlenecks.total_correlation`.
+        gamma: γ, weight of the divergence of each variable from the prior.
+        sampling: how a batch represents all images: "stratified" or "weighted", see `zoo.layers.bottlenecks.total_correlation`.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

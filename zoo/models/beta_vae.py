@@ -28,7 +28,7 @@ def build(
         latent_dim: number of latent variables.
         beta: β.
         warmup_steps: training steps over which the weight rises linearly from 0 to β.
-        free_bits: λ, nats a latent variable.
+        free_bits: λ, in nats per latent variable.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

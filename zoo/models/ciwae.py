@@ -16,11 +16,11 @@ BACKBONES = ("mlp", "conv", "resnet")
 
 
 class CombinationAutoencoder(ImportanceWeightedAutoencoder):
-    """Trains on a mixture of the evidence lower bound, by the same draws, and the importance-weighted one."""
+    """Trains on a combination of the evidence lower bound and the importance-weighted bound, from the same samples."""
 
     def __init__(self, *args, beta, **kwargs):
         if not 0 <= beta <= 1:
-            raise ZooError(f"got beta={beta!r}, expected a share between 0 (IWAE) and 1 (VAE).")
+            raise ZooError(f"got beta={beta!r}, expected a number from 0 (IWAE) to 1 (VAE).")
         super().__init__(*args, **kwargs)
         self.beta = beta
 
@@ -33,15 +33,15 @@ class CombinationAutoencoder(ImportanceWeightedAutoencoder):
 def build(backbone="mlp", input_shape=(28, 28, 1), latent_dim=50, k=50, beta=0.5, loss="bernoulli", **backbone_options):
     """`latent_dim` Gaussian latent variables; the features are the posterior's means.
 
-    In the history, `reconstruction` is the loss of the draws averaged by β times equal weights plus 1 - β times the normalized
-    ones, and `kl` the rest of the bound, see `ImportanceWeightedAutoencoder`.
+    In the history, `reconstruction` is the loss of the samples averaged with β times uniform weights plus 1 - β times the
+    normalized weights, and `kl` the rest of the bound, see `ImportanceWeightedAutoencoder`.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
-        k: draws an image.
-        beta: β, the VAE's share of the bound.
+        k: number of samples per image.
+        beta: β, weight of the VAE's bound, 0..1.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

@@ -10,11 +10,11 @@ BACKBONES = ()
 
 
 def build(model, classes, layer=None, pool=None):
-    """A `Classifier` with fresh weights.
+    """A `Classifier` with initial weights.
 
     Args:
         model: the config of the autoencoder, see `zoo.models.registry.build`.
-        classes: names, two or more.
-        layer, pool: the depth of the encoder to read, see `Encoder.at`; None is what `encode` gives.
+        classes: names of the classes, two or more.
+        layer, pool: the depth of the encoder to use, see `Encoder.at`; None means the features that `encode` returns.
     """
     return classifier(registry.build(model), classes, layer, pool)

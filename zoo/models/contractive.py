@@ -13,7 +13,7 @@ BACKBONES = ("mlp", "conv", "resnet")
 
 
 class StochasticContractiveAutoencoder(Autoencoder):
-    """Adds to the loss an unbiased estimate of the penalty, whatever the encoder's depth: gradients inside the forward pass."""
+    """Adds an unbiased estimate of the penalty to the loss, for an encoder of any depth, by gradients inside the forward pass."""
 
     def call(self, x, training=None):
         x = to_unit(x, self.compute_dtype)
@@ -34,24 +34,24 @@ def build(
     loss="bernoulli",
     **backbone_options,
 ):
-    """A sigmoid code of `latent_dim` units with a small derivative.
+    """A sigmoid code of `latent_dim` units with a penalty on its derivative.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: units of the code.
         weight: λ, in units of the reconstruction loss.
-        penalty: "exact", in closed form, for the code alone on "mlp"; "stochastic", unbiased, for any encoder.
+        penalty: "exact", in closed form, for "mlp" without hidden layers; "stochastic", an unbiased estimate, for any encoder.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
 
     Raises:
-        ZooError: when the exact penalty is asked of an encoder with hidden layers, for which it does not hold.
+        ZooError: if the exact penalty is requested for an encoder with hidden layers, or if `batch_norm` is True.
     """
     config = configuration(build, locals())
     options = shallow(backbone, backbone_options)
     if options.get("batch_norm"):
-        raise ZooError("the slope of an encoder needs one that takes every image for itself, got batch_norm=True; leave it out.")
+        raise ZooError("the contractive penalty requires an encoder without batch normalization, got batch_norm=True; omit it.")
     if penalty not in ("exact", "stochastic"):
         raise ZooError(f"got penalty={penalty!r}, expected 'exact' or 'stochastic'.")
     if penalty == "stochastic":
@@ -59,5 +59,7 @@ def build(
     elif backbone == "mlp" and not tuple(options["hidden"]):
         code, model = ContractiveSigmoidCode(latent_dim, weight), Autoencoder
     else:
-        raise ZooError("the exact contractive penalty holds for one layer only; use penalty='stochastic' for a deeper encoder.")
+        raise ZooError(
+            "the exact contractive penalty is defined for one layer only; use penalty='stochastic' for a deeper encoder."
+        )
     return assemble(backbone, input_shape, code, loss, options, config, model=model)

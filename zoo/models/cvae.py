@@ -1,6 +1,6 @@
 """Conditional variational autoencoder: class labels steer the decoder (Sohn, Lee & Yan 2015, NeurIPS; Kingma et al. 2014).
 
-E_q(z|x,y) [-log p(x|z, y)] + KL(q(z|x, y) || N(0, I)), in nats an image
+E_q(z|x,y) [-log p(x|z, y)] + KL(q(z|x, y) || N(0, I)), in nats per image
 """
 
 from zoo.errors import ZooError
@@ -20,23 +20,23 @@ def build(
     loss="bernoulli",
     **backbone_options,
 ):
-    """`latent_dim` Gaussian latent variables, independent of the label a priori, for what the label does not tell.
+    """`latent_dim` Gaussian latent variables, independent of the label a priori, for variation within the classes.
 
-    Trains on {"images": (N, ...), "labels": (N,)}, -1 for an unknown label, or on images alone; `encode`, `reconstruct` and
-    `anomaly_score` take images whose label is not known; `sample(n, labels=...)` draws from classes.
+    Trains on {"images": (N, ...), "labels": (N,)}, -1 for an unknown label, or on images alone. `encode`, `reconstruct` and
+    `anomaly_score` take images without labels; `sample(n, labels=...)` samples from the given classes.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
-        classes: number of labels.
-        label_dropout: share of the labels hidden in training.
+        classes: number of classes.
+        label_dropout: fraction of the labels hidden in training.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
     check_classes(classes)
     if not 0 <= label_dropout <= 1:
-        raise ZooError(f"got label_dropout={label_dropout}, expected a share from 0 to 1.")
+        raise ZooError(f"got label_dropout={label_dropout}, expected a fraction from 0 to 1.")
     code = ConditionalCode(latent_dim, classes, label_dropout)
     return assemble(backbone, input_shape, code, loss, backbone_options, config, model=LabelledAutoencoder)

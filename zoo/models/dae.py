@@ -22,19 +22,19 @@ def build(
     loss="mse",
     **backbone_options,
 ):
-    """A code of `latent_dim` units, trained to undo noise.
+    """A code of `latent_dim` units, trained to remove noise.
 
     Args:
-        backbone: "mlp", "conv", "resnet", or "unet", whose code are its maps, whatever `latent_dim`.
+        backbone: "mlp", "conv", "resnet", or "unet", whose code is its feature maps, regardless of `latent_dim`.
         input_shape: (height, width, channels), or (features,) for "mlp".
-        latent_dim: units of the code; None takes the encoder's feature maps as they are, fully convolutional.
+        latent_dim: units of the code; with None the code is the encoder's feature maps (fully convolutional).
         noise: "gaussian", "masking" or "salt_and_pepper".
-        level: standard deviation of the Gaussian noise in 0..1 units; share of the pixels for the others; or (least, most),
-            between which each image draws its own.
-        code_activation: of a code of units.
-        features: a depth of the backbone to take the features from; None is the code.
-        loss: name of the reconstruction loss, see `zoo.losses`; with "contrast_mse", for photographs, the encoder reads the
-            local contrast, too: of what it has to give back, shades are then no part.
+        level: standard deviation of the Gaussian noise in 0..1 units, or fraction of the pixels for the others; or a range
+            (least, most) to sample the level of each image from.
+        code_activation: activation function of a code of units.
+        features: the depth of the backbone that the features are taken from; None means the code.
+        loss: name of the reconstruction loss, see `zoo.losses`; with "contrast_mse", for photographs, the encoder
+            also takes the local contrast, because the reconstruction does not include brightness.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())

@@ -19,15 +19,15 @@ def build(
     loss="mse",
     **backbone_options,
 ):
-    """`reconstruct` takes the noise off what it is given; blind, as the network is told no level.
+    """`reconstruct` removes the noise of images; blind denoising, the network is not given the noise level.
 
     Args:
         backbone: "unet", "conv" or "resnet".
         input_shape: (height, width, channels).
-        noise: "gaussian", clipped to 0..1 as in files of images, "masking" or "salt_and_pepper".
-        level: standard deviation of the Gaussian noise in 0..1 units, share of the pixels for the others; or (least, most),
-            between which each image draws its own.
-        features: a depth of the backbone to take the features from; None is the code.
+        noise: "gaussian", clipped to 0..1 as in image files, "masking" or "salt_and_pepper".
+        level: standard deviation of the Gaussian noise in 0..1 units, or fraction of the pixels for the others; or a range
+            (least, most) to sample the level of each image from.
+        features: the depth of the backbone that the features are taken from; None means the code.
         loss: "mse", "mae", "huber" or "ms_ssim".
         **backbone_options: see `zoo.backbones`.
     """

@@ -25,9 +25,9 @@ def build(
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
-        kind: "I", C is the covariance of the posteriors' means, or "II", of the codes drawn from them.
+        kind: "I", C is the covariance of the posterior means, or "II", of the sampled codes.
         lambda_od: λ_od.
-        lambda_d: λ_d; the paper takes ten times λ_od for "I" and λ_od for "II".
+        lambda_d: λ_d; the paper uses 10 λ_od for "I" and λ_od for "II".
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

@@ -1,6 +1,7 @@
 """FactorVAE: independent latent variables by a penalty on their total correlation (Kim & Mnih 2018, arXiv:1802.05983).
 
-E_q(z|x) [-log p(x|z)] + β KL(q(z|x) || N(0, I)) + γ KL(q(z) || Π_d q(z_d)), the last by an adversary's estimate, in nats an image
+E_q(z|x) [-log p(x|z)] + β KL(q(z|x) || N(0, I)) + γ KL(q(z) || Π_d q(z_d)), the last term estimated by a
+discriminator, in nats per image
 """
 
 from zoo.layers.bottlenecks.factor import FactorCode
@@ -20,19 +21,19 @@ def build(
     loss="bernoulli",
     **backbone_options,
 ):
-    """`latent_dim` Gaussian latent variables, made independent; the features are their means.
+    """`latent_dim` Gaussian latent variables with a penalty on their dependence; the features are their means.
 
-    The paper permutes the codes of a second batch; here they are those of the same one, in one pass.
+    The paper permutes the codes of a second batch; here the codes of the same batch are permuted, in one pass.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
         gamma: γ.
-        beta: weight of the divergence KL(q(z|x) || N(0, I)), 1 in the paper; more of it turns the variables, which the penalty
-            alone leaves mixed as long as they are independent, towards axes of their own (Rolinek et al. 2019, arXiv:1812.06775).
+        beta: weight of the divergence KL(q(z|x) || N(0, I)), 1 in the paper. The penalty only makes the variables independent;
+            a larger `beta` also aligns them with the factors of variation (Rolinek et al. 2019, arXiv:1812.06775).
         discriminator: units of the discriminator's hidden layers.
-        discriminator_rate: factor on the learning rate of the discriminator, which shares its optimizer with the rest.
+        discriminator_rate: factor on the learning rate of the discriminator, which is trained by the same optimizer as the rest.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

@@ -1,6 +1,6 @@
 """Autoencoder with finite scalar quantization (Mentzer et al. 2023, arXiv:2309.15505).
 
-loss(x, x̂), where each number of the code is rounded to one of L_i levels in -1..1
+loss(x, x̂), each number of the code rounded to one of L_i levels in -1..1
 """
 
 from zoo.layers.bottlenecks.finite_scalar import FiniteScalarCode
@@ -16,8 +16,8 @@ def build(backbone="mlp", input_shape=(28, 28, 1), levels=(8, 5, 5, 5), groups=1
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
-        levels: L_i of every number of a code; there are Π L_i codes.
-        groups: codes an image, where the encoder ends in a vector.
+        levels: L_i of each number of a code; there are Π L_i codes.
+        groups: number of codes per image, if the encoder's output is a vector.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

@@ -1,6 +1,6 @@
 """Categorical VAE by Gumbel-softmax (Jang et al. 2017, arXiv:1611.01144; Maddison et al. 2017, arXiv:1611.00712).
 
-E_q [-log p(x|z)] + Σ KL(q(z_i|x) || uniform), in nats an image, with Gumbel-softmax samples z of a temperature that falls
+E_q [-log p(x|z)] + Σ KL(q(z_i|x) || uniform), in nats per image, with Gumbel-softmax samples z at a decreasing temperature
 """
 
 from zoo.layers.bottlenecks.gumbel import GumbelCode
@@ -28,13 +28,13 @@ def build(
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
-        codes: classes a variable.
-        groups: variables an image, where the encoder ends in a vector.
-        temperature: of the samples at the start.
-        min_temperature: the lowest.
-        anneal_rate: how fast it falls, a training step, exponentially.
-        anneal_every: training steps between two values of it.
-        straight_through: decode one-hot samples in training, with the gradient of the relaxed ones.
+        codes: number of classes per variable.
+        groups: number of variables per image, if the encoder's output is a vector.
+        temperature: initial temperature of the samples.
+        min_temperature: lowest temperature.
+        anneal_rate: rate of the exponential decrease of the temperature, per training step.
+        anneal_every: training steps between updates of the temperature.
+        straight_through: decode one-hot samples in training, with the gradient of the relaxed samples.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

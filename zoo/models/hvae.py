@@ -1,6 +1,6 @@
 """Hamiltonian variational autoencoder: a posterior that leapfrog steps improve (Caterini et al. 2018, arXiv:1805.11328).
 
-E [-log p(x|z_K) + log q(z_0|x) - log p(z_K) + ½ |ρ_K|² - ½ β_0 |ρ_0|²], in nats an image
+E [-log p(x|z_K) + log q(z_0|x) - log p(z_K) + ½ |ρ_K|² - ½ β_0 |ρ_0|²], in nats per image
 """
 
 from zoo.layers.bottlenecks.hamiltonian import HamiltonianCode
@@ -20,15 +20,15 @@ def build(
     loss="bernoulli",
     **backbone_options,
 ):
-    """`latent_dim` Gaussian latent variables, moved by the gradient of log p(x, z); the features are the means before.
+    """`latent_dim` Gaussian latent variables, moved along the gradient of log p(x, z); the features are the initial means.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
-        n_lf: K, leapfrog steps; each costs a pass through the decoder and back.
-        eps_lf: step size at the start; one for each latent variable is learned.
-        beta_zero: β_0 of the tempering at the start, between 0 and 1; learned.
+        n_lf: K, number of leapfrog steps; each requires a forward and a backward pass of the decoder.
+        eps_lf: initial step size; a step size for each latent variable is learned.
+        beta_zero: initial β_0 of the tempering, between 0 and 1; learned.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

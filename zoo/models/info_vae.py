@@ -31,7 +31,7 @@ def build(
         **backbone_options: see `zoo.backbones`.
 
     Raises:
-        ZooError: on weights under which the loss would have no least value.
+        ZooError: if the weights are negative, so that the loss has no minimum.
     """
     config = configuration(build, locals())
     if alpha > 1 or alpha + lambda_ < 1:

@@ -21,16 +21,17 @@ def build(
     loss="mse",
     **backbone_options,
 ):
-    """`reconstruct` fills the pixels that are exactly black in all channels, and gives all others back as they came.
+    """`reconstruct` fills the pixels that are exactly black in all channels, and returns all others unchanged.
 
     Args:
         backbone: "unet", "conv" or "resnet".
         input_shape: (height, width, channels).
         kind: holes to train on: "box", "free_form" (strokes of a brush) or "both".
-        size: sides of a box, or width of the brush, as a share of the image's sides: a number or (least, most), between which
-            each image draws its own; for "both" that of the boxes. None is (0.25, 0.5) for boxes, (0.06, 0.2) for strokes.
-        features: a depth of the backbone to take the features from; None is the code.
-        loss: "mse", "mae", "huber" or "ms_ssim", over the whole image: where there is no hole it is zero.
+        size: sides of a box, or width of the brush, as a fraction of the image's sides: a number, or a range (least, most) to
+            sample the size of each image from; for "both", the size of the boxes. None means (0.25, 0.5) for boxes and
+            (0.06, 0.2) for strokes.
+        features: the depth of the backbone that the features are taken from; None means the code.
+        loss: "mse", "mae", "huber" or "ms_ssim", over the whole image; pixels outside the holes have no error.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())

@@ -23,16 +23,16 @@ def build(
 ):
     """`latent_dim` Gaussian latent variables; the features are the posterior's means.
 
-    In the history, `reconstruction` is the loss of the draws averaged by their normalized weights, and `kl` the rest of the
+    In the history, `reconstruction` is the loss of the samples averaged by their normalized weights, and `kl` the rest of the
     bound, see `ImportanceWeightedAutoencoder`.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
-        k: draws an image.
-        gradient_samples: draws an image, chosen by their weights, that the gradient is computed for; None takes all. A few of
-            50 make a step twice as fast and its gradient, right on average, noisier.
+        k: number of samples per image.
+        gradient_samples: number of samples per image, chosen by their weights, that the gradient is computed for; None uses all.
+            A few of 50 make a step twice as fast; the gradient is still unbiased, but noisier.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

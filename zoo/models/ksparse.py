@@ -13,13 +13,13 @@ BACKBONES = ("mlp", "conv", "resnet")
 
 
 def build(backbone="mlp", input_shape=(28, 28, 1), latent_dim=1000, k=25, alpha=1.0, loss="mse", **backbone_options):
-    """A linear code of `latent_dim` units of which the `k` largest stay.
+    """A linear code of `latent_dim` units of which the `k` largest are kept.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: units of the code.
-        k: units that stay.
+        k: number of units kept.
         alpha: factor on `k` for the features.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
@@ -33,12 +33,12 @@ def build(backbone="mlp", input_shape=(28, 28, 1), latent_dim=1000, k=25, alpha=
 
 
 def _tie(model):
-    """Start the two layers as each other's transpose, units of length one: the paper ties them for good.
+    """Initialize the two layers as each other's transpose, with unit-length columns; in the paper they stay tied.
 
-    From unrelated starts most units never win, and never learn.
+    With independent initial weights, most units are never among the largest and do not learn.
     """
     (decoder,) = [layer for layer in model.decoder.backbone.stages if isinstance(layer, keras.layers.Dense)]
     kernel = model.bottleneck.dense.kernel
     kernel.assign(kernel / ops.norm(kernel, axis=0, keepdims=True))
-    if tuple(decoder.kernel.shape) == tuple(kernel.shape)[::-1]:  # not with several outputs a pixel
+    if tuple(decoder.kernel.shape) == tuple(kernel.shape)[::-1]:  # not with several outputs per pixel
         decoder.kernel.assign(ops.transpose(kernel))

@@ -1,7 +1,7 @@
 """Linear autoencoder: finds PCA's subspace (Baldi & Hornik 1989, "Neural networks and principal component analysis").
 
-x̂ = W₂(W₁x + b₁) + b₂ under the squared error has no minimum but the span of the first principal components, and no other
-local one.
+x̂ = W₂(W₁x + b₁) + b₂ under the squared error: the only minimum, also among local minima, is the span of the first principal
+components.
 """
 
 from zoo.layers.bottlenecks.code import DenseCode

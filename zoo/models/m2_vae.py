@@ -1,7 +1,7 @@
 """M2, a classifier that learns from few labels (Kingma et al. 2014, "Semi-supervised learning", arXiv:1406.5298).
 
-L(x, y) = E_q(z|x,y) [-log p(x|y, z)] + KL(q(z|x, y) || N(0, I)) - log p(y) where y is known, and where it is not
-Σ_y q(y|x) (L(x, y) + log q(y|x)); plus α E [-log q(y|x)] over those known
+L(x, y) = E_q(z|x,y) [-log p(x|y, z)] + KL(q(z|x, y) || N(0, I)) - log p(y) if y is known, otherwise
+Σ_y q(y|x) (L(x, y) + log q(y|x)); plus α E [-log q(y|x)] over the images with known y
 """
 
 from keras import ops
@@ -19,7 +19,7 @@ BACKBONES = ("mlp", "conv", "resnet")
 
 
 class SemiSupervisedAutoencoder(AddsReconstructionTerm, LabelledAutoencoder):
-    """Decodes every image under every class, and weighs the reconstruction losses as the bottleneck says."""
+    """Decodes each image for every class, and weights the reconstruction losses with the weights of the bottleneck."""
 
     def call(self, x, training=None):
         images, labels = split(x)
@@ -30,7 +30,7 @@ class SemiSupervisedAutoencoder(AddsReconstructionTerm, LabelledAutoencoder):
         target = ops.repeat(to_unit(images, "float32"), classes, axis=0)
         loss = self.reconstruction_loss.call(target, ops.cast(outputs, "float32"))
         self.bottleneck.add_term("reconstruction", ops.sum(weights * ops.reshape(loss, (-1, classes)), axis=-1))
-        # What a metric compares with the image: the outputs that the classes lead to, as likely as each is.
+        # For metrics: the mean of the outputs of the classes, weighted by their probabilities.
         outputs = ops.reshape(outputs, (-1, classes, *outputs.shape[1:]))
         weights = ops.reshape(ops.cast(weights, outputs.dtype), (-1, classes, *[1] * (len(outputs.shape) - 2)))
         return ops.sum(weights * outputs, axis=1)
@@ -39,8 +39,8 @@ class SemiSupervisedAutoencoder(AddsReconstructionTerm, LabelledAutoencoder):
         super().check_loss(loss)
         if getattr(loss, "sigma", 1.0) is None:
             raise ZooError(
-                "the gaussian loss fits its sigma to all classes' reconstructions, wrong ones among them, which teaches M2 to "
-                "ignore the class; use 'bernoulli' or 'logistic_mixture'."
+                "the gaussian loss estimates sigma over the reconstructions of all classes, and M2 would ignore the class; use "
+                "'bernoulli' or 'logistic_mixture'."
             )
 
     def classify(self, x, batch_size=256):
@@ -60,24 +60,24 @@ def build(
     loss="bernoulli",
     **backbone_options,
 ):
-    """`latent_dim` Gaussian latent variables and a class; q(y|x) and q(z|x, y) read one encoder.
+    """`latent_dim` Gaussian latent variables and a class; q(y|x) and q(z|x, y) share one encoder.
 
-    Trains on {"images": (N, ...), "labels": (N,)}, -1 for an unknown label, or on images alone. `classify` gives q(y|x);
-    `sample(n, labels=...)` draws from classes. The code is [z, y].
+    Trains on {"images": (N, ...), "labels": (N,)}, -1 for an unknown label, or on images alone. `classify` returns
+    q(y|x); `sample(n, labels=...)` samples from the given classes. The code is [z, y].
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of Gaussian latent variables.
-        classes: number of labels.
-        alpha: weight of the mean cross-entropy of the labelled images beside an image's bound; the paper's, where the bound
-            is summed over N images and the weight is 0.1 N, is 0.1.
+        classes: number of classes.
+        alpha: weight of the mean cross-entropy of the labelled images relative to the bound of one image. The paper's value is
+            0.1: there the bound is summed over N images, and the weight is 0.1 N.
         loss: the likelihood: "bernoulli" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
     check_classes(classes)
     if not alpha >= 0:
-        raise ZooError(f"got alpha={alpha}, expected a weight from 0 on.")
+        raise ZooError(f"got alpha={alpha}, expected a non-negative weight.")
     code = SemiSupervisedCode(latent_dim, classes, alpha)
     return assemble(backbone, input_shape, code, loss, backbone_options, config, model=SemiSupervisedAutoencoder)

@@ -1,6 +1,6 @@
 """Masked autoencoder: hidden patches found from the few that are seen (He et al. 2022, arXiv:2111.06377).
 
-min E_m mean_{i hidden} |x̄_i - g(f(x_seen))_i|², each patch x̄_i brought to mean 0 and deviation 1
+min E_m mean_{i masked} |x̄_i - g(f(x_visible))_i|², each patch x̄_i normalized to mean 0 and standard deviation 1
 """
 
 import numpy as np
@@ -19,30 +19,30 @@ from zoo.models.base.autoencoder import Autoencoder
 from zoo.models.base.charged import AddsReconstructionTerm
 
 BACKBONES = ("vit",)
-# Of hidden patches in pictures.
+# Value of masked patches in the images of `example`.
 _GREY = 0.5
 
 
 class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
-    """Trains and is evaluated on random masks; all else is without chance.
+    """Training and evaluation use random masks; all other methods are deterministic.
 
-    `encode` sees the whole image. A masked autoencoder knows best what it has not seen: `reconstruct` and `anomaly_score` hide
-    every patch in some of a few masks that are always the same, and average what is found for it.
+    `encode` uses the whole image. The model is trained to predict masked patches only, so `reconstruct` and `anomaly_score` apply
+    a few fixed masks, each patch being masked in some of them, and average the predictions of each patch.
     """
 
     def call(self, x, training=None):
         patches = self.encoder.backbone.patches(to_unit(x, self.compute_dtype))
         chosen = ops.cast(self.corruption(patches), self.compute_dtype)
-        # Said to each block: on JAX they do not hear of it otherwise, as no layer that is called stands above them.
+        # The training flag is passed to each block explicitly: on JAX, nested layers do not receive it otherwise.
         found = self.found(patches, chosen, training)
         mean, deviation = scales(patches)
         target = (ops.cast(patches, "float32") - mean) / deviation
         self.bottleneck.add_term("reconstruction", hidden_error(found, target, ops.sum(chosen, axis=1)))
-        # What a metric compares with the image.
+        # For metrics, which compare with the image.
         return ops.cast(self.decoder.backbone.scaled(ops.cast(found, "float32"), mean, deviation), self.compute_dtype)
 
     def found(self, patches, chosen, training=None):
-        """What is found of all patches (N, P, numbers), in their own scale, where `chosen` (N, seen, P) shows some."""
+        """Predictions of all patches (N, P, numbers), normalized, given the visible patches `chosen` (N, seen, P)."""
         tokens = self.encoder.backbone.seen(patches, chosen, training)
         return self.decoder.backbone.found(tokens, chosen, training)
 
@@ -79,11 +79,11 @@ def build(backbone="vit", input_shape=(32, 32, 3), mask_ratio=0.75, features=Non
     Args:
         backbone: "vit".
         input_shape: (height, width, channels), or (length, channels) of a series.
-        mask_ratio: share of the patches that is hidden.
-        features: a block of the encoder to take the features from, averaged over each quarter of an image; None is the last,
-            normalized, averaged over all patches.
-        mean: numbers a channel that the model takes from images of 0..1 inside, or None.
-        deviation: numbers a channel that it divides the rest by; both are given, or none.
+        mask_ratio: fraction of the patches that is masked.
+        features: the block of the encoder that the features are taken from, averaged over each quarter of an image; None means
+            the last block, normalized and averaged over all patches.
+        mean: one number per channel that the model subtracts from images in 0..1, or None.
+        deviation: one number per channel that the model divides by; give both `mean` and `deviation`, or neither.
         **backbone_options: see `zoo.backbones.vit`.
     """
     config = configuration(build, locals())

@@ -13,17 +13,17 @@ BACKBONES = ("mlp", "conv", "resnet")
 
 
 def build(backbone="mlp", input_shape=(28, 28, 1), latent_dim=50, m=8, k=8, loss="bernoulli", **backbone_options):
-    """`latent_dim` Gaussian latent variables; the encoder learns from a less noisy gradient than IWAE's with m k draws.
+    """`latent_dim` Gaussian latent variables; the encoder's gradient is less noisy than that of IWAE with m k samples.
 
-    In the history, `reconstruction` is the loss of the draws averaged by their normalized weights, and `kl` the rest of the
+    In the history, `reconstruction` is the loss of the samples averaged by their normalized weights, and `kl` the rest of the
     bound, see `ImportanceWeightedAutoencoder`.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
-        m: bounds an image that are averaged.
-        k: draws an image in each of them.
+        m: number of averaged bounds per image.
+        k: number of samples per bound.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

@@ -6,7 +6,7 @@ E_q(z|x) [1 - MS-SSIM(x, x̂)] + β KL(q(z|x) || N(0, I))
 from zoo.layers.bottlenecks.gaussian import GaussianCode
 from zoo.models.base.assemble import assemble, configuration
 
-# The structure compared is that of images: no flat vectors, hence no "mlp".
+# MS-SSIM compares images, not vectors; therefore there is no "mlp".
 BACKBONES = ("conv", "resnet")
 
 
@@ -17,7 +17,8 @@ def build(backbone="conv", input_shape=(28, 28, 1), latent_dim=16, beta=1e-3, **
         backbone: "conv" or "resnet".
         input_shape: (height, width, channels).
         latent_dim: number of latent variables.
-        beta: β, the price of a nat: the dissimilarity is at most 1 an image, where a likelihood is hundreds of nats.
+        beta: β, in units of the loss per nat; small, because the dissimilarity is at most 1 per image, whereas a likelihood is
+            hundreds of nats.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())

@@ -17,11 +17,11 @@ BACKBONES = ("mlp", "conv", "resnet")
 
 
 class PartiallyImportanceWeightedAutoencoder(ImportanceWeightedAutoencoder):
-    """The loss is the decoder's, IWAE's by all draws; the encoder's enters with its gradient alone."""
+    """The loss is that of the decoder, IWAE's bound from all samples; the encoder's bound contributes only its gradient."""
 
     def estimate(self, x, y, training):
         z, log_ratio = self.draw(x, self.groups * self.samples, training)
-        # First the one whose changes of state are dropped: a dropout then drops the same units for both.
+        # The pass whose state changes are discarded comes first, so that dropout drops the same units in both.
         seen = log_densities(self._fixed_decoder(training), self.reconstruction_loss, y, z)
         encoders, _ = importance_bound(seen + log_ratio, self.groups)
         log_p = self.log_p(y, ops.stop_gradient(z), training)
@@ -33,7 +33,7 @@ class PartiallyImportanceWeightedAutoencoder(ImportanceWeightedAutoencoder):
         values = [(variable, ops.stop_gradient(ops.convert_to_tensor(variable))) for variable in backbone.variables]
 
         def decode(z):
-            # Not `stateless_call`, which does not tell the layers inside whether this is training.
+            # Not `stateless_call`, which does not pass the training flag to nested layers.
             with keras.StatelessScope(state_mapping=values):
                 return self.decode_rows(z, training)
 
@@ -41,17 +41,18 @@ class PartiallyImportanceWeightedAutoencoder(ImportanceWeightedAutoencoder):
 
 
 def build(backbone="mlp", input_shape=(28, 28, 1), latent_dim=50, m=8, k=8, loss="bernoulli", **backbone_options):
-    """`latent_dim` Gaussian latent variables; the decoder learns from the tightest bound, the encoder from a less noisy one.
+    """`latent_dim` Gaussian latent variables; the decoder is trained on the tightest bound, the encoder on a less noisy one.
 
-    In the history, `loss` is IWAE's by m k draws, `reconstruction` the loss of the draws averaged by their normalized weights,
+    In the history, `loss` is IWAE's with m k samples, `reconstruction` the loss of the samples averaged by their normalized
+    weights,
     and `kl` the rest of the bound, see `ImportanceWeightedAutoencoder`.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
-        m: bounds an image that the encoder's gradient is averaged over.
-        k: draws an image in each of them.
+        m: number of bounds per image that the encoder's gradient is averaged over.
+        k: number of samples per bound.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

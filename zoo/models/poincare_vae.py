@@ -1,6 +1,6 @@
 """Poincaré variational autoencoder: codes in hyperbolic space, for data with a hierarchy (Mathieu et al. 2019, arXiv:1901.06033).
 
-E_q(z|x) [-log p(x|z) + log q(z|x) - log p(z)], q and p wrapped normal in the Poincaré ball, in nats an image
+E_q(z|x) [-log p(x|z) + log q(z|x) - log p(z)], q and p wrapped normal in the Poincaré ball, in nats per image
 """
 
 from zoo.layers.bottlenecks.wrapped_normal import WrappedNormalCode
@@ -10,7 +10,7 @@ BACKBONES = ("mlp", "conv", "resnet")
 
 
 def build(backbone="mlp", input_shape=(28, 28, 1), latent_dim=2, curvature=1.0, loss="bernoulli", **backbone_options):
-    """A code in the ball |z|² < 1 / curvature of R^latent_dim; the features are the posterior's centres.
+    """A code in the ball |z|² < 1 / curvature of R^latent_dim; the features are the centers of the posterior.
 
     Args:
         backbone: "mlp", "conv" or "resnet".

@@ -18,7 +18,7 @@ BACKBONES = ("mlp", "conv", "resnet")
 
 
 class GradientPenaltyAutoencoder(Autoencoder):
-    """Adds to the loss λ times an unbiased estimate of the squared Jacobian norm of the decoder's image in the code."""
+    """Adds λ times an unbiased estimate of ||∂D(z)/∂z||²_F, D(z) the decoded image, to the loss."""
 
     def call(self, x, training=None):
         x = to_unit(x, self.compute_dtype)
@@ -30,7 +30,7 @@ class GradientPenaltyAutoencoder(Autoencoder):
     def decoder_slope(self, z, training=None):
         """The decoder's outputs for codes z (N, D), and ||vᵀJ||² (N,), v ~ N(0, I) in the space of images: E ||vᵀJ||² = ||J||²_F.
 
-        One backward pass, whatever the sizes; J is that of the image in 0..1, not of the outputs.
+        One backward pass for any sizes; J is the Jacobian of the image in 0..1, not of the outputs.
         """
         outputs, pull_to_code = vector_jacobian_product(lambda z: self.decoder.backbone(z, training=training), z)
         image, pull_to_outputs = vector_jacobian_product(self._image, outputs)
@@ -51,19 +51,19 @@ def build(
     loss="bernoulli",
     **backbone_options,
 ):
-    """A deterministic code of `latent_dim` units; `sample` draws from the Gaussian that fits the training codes.
+    """A deterministic code of `latent_dim` units; `sample` samples from a Gaussian fitted to the training codes.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: units of the code.
         beta: β, in units of the reconstruction loss.
-        weight: λ, likewise, of the slope of images in 0..1.
+        weight: λ, weight of the gradient penalty, in units of the reconstruction loss.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
     if backbone_options.get("batch_norm"):
-        raise ZooError("the slope of a decoder needs one that takes every code for itself, got batch_norm=True; leave it out.")
+        raise ZooError("the gradient penalty requires a decoder without batch normalization, got batch_norm=True; omit it.")
     code = RegularizedCode(latent_dim, beta, weight)
     return assemble(backbone, input_shape, code, loss, backbone_options, config, model=GradientPenaltyAutoencoder)

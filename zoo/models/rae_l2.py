@@ -13,7 +13,7 @@ BACKBONES = ("mlp", "conv", "resnet")
 
 
 class DecoderDecayAutoencoder(Autoencoder):
-    """Adds to the loss λ times the sum of the squares of all the decoder's weights."""
+    """Adds λ times the sum of squares of all weights of the decoder to the loss."""
 
     def call(self, x, training=None):
         outputs = super().call(x, training=training)
@@ -32,14 +32,14 @@ def build(
     loss="bernoulli",
     **backbone_options,
 ):
-    """A deterministic code of `latent_dim` units; `sample` draws from the Gaussian that fits the training codes.
+    """A deterministic code of `latent_dim` units; `sample` samples from a Gaussian fitted to the training codes.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: units of the code.
         beta: β, in units of the reconstruction loss.
-        weight: λ, likewise.
+        weight: λ, weight of the penalty, in units of the reconstruction loss.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

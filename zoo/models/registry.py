@@ -1,6 +1,6 @@
-"""Names to builders. The registry is the directory: `zoo/models/vae.py` is the variant `vae`; there is no list to keep.
+"""The registry of models by name. It is the directory itself: `zoo/models/vae.py` is the variant `vae`; there is no list.
 
-Listing reads files and runs none, so that it needs no framework; `create` imports the one module that it builds from.
+Listing parses the files without running them, so that it needs no framework; `create` imports only the module it builds from.
 """
 
 import ast
@@ -20,7 +20,7 @@ _MODELS = Path(__file__).parent
 
 @functools.cache
 def _variants():
-    """Variant -> (backbones, first line of its docstring), read from the source; no backbones for what is made from a model."""
+    """Variant -> (backbones, first line of its docstring), read from the source; no backbones if it is built from a model."""
     found = {}
     for path in sorted(_MODELS.glob("[!_]*.py")):
         if path == Path(__file__):
@@ -28,13 +28,13 @@ def _variants():
         tree = ast.parse(path.read_text(encoding="utf-8"))
         backbones = next((node.value for node in tree.body if "BACKBONES" in _assigned(node)), None)
         if backbones is None:
-            raise ZooError(f"zoo/models/{path.name} names no BACKBONES, expected a tuple such as ('mlp', 'conv').")
+            raise ZooError(f"zoo/models/{path.name} does not define BACKBONES, expected a tuple such as ('mlp', 'conv').")
         found[path.stem] = (_literal(backbones, path), (ast.get_docstring(tree) or "").partition("\n")[0])
     return found
 
 
 def _assigned(node):
-    """The names that a statement gives a value of their own; those in a pattern, `a, b = ...`, share theirs and are left out."""
+    """The names that a statement assigns, without those in patterns such as `a, b = ...`."""
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
@@ -46,19 +46,19 @@ def _literal(node, path):
         found = None
     if not isinstance(found, (tuple, list)) or not all(isinstance(name, str) for name in found):
         raise ZooError(
-            f"zoo/models/{path.name} has BACKBONES = {ast.unparse(node)}, expected a tuple of names written out, such as "
+            f"zoo/models/{path.name} has BACKBONES = {ast.unparse(node)}, expected a literal tuple of names, such as "
             "('mlp', 'conv')."
         )
     return tuple(found)
 
 
 def variants():
-    """Mapping of every variant to the first line of its description, which names the paper."""
+    """Mapping of each variant to the first line of its description, which names the paper."""
     return {name: about for name, (backbones, about) in _variants().items() if backbones}
 
 
 def list_models(pattern="*"):
-    """Names `<variant>_<backbone>` of every model that `create` can build and `pattern` (shell wildcards) matches, sorted."""
+    """Names `<variant>_<backbone>`, sorted, of all models that `create` can build and that match `pattern` (shell wildcards)."""
     names = [f"{variant}_{backbone}" for variant, (backbones, _) in _variants().items() for backbone in backbones]
     return sorted(fnmatch.filter(names, pattern))
 
@@ -72,7 +72,7 @@ def _module(variant):
 
 
 def create(variant, backbone=None, **options):
-    """Build a variant on a backbone, compiled with Adam and its own reconstruction loss, with fresh weights.
+    """Build a variant on a backbone, with initial weights, compiled with Adam and its reconstruction loss.
 
     Args:
         variant: a name such as `"vae"`, or a whole model name such as `"vae_mlp"`.
@@ -81,22 +81,24 @@ def create(variant, backbone=None, **options):
             (see `zoo.models.<variant>.build`) and the backbone's (see `zoo.backbones`).
 
     Returns:
-        An `Autoencoder`; `model.config` is the JSON-able mapping that `build` turns into the same model.
+        An `Autoencoder`; `model.config` is the JSON-serializable mapping from which `build` rebuilds the model.
 
     Raises:
-        ZooError: on an unknown variant, backbone or option, with the nearest names; on values that make no model.
+        ZooError: if the variant, the backbone or an option is unknown (the message names the nearest ones), or if the values of
+            the options are not valid.
     """
     if backbone is None and variant in list_models():
         variant, _, backbone = variant.rpartition("_")
     module = _module(variant)
     backbones = _variants()[variant][0]
     if not backbones and backbone is None:
-        # Made from another model, whose backbone it has.
+        # Built from another model, whose backbone it uses.
         return module.build(**_checked_options(module, variant, None, options))
     backbone = backbone or backbones[0]
     if backbone not in backbones:
         raise ZooError(
-            f"{variant!r} has no backbone {backbone!r}.{suggest(backbone, backbones)} It comes on {', '.join(backbones)}."
+            f"{variant!r} does not support the backbone {backbone!r}.{suggest(backbone, backbones)} Supported backbones: "
+            f"{', '.join(backbones)}."
         )
     options = _checked_options(module, variant, backbone, options)
     try:
@@ -109,7 +111,7 @@ def create(variant, backbone=None, **options):
         given = ", ".join(f"{name}={value!r}" for name, value in options.items()) or "its defaults"
         said = f"{fault}".strip().splitlines() or [type(fault).__name__]
         raise ZooError(
-            f"{variant}_{backbone} cannot be made with {given}: {said[0].rstrip('.')}. What each option takes is in "
+            f"{variant}_{backbone} cannot be built with {given}: {said[0].rstrip('.')}. The options are documented in "
             f"zoo.models.{variant}.build and zoo.backbones.{backbone}."
         ) from fault
 
@@ -118,21 +120,21 @@ def build(config):
     """The model that a `config` mapping (of `model.config` or a manifest entry) describes.
 
     Raises:
-        ZooError: for a config that is not plain data, see `check_plain`, or that makes no model.
+        ZooError: if the config is not plain data, see `check_plain`, or does not describe a valid model.
     """
     check_plain(config)
     if not isinstance(config.get("variant"), str):
-        raise ZooError("got a config that names no variant.")
+        raise ZooError("got a config without a variant.")
     return create(**config)
 
 
 def check_plain(config):
-    """`ZooError` where a config holds anything but numbers, strings and lists of these.
+    """Raise ZooError unless a config contains only numbers, strings and lists of these.
 
-    Mappings are a loss's settings or another model's config; any other would be an object for Keras to make.
+    Mappings are a loss's settings or another model's config; any other mapping could make Keras create an object.
     """
     if not isinstance(config, Mapping):
-        raise ZooError(f"got {config!r:.80} for a config, expected a mapping.")
+        raise ZooError(f"got the config {config!r:.80}, expected a mapping.")
     for key, value in config.items():
         if key == "model":
             check_plain(value)
@@ -149,7 +151,7 @@ def _is_plain(value):
 
 
 def _is_of_keras(fault):
-    """Whether Keras refused a value that it was given: `build`'s own errors of that kind are faults of the zoo."""
+    """Whether the error was raised by Keras because of a value; such errors raised by `build` itself are bugs of the zoo."""
     trace = fault.__traceback__
     while trace.tb_next is not None:
         trace = trace.tb_next
@@ -157,7 +159,7 @@ def _is_of_keras(fault):
 
 
 def _checked_options(module, variant, backbone, options):
-    """`options` with Python's own numbers in place of NumPy's; `ZooError` on one that is unknown or of another kind."""
+    """`options` with Python numbers instead of NumPy's. Raises ZooError if one is unknown or of a wrong type."""
     from zoo import backbones
     from zoo.utils.numbers import plain
 
@@ -171,7 +173,7 @@ def _checked_options(module, variant, backbone, options):
             raise ZooError(f"{called} has no option {name!r}.{near} Its options are {', '.join(known)}.")
     lacking = [p.name for p in taken if p.default is p.empty and p.kind is not p.VAR_KEYWORD and p.name not in options]
     if lacking:
-        raise ZooError(f"{called} lacks its option {lacking[0]!r}.")
+        raise ZooError(f"{called} requires the option {lacking[0]!r}.")
     options = {name: plain(value) for name, value in options.items()}
     usual = {**(backbones.parameters(backbone) if backbone else {}), **{p.name: p for p in taken}}
     for name, value in options.items():
@@ -179,8 +181,8 @@ def _checked_options(module, variant, backbone, options):
         if expected:
             example = usual[name].default
             raise ZooError(
-                f"{variant}_{backbone} cannot be made with {name}={value!r}: expected {expected}, such as {example!r}."
-                f" What each option takes is in zoo.models.{variant}.build and zoo.backbones.{backbone}."
+                f"{variant}_{backbone} cannot be built with {name}={value!r}: expected {expected}, such as {example!r}."
+                f" The options are documented in zoo.models.{variant}.build and zoo.backbones.{backbone}."
             )
     if "input_shape" in options:
         backbones.check_shape(backbone, options["input_shape"])
@@ -191,10 +193,10 @@ _KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: 
 
 
 def _expected(parameter, value):
-    """What an option takes, in words, where `value` is nothing of that kind; None where it is.
+    """Description of the type that an option accepts if `value` is not of this type, otherwise None.
 
-    The kinds are those of the annotation, or else that of the default. Which values of a kind make a model is for the builder to
-    say; None and objects, such as a loss, are left to it, too.
+    The types are those of the annotation, or else that of the default. The builder checks which values are valid; it also checks
+    None and objects, such as a loss.
     """
     usual = parameter.default
     if value is None or usual is None or usual is parameter.empty:
@@ -216,6 +218,6 @@ def _is(value, kinds):
     if isinstance(value, bool):
         return bool in kinds
     if isinstance(value, (int, float)):
-        # 1e5 is a whole number of steps, too.
+        # 1e5 is also accepted as a whole number of steps.
         return (float in kinds and is_number(value)) or (int in kinds and (is_whole(value) or value.is_integer()))
     return str in kinds

@@ -24,18 +24,18 @@ def build(
     loss="bernoulli",
     **backbone_options,
 ):
-    """`latent_dim` Gaussian latent variables, moved along a learned geometry; the features are the means before.
+    """`latent_dim` Gaussian latent variables, moved by Hamiltonian steps in a learned metric; the features are the initial means.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
-        n_lf: leapfrog steps; each costs a pass through the decoder and back.
-        eps_lf: step size at the start; one for each latent variable is learned.
-        beta_zero: β_0 of the tempering at the start, between 0 and 1; learned.
-        temperature: T, how far a centroid reaches.
-        regularization: λ, what is left of the metric far from all centroids.
-        n_centroids: centroids that are kept, those of the images seen last; latent_dim² numbers each.
+        n_lf: number of leapfrog steps; each requires a forward and a backward pass of the decoder.
+        eps_lf: initial step size; a step size for each latent variable is learned.
+        beta_zero: initial β_0 of the tempering, between 0 and 1; learned.
+        temperature: T, the range of influence of a centroid.
+        regularization: λ, the inverse metric far from all centroids.
+        n_centroids: number of stored centroids, those of the most recent images; latent_dim² numbers each.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

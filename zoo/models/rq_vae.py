@@ -1,6 +1,6 @@
 """Residual-quantized autoencoder (Lee et al. 2022, arXiv:2203.01941).
 
-loss(x, x̂) + β Σ_d mean (z - sg[e₁ + ... + e_d])², e_d the nearest code to what the first d - 1 left of z
+loss(x, x̂) + β Σ_d mean (z - sg[e₁ + ... + e_d])², e_d the code nearest to the residual of z after the first d - 1 codes
 """
 
 from zoo.layers.bottlenecks.vector_quantizer import ResidualVectorQuantizer
@@ -28,13 +28,13 @@ def build(
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
-        latent_dim: numbers a code.
-        codes: codes a codebook.
-        depth: codes a stack, of which each refines the sum of those before it.
-        shared: whether all depths choose from one codebook, as in the paper, or each from its own.
-        groups: stacks an image, where the encoder ends in a vector.
-        commitment: β.
-        decay: of the moving averages by which the codes follow the encoder, a training step.
+        latent_dim: size of a code.
+        codes: number of codes per codebook.
+        depth: number of codes per stack; each refines the sum of those before it.
+        shared: whether all depths share one codebook, as in the paper, or each has its own.
+        groups: number of stacks per image, if the encoder's output is a vector.
+        commitment: β, weight of the commitment loss.
+        decay: decay of the moving averages that update the codes, per training step.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

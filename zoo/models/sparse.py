@@ -20,15 +20,15 @@ def build(
     loss="mse",
     **backbone_options,
 ):
-    """A code of `latent_dim` units that pays for being active. On "mlp" the default is one hidden layer: the code itself.
+    """A code of `latent_dim` units with a penalty on their activations. On "mlp", the default is no hidden layer but the code.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
-        latent_dim: units of the code, usually more than the input can use at once.
+        latent_dim: units of the code, usually more than are active for one input.
         penalty: "l1" (rectified units) or "kl" (sigmoid units).
         weight: λ or β, in units of the reconstruction loss.
-        target: ρ, the wanted mean activation, for "kl".
+        target: ρ, the target mean activation, between 0 and 1, for "kl".
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

@@ -1,7 +1,7 @@
 """Stacked autoencoder: pretrained layer by layer, then fine-tuned as one (Hinton & Salakhutdinov 2006; Vincent et al. 2010).
 
-The network is the deep undercomplete autoencoder 784-1000-500-250-30 of the 2006 paper; what makes it stacked is where its
-weights begin, see `zoo.training.initialization.layerwise` (in a recipe: start="layerwise").
+The network is the deep undercomplete autoencoder 784-1000-500-250-30 of the 2006 paper; the stacking is the layer-wise
+initialization of its weights, see `zoo.training.initialization.layerwise` (in a recipe: start="layerwise").
 """
 
 from zoo.layers.bottlenecks.code import DenseCode
@@ -19,14 +19,14 @@ def build(
     loss="mse",
     **backbone_options,
 ):
-    """A deep stack of dense layers and its mirror image.
+    """An encoder of several dense layers and a mirrored decoder.
 
     Args:
         backbone: "mlp".
         input_shape: (height, width, channels) or (features,).
         latent_dim: size of the code.
         hidden: units of the layers before the code.
-        code_activation: of the code; None is linear.
+        code_activation: activation function of the code; None means linear.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

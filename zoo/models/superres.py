@@ -17,7 +17,7 @@ _UPSAMPLERS = ("subpixel", "resize")
 
 
 class SuperResolution(RestoringAutoencoder):
-    """Mends images (N, H / scale, W / scale, C); all else takes those, or (N, H, W, C), which it makes small first."""
+    """`reconstruct` takes images (N, H / scale, W / scale, C); other methods also take (N, H, W, C) and reduce them."""
 
     @property
     def degraded_shape(self):
@@ -38,15 +38,15 @@ def build(
     loss="mae",
     **backbone_options,
 ):
-    """`reconstruct` makes images larger. Trains by `fit(images)` on large ones, which it makes small itself.
+    """`reconstruct` enlarges images. `fit(images)` trains on large images, which the model reduces itself.
 
     Args:
-        backbone: "resnet", "conv" or "unet"; without options one that keeps the resolution, as it must.
+        backbone: "resnet", "conv" or "unet"; must keep the resolution, which it does by default.
         input_shape: (height, width, channels) of the large images.
         scale: 2, 3 or 4; divides height and width.
-        upsampler: "subpixel", maps that are shuffled into pixels (Shi et al. 2016, arXiv:1609.05158), or "resize", nearest
-            neighbours and a convolution, which leaves no checkerboard (Odena, Dumoulin & Olah 2016).
-        features: a depth of the backbone to take the features from; None is the code.
+        upsampler: "subpixel", a pixel shuffle (Shi et al. 2016, arXiv:1609.05158), or "resize", nearest-neighbor enlargement
+            and a convolution, which avoids checkerboard artifacts (Odena, Dumoulin & Olah 2016).
+        features: the depth of the backbone that the features are taken from; None means the code.
         loss: "mse", "mae", "huber" or "ms_ssim".
         **backbone_options: see `zoo.backbones`.
     """
@@ -63,8 +63,8 @@ def build(
     def decoder(code_shape, outputs):
         if tuple(code_shape[:2]) != small[:2]:
             raise ZooError(
-                f"the backbone makes maps of {tuple(code_shape[:2])} of images of {small[:2]}, expected one that keeps the "
-                "resolution; give strides of 1."
+                f"the backbone reduces images of size {small[:2]} to maps of size {tuple(code_shape[:2])}, expected a backbone "
+                "that keeps the resolution; give strides of 1."
             )
         stages = []
         for step in (2, 2) if scale == 4 else (scale,):
@@ -87,7 +87,7 @@ def build(
 
 
 def small_shape(shape, scale):
-    """(height, width, channels) of an image of `shape` made smaller."""
+    """(height, width, channels) of an image of `shape` after reduction by `scale`."""
     height, width, channels = shape
     return height // scale, width // scale, channels
 

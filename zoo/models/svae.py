@@ -1,6 +1,6 @@
 """Hyperspherical variational autoencoder: codes on the unit sphere (Davidson et al. 2018, arXiv:1804.00891).
 
-E_q(z|x) [-log p(x|z)] + KL(vMF(μ(x), κ(x)) || uniform on the sphere), κ = softplus(·) + 1, in nats an image
+E_q(z|x) [-log p(x|z)] + KL(vMF(μ(x), κ(x)) || uniform on the sphere), κ = softplus(·) + 1, in nats per image
 """
 
 from zoo.layers.bottlenecks.hypersphere import HypersphericalCode
@@ -15,8 +15,8 @@ def build(backbone="mlp", input_shape=(28, 28, 1), latent_dim=10, loss="bernoull
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
-        latent_dim: numbers in a code, one more than the sphere has dimensions; at least 2. The paper finds the sphere better
-            than the normal up to about 20: in many dimensions its surface vanishes.
+        latent_dim: size of a code, at least 2; the sphere has latent_dim - 1 dimensions. In the paper, the sphere is better than
+            the normal distribution up to about 20 dimensions; beyond that, its surface area vanishes.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

@@ -1,6 +1,6 @@
 """Variational autoencoder (Kingma & Welling 2014, "Auto-encoding variational Bayes", arXiv:1312.6114; Rezende et al. 2014).
 
-E_q(z|x) [-log p(x|z)] + KL(q(z|x) || N(0, I)), in nats an image
+E_q(z|x) [-log p(x|z)] + KL(q(z|x) || N(0, I)), in nats per image
 """
 
 from zoo.layers.bottlenecks.gaussian import GaussianCode

@@ -1,7 +1,7 @@
 """VAE-GAN: images compared in the eyes of a discriminator that learns (Larsen et al. 2016, arXiv:1512.09300).
 
 E_q(z|x) ½ ||f(x) - f(x̂)||² + KL(q(z|x) || N(0, I)) - w [E log D(x̂) + E_p(z) log D(x_p)], f a layer of the discriminator D,
-against its -E log D(x) - E log (1 - D(x̂)) - E log (1 - D(x_p))
+which minimizes -E log D(x) - E log (1 - D(x̂)) - E log (1 - D(x_p))
 """
 
 import keras
@@ -20,8 +20,8 @@ from zoo.models.base.charged import AddsReconstructionTerm
 from zoo.utils.numbers import check_at_least
 
 BACKBONES = ("conv", "resnet", "mlp")
-# What a discriminator goes without: it reads images, what keeps a state would not be updated in it, and a decay would be of the
-# weights that the optimizer sees, not of those that it computes with.
+# Options that the discriminator does not use: its input is images, layers with a state would not be updated in it, and weight
+# decay would apply to the optimizer's weights, not to the effective ones.
 _NOT_THE_DISCRIMINATORS = ("linear_path", "dropout", "batch_norm", "weight_decay")
 _WINDOW = 100
 
@@ -44,7 +44,7 @@ class ImageDiscriminator(keras.layers.Layer):
 
 
 class GANCode(GaussianCode):
-    """A Gaussian code that owns the adversary of images, and charges what `compete` finds beside its divergence.
+    """A Gaussian code that owns the image discriminator and adds the adversarial losses of `compete` as well as its divergence.
 
     Args:
         units: number of latent variables.
@@ -66,13 +66,13 @@ class GANCode(GaussianCode):
         self.batches = add_state(self, "batches")
 
     def compete(self, real, made, training):
-        """Charge both sides of the game between images (N, ...) and those made (2N, ...), of as many codes as prior draws.
+        """Add both adversarial losses, for images (N, ...) and generated images (2N, ...), half from codes, half from the prior.
 
         Returns:
-            Features (N, D) of the real images, as `features_of` gives them, without a gradient.
+            Features (N, D) of the real images, as returned by `features_of`, without a gradient.
         """
         own, exerted = self.adversary.both(made)
-        # Twice the mean over both kinds is the sum of their means.
+        # Twice the mean over both halves is the sum of their means.
         self.add_term("adversarial", self.weight * 2 * deception(exerted[0]))
         logits, features = self.adversary.own(real)
         self.add_term("discriminator", ops.mean(ops.softplus(-logits)) + 2 * ops.mean(ops.softplus(own[0])))
@@ -84,7 +84,7 @@ class GANCode(GaussianCode):
         return features / self._deviation()
 
     def features_of(self, images):
-        """Features (N, D) of images in the discriminator's eyes, of mean square about 1 over the training images of late."""
+        """Features (N, D) of images in the discriminator, with mean square about 1 over recent training images."""
         return self.adversary.exerted(images)[1] / self._deviation()
 
     def _deviation(self):
@@ -92,10 +92,10 @@ class GANCode(GaussianCode):
 
 
 class FeatureMatching(ReconstructionLoss):
-    """½ ||f(x) - f(x̂)||² with the discriminator's features f: -log N(f(x); f(x̂), I) in nats, but for a constant.
+    """½ ||f(x) - f(x̂)||² with the discriminator's features f: -log N(f(x); f(x̂), I) in nats, up to a constant.
 
-    The features are scaled to a mean square of 1, as by the paper's batch normalization: unscaled, the discriminator's drift
-    would weigh this term anew at every step.
+    The features are scaled to a mean square of 1, as by the paper's batch normalization. Without the scale, the weight of this
+    term would change as the discriminator changes.
 
     Args:
         code: the `GANCode` that owns the discriminator.
@@ -109,7 +109,7 @@ class FeatureMatching(ReconstructionLoss):
         return self.beside(self.code.features_of(x), outputs)
 
     def beside(self, features, outputs):
-        """The loss (N,) of outputs (N, ...) for images that have these features (N, D)."""
+        """The loss (N,) of outputs (N, ...) for images with the given features (N, D)."""
         return 0.5 * ops.sum(ops.square(features - self.code.features_of(self.to_image(outputs))), axis=-1)
 
     def to_image(self, outputs):
@@ -117,10 +117,10 @@ class FeatureMatching(ReconstructionLoss):
 
 
 class VAEGAN(AddsReconstructionTerm, Autoencoder):
-    """The encoder hears of the divergence and the features alone, the decoder of the features and the adversary.
+    """The encoder is trained on the divergence and the features only, the decoder on the features and the adversarial loss.
 
-    The discriminator reads the images to compete, and what it sees in them is what the features of reconstructions are held
-    against: the model charges the reconstruction loss itself, so that they are read once.
+    The discriminator's features of the images serve both the adversarial loss and the reconstruction loss. The model adds the
+    reconstruction loss itself, so that the discriminator processes the images only once.
     """
 
     def call(self, x, training=None):
@@ -144,15 +144,15 @@ def build(
 ):
     """`latent_dim` Gaussian latent variables; the features are their means, `reconstruction` in the history is feature matching.
 
-    The discriminator has the encoder's architecture. The paper's γ is 1 / `weight`: it weighs the features in the decoder's loss
-    alone, which under Adam, deaf to the scale of a gradient, is to weigh the adversary by its inverse.
+    The discriminator has the encoder's architecture. The paper's γ is 1 / `weight`: it weights the features in the decoder's loss
+    only, which with Adam, invariant to the scale of the gradient, is equivalent to weighting the adversarial loss by 1 / γ.
 
     Args:
         backbone: "conv", "resnet" or "mlp".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
-        weight: w, of the adversary in the decoder's loss.
-        discriminator_rate: factor on the learning rate of the discriminator, which shares its optimizer with the rest.
+        weight: w, weight of the adversarial loss in the decoder's loss.
+        discriminator_rate: factor on the learning rate of the discriminator, which is trained by the same optimizer as the rest.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())

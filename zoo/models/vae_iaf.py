@@ -2,7 +2,7 @@
 
 "Improving variational inference with inverse autoregressive flow":
 E [-log p(x|z_T) + log q₀(z₀|x) - Σ_t Σ_d log σ_t,d - log p(z_T)], z_t = σ_t z_t-1 + (1 - σ_t) m_t and
-σ_t = sigmoid(s_t + 2), with (m_t, s_t) from a MADE that sees z_t-1 and a context of the encoder's, in nats an image
+σ_t = sigmoid(s_t + 2), with (m_t, s_t) from a MADE of z_t-1 and a context from the encoder, in nats per image
 """
 
 from zoo.errors import ZooError
@@ -26,15 +26,15 @@ def build(
 ):
     """`latent_dim` latent variables with an autoregressive posterior; the features are the flow of its Gaussian's mean.
 
-    The paper's free bits belong to its models of many stochastic layers, and are not charged here.
+    The paper uses free bits for models with many stochastic layers; they are not used here.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
-        n_made: number of flows, the order of the variables reversed between them.
-        made_hidden: units of the hidden layers of every flow's MADE.
-        context_dim: size of what the encoder tells the flows.
+        n_made: number of flows; the order of the variables is reversed between them.
+        made_hidden: units of the hidden layers of each flow's MADE.
+        context_dim: size of the context that the encoder gives to the flows.
         warmup_steps: training steps over which the weight of the divergence rises linearly from 0 to 1.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.

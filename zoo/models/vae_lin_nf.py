@@ -26,22 +26,22 @@ def build(
     loss="bernoulli",
     **backbone_options,
 ):
-    """`latent_dim` latent variables whose posterior is a Gaussian sent through flows; the features are the flow of its mean.
+    """`latent_dim` latent variables whose posterior is a Gaussian transformed by flows; the features are the flow of its mean.
 
-    As in the paper, the flows' parameters come from the encoder, each image's own.
+    As in the paper, the encoder predicts the parameters of the flows for each image.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: number of latent variables.
-        flows: "planar" or "radial" for each flow, first to last.
+        flows: a name, "planar" or "radial", for each flow, first to last.
         warmup_steps: training steps over which the weight of the divergence rises linearly from 0 to 1.
         loss: the likelihood: "bernoulli", "gaussian" or "logistic_mixture", see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
     if isinstance(flows, str) or not flows:
-        raise ZooError(f"got flows={flows!r}, expected one name or more in a tuple, such as ('planar', 'planar').")
+        raise ZooError(f"got flows={flows!r}, expected a tuple of one or more names, such as ('planar', 'planar').")
     for name in flows:
         if name not in _FLOWS:
             raise ZooError(f"there is no flow {name!r}.{suggest(name, _FLOWS)} There are {', '.join(_FLOWS)}.")

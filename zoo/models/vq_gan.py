@@ -23,17 +23,17 @@ def build(
     loss="mae",
     **backbone_options,
 ):
-    """The features are the codes of all places, flattened.
+    """The features are the codes of all positions, flattened.
 
-    The paper's loss has a perceptual and an adversarial term besides, by nets that judge images; this one has not.
+    The paper's loss also has a perceptual and an adversarial term, which are not part of this loss.
 
     Args:
         backbone: "ldm".
         input_shape: (height, width, channels).
-        latent_channels: feature maps around the code.
-        latent_dim: numbers a code.
-        codes: K.
-        beta: β, of the commitment.
+        latent_channels: number of feature maps before and after the quantization.
+        latent_dim: size of a code.
+        codes: K, number of codes.
+        beta: β, weight of the commitment loss.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones.ldm`.
     """

@@ -26,11 +26,11 @@ def build(
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
-        latent_dim: numbers a code.
-        codes: K.
-        groups: codes an image, where the encoder ends in a vector.
-        commitment: β.
-        decay: of the moving averages by which the codes follow the encoder, a training step.
+        latent_dim: size of a code.
+        codes: K, number of codes.
+        groups: number of codes per image, if the encoder's output is a vector.
+        commitment: β, weight of the commitment loss.
+        decay: decay of the moving averages that update the codes, per training step.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

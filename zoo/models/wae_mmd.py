@@ -10,13 +10,13 @@ BACKBONES = ("mlp", "conv", "resnet")
 
 
 def build(backbone="mlp", input_shape=(28, 28, 1), latent_dim=8, lambda_=0.1, loss="mse", **backbone_options):
-    """A code of `latent_dim` numbers without chance, and a standard normal prior to sample from.
+    """A deterministic code of `latent_dim` numbers, and a standard normal prior to sample from.
 
     Args:
         backbone: "mlp", "conv" or "resnet".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: size of the code.
-        lambda_: λ, in units of the reconstruction loss: the paper's 10 goes with a squared error summed over the pixels.
+        lambda_: λ, in units of the reconstruction loss; the paper's value of 10 is for a squared error summed over the pixels.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.
     """

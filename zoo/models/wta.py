@@ -1,8 +1,8 @@
 """Winner-take-all autoencoder: winners over the batch, or over the image (Makhzani & Frey 2015, arXiv:1409.2752).
 
-On "mlp": every hidden unit keeps the `rate` share of the batch that excites it most (lifetime sparsity). On "conv": every
-feature map keeps its one largest activation (spatial sparsity), and with `rate` < 1 that only on the images where it is
-largest; a single linear deconvolution reads them.
+On "mlp": each hidden unit keeps its activation for the fraction `rate` of the batch with the largest activations (lifetime
+sparsity). On "conv": each feature map keeps only its largest activation (spatial sparsity), with `rate` < 1 only for the images
+where it is largest; the decoder is a single linear deconvolution.
 """
 
 from keras import layers
@@ -28,19 +28,19 @@ def build(
     loss="mse",
     **backbone_options,
 ):
-    """A code of which the winners alone are decoded.
+    """A code of which only the winners are decoded.
 
     Args:
         backbone: "mlp" or "conv".
         input_shape: (height, width, channels), or (features,) for "mlp".
         latent_dim: units of the code on "mlp"; on "conv" the code is the last stage's feature maps.
-        rate: share of the batch that a unit or a map wins, in (0, 1].
-        pool: side of the windows over which a map's activations are pooled into features, in the map's pixels, on "conv".
-        pool_stride: from one window to the next, in the map's pixels.
-        pooling: "max", as in the paper, or "average", which a linear classifier reads better where maps are large.
-        atom: side of the patch that a winner paints, in pixels, on "conv".
+        rate: fraction of the batch for which a unit or a map is a winner, in (0, 1].
+        pool: side of the windows over which a map's activations are pooled to features, in pixels of the map, on "conv".
+        pool_stride: distance between windows, in pixels of the map.
+        pooling: "max", as in the paper, or "average", which is better for linear classifiers on large maps.
+        atom: side of the patch that a winner is decoded to, in pixels, on "conv".
         loss: name of the reconstruction loss, see `zoo.losses`; with "contrast_mse", for photographs on "conv", the encoder
-            reads the local contrast, too: atoms are then edges, where brightness would make blobs of them.
+            also takes the local contrast: the atoms are then edges instead of blobs.
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
@@ -55,7 +55,7 @@ def build(
 
 
 def _atoms(input_shape, side):
-    """The maker of a decoder of one linear deconvolution: every winner paints its map's atom."""
+    """A function that builds a decoder of one linear deconvolution: each winner is decoded to its map's atom."""
 
     def decoder(code_shape, outputs):
         stride = 1

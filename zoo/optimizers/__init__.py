@@ -1,1 +1,1 @@
-"""Optimizers that pass over the weights once a step."""
+"""Optimizers that update each weight in a single pass."""

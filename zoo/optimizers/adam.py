@@ -1,4 +1,4 @@
-"""Adam and AdamW that pass over the weights once a step."""
+"""Adam and AdamW that update each weight in a single pass."""
 
 import keras
 from keras import ops
@@ -7,10 +7,10 @@ from zoo.utils.keras_internals import adam_slots
 
 
 class _OnePass:
-    """On TensorFlow the update of a weight is one kernel; elsewhere, and for what that kernel is not made for, it is Keras's.
+    """On TensorFlow, a weight is updated by one kernel; on other backends, and if the kernel does not support it, by Keras.
 
-    Keras's own update is a dozen operations, each of which reads and writes an array of the weight's size: on a CPU, for an
-    MLP, a quarter of a training step. The formula is the same one.
+    Keras's own update consists of a dozen operations, each of which reads and writes an array of the weight's size: on a CPU,
+    for an MLP, a quarter of the time of a training step. The formula is the same.
     """
 
     def update_step(self, gradient, variable, learning_rate):
@@ -49,7 +49,7 @@ def _has_kernel(optimizer, gradient, variable):
         return False
     import tensorflow as tf
 
-    # A gradient of few rows (of an embedding) has no such kernel, a variable of several devices no single handle, and in half
+    # Sparse gradients (of embeddings) are not supported by the kernel, distributed variables have no single handle, and in half
     # precision the powers of β would be rounded to 1.
     dense = isinstance(gradient, tf.Tensor)
     return dense and variable.dtype == tf.float32 and gradient.dtype == tf.float32 and not tf.distribute.has_strategy()

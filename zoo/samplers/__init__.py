@@ -1,4 +1,4 @@
-"""Samplers: densities fitted, after training, to the codes that a model gives; one idea a file.
+"""Samplers: densities fitted, after training, to the codes of a model.
 
 Names are imported on first use, so that listing them loads no deep-learning framework.
 """

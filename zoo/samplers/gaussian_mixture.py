@@ -1,5 +1,5 @@
 """A mixture of Gaussians fitted to the codes by expectation maximization (Ghosh et al. 2020, "From variational to deterministic
-autoencoders", arXiv:1903.12436, who sample a regularized autoencoder by it)."""
+autoencoders", arXiv:1903.12436, who use it to sample from a regularized autoencoder)."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from zoo.samplers.sampler import VectorSampler
 
 
 class GaussianMixtureSampler(VectorSampler):
-    """scikit-learn's mixture of Gaussians of full covariance; needs the extra `sklearn`.
+    """scikit-learn's mixture of Gaussians with full covariances; requires the extra `sklearn`.
 
     Args:
         components: number of Gaussians.
-        epochs: iterations of expectation maximization, at most.
-        seed: of the posterior's draws and the start.
+        epochs: maximum number of iterations of expectation maximization.
+        seed: random seed of the posterior samples and the initialization.
     """
 
     def __init__(self, components=10, epochs=100, seed=0):
@@ -25,14 +25,14 @@ class GaussianMixtureSampler(VectorSampler):
 
     def fit_vectors(self, z):
         if len(z) < self.components:
-            raise ZooError(f"got {len(z)} codes for {self.components} components, expected at least as many; fit fewer.")
+            raise ZooError(f"got {len(z)} codes for {self.components} components, expected at least as many; use fewer.")
         mixture = _gaussian_mixture(self.components, max_iter=self.epochs, random_state=self.seed)
         self.mixture = mixture.fit(z.astype(np.float64))
 
     def draw_vectors(self, n, seed):
         rng = np.random.default_rng(seed)
         self.mixture.set_params(random_state=int(rng.integers(2**31)))
-        # It gives one component's after another's.
+        # The samples are ordered by component.
         return rng.permutation(self.mixture.sample(n)[0])
 
 

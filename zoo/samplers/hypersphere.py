@@ -6,7 +6,7 @@ from zoo.samplers.sampler import Sampler
 
 
 class HypersphereSampler(Sampler):
-    """Draws codes of length 1 in every direction alike; for models whose code is a vector. Looks at no image."""
+    """Samples codes of length 1 uniformly over all directions; for models whose code is a vector. Needs no images to fit."""
 
     def fit_codes(self, model, x):
         shape = tuple(model.bottleneck.code_shape)

@@ -1,8 +1,7 @@
 """The density of the codes by inverse autoregressive flows (Kingma et al. 2016, arXiv:1606.04934).
 
-The same maps as in `zoo.samplers.maf`, laid the other way: a draw takes one pass. The price is paid in the fit, by maximum
-likelihood still: the noise behind a code is found one variable at a time, and gradients go back through all of them, so that a
-step costs about as many passes as the code has variables.
+The maps are those of `zoo.samplers.maf` in the other direction: sampling takes one pass, and computing the density takes one pass
+per variable. Fitting by maximum likelihood also differentiates through all of these passes.
 """
 
 import keras
@@ -15,8 +14,8 @@ class IAFSampler(MAFSampler):
 
     Args:
         blocks: number of flows.
-        hidden: units of the hidden layers of every flow's MADE.
-        epochs, batch_size, learning_rate, seed: of the fit, see `NetworkSampler`.
+        hidden: units of the hidden layers of each flow's MADE.
+        epochs, batch_size, learning_rate, seed: settings of the fit, see `NetworkSampler`.
     """
 
     to_noise = False
@@ -26,5 +25,5 @@ class IAFSampler(MAFSampler):
 
     @property
     def jit_compile(self):
-        # TensorFlow's XLA has no gradient of a loop whose length it is not told.
+        # TensorFlow's XLA has no gradient of a loop of unknown length.
         return False if keras.backend.backend() == "tensorflow" else "auto"

@@ -1,6 +1,6 @@
 """The density of the codes by masked autoregressive flows (Papamakarios, Pavlakou & Murray 2017, arXiv:1705.07057).
 
-Its density takes one pass, so that the fit is quick; a draw takes one pass a variable.
+Computing the density takes one pass, so that fitting is fast; sampling takes one pass per variable.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ class MAFSampler(NetworkSampler):
 
     Args:
         blocks: number of flows.
-        hidden: units of the hidden layers of every flow's MADE.
-        epochs, batch_size, learning_rate, seed: of the fit, see `NetworkSampler`.
+        hidden: units of the hidden layers of each flow's MADE.
+        epochs, batch_size, learning_rate, seed: settings of the fit, see `NetworkSampler`.
     """
 
     to_noise = True
@@ -33,7 +33,7 @@ class MAFSampler(NetworkSampler):
         return FlowDensity(stack(Autoregressive, units, self.blocks, self.hidden), units, self.to_noise)
 
     def log_density(self, z, batch_size=1024):
-        """log p(z) in nats, (N,), of codes z (N, *code_shape); per variable that never changes, of its zero."""
+        """log p(z) in nats, (N,), of codes z (N, *code_shape); constant variables count with their standardized value, zero."""
         z = np.asarray(z, np.float32).reshape(len(z), -1)
         log_density = apply_in_batches(self.network, self.network.log_density, self.standardized(z), batch_size)
         return log_density - np.log(self.scale[self.scale > 0]).sum()

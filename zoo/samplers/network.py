@@ -1,4 +1,4 @@
-"""What the samplers that train a network share: standardized codes, a seeded start, plain `fit`."""
+"""Base of the samplers that train a network: standardized codes, seeded initialization, Keras's `fit`."""
 
 import contextlib
 import random
@@ -19,13 +19,13 @@ class NetworkSampler(VectorSampler):
 
     Args:
         hidden: units of the network's hidden layers.
-        epochs: passes over the codes.
-        batch_size: codes a step.
-        learning_rate: of Adam at the first step; a cosine takes it to zero.
-        seed: of the posterior's draws, the initial weights, and the order of the codes.
+        epochs: number of passes over the codes.
+        batch_size: number of codes per step.
+        learning_rate: initial learning rate of Adam; it decreases to zero by a cosine schedule.
+        seed: random seed of the posterior samples, the initial weights, and the order of the codes.
     """
 
-    # What TensorFlow's XLA cannot compile says so here.
+    # Overridden by networks that TensorFlow's XLA cannot compile.
     jit_compile = "auto"
 
     def __init__(self, hidden, epochs, batch_size, learning_rate, seed):
@@ -38,7 +38,7 @@ class NetworkSampler(VectorSampler):
         self.learning_rate = learning_rate
 
     def build(self, units):
-        """The network, a `keras.Model` that charges its own loss, for vectors of `units` numbers."""
+        """The network, a `keras.Model` that adds its own loss, for vectors of `units` numbers."""
         raise NotImplementedError
 
     def fit_vectors(self, z):
@@ -53,7 +53,7 @@ class NetworkSampler(VectorSampler):
         # Before the step is traced, see `Autoencoder.make_train_function`.
         self.network.optimizer.build(self.network.trainable_variables)
         batches = training_batches(z, batch_size, self.seed, 0, self.epochs * steps)
-        # The batches come shuffled.
+        # The batches are already shuffled.
         self.network.fit(batches, shuffle=False, epochs=self.epochs, steps_per_epoch=steps, verbose=0)
 
     def draw_vectors(self, n, seed):
@@ -63,20 +63,20 @@ class NetworkSampler(VectorSampler):
 
     @property
     def noise_units(self):
-        """Standard normal numbers that make one vector."""
+        """Number of standard normal numbers per sampled vector."""
         return len(self.mean)
 
     def standardized(self, z):
-        """(z - mean) / deviation of every variable; one that never changes is left at zero, and drawn as it was."""
+        """(z - mean) / deviation of each variable; constant variables become zero, and are sampled as the constant."""
         return ((z - self.mean) / np.where(self.scale > 0, self.scale, 1)).astype(np.float32)
 
 
 @contextlib.contextmanager
 def seeded(seed):
-    """Layers made inside begin with the weights of `seed`; the caller's own random numbers go on as if nothing had been."""
+    """Context in which layers are initialized by `seed`; the state of the caller's random generator is restored afterwards."""
     with SEED_LOCK:
         state = random.getstate()
-        # From Python's generator Keras takes the seed of every initializer and SeedGenerator that is given none.
+        # Keras takes the seeds of unseeded initializers and SeedGenerators from Python's generator.
         random.seed(seed)
         try:
             yield

@@ -1,7 +1,7 @@
-"""The normal distribution: the prior that a variational model was trained with, or the Gaussian that fits its codes.
+"""The normal distribution: the prior that a variational model was trained with, or a Gaussian fitted to its codes.
 
-A Gaussian with the codes' own mean and covariance samples from plain autoencoders, and mends a prior that the posteriors do
-not fill (Ghosh et al. 2020, "From variational to deterministic autoencoders", arXiv:1903.12436).
+A Gaussian with the mean and covariance of the codes samples from plain autoencoders, and replaces a prior that the posteriors
+do not match (Ghosh et al. 2020, "From variational to deterministic autoencoders", arXiv:1903.12436).
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from zoo.samplers.sampler import Sampler, VectorSampler
 
 
 class PriorSampler(Sampler):
-    """The variant's own prior, a standard normal for most: `sample` is that of the model; there is nothing to fit."""
+    """The variant's own prior, for most a standard normal: `sample` is that of the model; nothing is fitted."""
 
     def fit_codes(self, model, x):
         self.bottleneck = model.bottleneck
@@ -20,16 +20,16 @@ class PriorSampler(Sampler):
 
 
 class NormalSampler(VectorSampler):
-    """A Gaussian of full covariance, whatever the number of codes and their size.
+    """A Gaussian with full covariance, for any number and size of codes.
 
     Args:
-        seed: of the posterior's draws.
+        seed: random seed of the posterior samples.
     """
 
     def fit_vectors(self, z):
         z = z.astype(np.float64)
         self.mean = z.mean(axis=0)
-        # RᵀR is the sample covariance: R has no more rows than there are codes, and needs no matrix that can be inverted.
+        # RᵀR is the sample covariance; this form also works if there are fewer codes than variables.
         self.root = np.linalg.qr((z - self.mean) / np.sqrt(len(z) - 1), mode="r")
 
     def draw_vectors(self, n, seed):

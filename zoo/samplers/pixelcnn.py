@@ -21,18 +21,18 @@ _BATCH = 256
 
 
 class PixelCNNSampler(Sampler):
-    """Learns which index follows on those above and to the left of it; draws them one after another.
+    """Models each index given those above and to the left of it; samples them one after another.
 
-    Grids of any size; the groups of a code from a vector are a grid of one row, the depths of a residual code stand side by
-    side. After `fit`, `history` has the loss of every epoch in nats an index.
+    Supports grids of any size; the groups of a vector code are a grid of one row, and the depths of a residual code are adjacent
+    columns. After `fit`, `history` contains the loss of each epoch in nats per index.
 
     Args:
-        layers: gated layers, each of which sees two places farther to the left and one row farther up.
-        filters: feature maps.
-        epochs: passes over the images' indices.
-        batch_size: grids a step.
-        learning_rate: of Adam at the start; it falls to zero along a cosine.
-        seed: of the initial weights, and the order of the grids.
+        layers: number of gated layers, each extending the receptive field by two positions to the left and one row up.
+        filters: number of feature maps.
+        epochs: number of passes over the images' indices.
+        batch_size: number of grids per step.
+        learning_rate: initial learning rate of Adam; it decreases to zero by a cosine schedule.
+        seed: random seed of the initial weights and the order of the grids.
     """
 
     def __init__(self, layers=8, filters=64, epochs=20, batch_size=64, learning_rate=1e-3, seed=0):
@@ -91,10 +91,10 @@ class PixelCNNSampler(Sampler):
 class PixelCNNNetwork(keras.Model):
     """Integers (N, rows, columns) to the logits (N, rows, columns, code_count) of each, given those before it in raster order.
 
-    Two stacks, as in the paper: one sees the rows above, the other what stands to the left in the row and, at each layer,
-    the first stack. Where the paper masks kernels, both stacks begin with the grid moved on by one place, and their
-    convolutions are padded on one side only: the same, without multiplying by zeros. To each place belongs a vector of its own,
-    for the places of a group or of a depth mean different things.
+    Two stacks, as in the paper: one covers the rows above, the other the positions to the left and, at each layer, the first
+    stack. Instead of masked kernels, both stacks start with the grid shifted by one position and use one-sided padding, which is
+    equivalent and avoids multiplications by zero. Each position has a learned embedding, because positions of groups and depths
+    have different meanings.
     """
 
     def __init__(self, grid_shape, code_count, layers, filters, **kwargs):
@@ -108,7 +108,7 @@ class PixelCNNNetwork(keras.Model):
         self.logits = keras.layers.Dense(code_count)
 
     def build(self, input_shape):
-        # Of no size: the padding makes room for the kernels on any grid.
+        # Without fixed sizes, because the padding allows any grid.
         maps = (None, None, None, self.embedding.output_dim)
         for layer in (self.embedding, self.place):
             layer.build(input_shape)
@@ -120,7 +120,7 @@ class PixelCNNNetwork(keras.Model):
         return self._head(self._states(grids))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        # Every grid is its own target: no position sees itself.
+        # Each grid is its own target, because no position depends on itself.
         return super().compute_loss(x, x if y is None else y, y_pred, sample_weight, training)
 
     def _states(self, grids):
@@ -136,7 +136,7 @@ class PixelCNNNetwork(keras.Model):
         return self.logits(self.hidden(ops.relu(states)))
 
     def draw_next(self, inputs):
-        """(grids, place, noise) -> grids with the index at `place` drawn: the largest of logits plus Gumbel noise (N, codes)."""
+        """(grids, place, noise) -> grids with a new index at `place`: the largest of logits plus Gumbel noise (N, codes)."""
         grids, place, noise = inputs
         flat = ops.reshape(grids, (-1, int(np.prod(self.grid_shape))))
         states = ops.reshape(self._states(grids), (-1, flat.shape[1], self.embedding.output_dim))
@@ -164,7 +164,7 @@ class GatedLayer(keras.layers.Layer):
 
     def call(self, stacks):
         above, left = stacks
-        # The row of the upper stack already stands for the one above it, and so on for the columns of the other.
+        # The inputs are already shifted by one row in the vertical stack and by one column in the horizontal stack.
         vertical = self.vertical(ops.pad(above, ((0, 0), (1, 0), (1, 1), (0, 0))))
         horizontal = self.horizontal(ops.pad(left, ((0, 0), (0, 0), (2, 0), (0, 0)))) + self.down(vertical)
         return above + _gate(vertical), left + self.out(_gate(horizontal))

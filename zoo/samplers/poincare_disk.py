@@ -1,4 +1,4 @@
-"""Codes from the wrapped normal at the centre of the Poincaré ball (Mathieu et al. 2019, arXiv:1901.06033)."""
+"""Codes from the wrapped normal at the center of the Poincaré ball (Mathieu et al. 2019, arXiv:1901.06033)."""
 
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.wrapped_normal import WrappedNormalCode
@@ -6,7 +6,7 @@ from zoo.samplers.sampler import Sampler
 
 
 class PoincareDiskSampler(Sampler):
-    """Draws from the prior of a `poincare_vae`, in the ball of its curvature. Looks at no image."""
+    """Samples from the prior of a `poincare_vae`, in the ball of its curvature. Needs no images to fit."""
 
     def fit_codes(self, model, x):
         if not isinstance(model.bottleneck, WrappedNormalCode):

@@ -13,26 +13,26 @@ from zoo.samplers.sampler import Sampler
 
 
 class RHVAESampler(Sampler):
-    """Walks where the training images' codes lie, and not where the metric is empty; for a trained `rhvae`.
+    """Hamiltonian Monte Carlo in the metric of a trained `rhvae`, which stays close to the codes of training images.
 
-    Far from all centroids the density is constant, so that it has no integral: chains begin at the centroids, which it keeps
-    them near.
+    Far from all centroids the density is constant and therefore not integrable; chains start at the centroids and stay near
+    them.
 
     Args:
-        steps: proposals a chain; every draw is the end of a chain of its own.
-        n_lf: leapfrog steps a proposal.
-        eps_lf: their size.
+        steps: number of proposals per chain; each sample is the end of an independent chain.
+        n_lf: number of leapfrog steps per proposal.
+        eps_lf: size of a leapfrog step.
     """
 
     def __init__(self, steps=100, n_lf=15, eps_lf=0.03):
         if min(steps, n_lf) < 1 or not eps_lf > 0:
-            raise ZooError(f"got steps={steps}, n_lf={n_lf}, eps_lf={eps_lf}, expected at least 1, at least 1, and above 0.")
+            raise ZooError(f"got steps={steps}, n_lf={n_lf}, eps_lf={eps_lf}, expected steps >= 1, n_lf >= 1 and eps_lf > 0.")
         self.steps = steps
         self.n_lf = n_lf
         self.eps_lf = eps_lf
 
     def fit_codes(self, model, x):
-        """Take the metric that the model learned; images `x` are not looked at."""
+        """Use the metric of the model; images `x` are ignored."""
         bottleneck = model.bottleneck
         if not isinstance(bottleneck, RiemannianCode):
             raise ZooError(f"{model.name} has no learned metric, expected an rhvae.")
@@ -40,7 +40,7 @@ class RHVAESampler(Sampler):
         centroids, matrices = kept
         filled = np.einsum("iaa->i", matrices) > 0
         if not filled.any():
-            raise ZooError(f"{model.name} has seen no image yet, so that its metric is flat; train it before sampling.")
+            raise ZooError(f"{model.name} has not been trained, so its metric is flat; train it before sampling.")
         self.centroids, self.matrices = centroids[filled], matrices[filled]
         self.temperature, self.regularization = bottleneck.temperature, bottleneck.regularization
 
@@ -62,7 +62,7 @@ class RHVAESampler(Sampler):
         return z.astype(np.float32)
 
     def _force(self, z):
-        """log p (N,) at z (N, D), but for a constant, and the slope of the potential -log p, (N, D)."""
+        """log p (N,) at z (N, D), up to a constant, and the gradient of the potential -log p, (N, D)."""
         log_density, slope = self.log_density(z)
         return log_density, -slope
 
@@ -70,7 +70,7 @@ class RHVAESampler(Sampler):
         """½ log det G⁻¹ (N,) at z (N, D), and its gradient (N, D)."""
         units = z.shape[1]
         flat = self.matrices.reshape(-1, units**2)
-        # |z - c|² from products: differences of every code and centroid would be many times as large.
+        # |z - c|² from matrix products, because the differences of all codes and centroids would need many times the memory.
         squares = (z**2).sum(axis=1)[:, None] + (self.centroids**2).sum(axis=1) - 2 * z @ self.centroids.T
         nearness = np.exp(-squares / self.temperature**2)
         inverse = (nearness @ flat).reshape(-1, units, units) + self.regularization * np.eye(units)

@@ -1,4 +1,4 @@
-"""What every sampler is: fitted to the codes of a trained model, it draws codes, and the model's decoder makes them images."""
+"""Base of samplers: fitted to the codes of a trained model, they sample codes that the model's decoder turns into images."""
 
 import keras
 import numpy as np
@@ -15,13 +15,13 @@ class Sampler:
     model = None
 
     def fit(self, model, x):
-        """Fit to what `model` makes of images x (N, *input_shape), uint8 or floats 0..1; returns itself."""
+        """Fit to the codes of images x (N, *input_shape), uint8 0..255 or floats 0..1; returns itself."""
         self.fit_codes(model, check_images(x, model.data_shape))
         self.model = model
         return self
 
     def sample(self, n, seed=0, batch_size=256):
-        """`n` images, float32 0..1, decoded from codes drawn with `seed`."""
+        """`n` images, float32 0..1, decoded from codes sampled with `seed`. Raises ZooError if not fitted."""
         if self.model is None:
             raise ZooError(f"this {type(self).__name__} is not fitted; call fit(model, images) before sample(n).")
         if n < 1:
@@ -29,7 +29,7 @@ class Sampler:
         return self.model.decode(self.draw(n, seed), batch_size)
 
     def fit_codes(self, model, x):
-        """Fit to images x, checked already."""
+        """Fit to images x, which have been checked."""
         raise NotImplementedError
 
     def draw(self, n, seed):
@@ -38,13 +38,13 @@ class Sampler:
 
 
 class VectorSampler(Sampler):
-    """Base of those that see a code of any shape as a vector. A subclass overrides `fit_vectors` and `draw_vectors`.
+    """Base of samplers that treat codes of any shape as vectors. A subclass overrides `fit_vectors` and `draw_vectors`.
 
-    It is fitted to one draw of each image's posterior where the model has one, for that is what its decoder learned to read,
-    and else to the deterministic codes.
+    Fitted to one posterior sample per image, because the decoder is trained on these, or to the deterministic codes if the model
+    has no posterior.
 
     Args:
-        seed: of the posterior's draws, and of everything random in the fit.
+        seed: random seed of the posterior samples and of the fit.
     """
 
     def __init__(self, seed=0):
@@ -53,7 +53,7 @@ class VectorSampler(Sampler):
     def fit_codes(self, model, x):
         z = posterior_draws(model, x, self.seed) if has_posterior(model) else codes(model, x)
         if len(z) < 2:
-            raise ZooError(f"got {len(z)} image, expected at least 2 to fit {type(self).__name__} to.")
+            raise ZooError(f"got {len(z)} image, expected at least 2 to fit {type(self).__name__}.")
         self.code_shape = z.shape[1:]
         self.fit_vectors(z.reshape(len(z), -1))
 
@@ -70,19 +70,19 @@ class VectorSampler(Sampler):
 
 
 def has_posterior(model):
-    """Whether `posterior_draws` can be had of a model."""
+    """Whether `posterior_draws` supports the model."""
     return hasattr(model.bottleneck, "importance_samples")
 
 
 def codes(model, x, batch_size=256):
-    """The deterministic codes (N, *code_shape), float32 numpy, of images x: for a variational model its posteriors' means."""
+    """The deterministic codes (N, *code_shape), float32 numpy, of images x: for a variational model the posterior means."""
     return apply_in_batches(model, model.code, x, batch_size)
 
 
 def posterior_draws(model, x, seed, batch_size=256):
-    """One draw of the posterior of every image, (N, *code_shape), float32 numpy; `ZooError` for a model that has none."""
+    """One posterior sample per image, (N, *code_shape), float32 numpy. Raises ZooError if the model has no posterior."""
     if not has_posterior(model):
-        raise ZooError(f"{model.name} has no posterior to draw from, expected a variational model, such as vae_mlp.")
+        raise ZooError(f"{model.name} has no posterior to sample from; use a variational model, such as vae_mlp.")
     generator = keras.random.SeedGenerator(seed)
     drawn = []
     for start in range(0, len(x), batch_size):

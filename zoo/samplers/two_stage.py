@@ -1,7 +1,7 @@
-"""A second VAE on draws of the first one's posterior (Dai & Wipf 2019, "Diagnosing and enhancing VAE models", arXiv:1903.05789).
+"""A second VAE on posterior samples of the first one (Dai & Wipf 2019, "Diagnosing and enhancing VAE models", arXiv:1903.05789).
 
-The first VAE's draws fill a space of their own size but not as its prior does; a second VAE, with as many latent variables as
-they have, learns how. A draw: u ~ N(0, I), z ~ N(f(u), γ² I), then the first decoder.
+The distribution of the first VAE's codes differs from its prior; a second VAE, with the same number of latent variables, learns
+this distribution. Sampling: u ~ N(0, I), z ~ N(f(u), γ² I), then the first decoder.
 """
 
 import math
@@ -14,11 +14,11 @@ from zoo.samplers.network import NetworkSampler
 
 
 class SecondStage(keras.Model):
-    """A VAE of vectors (N, D) with D latent variables and a Gaussian likelihood of one learned deviation γ.
+    """A VAE of vectors (N, D) with D latent variables and a Gaussian likelihood with one learned deviation γ.
 
     Args:
         units: D.
-        hidden: units of the encoder's hidden layers; the decoder has the same in reverse.
+        hidden: units of the encoder's hidden layers; the decoder has them in reverse order.
     """
 
     def __init__(self, units, hidden, **kwargs):
@@ -27,8 +27,8 @@ class SecondStage(keras.Model):
         self.code = GaussianCode(units)
         self.decoder = keras.Sequential([keras.layers.Dense(size, activation="relu") for size in reversed(hidden)])
         self.decoder.add(keras.layers.Dense(units))
-        # A small start: at the codes' own deviation of 1, latent variables that say nothing are a solution, too, and for codes
-        # that are white, as standardized ones nearly are, one that no gradient leads away from.
+        # Small initially: with γ = 1, the deviation of the codes, unused latent variables are also a solution, and for white
+        # codes, as standardized codes nearly are, the gradient there is zero.
         start = keras.initializers.Constant(math.log(0.1))
         self.log_deviation = self.add_weight(name="log_deviation", shape=(), initializer=start, dtype="float32")
         self.encoder.build((None, units))
@@ -44,7 +44,7 @@ class SecondStage(keras.Model):
         return decoded
 
     def from_noise(self, noise):
-        """f(u) + γ ε (N, D) of pairs (u, ε), (N, 2D)."""
+        """f(u) + γ ε (N, D) for pairs (u, ε), (N, 2D)."""
         u, noise = ops.split(noise, 2, axis=-1)
         return self._decode(u) + ops.exp(self.log_deviation) * noise
 
@@ -57,7 +57,7 @@ class TwoStageSampler(NetworkSampler):
 
     Args:
         hidden: units of the second encoder's hidden layers; the decoder has the same in reverse.
-        epochs, batch_size, learning_rate, seed: of the fit, see `NetworkSampler`.
+        epochs, batch_size, learning_rate, seed: settings of the fit, see `NetworkSampler`.
     """
 
     def __init__(self, hidden=(512, 512), epochs=100, batch_size=128, learning_rate=1e-3, seed=0):

@@ -1,6 +1,6 @@
 """The aggregated posterior as a prior: a mixture of the posteriors of training images (Tomczak & Welling 2018, arXiv:1705.07120).
 
-With the training images themselves in the place of learned pseudo-inputs, the VampPrior needs no training of its own.
+With training images instead of learned pseudo-inputs, the VampPrior needs no training.
 """
 
 import numpy as np
@@ -10,11 +10,11 @@ from zoo.samplers.sampler import Sampler, posterior_draws
 
 
 class VampPriorSampler(Sampler):
-    """Draws from the posteriors of stored training images, each as likely as the others; for any model that has a posterior.
+    """Samples from the posteriors of stored training images with equal probability; for any model that has a posterior.
 
     Args:
-        n: images that are stored, drawn without replacement from those of `fit`; all of them if those are fewer.
-        seed: of that choice.
+        n: number of stored images, chosen without replacement from those of `fit`; all of them if there are fewer.
+        seed: random seed of this choice.
     """
 
     def __init__(self, n=500, seed=0):
@@ -26,7 +26,7 @@ class VampPriorSampler(Sampler):
     def fit_codes(self, model, x):
         chosen = np.random.default_rng(self.seed).permutation(len(x))[: self.n]
         self.images = x[np.sort(chosen)]
-        # A model without a posterior is refused now, not when it is too late.
+        # Raises the error for a model without a posterior now, not in `sample`.
         posterior_draws(model, self.images[:1], self.seed)
 
     def draw(self, n, seed):

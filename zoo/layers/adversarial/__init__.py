@@ -1,1 +1,1 @@
-"""Discriminators, and the codes that are trained against them."""
+"""Discriminators, and bottlenecks that are trained against them."""

@@ -1,4 +1,4 @@
-"""The bottleneck of the adversarial autoencoder: a discriminator pushes the codes to the prior."""
+"""The bottleneck of the adversarial autoencoder: a discriminator matches the distribution of the codes to the prior."""
 
 import keras
 from keras import ops
@@ -9,12 +9,14 @@ from zoo.utils.numbers import check_at_least
 
 
 class AdversarialCode(NormalPrior, DenseCode):
-    """A linear code whose distribution over the data is pushed to N(0, I): it charges what it costs the encoder that its codes
-    are told from draws of the prior, and the discriminator's own loss (Makhzani et al. 2016, arXiv:1511.05644).
+    """A linear code whose distribution over the data is matched to N(0, I) (Makhzani et al. 2016, arXiv:1511.05644).
+
+    Adds two terms to the loss: the encoder's loss if the discriminator can tell its codes from samples of the prior, and the
+    discriminator's own loss.
 
     Args:
         units: size of the code.
-        weight: of the encoder's side, in units of the reconstruction loss.
+        weight: weight of the encoder's adversarial loss, in units of the reconstruction loss.
         discriminator: units of the discriminator's hidden layers.
         rate: factor on the discriminator's learning rate, see `Adversary`.
     """

@@ -1,4 +1,4 @@
-"""An adversary: a discriminator with both sides of its game in one pass, each side's gradient on its own side only."""
+"""A discriminator and its opponent trained in one pass: the gradient of each loss reaches only the weights it belongs to."""
 
 import keras
 from keras import ops
@@ -9,33 +9,36 @@ from zoo.utils.numbers import is_whole
 
 
 class Adversary(keras.layers.Layer):
-    """A discriminator that one optimizer trains beside those whom it judges (Goodfellow et al. 2014, arXiv:1406.2661).
+    """A discriminator trained by the same optimizer as the network that it judges (Goodfellow et al. 2014, arXiv:1406.2661).
 
-    `own(x)` judges with a gradient for the discriminator's weights and none for x: what its own loss is made of. `exerted(x)`
-    judges the same with a gradient for x and none for the weights: what it costs others to be told apart. Both give the
-    network's outputs, float32. Their losses are `detection` and `deception`. `both(x)` is the two of them.
+    `own(x)` returns outputs with a gradient for the discriminator's weights and none for x, for the discriminator's own loss
+    (`detection`). `exerted(x)` returns the same outputs with a gradient for x and none for the weights, for the loss of the
+    opponent (`deception`). Both return the network's outputs, float32. `both(x)` returns the two.
 
     Args:
-        network: a layer from inputs (N, ...) to logits (N, 1), or to a tuple of these and more. What it keeps besides its
-            weights (a dropout's seed, a normalization's moments) is not updated.
-        rate: factor on the learning rate of the network. One optimizer has one rate, and Adam undoes any factor on a loss; so the
-            network computes with `rate` times what the optimizer sees and steps (the equalized learning rate of Karras et al.
-            2018, arXiv:1710.10196). Under plain SGD the factor is the square of `rate`.
+        network: a layer from inputs (N, ...) to logits (N, 1), or to a tuple of these and further outputs. Its non-trainable
+            state (a dropout's seed, a normalization's moments) is not updated.
+        rate: factor on the learning rate of the network. An optimizer has a single learning rate, and Adam cancels any factor on
+            a loss. Therefore the network computes with `rate` times the weights that the optimizer updates (the equalized
+            learning rate of Karras et al. 2018, arXiv:1710.10196). With plain SGD the factor is the square of `rate`.
+
+    Raises:
+        ZooError: if the rate is not positive.
     """
 
     def __init__(self, network, rate=1.0, **kwargs):
         super().__init__(**kwargs)
         if not rate > 0:
-            raise ZooError(f"got a discriminator's rate of {rate!r}, expected a positive factor on the learning rate.")
+            raise ZooError(f"got a discriminator rate of {rate!r}, expected a positive factor on the learning rate.")
         self.network = network
         self.rate = rate
 
     def build(self, input_shape):
         self.network.build(input_shape)
         for variable in self.network.trainable_variables:
-            # What the network computes with begins where its initializers say.
+            # The effective weights start with the values that the initializers give.
             variable.assign(variable / self.rate)
-        # Which these are is settled here: frozen later, they are no longer among the trainable ones, and are divided still.
+        # The set is fixed here: weights that are frozen later leave `trainable_variables`, but their values are still divided.
         self._learned = frozenset(id(variable) for variable in self.network.trainable_variables)
         self.built = True
 
@@ -56,7 +59,7 @@ class Adversary(keras.layers.Layer):
         return self.own(x)
 
     def _weights(self):
-        """What the network computes with, by the identity of the variable."""
+        """The effective weights, keyed by the `id` of the variable."""
         return {id(v): self.rate * ops.convert_to_tensor(v) for v in self.network.variables if id(v) in self._learned}
 
     def _own(self, weights, x):
@@ -75,18 +78,18 @@ class Adversary(keras.layers.Layer):
 
 
 def detection(real, made):
-    """The discriminator's loss, a scalar in nats, from its logits (N, 1) for real and for made rows; log 4 at chance."""
+    """The discriminator's loss, a scalar in nats, from its logits (N, 1) for real and generated rows; log 4 at chance level."""
     return ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(made))
 
 
 def deception(made):
-    """The loss of those who made rows with logits (N, 1), a scalar in nats: -log of the chance that they pass for real."""
+    """The generator's loss, a scalar in nats, from the logits (N, 1) of generated rows: mean of -log p(real)."""
     return ops.mean(ops.softplus(-made))
 
 
 def dense_discriminator(units):
-    """Fully connected layers of so many `units` with leaky rectifiers, and a logit: (N, D) -> (N, 1)."""
+    """Dense layers of the given `units` with leaky ReLU, and a logit: (N, D) -> (N, 1). Raises ZooError if `units` is invalid."""
     if not all(is_whole(n) and n > 0 for n in units):
-        raise ZooError(f"got discriminator={units!r}, expected the units of every hidden layer, such as (1000, 1000).")
+        raise ZooError(f"got discriminator={units!r}, expected the number of units of each hidden layer, such as (1000, 1000).")
     hidden = [keras.layers.Dense(n, activation="leaky_relu", kernel_initializer="he_normal") for n in units]
     return Backbone([*hidden, keras.layers.Dense(1)])

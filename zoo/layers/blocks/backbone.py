@@ -1,4 +1,4 @@
-"""A chain of named stages: what every encoder and decoder of the zoo is."""
+"""Encoders and decoders of the zoo: sequences of named stages."""
 
 import keras
 
@@ -10,7 +10,7 @@ class Backbone(keras.layers.Layer):
 
     Args:
         stages: layers.
-        names: a name for each of those whose output can serve as features, None for the others; by default all None.
+        names: for each stage its name if its output can serve as features, otherwise None; by default all None.
     """
 
     def __init__(self, stages, names=None, **kwargs):
@@ -20,7 +20,7 @@ class Backbone(keras.layers.Layer):
 
     @property
     def stage_names(self):
-        """Names of the depths that `until` can stop at, first to last."""
+        """Names of the depths that `until` accepts, first to last."""
         return [name for name in self._names if name]
 
     def build(self, input_shape):
@@ -28,7 +28,7 @@ class Backbone(keras.layers.Layer):
         self.built = True
 
     def compute_output_shape(self, input_shape):
-        # Stage by stage, each built on the way: by itself Keras traces the whole chain, which takes longer than all else.
+        # Stage by stage, building each on the way: by default Keras traces the whole chain, which takes most of the build time.
         x = keras.KerasTensor(input_shape)
         for stage in self.stages:
             x = stage(x)
@@ -40,7 +40,7 @@ class Backbone(keras.layers.Layer):
         return x
 
     def every(self, x):
-        """The outputs of all stages that have a name, first to last."""
+        """The outputs of all named stages, first to last."""
         found = []
         for stage, name in zip(self.stages, self._names):
             x = stage(x)
@@ -64,10 +64,10 @@ class Backbone(keras.layers.Layer):
 
 
 class Around(keras.layers.Layer):
-    """Base of an encoder around another, whose depths are its own.
+    """Base of an encoder that wraps another and exposes its depths.
 
     Args:
-        net: the encoder inside.
+        net: the wrapped encoder.
     """
 
     def __init__(self, net, **kwargs):
@@ -75,7 +75,7 @@ class Around(keras.layers.Layer):
         self.net = net
 
     def image(self, x):
-        """What `net` reads of the input."""
+        """The part of the input that `net` takes."""
         return x
 
     def build(self, input_shape):
@@ -84,7 +84,7 @@ class Around(keras.layers.Layer):
 
     @property
     def stage_names(self):
-        """Names of the depths that `until` can stop at."""
+        """Names of the depths that `until` accepts."""
         return self.net.stage_names
 
     def until(self, x, name):
@@ -97,12 +97,12 @@ class Around(keras.layers.Layer):
 
 
 class Pair:
-    """An encoder and the recipe of its mirror image.
+    """An encoder and a function that builds the matching decoder.
 
     Args:
         encoder: a `Backbone`, or a `LinearPathEncoder`.
         decoder: function (code_shape, outputs) -> `Backbone` from codes (N, *code_shape) to (N, *input_shape[:-1], outputs).
-        linear_path: whether `decoder` makes a network from images to outputs, to stand behind a linear map of the code.
+        linear_path: whether `decoder` builds a network from images to outputs, to follow a linear map of the code.
     """
 
     def __init__(self, encoder, decoder, linear_path=False):

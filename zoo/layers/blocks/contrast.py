@@ -1,5 +1,6 @@
 """Local contrast normalization (Jarrett, Kavukcuoglu, Ranzato & LeCun 2009, "What is the best multi-stage architecture for
-object recognition?", ICCV): every pixel less the mean around it, in units of the deviation around it."""
+object recognition?", ICCV): the local mean is subtracted from each pixel, and the result is divided by the local
+standard deviation."""
 
 import keras
 import numpy as np
@@ -7,23 +8,23 @@ from keras import ops
 
 from zoo.errors import ZooError
 
-# Deviation of the Gaussian window in pixels, and the distance from its middle at which it is cut off.
+# Standard deviation of the Gaussian window, and the radius at which it is cut off, in pixels.
 _SIGMA, _RADIUS = 1.5, 5
-# Two levels of 256: an image without any contrast stays without.
+# Two of 256 levels, so that noise in an image without contrast is not amplified.
 _FLOOR = 2 / 255
 
 
 def local_contrast(x):
-    """Images (N, H, W, C) in 0..1 to their local contrast, of the same shape: mean about 0, deviation about 1.
+    """Images (N, H, W, C) in 0..1 to their local contrast, same shape: mean about 0, standard deviation about 1.
 
-    Each channel loses its own mean; the deviation is that of all channels together, and nowhere less than its mean over the
-    image, so that flat regions stay flat.
+    The mean is computed per channel, the standard deviation over all channels. The deviation is bounded below by its mean over
+    the image, so that flat regions stay flat.
 
     Raises:
-        ZooError: on inputs that are not images.
+        ZooError: if the inputs are not images.
     """
     if len(x.shape) != 4:
-        raise ZooError(f"local contrast is of images, got inputs of shape {tuple(x.shape)}; use the loss 'mse' for vectors.")
+        raise ZooError(f"local contrast requires images, got inputs of shape {tuple(x.shape)}; use the loss 'mse' for vectors.")
     centred = x - _blur(x)
     deviation = ops.sqrt(_blur(ops.mean(ops.square(centred), axis=-1, keepdims=True)))
     least = ops.maximum(ops.mean(deviation, axis=(1, 2), keepdims=True), _FLOOR)
@@ -37,7 +38,7 @@ def _blur(x):
 
 
 def _blur_along(x, axis):
-    # An image smaller than the window is mirrored as far as it goes.
+    # Reflection padding is limited to the size of the image.
     radius = min(_RADIUS, x.shape[axis] - 1)
     taps = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * _SIGMA**2))
     shape = (-1, 1, 1, 1) if axis == 1 else (1, -1, 1, 1)
@@ -49,7 +50,7 @@ def _blur_along(x, axis):
 
 
 class LocalContrast(keras.layers.Layer):
-    """See `local_contrast`; in single precision, whatever the model's."""
+    """`local_contrast` as a layer, computed in float32 regardless of the model's precision."""
 
     def call(self, x):
         return ops.cast(local_contrast(ops.cast(x, "float32")), self.compute_dtype)

@@ -7,20 +7,20 @@ from zoo.errors import ZooError
 
 
 def both_halves(x):
-    """Maps (..., C) to (..., 2C): their own, then their negatives, so that a rectifier behind loses neither."""
+    """Maps (..., C) to (..., 2C): the values, then their negatives, so that a ReLU afterwards keeps both signs."""
     return ops.concatenate([x, -x], axis=-1)
 
 
 class PatchDictionary(layers.Layer):
-    """(N, H, W, C) -> (N, H, W, 2 * atoms): by how much a patch's response to an atom, or to its negative, passes a threshold.
+    """(N, H, W, C) -> (N, H, W, 2 * atoms): by how much the response of a patch to an atom, or its negative, exceeds a threshold.
 
-    The atoms are weights like others, which `zoo.training.initialization.patches` can take from images.
+    The atoms are ordinary weights; `zoo.training.initialization.patches` can initialize them from images.
 
     Args:
         atoms: number of dictionary atoms.
         size: height and width of a patch, in pixels.
-        threshold: in units of the responses, which have a deviation of 1 where the atoms were taken from.
-        padding: "same", or "valid" for responses at (H - size + 1, W - size + 1) places, those of whole patches.
+        threshold: in units of the responses, whose standard deviation is 1 on the images that the atoms were computed from.
+        padding: "same", or "valid" for responses at the (H - size + 1, W - size + 1) positions of complete patches.
     """
 
     def __init__(self, atoms, size=7, threshold=0.5, padding="same", **kwargs):
@@ -30,7 +30,7 @@ class PatchDictionary(layers.Layer):
         self.atoms = atoms
         self.size = size
         self.threshold = threshold
-        # Of white patches of deviation 1 the responses of a fresh dictionary have one, too.
+        # For whitened patches of deviation 1, the responses of an untrained dictionary have deviation 1, too.
         common = dict(kernel_initializer="lecun_normal", data_format="channels_last")
         self.responses = layers.Conv2D(atoms, size, padding=padding, **common)
 
@@ -49,5 +49,5 @@ class PatchDictionary(layers.Layer):
         return ops.relu(both_halves(responses) - self.threshold)
 
     def patches_of(self, patches):
-        """What the atoms are compared with, of patches (P, size * size * C) of the input."""
+        """The vectors that the atoms are compared with, from patches (P, size * size * C) of the input."""
         return patches

@@ -1,4 +1,4 @@
-"""EfficientViT's block: attention in time linear in the pixels, then a gated convolution (Cai et al. 2023, arXiv:2205.14756)."""
+"""EfficientViT's block: linear attention, then a gated convolution (Cai et al. 2023, arXiv:2205.14756)."""
 
 from keras import layers, ops
 
@@ -6,12 +6,12 @@ from zoo.layers.blocks.rms_norm import RMSNorm
 
 
 class EfficientViTBlock(layers.Layer):
-    """(N, H, W, C) -> the same shape: x + attention(x), then x + gated convolution(x), each normalized at its end.
+    """(N, H, W, C) -> the same shape: x + attention(x), then x + gated convolution(x), each branch ending in a normalization.
 
     Args:
-        head_dim: numbers a head.
-        scales: odd widths of the windows over which queries, keys and values are gathered besides the single pixel.
-        norm: the layer after the attention.
+        head_dim: size of a head.
+        scales: odd widths of the windows over which queries, keys and values are aggregated, in addition to the single pixel.
+        norm: the normalization layer after the attention.
     """
 
     def __init__(self, head_dim, scales, norm, **kwargs):
@@ -33,14 +33,14 @@ class EfficientViTBlock(layers.Layer):
 
 
 class LinearAttention(layers.Layer):
-    """norm(W o), (N, H, W, C) -> the same shape, with o_i = Σ_j (q_i · k_j) v_j / Σ_j q_i · k_j and q, k rectified, head by head.
+    """norm(W o), (N, H, W, C) -> the same shape, with o_i = Σ_j (q_i · k_j) v_j / Σ_j q_i · k_j q and k rectified, per head.
 
-    Both sums over j are taken first, once for all i, in float32: half precision would not carry them.
+    Both sums over j are computed once for all i, in float32, because they overflow or lose digits in half precision.
 
     Args:
-        head_dim: numbers a head; of C maps are made C // head_dim heads at every scale.
+        head_dim: size of a head; C maps give C // head_dim heads at every scale.
         scales: widths of the windows, see `EfficientViTBlock`.
-        norm: the last layer.
+        norm: the normalization layer at the end.
     """
 
     _EPSILON = 1e-15
@@ -71,7 +71,7 @@ class LinearAttention(layers.Layer):
         maps = self.qkv(x)
         maps = ops.concatenate([maps, *(scale(maps) for scale in self.scales)], axis=-1)
         heads = maps.shape[-1] // (3 * self.head_dim)
-        # A head is 3 head_dim maps in a row, whatever part of the projection they come from: so the nets were trained.
+        # A head is 3 head_dim consecutive maps, across the parts of the projection, as in the published networks.
         maps = ops.reshape(ops.cast(maps, "float32"), (-1, height * width, heads, 3, self.head_dim))
         q, k, v = ops.unstack(ops.transpose(maps, (3, 0, 2, 1, 4)), 3)
         q, k = ops.relu(q), ops.relu(k)
@@ -83,11 +83,11 @@ class LinearAttention(layers.Layer):
 
 
 class Gather(layers.Layer):
-    """Queries, keys and values (N, H, W, C) of larger windows, the same shape: depthwise, then mixed within each head's part.
+    """Aggregates queries, keys and values (N, H, W, C) over a window, same shape: depthwise, then mixed within each head.
 
     Args:
-        head_dim: maps that are mixed with each other.
-        width: of the window.
+        head_dim: number of maps that are mixed with each other.
+        width: width of the window, in pixels.
     """
 
     def __init__(self, head_dim, width, **kwargs):
@@ -108,12 +108,12 @@ class Gather(layers.Layer):
 
 
 class GroupedPointwise(layers.Layer):
-    """A 1 x 1 convolution (N, H, W, C) -> the same shape that mixes every `size` maps in a row among themselves.
+    """A grouped 1 x 1 convolution (N, H, W, C) -> the same shape that mixes each `size` consecutive maps.
 
-    A product of matrices for each group: TensorFlow without oneDNN has no gradient of grouped convolutions on a processor.
+    Computed as one matrix product per group: TensorFlow without oneDNN has no gradient of grouped convolutions on CPUs.
 
     Args:
-        size: of a group.
+        size: number of maps in a group.
     """
 
     def __init__(self, size, **kwargs):
@@ -121,7 +121,7 @@ class GroupedPointwise(layers.Layer):
         self.size = size
 
     def build(self, input_shape):
-        # As Keras stores the kernel of a grouped convolution.
+        # The shape in which Keras stores the kernel of a grouped convolution.
         self.kernel = self.add_weight(name="kernel", shape=(1, 1, self.size, input_shape[-1]), initializer="glorot_uniform")
         self.built = True
 

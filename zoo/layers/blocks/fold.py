@@ -1,4 +1,4 @@
-"""Images folded to the size of feature maps, and back: every place holds the pixels that it stands for."""
+"""Folding of images to the size of feature maps, and back: each position contains the pixels that it covers."""
 
 import math
 
@@ -6,7 +6,7 @@ from keras import ops
 
 
 def fold(x, size):
-    """Images (N, H, W, C) to (N, *size, s² C), with s x s pixels in each place; what lacks at the edges is zero."""
+    """Images (N, H, W, C) to (N, *size, s² C), with s x s pixels at each position, zero-padded at the edges."""
     height, width, channels = x.shape[1:]
     s = side((height, width), size)
     if s == 1:
@@ -17,7 +17,7 @@ def fold(x, size):
 
 
 def unfold(z, image_shape):
-    """What `fold` made of images of `image_shape` (H, W, C), undone."""
+    """The inverse of `fold` for images of `image_shape` (H, W, C)."""
     size, (height, width, channels) = z.shape[1:3], image_shape
     s = side((height, width), size)
     if s == 1:

@@ -8,19 +8,19 @@ from keras import layers, ops
 
 from zoo.utils.batching import inferring
 
-# The least that the kernels take.
+# The smallest epsilon that the kernels accept.
 _EPSILON = 1.001e-5
-# Numbers an image from which on they save more time than it takes to go image by image.
+# Number of values per image above which the kernels are faster, although they process one image at a time.
 _LEAST = 2**18
 
 
 class GroupNorm(layers.Layer):
-    """Feature maps (N, H, W, C) to the same, every group of C / groups maps of an input brought to mean 0 and deviation 1.
+    """Feature maps (N, H, W, C) to the same shape, each group of C / groups maps normalized to mean 0 and deviation 1.
 
-    The moments of a group are made of those of its maps, so that the maps are never laid out anew by groups.
+    The moments of a group are computed from those of its maps, so that the maps need not be rearranged by groups.
 
     Args:
-        groups: divides the maps.
+        groups: number of groups; must divide C.
         epsilon: added to the variance.
     """
 
@@ -47,7 +47,7 @@ class GroupNorm(layers.Layer):
         return ops.cast(h * scale + shift, self.compute_dtype)
 
     def _scale_and_shift(self, mean, variance):
-        """What the maps are multiplied by, and what is added, (N, C), by the moments of each map, N C numbers of any shape."""
+        """The factor and the offset of each map, both (N, C), from the moments of each map, N C numbers in any shape."""
         maps = self.gamma.shape[0]
         size = maps // self.groups
         mean = ops.reshape(mean, (-1, self.groups, size))
@@ -61,7 +61,7 @@ class GroupNorm(layers.Layer):
 
 
 def _has_kernels(x):
-    """Whether TensorFlow has kernels of batch normalization for a processor that take maps of this kind, and these are many."""
+    """Whether TensorFlow's CPU kernels of batch normalization accept these maps, and the maps are large enough to benefit."""
     if keras.backend.backend() != "tensorflow" or isinstance(x, keras.KerasTensor):
         return False
     if None not in x.shape[1:] and math.prod(x.shape[1:]) < _LEAST:
@@ -72,9 +72,9 @@ def _has_kernels(x):
 
 
 def _with_kernels(x, scale_and_shift):
-    """The same by those kernels, in fewer passes over the maps, an image of a batch at a time.
+    """The same result by those kernels, in fewer passes over the maps, one image of the batch at a time.
 
-    One that normalizes gives the moments of maps, and one that applies moments applies a scale and a shift.
+    The training kernel returns the moments of the maps, and the inference kernel applies a scale and a shift.
     """
     import tensorflow as tf
 
@@ -84,10 +84,10 @@ def _with_kernels(x, scale_and_shift):
     def normalize(image):
         image = image[None]
         found = kernel(x=image, scale=tf.ones(maps), offset=tf.zeros(maps), mean=[], variance=[], is_training=True)
-        # Its variance is the one that a sample has of the whole it was drawn from.
+        # The kernel returns the unbiased variance.
         scale, shift = scale_and_shift(found.batch_mean, found.batch_variance * (places - 1) / places)
         known = dict(mean=tf.zeros(maps), variance=tf.fill([maps], 1 - _EPSILON), is_training=False)
         return kernel(x=image, scale=scale[0], offset=shift[0], **known).y[0]
 
-    # These moments have no gradient.
+    # The kernels' moments have no gradient.
     return tf.map_fn(normalize, tf.raw_ops.PreventGradient(input=x, message="compiled for inference alone"))

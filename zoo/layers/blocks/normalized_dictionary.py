@@ -1,17 +1,17 @@
-"""A dictionary that reads every patch less its mean and in units of its contrast (Coates, Lee & Ng 2011, "An analysis of
-single-layer networks in unsupervised feature learning", AISTATS), and the way back from its code to an image."""
+"""A dictionary applied to patches with mean and contrast normalized (Coates, Lee & Ng 2011, "An analysis of single-layer
+networks in unsupervised feature learning", AISTATS), and the inverse map from its code to an image."""
 
 import numpy as np
 from keras import layers, ops
 
 from zoo.layers.blocks.dictionary import PatchDictionary
 
-# Added to the variance of a patch, for flat ones: the paper's 10, of pixels in 0..255.
+# Added to the variance of a patch, against division by zero: the paper's 10 for pixels in 0..255.
 _VARIANCE = 10 / 255**2
 
 
 def normalized(patches):
-    """Patches (P, D), their means (P, 1) and contrasts (P, 1): (patch - mean) / contrast, and the two."""
+    """For patches (P, D): (patch - mean) / contrast (P, D), the means (P, 1) and the contrasts (P, 1)."""
     mean = patches.mean(axis=1, keepdims=True)
     contrast = np.sqrt(patches.var(axis=1, keepdims=True) + _VARIANCE)
     return (patches - mean) / contrast, mean, contrast
@@ -36,7 +36,7 @@ class NormalizedPatchDictionary(PatchDictionary):
     def call(self, x):
         mean, contrast = self._moments(ops.cast(x, "float32"))
         mean, contrast = (ops.cast(moment, self.compute_dtype) for moment in (mean, contrast))
-        # A kernel of mean zero reads the patch less its mean.
+        # With a kernel of mean zero, the mean of the patch has no effect on the response.
         kernel = ops.convert_to_tensor(self.responses.kernel)
         kernel = ops.cast(kernel - ops.mean(kernel, axis=(0, 1, 2), keepdims=True), self.compute_dtype)
         responses = ops.conv(x, kernel, padding="valid", data_format="channels_last") / contrast
@@ -48,7 +48,7 @@ class NormalizedPatchDictionary(PatchDictionary):
             grey = ops.mean(values, axis=-1, keepdims=True)
             return ops.average_pool(grey, self.size, strides=1, padding="valid", data_format="channels_last")
 
-        # About the image's middle grey: the difference of two large squares would lose digits.
+        # Centered at mid-gray, because the difference of two large squares loses digits.
         shifted = x - 0.5
         mean = over_patches(shifted)
         variance = ops.maximum(over_patches(ops.square(shifted)) - ops.square(mean), 0.0)
@@ -61,11 +61,11 @@ class NormalizedPatchDictionary(PatchDictionary):
 class PatchesToImage(layers.Layer):
     """The code of every patch (N, H', W', 2 * atoms + 2) to an image (N, H' + size - 1, W' + size - 1, channels).
 
-    A patch is mean + contrast * (W code + b); where patches overlap, an image is their average.
+    A patch is mean + contrast * (W code + b); where patches overlap, the image is their average.
 
     Args:
         size: height and width of a patch, in pixels.
-        channels: of the image.
+        channels: number of channels of the image.
     """
 
     def __init__(self, size, channels, **kwargs):
@@ -87,7 +87,7 @@ class PatchesToImage(layers.Layer):
         patches = mean + contrast * self.patch(code)
         height, width = z.shape[1:3]
         total = 0.0
-        # Each pixel of all patches at once, put where it belongs: a patch has few pixels, an image many patches.
+        # One iteration per pixel of a patch, for all patches at once: a patch has few pixels, an image many patches.
         for row in range(self.size):
             for column in range(self.size):
                 first = (row * self.size + column) * self.channels
@@ -96,6 +96,6 @@ class PatchesToImage(layers.Layer):
         return total / ops.convert_to_tensor(self._cover(height, width), total.dtype)
 
     def _cover(self, height, width):
-        """How many patches hold each pixel (1, H, W, 1)."""
+        """The number of patches that cover each pixel, (1, H, W, 1)."""
         rows, columns = (np.convolve(np.ones(n), np.ones(self.size)) for n in (height, width))
         return np.outer(rows, columns)[None, :, :, None].astype("float32")

@@ -1,8 +1,8 @@
-"""A decoder that draws the pixels in groups, each of which sees those before it.
+"""A decoder that samples the pixels in groups, each conditioned on the groups before it.
 
-Between decoders that draw all pixels at once and those that draw one after the other: Gulrajani et al. 2016, "PixelVAE: a latent
-variable model for natural images", arXiv:1611.05013; interleaved groups of Reed et al. 2017, "Parallel multiscale autoregressive
-density estimation", arXiv:1703.03664.
+A compromise between decoders with independent pixels and decoders that sample one pixel after another (Gulrajani et al. 2016,
+"PixelVAE: a latent variable model for natural images", arXiv:1611.05013); the interleaved groups are those of Reed et al. 2017,
+"Parallel multiscale autoregressive density estimation", arXiv:1703.03664.
 """
 
 from functools import partial
@@ -16,9 +16,9 @@ from zoo.layers.blocks.fold import fold, unfold
 from zoo.layers.bottlenecks.ladder import Block, enlarged, narrowed
 from zoo.modalities.tensors import to_unit
 
-# (row, column) of 2 x 2 pixels, in the order of drawing.
+# (row, column) in blocks of 2 x 2 pixels, in the order of sampling.
 _ORDER = ((0, 0), (1, 1), (0, 1), (1, 0))
-# (draw, row, column) of the four pixels next to those of a draw, in 3 x 3 places around it, among the draws before.
+# For each group, (earlier group, row, column) of the four nearest known pixels, in the 3 x 3 positions around a pixel.
 _AROUND = {
     1: ((0, 1, 1), (0, 1, 2), (0, 2, 1), (0, 2, 2)),
     2: ((0, 1, 1), (0, 1, 2), (1, 1, 1), (1, 0, 1)),
@@ -27,35 +27,36 @@ _AROUND = {
 
 
 class PixelGroups(layers.Layer):
-    """A code (N, h, w, C), and the images, to the outputs a pixel (N, *image_shape[:2], outputs), float32.
+    """A code (N, h, w, C), and the images, to the decoder outputs (N, *image_shape[:2], outputs), float32.
 
-    Of every 2^L x 2^L pixels the upper left is drawn from the code alone. Then the image is doubled L times: see `Doubling`.
+    In each block of 2^L x 2^L pixels, the upper left one is sampled from the code alone. Then the image is doubled L times, see
+    `Doubling`.
 
     Args:
         image_shape: (height, width, channels).
-        widths: maps of each of the L levels, finest first.
-        loss: the reconstruction loss whose outputs are given.
-        activation: of the blocks.
+        widths: number of feature maps at each of the L levels, finest first.
+        loss: the reconstruction loss, which defines the outputs.
+        activation: activation function of the blocks.
 
     Raises:
-        ZooError: for sides that 2^L does not divide.
+        ZooError: if height or width is not divisible by 2^L.
     """
 
     def __init__(self, image_shape, widths, loss, activation, **kwargs):
-        # Here and below: pixels and outputs stay in full precision, for bfloat16 has fewer levels than they do.
+        # Here and below, pixels and outputs stay in float32, because bfloat16 cannot represent 256 levels.
         super().__init__(autocast=False, **kwargs)
         self.image_shape = tuple(image_shape)
         self.widths, self.loss, self.activation = tuple(widths), loss, activation
         height, width = self.image_shape[:2]
         if height % self._stride or width % self._stride:
             raise ZooError(
-                f"got images of {height} x {width} and groups={self.widths}, whose {len(self.widths)} levels halve both sides so "
-                f"many times; expected fewer levels or sides divisible by {self._stride}."
+                f"got images of {height} x {width} and groups={self.widths}, whose {len(self.widths)} levels each halve "
+                f"height and width; expected fewer levels, or height and width divisible by {self._stride}."
             )
 
     @property
     def _stride(self):
-        """Pixels from one that is drawn first to the next."""
+        """Distance in pixels between two pixels of the first group."""
         return 2 ** len(self.widths)
 
     def build(self, code_shape):
@@ -85,7 +86,7 @@ class PixelGroups(layers.Layer):
         return (code_shape[0], *self.image_shape[:2], self.loss.parameters(self.image_shape[-1]))
 
     def call(self, code, images=None):
-        """Outputs for `images`, uint8 or floats 0..1; without them every group sees the means of those before it."""
+        """Outputs for `images`, uint8 or floats 0..1; without images, each group sees the means of earlier groups."""
         if images is None:
             return self._in_turn(code, lambda outputs, *_: self.loss.to_image(outputs))[0]
         images = to_unit(images, "float32")
@@ -93,15 +94,15 @@ class PixelGroups(layers.Layer):
 
     @property
     def uniform_shape(self):
-        """Shape of the numbers that `draw` takes an image."""
+        """Shape of the uniform numbers that `draw` requires per image."""
         return (*self.image_shape[:2], self.loss.draw_size(self.image_shape[-1]))
 
     def draw(self, code, uniform):
-        """Images drawn from p(x|z), float32 0..1, by numbers (N, *uniform_shape) uniform in 0..1."""
+        """Images sampled from p(x|z), float32 0..1, from numbers (N, *uniform_shape) uniform in 0..1."""
         return self._in_turn(code, lambda outputs, rows, columns: self.loss.draw(outputs, uniform[:, rows, columns]))[1]
 
     def _in_turn(self, code, show):
-        """The outputs and the image; `show` gives the pixels, 0..1, of a group of outputs in these rows and columns."""
+        """The outputs and the image; `show` returns the pixels, 0..1, of a group of outputs at the given rows and columns."""
 
         def pixels(half, row, column, outputs):
             return show(outputs, slice(row * half, None, 2 * half), slice(column * half, None, 2 * half)) - 0.5
@@ -121,15 +122,15 @@ class PixelGroups(layers.Layer):
 
 
 class Doubling(layers.Layer):
-    """One level: to an image (N, H, W, channels) the three pixels beside each, to one of (N, 2 H, 2 W, channels), in three draws.
+    """One level, from an image (N, H, W, channels) to (N, 2 H, 2 W, channels): three pixels are added to each, in three groups.
 
-    A group of pixels is guessed linearly from the 3 x 3 places around it, at first as the mean of its four neighbours, and what
-    is drawn of it is read into the state (N, H, W, width), on which a residual block works before every draw.
+    A group of pixels is predicted linearly from the 3 x 3 positions around it, initially as the mean of its four neighbors. The
+    sampled pixels are added to the state (N, H, W, width), which a residual block processes before each group.
 
     Args:
-        channels: of the image.
-        loss: the reconstruction loss whose outputs are given.
-        activation: of the blocks.
+        channels: number of channels of the image.
+        loss: the reconstruction loss, which defines the outputs.
+        activation: activation function of the blocks.
     """
 
     def __init__(self, channels, loss, activation, **kwargs):
@@ -156,13 +157,13 @@ class Doubling(layers.Layer):
         Args:
             state: (N, H, W, width).
             image: (N, H, W, channels), float32, -0.5..0.5.
-            outputs: (N, H, W, outputs), those from which `image` was drawn.
-            pixels: function (row, column, outputs) to the pixels of a group, such as `image`.
+            outputs: (N, H, W, outputs), the outputs from which `image` was sampled.
+            pixels: function (row, column, outputs) to the pixels of a group, in the format of `image`.
         """
         seen, found = {(0, 0): image}, {(0, 0): outputs}
         last = image
         for read, block, guess, leave, place in zip(self.read, self.blocks, self.guess, self.leave, _ORDER[1:]):
-            # About as wide as a standard normal.
+            # Scaled to a standard deviation of about 1.
             state = state + read(4 * last)
             state = state + block(state)
             found[place] = leave(state, guess(ops.concatenate(list(seen.values()), axis=-1)))
@@ -171,12 +172,12 @@ class Doubling(layers.Layer):
 
 
 class Leave(layers.Layer):
-    """A state (N, H, W, C) and a guess (N, H, W, channels), -0.5..0.5, to the outputs (N, H, W, outputs), float32.
+    """A state (N, H, W, C) and a prediction (N, H, W, channels), -0.5..0.5, to the outputs (N, H, W, outputs), float32.
 
     Args:
-        channels: of the guess.
-        loss: the reconstruction loss whose outputs are given.
-        activation: of the state.
+        channels: number of channels of the prediction.
+        loss: the reconstruction loss, which defines the outputs.
+        activation: activation function applied to the state.
     """
 
     def __init__(self, channels, loss, activation, **kwargs):
@@ -185,7 +186,7 @@ class Leave(layers.Layer):
         self.activation = keras.activations.get(activation)
 
     def build(self, shape):
-        # At first little beside the guess.
+        # Initially small compared with the prediction.
         small = keras.initializers.VarianceScaling(0.01)
         self.last = _built(
             layers.Conv2D(self.loss.parameters(self.channels), 1, kernel_initializer=small, data_format="channels_last"), shape
@@ -198,7 +199,7 @@ class Leave(layers.Layer):
 
 
 def _mean_around(draw, channels):
-    """Kernel (3, 3, draw · channels, channels): the mean of the four pixels next to those of a draw, channel by channel."""
+    """Kernel (3, 3, draw · channels, channels): the mean of the four nearest known pixels, per channel."""
     kernel = np.zeros((3, 3, draw, channels, channels), "float32")
     for before, row, column in _AROUND[draw]:
         kernel[row, column, before] = np.eye(channels) / 4
@@ -206,13 +207,13 @@ def _mean_around(draw, channels):
 
 
 def _woven(groups):
-    """The image (N, 2 H, 2 W, C) of the four groups (N, H, W, C) by their (row, column) in 2 x 2."""
+    """Interleaves the four groups (N, H, W, C), keyed by (row, column) in 2 x 2, to an image (N, 2 H, 2 W, C)."""
     maps = ops.concatenate([groups[place] for place in sorted(groups)], axis=-1)
     return unfold(maps, (2 * maps.shape[1], 2 * maps.shape[2], maps.shape[-1] // 4))
 
 
 def _at(code, size):
-    """A code (N, h, w, C) at another resolution: folded to a coarser one, repeated to a finer one."""
+    """A code (N, h, w, C) at another resolution: folded if coarser, repeated if finer."""
     return enlarged(code, size) if code.shape[1] < size[0] else fold(code, size)
 
 

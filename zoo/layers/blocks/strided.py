@@ -4,12 +4,12 @@ from keras import layers, ops
 
 
 class StridedConv2D(layers.Conv2D):
-    """Images (N, H, W, C) to (N, ceil(H / 2), ceil(W / 2), filters): 3 x 3 at stride 2, one row or column of zeros on each side.
+    """Images (N, H, W, C) to (N, ceil(H / 2), ceil(W / 2), filters): 3 x 3 at stride 2, padded by one zero on each side.
 
-    Keras's own "same" padding gives even sizes zeros below and on the right alone, which reads other pixels.
+    Keras's "same" padding pads even sizes only at the bottom and the right, which gives different results.
 
     Args:
-        filters: feature maps.
+        filters: number of feature maps.
         use_bias: whether a bias is added.
     """
 

@@ -1,20 +1,21 @@
-"""The last convolution of a decoder: feature maps of half the size to the few of an image."""
+"""The last convolution of a decoder: feature maps of half the size to the channels of an image."""
 
 import functools
 
 import keras
 from keras import layers
 
-# Of more maps than that, the zeros in the kernel below cost more than its shape saves.
+# With more output maps, multiplying by the zeros in the kernel below costs more time than the method saves.
 _FEW = 4
 
 
 class ToPixels(layers.Conv2DTranspose):
-    """`keras.layers.Conv2DTranspose`, its arguments, weights and results, in a training step on TensorFlow by other means.
+    """`keras.layers.Conv2DTranspose`, with the same arguments, weights and results, but faster in training on TensorFlow.
 
-    A transposed convolution is computed there as the gradient of a convolution, which to three maps runs at a tenth of a CPU's
-    speed. At stride 2 it is also a convolution that gives the four pixels of each place at once (Shi et al. 2016,
-    arXiv:1609.05158): half the time, though the kernel, 3 x 3 in four times 2 x 2, has zeros. The gradients are the usual ones.
+    TensorFlow computes a transposed convolution as the gradient of a convolution, which for three output maps reaches about a
+    tenth of a CPU's speed. At stride 2 it equals a convolution that computes the four pixels of each block at once (Shi et al.
+    2016, arXiv:1609.05158). This takes half the time, although the kernel, 3 x 3 in four times 2 x 2, contains zeros. The
+    gradients are the usual ones.
     """
 
     def call(self, x, training=None):
@@ -24,7 +25,7 @@ class ToPixels(layers.Conv2DTranspose):
             return super().call(x)
         import tensorflow as tf
 
-        # Tensors: a gradient of one's own takes no variables.
+        # As tensors, because functions with a custom gradient do not accept variables.
         return _four_at_once()(x, tf.convert_to_tensor(self.kernel.value), tf.convert_to_tensor(self.bias.value))
 
 
@@ -34,7 +35,7 @@ def _four_at_once():
 
     @tf.custom_gradient
     def function(x, kernel, bias):
-        # Output 2 m + p takes kernel place p of input m and, for p = 0, place 2 of input m - 1: one row of zeros before.
+        # Output 2 m + p uses kernel entry p with input m and, for p = 0, entry 2 with input m - 1: hence one row of zeros before.
         maps = tf.nn.conv2d(x, _phases(kernel), 1, [[0, 0], [1, 0], [1, 0], [0, 0]])
 
         def slopes(upstream):
@@ -53,6 +54,6 @@ def _phases(kernel):
     import tensorflow as tf
 
     outputs, inputs = kernel.shape[2:]
-    # Places 0, 1, 2 and none are (input m, output 2 m), (m, 2 m + 1), (m - 1, 2 m) and (m - 1, 2 m + 1).
+    # Entries 0, 1, 2 and the zero belong to (input m, output 2 m), (m, 2 m + 1), (m - 1, 2 m) and (m - 1, 2 m + 1).
     places = tf.reshape(tf.pad(kernel, ((0, 1), (0, 1), (0, 0), (0, 0))), (2, 2, 2, 2, outputs, inputs))
     return tf.reshape(tf.transpose(tf.reverse(places, (0, 2)), (0, 2, 5, 1, 3, 4)), (2, 2, inputs, 4 * outputs))

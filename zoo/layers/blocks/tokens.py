@@ -1,16 +1,16 @@
-"""Images and series as rows of patches, with the places that they come from."""
+"""Images and series as sequences of patches, and their position embeddings."""
 
 import numpy as np
 from keras import ops
 
 
 def grid_of(shape, patch_size):
-    """Patches along every axis of inputs of `shape` (H, W, C) or (T, C)."""
+    """Number of patches along each axis of inputs of `shape` (H, W, C) or (T, C)."""
     return tuple(side // patch_size for side in shape[:-1])
 
 
 def patchify(x, patch_size):
-    """(N, H, W, C) or (N, T, C) to (N, patches, numbers a patch), row by row."""
+    """(N, H, W, C) or (N, T, C) to (N, patches, values per patch), in row-major order."""
     grid, channels = grid_of(x.shape[1:], patch_size), x.shape[-1]
     if len(grid) == 1:
         return ops.reshape(x, (-1, grid[0], patch_size * channels))
@@ -19,7 +19,7 @@ def patchify(x, patch_size):
 
 
 def unpatchify(patches, shape, patch_size):
-    """What `patchify` did to inputs of `shape`, undone; the numbers a patch settle how many channels there are."""
+    """The inverse of `patchify` for inputs of `shape`; the number of channels follows from the values per patch."""
     grid = grid_of(shape, patch_size)
     if len(grid) == 1:
         return ops.reshape(patches, (-1, shape[0], patches.shape[-1] // patch_size))
@@ -29,14 +29,14 @@ def unpatchify(patches, shape, patch_size):
 
 
 def positions(grid, width, trained=None):
-    """Sines and cosines of every place of a grid, (places, width), float32 (Vaswani et al. 2017, arXiv:1706.03762).
+    """Sine and cosine embeddings of the positions of a grid, (positions, width), float32 (Vaswani et al. 2017, arXiv:1706.03762).
 
-    The width is shared evenly between the axes, the last axis first, as in the code of He et al. 2022, arXiv:2111.06377.
+    The width is divided evenly among the axes, the last axis first, as in the code of He et al. 2022, arXiv:2111.06377.
 
     Args:
-        grid: places along every axis.
-        width: numbers a place.
-        trained: the grid that a model was trained on, if another: its numbers are then interpolated by cubic convolution.
+        grid: number of positions along each axis.
+        width: size of the embedding of a position.
+        trained: the grid that a model was trained on, if different: its embeddings are interpolated by cubic convolution.
     """
     if trained is not None and tuple(trained) != tuple(grid):
         numbers = positions(trained, width).reshape(*trained, width)
@@ -53,7 +53,7 @@ def positions(grid, width, trained=None):
 
 
 def _cubic(old, new, a=-0.75):
-    """The matrix (new, old) that interpolates `old` values to `new` (Keys 1981), `a` as in PyTorch; edges go on as they end."""
+    """The matrix (new, old) that interpolates `old` values to `new` (Keys 1981), `a` as in PyTorch, edges repeated."""
     centres = (np.arange(new) + 0.5) * old / new - 0.5
     first = np.floor(centres).astype(int)
     matrix = np.zeros((new, old))

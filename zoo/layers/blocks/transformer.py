@@ -1,4 +1,4 @@
-"""Transformer blocks (Vaswani et al. 2017, arXiv:1706.03762), normalized first, as in the vision transformer."""
+"""Transformer blocks (Vaswani et al. 2017, arXiv:1706.03762), pre-normalized as in the vision transformer."""
 
 import functools
 import math
@@ -10,15 +10,15 @@ from zoo.utils.batching import inferring
 
 
 def as_rows(x):
-    """Tokens (N, T, width) to (N T, width): TensorFlow fuses a product with its bias and activation for matrices alone."""
+    """Tokens (N, T, width) to (N T, width): TensorFlow fuses a product with its bias and activation only for matrices."""
     return ops.reshape(x, (-1, x.shape[-1]))
 
 
 def gelu(x):
-    """The Gaussian error linear unit (Hendrycks & Gimpel 2016, arXiv:1606.08415), by the error function."""
+    """The Gaussian error linear unit (Hendrycks & Gimpel 2016, arXiv:1606.08415), computed with the error function."""
     if keras.backend.backend() != "tensorflow" or inferring():
         return ops.gelu(x, approximate=False)
-    # In training TensorFlow does not fuse it, and its error function takes four times as long in half precision as in single.
+    # In training, TensorFlow does not fuse it, and its error function is four times slower in half than in single precision.
     return ops.cast(_gelu()(ops.cast(x, "float32")), x.dtype)
 
 
@@ -31,7 +31,7 @@ def _gelu():
         share = 0.5 + 0.5 * tf.math.erf(math.sqrt(0.5) * x)
 
         def slope(upstream):
-            # From what the value was made of: TensorFlow's own computes the error function's argument and more once again.
+            # Reuses intermediate results of the forward pass, which TensorFlow's own gradient computes again.
             return upstream * (share + x * tf.exp(-0.5 * tf.square(x)) * (1 / math.sqrt(2 * math.pi)))
 
         return x * share, slope
@@ -40,11 +40,11 @@ def _gelu():
 
 
 class Attention(layers.Layer):
-    """(N, T, width) -> the same: every token a mixture of all, by `heads` heads.
+    """Multi-head self-attention, (N, T, width) -> the same shape.
 
     Args:
-        width: numbers a token.
-        heads: divides the width.
+        width: size of a token.
+        heads: number of heads; must divide the width.
         decay: regularizer of the kernels, or None.
     """
 
@@ -70,7 +70,7 @@ class Attention(layers.Layer):
 
 
 class DropPath(layers.Layer):
-    """Zero for a share `rate` of the inputs in training, the others larger for it: a block left out (Huang et al. 2016)."""
+    """Stochastic depth (Huang et al. 2016): in training, zeroes a fraction `rate` of the inputs and scales the others."""
 
     def __init__(self, rate, **kwargs):
         super().__init__(**kwargs)
@@ -86,14 +86,14 @@ class DropPath(layers.Layer):
 
 
 class TransformerBlock(layers.Layer):
-    """(N, T, width) -> the same: x + attention(norm(x)), then x + mlp(norm(x)).
+    """(N, T, width) -> the same shape: x + attention(norm(x)), then x + mlp(norm(x)).
 
     Args:
-        width: numbers a token.
-        heads: of the attention; divides the width.
-        mlp_ratio: hidden units of the MLP, in widths.
-        dropout: share of what each branch gives that is dropped in training.
-        drop_path: share of the inputs that a branch is left out for in training.
+        width: size of a token.
+        heads: number of attention heads; must divide the width.
+        mlp_ratio: hidden units of the MLP, as a multiple of the width.
+        dropout: dropout rate of the output of each branch, in training.
+        drop_path: fraction of the inputs for which a branch is skipped in training.
         decay: regularizer of the kernels, or None.
         epsilon: added to the variance in the normalizations.
     """

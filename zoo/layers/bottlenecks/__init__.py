@@ -1,1 +1,1 @@
-"""Bottlenecks: from what the encoder finds to the code that the decoder reads."""
+"""Bottlenecks: from the encoder's output to the code that the decoder takes."""

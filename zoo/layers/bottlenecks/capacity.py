@@ -1,4 +1,4 @@
-"""A divergence held at a capacity that rises (Burgess et al. 2018, "Understanding disentangling in β-VAE", arXiv:1804.03599)."""
+"""A divergence that follows a rising capacity (Burgess et al. 2018, "Understanding disentangling in β-VAE", arXiv:1804.03599)."""
 
 from keras import ops
 
@@ -8,13 +8,13 @@ from zoo.utils.numbers import check_at_least
 
 
 class CapacityCode(GaussianCode):
-    """A Gaussian code that charges γ |KL - C|, KL in nats, summed over the code, mean over the batch.
+    """A Gaussian code that adds γ |KL - C| to the loss, KL in nats, summed over the code, mean over the batch.
 
     Args:
         units: number of latent variables.
         gamma: γ.
-        c_max: C in the end, in nats.
-        c_steps: training steps over which C rises linearly from 0 to `c_max`; validation takes C as it stands.
+        c_max: final value of C, in nats.
+        c_steps: training steps over which C rises linearly from 0 to `c_max`; validation uses the current C.
     """
 
     loss_names = ("capacity_gap",)

@@ -1,4 +1,4 @@
-"""Bottlenecks: from what the encoder's backbone found to the code that the decoder reads."""
+"""Base classes of bottlenecks: from the encoder's output to the code that the decoder takes."""
 
 import keras
 import numpy as np
@@ -11,14 +11,16 @@ from zoo.utils.numbers import check_whole, is_whole
 
 
 class Bottleneck(LossLayer):
-    """Base. `call(h)` -> the code for training, charging its price; `code(h)` -> the same without chance or charge.
+    """Base of bottlenecks, for h, the output of the encoder.
 
-    `features(h)` -> (N, D), what the encoder gives out: the code, flattened, unless a subclass has better.
+    `call(h)` returns the code for training and adds the loss terms; `code(h)` returns the deterministic code and adds none.
+
+    `features(h)` returns the features (N, D): by default the code, flattened.
     """
 
     code_shape = None
-    # Whether a term is a divergence in nats, summed over the code: beside a mean over pixels, hundreds of times smaller than the
-    # sum, it would leave nothing in the code. See `Autoencoder.check_loss`.
+    # Whether a term is a divergence in nats, summed over the code. With a reconstruction loss that is a mean over pixels, a value
+    # hundreds of times smaller than the sum, the posterior would collapse. See `Autoencoder.check_loss`.
     in_nats = False
 
     @property
@@ -34,34 +36,35 @@ class Bottleneck(LossLayer):
         return code if len(code.shape) == 2 else ops.reshape(code, (-1, int(np.prod(code.shape[1:]))))
 
     def unpooled(self, h):
-        """What a pool is taken of: the code where it is maps or tokens, the features where it is a vector."""
+        """The tensor that is pooled: the code if it is feature maps or tokens, the features if it is a vector."""
         return self.code(h) if len(self.code_shape) > 1 else self.features(h)
 
     def to_code(self, z):
-        """Codes (N, *code_shape), numpy, of codes in that shape or flattened, or of features that tell the code; else None."""
+        """Codes (N, *code_shape), numpy, from codes, flattened codes, or features that determine the code; otherwise None."""
         shape = tuple(self.code_shape)
         return z.reshape(-1, *shape) if z.shape[1:] in (shape, (int(np.prod(shape)),)) else None
 
     def sample_prior(self, n, seed):
-        """`n` codes drawn from the variant's prior, as numpy; `ZooError` for a variant that has none."""
+        """`n` codes sampled from the variant's prior, as numpy. Raises ZooError if the variant has no prior."""
         raise ZooError(
-            f"{type(self).__name__} has no prior to sample from; sample from a variational model, such as vae_mlp, instead."
+            f"{type(self).__name__} has no prior to sample from; use a variational model such as vae_mlp, or a sampler of "
+            "zoo.samplers."
         )
 
 
 class NormalPrior:
-    """For a bottleneck whose prior is standard normal."""
+    """Mixin of bottlenecks with a standard normal prior."""
 
     def sample_prior(self, n, seed):
         return np.random.default_rng(seed).standard_normal((n, *self.code_shape), dtype=np.float32)
 
 
 class DenseCode(Bottleneck):
-    """A fully connected code of `units`; charges nothing. The code of the plain autoencoder, and the base of those that charge.
+    """A dense code of `units`, without a loss term. The code of the plain autoencoder, and the base of codes with loss terms.
 
     Args:
         units: size of the code.
-        activation: of the code; None is linear.
+        activation: activation function of the code; None means linear.
     """
 
     def __init__(self, units, activation=None, **kwargs):
@@ -82,7 +85,7 @@ class DenseCode(Bottleneck):
 
 
 class PlainCode(Bottleneck):
-    """Base of a code that is what the encoder ends in."""
+    """Base of codes that are the unchanged output of the encoder."""
 
     def call(self, h):
         return h
@@ -92,13 +95,14 @@ class PlainCode(Bottleneck):
 
 
 class MapCode(PlainCode):
-    """The encoder's last feature maps (N, H, W, C) as they are: a fully convolutional code, as large as they are.
+    """The encoder's last feature maps (N, H, W, C), unchanged: a fully convolutional code.
 
-    The features are the means of every map over a grid of `grid` x `grid` regions, flattened.
+    The features are the means of each map over a grid of `grid` x `grid` regions, flattened.
 
     Args:
-        grid: regions a side.
-        image_shape: (height, width, channels) of an image that is folded in behind the maps and is no feature, or None.
+        grid: number of regions per side.
+        image_shape: (height, width, channels) of an image that is folded into additional maps and not part of the features, or
+            None.
     """
 
     def __init__(self, grid=4, image_shape=None, **kwargs):
@@ -109,7 +113,7 @@ class MapCode(PlainCode):
     def build(self, input_shape):
         if len(input_shape) != 4:
             got = tuple(input_shape)
-            raise ZooError(f"a code of feature maps needs an encoder that ends in maps, got {got}; give a latent_dim.")
+            raise ZooError(f"a code of feature maps requires an encoder whose output is maps, got {got}; give a latent_dim.")
         self.code_shape = tuple(input_shape[1:])
         self.grid = min(self.grid, *input_shape[1:3])
         self.maps = input_shape[-1]
@@ -125,12 +129,12 @@ class MapCode(PlainCode):
 
 
 class TokenCode(PlainCode):
-    """The encoder's tokens (N, 1 + patches, width) as they are, and behind them `beside` numbers a token that are no features.
+    """The encoder's tokens (N, 1 + patches, width), unchanged.
 
-    The features are the means over the patches.
+    The features are the means over the patches, without the last `beside` numbers of each token.
 
     Args:
-        beside: numbers at the end of every token.
+        beside: count of numbers at the end of each token that are not part of the features.
     """
 
     def __init__(self, beside=0, **kwargs):
@@ -140,7 +144,7 @@ class TokenCode(PlainCode):
     def build(self, input_shape):
         if len(input_shape) != 3:
             got = tuple(input_shape)
-            raise ZooError(f"a code of tokens needs an encoder that ends in tokens, got {got}; use the backbone 'vit'.")
+            raise ZooError(f"a code of tokens requires an encoder whose output is tokens, got {got}; use the backbone 'vit'.")
         self.width = input_shape[-1] - self.beside
         self.code_shape = tuple(input_shape[1:])
         self.built = True
@@ -155,15 +159,15 @@ class TokenCode(PlainCode):
 def pool_features(h, pool):
     """Feature maps (N, H, W, C) to vectors (N, D): flattened, averaged over the image, or over a k x k grid of regions.
 
-    Of tokens (N, 1 + patches, D), "mean" is over the patches, and "token" the first, which belongs to none; regions of them are
-    those of their maps, see `ViTEncoder.maps`.
+    For tokens (N, 1 + patches, D), "mean" averages over the patches, and "token" takes the first token, which is not a patch. For
+    regions, the tokens are arranged as maps first, see `ViTEncoder.maps`.
     """
     if len(h.shape) == 2:
         return h
     if len(h.shape) == 3 and pool in ("mean", "token"):
         return h[:, 0] if pool == "token" else ops.mean(h[:, 1:], axis=1)
     if pool == "token":
-        raise ZooError("got pool='token' for feature maps, expected 'mean', 'flatten' or a number of regions a side.")
+        raise ZooError("got pool='token' for feature maps, expected 'mean', 'flatten' or a number of regions per side.")
     if pool == "mean":
         return ops.mean(h, axis=(1, 2))
     if is_whole(pool):

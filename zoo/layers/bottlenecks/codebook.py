@@ -1,4 +1,4 @@
-"""A codebook that follows the vectors it stands for by moving averages (van den Oord et al. 2017, arXiv:1711.00937, A.1)."""
+"""A codebook learned by moving averages of the vectors it represents (van den Oord et al. 2017, arXiv:1711.00937, A.1)."""
 
 import keras
 from keras import ops
@@ -6,13 +6,13 @@ from keras import ops
 from zoo.layers.math.fast import argmin
 from zoo.layers.state import add_state
 
-# A code that stands for less than this share of what it would under equal use is dead.
+# A code is dead if it is used less than this fraction of its use under uniform use of all codes.
 _DEAD = 0.03
 _LLOYD_STEPS = 10
 
 
 class Codebook(keras.layers.Layer):
-    """`codes` vectors of `size` numbers, float32 whatever the policy; no gradient ever reaches them.
+    """`codes` vectors of `size` numbers, float32 under any dtype policy; they receive no gradient.
 
     With n_i vectors of a batch nearest to code e_i, whose sum is s_i:
 
@@ -20,14 +20,13 @@ class Codebook(keras.layers.Layer):
 
     which is the paper's m_i / N_i without a second table m_i = N_i e_i.
 
-    It starts with k-means on the first batch: the average over untrained codes is a bad start, which leaves most of them
-    unused. Codes that die are put on vectors of the batch and begin with an equal share of it (Dhariwal et al. 2020, "Jukebox",
-    arXiv:2005.00341).
+    It is initialized by k-means on the first batch, because with random initial codes most of them stay unused. Dead codes are
+    replaced by vectors of the batch, with the count of uniform use (Dhariwal et al. 2020, "Jukebox", arXiv:2005.00341).
 
     Args:
         codes: number of codes.
-        size: numbers a code.
-        decay: γ, a training step.
+        size: size of a code.
+        decay: γ, per training step.
     """
 
     def __init__(self, codes, size, decay, **kwargs):
@@ -44,7 +43,7 @@ class Codebook(keras.layers.Layer):
         self.built = True
 
     def nearest(self, x):
-        """Index (M,) of the code nearest to each of the vectors (M, size)."""
+        """Index (M,) of the nearest code for each of the vectors (M, size)."""
         return nearest(x, ops.convert_to_tensor(self.embeddings))
 
     def embed(self, indices):
@@ -52,7 +51,7 @@ class Codebook(keras.layers.Layer):
         return ops.take(ops.convert_to_tensor(self.embeddings), indices, axis=0)
 
     def start(self, x):
-        """At the first call k-means on the vectors (M, size); nothing at a later one."""
+        """Initialize by k-means on the vectors (M, size), in the first call; later calls do nothing."""
         x = ops.stop_gradient(x)
         rows = self._rows(x)
         embeddings, counts = ops.convert_to_tensor(self.embeddings), ops.convert_to_tensor(self.counts)
@@ -61,12 +60,12 @@ class Codebook(keras.layers.Layer):
         self.counts.assign(counts)
 
     def update(self, x, indices):
-        """One step of the averages with vectors (M, size) and their codes (M,), and new life for dead codes."""
+        """One step of the averages with vectors (M, size) and their codes (M,); replaces dead codes."""
         x = ops.stop_gradient(x)
         old, counts = ops.convert_to_tensor(self.embeddings), ops.convert_to_tensor(self.counts)
         found, sums = _tally(x, indices, self.codes)
         counts = self.decay * counts + (1 - self.decay) * found
-        # As a step from the old code: one that nothing came to stays where it is, bit for bit.
+        # Written as a step from the old code, so that a code without vectors stays the same, bit for bit.
         step = (1 - self.decay) * (sums - found[:, None] * old) / ops.maximum(counts, 1e-12)[:, None]
         fair = ops.cast(ops.shape(x)[0], "float32") / self.codes
         dead = counts < _DEAD * fair
@@ -74,7 +73,7 @@ class Codebook(keras.layers.Layer):
         self.counts.assign(ops.where(dead, fair * ops.ones_like(counts), counts))
 
     def _rows(self, x):
-        """A vector of the batch for each code, each from a stretch of the batch of its own."""
+        """A vector of the batch for each code, each from a separate section of the batch."""
         u = ops.arange(self.codes, dtype="float32") + keras.random.uniform((self.codes,), seed=self.seed_generator)
         count = ops.shape(x)[0]
         rows = ops.cast(ops.floor(u * (ops.cast(count, "float32") / self.codes)), "int32")
@@ -83,19 +82,19 @@ class Codebook(keras.layers.Layer):
 
 def nearest(x, embeddings):
     """Index (M,) of the row of `embeddings` (K, D) nearest to each of the vectors (M, D)."""
-    # ||x||² is the same for all codes: what is left is one matrix product, and no (M, codes, size).
-    # The factor is on the table, which is smaller than the product, and the squares come as a bias does, in the same pass.
+    # ||x||² is the same for all codes; without it, one matrix product is enough, and no (M, codes, size) tensor is needed.
+    # The factor is applied to the table, which is smaller than the product; the squares are added like a bias in the same pass.
     return argmin(ops.add(ops.matmul(x, ops.transpose(-2 * embeddings)), ops.sum(ops.square(embeddings), axis=-1)))
 
 
 def _tally(x, indices, codes):
-    """How many of the vectors (M, size) each code stands for, (codes,), and their sums, (codes, size)."""
+    """For vectors (M, size) and their indices: the number of vectors of each code, (codes,), and their sums, (codes, size)."""
     found = ops.segment_sum(ops.ones_like(x[:, 0]), indices, num_segments=codes)
     return found, ops.segment_sum(x, indices, num_segments=codes)
 
 
 def _k_means(x, centres):
-    """Centres after some steps of Lloyd's algorithm, and how many vectors each stands for. One without any stays put."""
+    """Centers after some steps of Lloyd's algorithm, and the number of vectors of each. A center without vectors stays."""
 
     def step(_, state):
         centres, _ = state

@@ -1,4 +1,4 @@
-"""The contractive penalty ||J||²_F, J the Jacobian of the code in the input (Rifai et al. 2011, "Contractive auto-encoders")."""
+"""The contractive penalty ||J||²_F, J the Jacobian of the code with respect to the input (Rifai et al. 2011)."""
 
 import keras
 from keras import ops
@@ -9,9 +9,9 @@ from zoo.utils.numbers import check_at_least
 
 
 class ContractiveSigmoidCode(DenseCode):
-    """A sigmoid code h = σ(Wx + b) that charges λ ||J||²_F = λ Σ_j (h_j (1 - h_j))² Σ_i W_ij² exactly, mean over the batch.
+    """A sigmoid code h = σ(Wx + b) that adds λ ||J||²_F = λ Σ_j (h_j (1 - h_j))² Σ_i W_ij² to the loss, mean over the batch.
 
-    Exact only where the layer reads the input itself: on a backbone without hidden layers.
+    This is exact only if the layer is applied to the input itself, that is, on a backbone without hidden layers.
 
     Args:
         units: size of the code.
@@ -34,7 +34,7 @@ class ContractiveSigmoidCode(DenseCode):
 
 
 class ContractiveCode(DenseCode):
-    """A code under the same penalty at any depth; the model that owns the encoder estimates it, see `squared_jacobian_norm`."""
+    """A code with the same penalty at any depth; the model, which owns the encoder, estimates it by `squared_jacobian_norm`."""
 
     loss_names = ("contraction",)
 
@@ -46,12 +46,12 @@ class ContractiveCode(DenseCode):
 
 
 def squared_jacobian_norm(function, x, seed):
-    """`function(x)` and an unbiased estimate (N,) of its squared Jacobian norm, an input each.
+    """`function(x)` and an unbiased estimate (N,) of its squared Jacobian norm for each input.
 
-    E ||vᵀJ||² = ||J||²_F for v ~ N(0, I) in the space of the code: one backward pass, whatever the depth.
+    E ||vᵀJ||² = ||J||²_F for v ~ N(0, I) in the space of the code, so that one backward pass is enough at any depth.
 
     Args:
-        function: from (N, ...) to (N, D), every row of its own.
+        function: from (N, ...) to (N, D), each row independent of the others.
         x: inputs (N, ...).
         seed: a `SeedGenerator`.
     """

@@ -10,13 +10,13 @@ KINDS = ("I", "II")
 
 
 class InferredPriorCode(GaussianCode):
-    """A Gaussian code that charges KL, λ_od Σ_{i≠j} C_ij² and λ_d Σ_i (C_ii - 1)², C the covariance of the codes in the batch.
+    """A Gaussian code that adds KL, λ_od Σ_{i≠j} C_ij² and λ_d Σ_i (C_ii - 1)² to the loss, C the batch covariance of the codes.
 
     Args:
         units: number of latent variables.
-        kind: "I", C = Cov μ(x), of the posteriors' means; "II", C = Cov μ(x) + E σ²(x), of the codes drawn from them.
-        lambda_od: λ_od, on what is off the diagonal.
-        lambda_d: λ_d, on the diagonal.
+        kind: "I", C = Cov μ(x), of the posterior means; "II", C = Cov μ(x) + E σ²(x), of the sampled codes.
+        lambda_od: λ_od, weight of the off-diagonal elements.
+        lambda_d: λ_d, weight of the diagonal elements.
     """
 
     loss_names = ("kl", "off_diagonal", "diagonal")

@@ -1,4 +1,4 @@
-"""Discrete bottlenecks: what is common to all codes that are made of a finite number of symbols."""
+"""The base class of discrete bottlenecks, whose codes consist of a finite number of symbols."""
 
 import keras
 import numpy as np
@@ -9,20 +9,20 @@ from zoo.layers.bottlenecks.code import Bottleneck, flatten
 
 
 class DiscreteCode(Bottleneck):
-    """Base. A code of vectors of `width` numbers, each of which stands for an index below `code_count`.
+    """Base of codes made of vectors of `width` numbers, each identified by an index below `code_count`.
 
-    An encoder that ends in feature maps (N, H, W, C) gives a grid: a vector at each position, by a 1 x 1 convolution, code
-    (N, H, W, width). One that ends in a vector gives `groups` of them, by a dense layer, code (N, groups * width).
+    If the encoder's output is feature maps (N, H, W, C), a 1 x 1 convolution gives one vector per position, code
+    (N, H, W, width). If it is a vector, a dense layer gives `groups` vectors, code (N, groups * width).
 
-    Indices are integers (N, *index_shape). `books` says how many alphabets the last axis of the indices goes through: 1 where
-    an index means the same at every place.
+    Indices are integers (N, *index_shape). `books` is the number of alphabets along the last axis of the indices: 1 if an index
+    has the same meaning at every position.
 
     A subclass overrides `indices`, `embed`, and `call`.
 
     Args:
-        width: numbers a vector.
-        code_count: symbols a vector is chosen from.
-        groups: vectors a code, where the encoder ends in a vector.
+        width: size of a vector.
+        code_count: number of symbols.
+        groups: number of vectors per code, if the encoder's output is a vector.
     """
 
     books = 1
@@ -33,8 +33,8 @@ class DiscreteCode(Bottleneck):
             got = f"{code_count} codes of {width} numbers in {groups} groups"
             raise ZooError(f"got {got}, expected at least 2 codes of at least 1 number in at least 1 group.")
         if code_count > 2**24:
-            # Indices travel as float32 where they are computed in batches.
-            raise ZooError(f"got {code_count} codes, expected at most {2**24}; take fewer levels.")
+            # Indices are converted to float32 when they are computed in batches.
+            raise ZooError(f"got {code_count} codes, expected at most {2**24}; use fewer levels.")
         self.width = width
         self.code_count = code_count
         self.groups = groups
@@ -59,41 +59,41 @@ class DiscreteCode(Bottleneck):
 
     @property
     def grid_shape(self):
-        """(rows, columns) of the indices laid out as a grid; groups of a vector are one row."""
+        """(rows, columns) of the indices arranged as a grid; groups of a vector form one row."""
         rows = self.positions[0] if len(self.positions) == 2 else 1
         return rows, int(np.prod(self.index_shape)) // rows
 
     def vectors(self, h):
-        """What the encoder says, before it is made discrete: (N, *positions, width), float32."""
+        """The encoder's vectors before quantization, (N, *positions, width), float32."""
         h = self.project(h if len(self.positions) == 2 else flatten(h))
         return ops.reshape(ops.cast(h, "float32"), (-1, *self.positions, self.width))
 
     def indices(self, h):
-        """Integers (N, *index_shape) of what the backbone found."""
+        """Indices (N, *index_shape), integers, for the encoder's output."""
         raise NotImplementedError
 
     def embed(self, indices):
-        """Vectors (N, *positions, width), float32, of integers (N, *index_shape)."""
+        """Vectors (N, *positions, width), float32, for indices (N, *index_shape)."""
         raise NotImplementedError
 
     def from_indices(self, indices):
-        """The code (N, *code_shape) of integers (N, *index_shape)."""
+        """The code (N, *code_shape) for indices (N, *index_shape)."""
         return self.as_code(self.embed(indices))
 
     def as_code(self, vectors):
-        """Vectors (N, *positions, width) as the decoder reads them: (N, *code_shape)."""
+        """Vectors (N, *positions, width) in the shape that the decoder takes, (N, *code_shape)."""
         return ops.reshape(ops.cast(vectors, self.compute_dtype), (-1, *self.code_shape))
 
     def code(self, h):
         return self.from_indices(self.indices(h))
 
     def sample_prior(self, n, seed):
-        """`n` codes of independent, uniform indices: the prior that these models are trained with, and a weak one. Images that
-        look like something need a prior fitted to the indices, see `zoo.samplers.pixelcnn`."""
+        """`n` codes of independent, uniform indices: the prior of the training, which is a weak one. Realistic images require a
+        prior fitted to the indices, see `zoo.samplers.pixelcnn`."""
         indices = np.random.default_rng(seed).integers(0, self.code_count, (n, *self.index_shape), dtype=np.int32)
         return np.asarray(ops.convert_to_numpy(ops.cast(self.from_indices(indices), "float32")))
 
 
 def straight_through(soft, hard):
-    """`hard` in value, `soft` in gradient (Bengio, Léonard & Courville 2013, arXiv:1308.3432)."""
+    """The value of `hard` with the gradient of `soft` (Bengio, Léonard & Courville 2013, arXiv:1308.3432)."""
     return soft + ops.stop_gradient(hard - soft)

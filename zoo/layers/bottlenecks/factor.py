@@ -1,4 +1,4 @@
-"""The bottleneck of FactorVAE: the total correlation of the code, by an adversary's estimate of a density ratio."""
+"""The bottleneck of FactorVAE: the total correlation of the code, estimated by a discriminator as a density ratio."""
 
 import keras
 from keras import ops
@@ -9,10 +9,10 @@ from zoo.utils.numbers import check_at_least
 
 
 class FactorCode(GaussianCode):
-    """A Gaussian code that charges its divergence, γ E_q(z) D(z), and the discriminator's own loss.
+    """A Gaussian code that adds its divergence, γ E_q(z) D(z), and the discriminator's own loss to the loss.
 
-    D tells codes from codes whose every variable was permuted over the batch; at its optimum D(z) = log q(z) / Π_d q(z_d), whose
-    mean is the total correlation KL(q(z) || Π_d q(z_d)) in nats (Kim & Mnih 2018, arXiv:1802.05983, equation 3).
+    D distinguishes codes from codes with each variable permuted over the batch. At its optimum D(z) = log q(z) / Π_d q(z_d), with
+    the mean KL(q(z) || Π_d q(z_d)), the total correlation, in nats (Kim & Mnih 2018, arXiv:1802.05983, equation 3).
 
     Args:
         units: number of latent variables.
@@ -44,6 +44,6 @@ class FactorCode(GaussianCode):
 
 
 def permute_variables(z, seed):
-    """(N, D) -> (N, D): every column permuted on its own, which leaves each variable's distribution and ends their dependence."""
+    """(N, D) -> (N, D): each column permuted independently, so that the variables become independent."""
     order = ops.argsort(keras.random.uniform(ops.shape(z), seed=seed), axis=0)
     return ops.take_along_axis(z, order, axis=0)

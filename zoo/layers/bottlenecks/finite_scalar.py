@@ -1,4 +1,4 @@
-"""Finite scalar quantization: no codebook to learn, none to lose (Mentzer et al. 2023, arXiv:2309.15505)."""
+"""Finite scalar quantization, without a learned codebook (Mentzer et al. 2023, arXiv:2309.15505)."""
 
 import math
 
@@ -10,15 +10,15 @@ from zoo.layers.bottlenecks.discrete import DiscreteCode, straight_through
 
 
 class FiniteScalarCode(DiscreteCode):
-    """Each of a vector's numbers is bounded by tanh and rounded to one of L_i levels, evenly spaced over -1..1.
+    """Each number of a vector is bounded by tanh and rounded to one of L_i levels, evenly spaced over -1..1.
 
-    With a = (L - 1) / 2, the code is round(a tanh z) / a for an odd L, and the same on the half integers for an even one: the
-    levels are symmetrical about zero for both, where the paper's are not for an even L. The gradient passes straight through
-    the rounding. Charges nothing.
+    With a = (L - 1) / 2, the code is round(a tanh z) / a for an odd L, and for an even L the same with half-integers. The
+    levels are symmetric about zero in both cases, unlike those of the paper for an even L. The gradient is passed straight
+    through the rounding. Adds no loss term.
 
     Args:
-        levels: L_i of every number; a vector is one of Π L_i codes.
-        groups: vectors a code, where the encoder ends in a vector.
+        levels: L_i of each number; a vector is one of Π L_i codes.
+        groups: number of vectors per code, if the encoder's output is a vector.
     """
 
     def __init__(self, levels, groups=1, **kwargs):
@@ -27,17 +27,17 @@ class FiniteScalarCode(DiscreteCode):
             raise ZooError(f"got levels={levels}, expected at least one number of levels, each at least 2.")
         super().__init__(len(levels), math.prod(levels), groups, **kwargs)
         self.levels = levels
-        # Arrays of numpy, which a graph takes as constants; PyTorch's operators refuse them, `ops` do not.
+        # NumPy arrays, which become constants of a graph; combine them by `ops`, because PyTorch's operators reject them.
         self._half = (np.array(levels, np.float32) - 1) / 2
-        # Worth of one level of each number in the index: the first counts ones, as in the paper.
+        # Place value of each number in the index; the first number is the least significant one, as in the paper.
         self._places = np.cumprod([1, *levels[:-1]]).astype(np.int32)
 
     def bound(self, vectors):
-        """(..., len(levels)) to -a..a, float32."""
+        """Numbers (..., len(levels)) bounded to -a..a, float32."""
         return ops.multiply(self._half, ops.tanh(vectors))
 
     def _levels_of(self, vectors):
-        """Integers 0..L-1, as float32: a bounded number's distance from the lowest level, rounded."""
+        """Levels 0..L-1, as float32: the distance of a bounded number from the lowest level, rounded."""
         return ops.round(ops.add(self.bound(vectors), self._half))
 
     def call(self, h):

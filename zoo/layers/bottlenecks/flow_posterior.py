@@ -1,4 +1,4 @@
-"""A posterior richer than a Gaussian: draws of one, sent through a flow (Rezende & Mohamed 2015, arXiv:1505.05770)."""
+"""A Gaussian posterior transformed by a normalizing flow (Rezende & Mohamed 2015, arXiv:1505.05770)."""
 
 import keras
 from keras import ops
@@ -9,15 +9,15 @@ from zoo.layers.state import warmup
 
 
 class FlowCode(GaussianCode):
-    """z = f(z₀; c(h)), z₀ = μ(h) + σ(h) ε, charging w(t) [log q(z|x) - log p(z)] of that one draw, mean over the batch, in nats.
+    """z = f(z₀; c(h)), z₀ = μ(h) + σ(h) ε; the loss term is w(t) [log q(z|x) - log p(z)] of this sample, in nats, batch mean.
 
-    log q(z|x) = log N(z₀; μ, σ²) - log|det ∂z/∂z₀|, and p(z) = N(0, I). The code, and the features, are f(μ(h); c(h)), the
-    flow of the mean: a point of the space that the decoder reads, without chance.
+    log q(z|x) = log N(z₀; μ, σ²) - log|det ∂z/∂z₀|, and p(z) = N(0, I). The code and the features are f(μ(h); c(h)), the
+    flow of the mean: a deterministic point in the decoder's input space.
 
     Args:
         units: number of latent variables.
-        flow: a `zoo.flows` flow that takes a context.
-        context: size of the context c(h), linear in h; None gives the flow h itself.
+        flow: a flow of `zoo.flows` that takes a context.
+        context: size of the context c(h), linear in h; with None, the context is h itself.
         warmup_steps: training steps over which w(t) rises linearly from 0 to 1.
     """
 
@@ -42,7 +42,7 @@ class FlowCode(GaussianCode):
         return ops.cast(z, self.compute_dtype)
 
     def context(self, h):
-        """What the flow hears of the input, (N, C), float32."""
+        """The context of the flow, (N, C), float32."""
         h = flatten(h)
         return ops.cast(h if self.context_dense is None else self.context_dense(h), "float32")
 

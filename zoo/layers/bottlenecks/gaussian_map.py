@@ -1,4 +1,4 @@
-"""The variational bottleneck of latent diffusion: a Gaussian at every place of a feature map."""
+"""The variational bottleneck of latent diffusion: a Gaussian at each position of a feature map."""
 
 import keras
 from keras import ops
@@ -7,23 +7,23 @@ from zoo.layers.bottlenecks.code import Bottleneck, NormalPrior
 from zoo.layers.bottlenecks.gaussian import divergence
 from zoo.utils.numbers import check_at_least, check_positive
 
-# In which the log variance is kept: that of a posterior narrower or wider than e^±10 is rounding.
+# Range of the log variance; beyond it, a posterior cannot be distinguished from rounding.
 _LOG_VARIANCES = (-30.0, 20.0)
 
 
 class GaussianMap(NormalPrior, Bottleneck):
-    """z = (μ(h) + σ(h) ε - shift) * scaling at every place, charging β Σ KL(N(μ, σ²) || N(0, 1)) in nats, mean over the batch.
+    """z = (μ(h) + σ(h) ε - shift) * scaling at each position; the loss term is β Σ KL(N(μ, σ²) || N(0, 1)) in nats, batch mean.
 
     Rombach, Blattmann, Lorenz, Esser & Ommer 2022, "High-resolution image synthesis with latent diffusion models",
-    arXiv:2112.10752. The encoder ends in 2 C maps (N, H, W, 2 C): means, then log variances; the code is (N, H, W, C).
+    arXiv:2112.10752. The encoder's output is 2 C maps (N, H, W, 2 C), means, then log variances; the code is (N, H, W, C).
 
-    The prior is the one that is charged for. With a β as small as the paper's the posteriors are far from it: what draws look
-    like is a matter of the diffusion model that is trained on the codes.
+    With a β as small as the paper's, the posteriors are far from the prior N(0, 1): realistic samples require a diffusion model
+    trained on the codes.
 
     Args:
-        projected: whether a 1 x 1 convolution stands before the means and log variances.
-        scaling: factor that brings the codes of the training images to a deviation of about 1.
-        shift: their mean, or 0.
+        projected: whether a 1 x 1 convolution precedes the means and log variances.
+        scaling: factor by which the codes of the training images have a standard deviation of about 1.
+        shift: mean of these codes, or 0.
         beta: β.
     """
 
@@ -60,5 +60,5 @@ class GaussianMap(NormalPrior, Bottleneck):
         return ops.cast(self.scaled(self.posterior(h)[0]), self.compute_dtype)
 
     def scaled(self, z):
-        """The code of values of z."""
+        """The code, from z before shift and scaling."""
         return (z - self.shift) * self.scaling

@@ -15,23 +15,25 @@ from zoo.layers.state import add_state
 
 
 class GumbelCode(DiscreteCode):
-    """Categorical variables of `codes` classes π = softmax(vectors), each a one-hot vector, or in training a relaxed one:
+    """Categorical variables with `codes` classes, π = softmax(vectors). Samples are one-hot vectors, in training relaxed ones:
 
         z = softmax((log π + g) / τ),  g ~ Gumbel(0, 1)
 
-    Charges Σ KL(π || uniform) = Σ_variables Σ_k π_k log(codes π_k) in nats, mean over the batch. Outside training samples are
-    one-hot, so that the loss is the discrete model's bound itself. The code is the likeliest class; the features are the π.
+    The loss term is Σ KL(π || uniform) = Σ_variables Σ_k π_k log(codes π_k) in nats, mean over the batch. Outside training,
+    samples are one-hot, so that the loss is the bound of the discrete model. The code is the most probable class; the features
+    are π.
 
-    τ falls with the training steps t, a step every `anneal_every`: max(`min_temperature`, `temperature` exp(-`anneal_rate` t)).
+    τ decreases with the training steps t, updated every `anneal_every` steps: max(`min_temperature`, `temperature`
+    exp(-`anneal_rate` t)).
 
     Args:
-        codes: classes a variable.
-        groups: variables, where the encoder ends in a vector.
-        temperature: τ at the start.
-        min_temperature: the lowest τ.
+        codes: number of classes per variable.
+        groups: number of variables, if the encoder's output is a vector.
+        temperature: initial τ.
+        min_temperature: lowest τ.
         anneal_rate: r.
-        anneal_every: training steps between two values of τ.
-        straight_through: decode one-hot samples in training, too, with the gradient of the relaxed ones.
+        anneal_every: training steps between updates of τ.
+        straight_through: decode one-hot samples in training, too, with the gradient of the relaxed samples.
     """
 
     loss_names = ("kl",)
@@ -51,10 +53,10 @@ class GumbelCode(DiscreteCode):
         super().__init__(codes, codes, groups, **kwargs)
         if not 0 < min_temperature <= temperature:
             got = f"min_temperature={min_temperature}, temperature={temperature}"
-            raise ZooError(f"got {got}, expected both above zero and the first no higher than the second.")
+            raise ZooError(f"got {got}, expected both positive and the first at most the second.")
         if anneal_rate < 0 or anneal_every < 1:
             raise ZooError(
-                f"got anneal_rate={anneal_rate}, anneal_every={anneal_every}, expected a rate from 0 on and at least 1 step."
+                f"got anneal_rate={anneal_rate}, anneal_every={anneal_every}, expected a non-negative rate and at least 1 step."
             )
         self.temperature = temperature
         self.min_temperature = min_temperature
@@ -67,7 +69,7 @@ class GumbelCode(DiscreteCode):
         self.step = add_state(self, "step")
         super().build(input_shape)
         if len(self.positions) == 1:
-            # Every variable of a vector has classes of its own; on a grid the decoder reads all with the same weights.
+            # Each variable of a vector has its own classes; on a grid, the decoder applies the same weights to all positions.
             self.books = self.groups
 
     def log_probabilities(self, h):
@@ -75,7 +77,7 @@ class GumbelCode(DiscreteCode):
         return ops.log_softmax(self.vectors(h), axis=-1)
 
     def current_temperature(self):
-        """τ after the training steps taken so far."""
+        """τ after the training steps so far."""
         steps = self.anneal_every * ops.floor(ops.convert_to_tensor(self.step) / self.anneal_every)
         return ops.maximum(self.temperature * ops.exp(-self.anneal_rate * steps), self.min_temperature)
 
@@ -98,7 +100,7 @@ class GumbelCode(DiscreteCode):
         return ops.one_hot(indices, self.code_count, dtype="float32")
 
     def to_code(self, z):
-        """As every bottleneck; of probabilities, as the features are, the likeliest classes."""
+        """As in `Bottleneck`; from probabilities, which the features are, it takes the most probable classes."""
         code = super().to_code(z)
         if code is None:
             return None
@@ -109,7 +111,7 @@ class GumbelCode(DiscreteCode):
         return ops.cast(flatten(ops.exp(self.log_probabilities(h))), self.compute_dtype)
 
     def importance_samples(self, h, k, seed):
-        """`k` one-hot draws a row from q(z|x) and their weights: z (N, k, *code_shape), log p(z) - log q(z|x) (N, k)."""
+        """`k` one-hot samples per row from q(z|x) and their weights: z (N, k, *code_shape), log p(z) - log q(z|x) (N, k)."""
         logits = ops.expand_dims(self.log_probabilities(h), 1)
         shape = (ops.shape(logits)[0], k, *self.positions, self.code_count)
         z = self.embed(argmax(logits + _gumbel(shape, seed)))
@@ -119,7 +121,7 @@ class GumbelCode(DiscreteCode):
 
 
 def _gumbel(shape, seed):
-    """Standard Gumbel noise, float32: the argmax of logits with it added is a draw of their softmax."""
-    # From just above zero, where the logarithm is finite; below one already.
+    """Standard Gumbel noise, float32: the argmax of logits plus this noise is a sample from their softmax."""
+    # The minimum keeps the logarithm finite; the maximum is already below one.
     u = keras.random.uniform(shape, minval=1e-20, dtype="float32", seed=seed)
     return -ops.log(-ops.log(u))

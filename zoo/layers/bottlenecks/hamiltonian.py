@@ -1,6 +1,6 @@
-"""Hamiltonian flows of the Gaussian posterior: leapfrog steps in the energy of the posterior itself, and tempering.
+"""Hamiltonian flows of the Gaussian posterior: leapfrog steps with the energy of the true posterior, and tempering.
 
-The steps read the image through the decoder, so that the model owns the force on z, see `zoo.models.base.hamiltonian`.
+The steps need the gradient of the decoder, so the model computes the force on z, see `zoo.models.base.hamiltonian`.
 """
 
 import math
@@ -11,24 +11,24 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.gaussian import GaussianCode, divergence
 
-# Leapfrog is stable up to twice the narrowest deviation of the posterior.
+# The leapfrog method is stable for steps up to twice the smallest standard deviation of the posterior.
 _MAX_STEP = 0.5
 
 
 class HamiltonianCode(GaussianCode):
-    """z_0 ~ q(z|x) and momentum ρ_0 ~ N(0, I / β_0), carried by K leapfrog steps with tempering to z_K and ρ_K.
+    """z_0 ~ q(z|x) and momentum ρ_0 ~ N(0, I / β_0), transformed by K leapfrog steps with tempering to z_K and ρ_K.
 
-    Caterini, Doucet & Sejdinovic 2018, "Hamiltonian variational auto-encoder", arXiv:1805.11328. The map's volume is that of
-    the tempering alone and cancels against the momentum's scale, so that minus the bound is, besides -log p(x|z_K), two terms:
-    `kl`, log q(z_0|x) - log p(z_K), and `momentum`, ½ |ρ_K|² - ½ β_0 |ρ_0|². The expectation over z_0 is taken in closed form,
-    as in the paper, so that without steps `kl` is the divergence of the VAE. The features are the means of q. Importance samples,
-    too, are of q at the path's beginning: a likelihood by many of them is right, but the bound by one is not the one trained on.
+    Caterini, Doucet & Sejdinovic 2018, "Hamiltonian variational auto-encoder", arXiv:1805.11328. Only the tempering
+    changes the volume, and this cancels with the scale of the momentum. The negative bound is -log p(x|z_K) plus two terms: `kl`,
+    log q(z_0|x) - log p(z_K), and `momentum`, ½ |ρ_K|² - ½ β_0 |ρ_0|². The expectation over z_0 is computed in closed form, as in
+    the paper, so that without steps `kl` is the divergence of the VAE. The features are the means of q. Importance samples are
+    from q before the steps: the likelihood from many samples is correct, but the bound from one sample is not the training bound.
 
     Args:
         units: number of latent variables.
         n_lf: K.
-        eps_lf: step size at the start, below 0.5; one for each latent variable is learned.
-        beta_zero: inverse temperature β_0 at the start, between 0 and 1; learned.
+        eps_lf: initial step size, below 0.5; a step size for each latent variable is learned.
+        beta_zero: initial inverse temperature β_0, between 0 and 1; learned.
     """
 
     loss_names = ("kl", "momentum")
@@ -60,17 +60,17 @@ class HamiltonianCode(GaussianCode):
         return _MAX_STEP * ops.sigmoid(ops.convert_to_tensor(self.step_logit))
 
     def inverse_temperatures(self):
-        """√β_k for k = 0..K, float32 scalars, from √β_0 to 1: 1/√β_k falls with k², as in the paper."""
+        """√β_k for k = 0..K, float32 scalars, from √β_0 to 1: 1/√β_k decreases with k², as in the paper."""
         if not self.n_lf:
             return [1.0]
         start = 1 / ops.sigmoid(ops.convert_to_tensor(self.temper_logit))
         return [1 / (start + (1 - start) * (k / self.n_lf) ** 2) for k in range(self.n_lf + 1)]
 
     def evolve(self, h, force, training=None):
-        """The decoder's outputs at z_K; adds the terms of the loss.
+        """The decoder's outputs at z_K; adds the loss terms.
 
         Args:
-            h: of the encoder's backbone.
+            h: output of the encoder's backbone.
             force: function z (N, D) -> decoder outputs and ∇_z -log p(x, z) (N, D).
             training: as in `call`.
         """
@@ -87,14 +87,14 @@ class HamiltonianCode(GaussianCode):
         return outputs
 
     def add_bound(self, mean, log_variance, start, z, momentum):
-        """Add the terms, given q, both ends of the path and the momentum's part, (N, D) each."""
+        """Add the loss terms, given q, the start and end of the path and the momentum term, (N, D) each."""
         kl = divergence(mean, log_variance) + 0.5 * (ops.square(z) - ops.square(start))
         self.add_term("kl", ops.sum(kl, axis=-1))
         self.add_term("momentum", ops.sum(momentum, axis=-1))
 
 
 def leapfrog(z, momentum, step, force, slope):
-    """One step in H(z, ρ) = U(z) + ½ |ρ|²: reversible, and of volume 1 whatever the step sizes.
+    """One step in H(z, ρ) = U(z) + ½ |ρ|²: reversible and volume-preserving for any step sizes.
 
     Args:
         z: (N, D).
@@ -104,7 +104,7 @@ def leapfrog(z, momentum, step, force, slope):
         slope: ∇U at `z`.
 
     Returns:
-        z, ρ, and what `force` gives at that z.
+        The new z and ρ, and the result of `force` at this z.
     """
     momentum = momentum - 0.5 * step * slope
     z = z + step * momentum

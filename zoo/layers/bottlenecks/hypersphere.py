@@ -11,16 +11,16 @@ from zoo.layers.bottlenecks.code import Bottleneck, flatten
 from zoo.layers.math.bessel import scaled_log_and_ratio
 from zoo.layers.math.fast import argmax
 
-# Wood's sampler takes two proposals in three or more: all of these fail once in 10^11 draws, and the first is taken then.
+# Wood's sampler accepts at least two of three proposals. All of these fail once in 10^11 samples; then the first is used.
 _PROPOSALS = 24
-# As far as the Bessel functions are tested.
+# The Bessel functions are tested up to this argument.
 _MAX_CONCENTRATION = 1e4
 _NODES, _WEIGHTS = (values.astype(np.float32) for values in np.polynomial.legendre.leggauss(24))
 _NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
 
 
 class HypersphericalCode(Bottleneck):
-    """z ~ vMF(μ(h), κ(h)) on the unit sphere of R^D, charging KL(vMF(μ, κ) || uniform), in nats, mean over the batch.
+    """z ~ vMF(μ(h), κ(h)) on the unit sphere of R^D; the loss term is KL(vMF(μ, κ) || uniform), in nats, mean over the batch.
 
     Davidson, Falorsi, De Cao, Kipf & Tomczak 2018, "Hyperspherical variational auto-encoders", arXiv:1804.00891. The
     features are the mean directions.
@@ -34,7 +34,7 @@ class HypersphericalCode(Bottleneck):
 
     def __init__(self, units, **kwargs):
         if units < 2:
-            raise ZooError(f"got a hypersphere in {units} dimension, expected at least 2; give a larger latent_dim.")
+            raise ZooError(f"got latent_dim={units}, expected at least 2 dimensions for a hypersphere; give a larger latent_dim.")
         super().__init__(**kwargs)
         self.direction = keras.layers.Dense(units)
         self.concentration = keras.layers.Dense(1)
@@ -63,11 +63,11 @@ class HypersphericalCode(Bottleneck):
         return ops.cast(self.posterior(h)[0], self.compute_dtype)
 
     def importance_samples(self, h, k, seed):
-        """`k` draws a row from q(z|x) and their weights: z (N, k, D) and log p(z) - log q(z|x) (N, k)."""
+        """`k` samples per row from q(z|x) and their weights: z (N, k, D) and log p(z) - log q(z|x) (N, k)."""
         mean, concentration = (ops.repeat(ops.expand_dims(t, 1), k, axis=1) for t in self.posterior(h))
         z, gap = draw(mean, concentration, seed)
         log, _ = scaled_log_and_ratio(self.code_shape[0] / 2 - 1, concentration)
-        # log q(z) - log p(z) = κ μ·z - g(κ), with κ taken from both.
+        # log q(z) - log p(z) = κ μ·z - g(κ), with κ subtracted from both terms.
         return z, ops.squeeze(log + concentration * gap, axis=-1)
 
     def sample_prior(self, n, seed):
@@ -81,7 +81,7 @@ def uniform(n, units, seed):
 
 
 def normalized(x):
-    """Vectors along the last axis, at length 1."""
+    """Vectors along the last axis, scaled to length 1."""
     return x * ops.rsqrt(ops.sum(ops.square(x), axis=-1, keepdims=True) + 1e-12)
 
 
@@ -95,23 +95,23 @@ def divergence(concentration, units):
 
 
 def draw(mean, concentration, seed):
-    """One draw of vMF(mean, κ) for every direction (..., D) and κ (..., 1): z (..., D) and 1 - mean·z (..., 1), float32.
+    """One sample of vMF(mean, κ) for each direction (..., D) and κ (..., 1): z (..., D) and 1 - mean·z (..., 1), float32.
 
-    z = (1 - t) μ + sqrt(t (2 - t)) v, v uniform among the unit vectors orthogonal to μ. Gradients reach mean and κ.
+    z = (1 - t) μ + sqrt(t (2 - t)) v, v uniform among the unit vectors orthogonal to μ. Differentiable in mean and κ.
     """
     gap = _draw_gap(concentration, mean.shape[-1], seed)
     tangent = keras.random.normal(ops.shape(mean), dtype="float32", seed=seed)
     for _ in range(2):
-        # The second time for what rounding leaves of a vector that was almost parallel.
+        # Orthogonalized twice, because rounding errors are large for a vector that was almost parallel.
         tangent = normalized(tangent - ops.sum(tangent * mean, axis=-1, keepdims=True) * mean)
     return (1 - gap) * mean + ops.sqrt(ops.maximum(gap * (2 - gap), 1e-12)) * tangent, gap
 
 
 def _draw_gap(concentration, units, seed):
-    """Draws of t = 1 - μ·z (..., 1) by rejection (Wood 1994, "Simulation of the von Mises Fisher distribution").
+    """Samples of t = 1 - μ·z (..., 1) by rejection (Wood 1994, "Simulation of the von Mises Fisher distribution").
 
-    All proposals are made at once and the first that is accepted is taken. Gradients in κ are those of the distribution
-    function's inverse, hence exact, whereas those of the proposal alone are not.
+    All proposals are computed at once, and the first accepted one is used. Gradients with respect to κ are those of the inverse
+    distribution function and therefore exact; those of the proposal alone would not be.
     """
     k, m = ops.stop_gradient(concentration), units - 1
     root = ops.sqrt(4 * ops.square(k) + m**2)
@@ -119,7 +119,7 @@ def _draw_gap(concentration, units, seed):
     a = (m + 2 * k + root) / 4
     shape = (*ops.shape(k)[:-1], _PROPOSALS)
     first, second, third = (keras.random.uniform(shape, dtype="float32", seed=seed) for _ in range(3))
-    # e ~ Beta(m/2, m/2) from two uniforms (Ulrich 1984), for m = 1 the arcsine law.
+    # e ~ Beta(m/2, m/2) from two uniforms (Ulrich 1984), for m = 1 the arcsine distribution.
     spread = ops.cos(2 * math.pi * first)
     if units > 2:
         spread = spread * ops.sqrt(-ops.expm1(2 / (units - 2) * ops.log(second)))
@@ -136,11 +136,12 @@ def _cosine_slope(gap, k, units):
     """∂w/∂κ of the cosine w = μ·z at a fixed value of its distribution function, by quadrature.
 
     -∂F/∂κ / f(w) = ∫_{-1}^{w} (A - t) f(t) dt / f(w) (implicit reparametrization: Figurnov, Mohamed & Mnih 2018,
-    arXiv:1805.08498), over the angle φ, cos φ = t, in which f is smooth; beyond the mean A the other tail, which is shorter.
+    arXiv:1805.08498), over the angle φ, cos φ = t, in which f is smooth; beyond the mean A,
+    the other tail is integrated, which is shorter.
     """
     _, ratio = scaled_log_and_ratio(units / 2 - 1, k)
     theta = 2 * ops.arctan2(ops.sqrt(gap), ops.sqrt(2 - gap))
-    # Eight standard deviations, or more, of the angle.
+    # At least eight standard deviations of the angle.
     reach = 8 * ops.rsqrt(k * ratio + (units - 2) / (1 - ops.square(ratio)))
     span = ops.where(1 - gap >= ratio, -ops.minimum(theta, reach), ops.minimum(math.pi - theta, reach))
     phi = theta + ops.multiply(span, _NODES)

@@ -1,4 +1,4 @@
-"""The k-sparse code: the k largest activations stay, the others go (Makhzani & Frey 2013, arXiv:1312.5663)."""
+"""The k-sparse code: the k largest activations are kept, the others set to zero (Makhzani & Frey 2013, arXiv:1312.5663)."""
 
 from keras import ops
 
@@ -8,16 +8,16 @@ from zoo.utils.numbers import check_positive
 
 
 class KSparseCode(DenseCode):
-    """A linear code of which only the `k` largest units stay. Ties at the threshold all do.
+    """A linear code of which only the `k` largest units are kept, including all ties at the threshold.
 
-    The features are the round(`alpha` k) largest, each by how much it exceeds the largest of those that go: what all units
-    have in common, such as the ink of a digit, says little about classes and is gone from them (measured on MNIST: a quarter
-    fewer errors of a linear classifier than on the activations themselves).
+    The features are the round(`alpha` k) largest units, minus the largest unit that is not kept. This removes what all units have
+    in common, such as the amount of ink of a digit, which does not depend on the class (measured on MNIST: a quarter fewer errors
+    of a linear classifier than on the activations themselves).
 
     Args:
         units: size of the code.
-        k: units that stay.
-        alpha: how many times as many stay in the features; the paper, too, encodes with more units than it trains with.
+        k: number of units kept.
+        alpha: factor on k for the features; the paper also encodes with more units than it trains with.
     """
 
     def __init__(self, units, k, alpha=1.0, **kwargs):
@@ -40,6 +40,6 @@ class KSparseCode(DenseCode):
 
 
 def keep_largest(code, k):
-    """(N, D) -> (N, D): the `k` largest values of every row, the others zero. The gradient flows through the kept ones."""
+    """(N, D) -> (N, D): the `k` largest values of each row, the others zero. The gradient is that of the kept values."""
     threshold = ops.stop_gradient(ops.top_k(code, k)[0][..., -1:])
     return ops.where(code >= threshold, code, ops.zeros_like(code))

@@ -1,4 +1,4 @@
-"""Latent variables beside a class label y: q(z|x, y), and for unknown labels q(y|x). The code is both, [z, y]."""
+"""Latent variables and a class label y: q(z|x, y), and for unknown labels q(y|x). The code is the concatenation [z, y]."""
 
 import math
 
@@ -11,16 +11,16 @@ from zoo.layers.bottlenecks.code import flatten
 from zoo.layers.bottlenecks.gaussian import GaussianCode, divergence, log_ratio
 from zoo.layers.math.fast import argmax
 
-# Units in which image and label meet.
+# Units of the layer that combines image and label.
 _JOINT = 256
 
 
 class LabelledCode(GaussianCode):
-    """Base: a Gaussian posterior q(z|x, y) that reads the encoder's output and y; the code is [z, y], (N, units + classes).
+    """Base: a Gaussian posterior q(z|x, y) given the encoder's output and y; the code is [z, y], (N, units + classes).
 
     Args:
         units: number of Gaussian latent variables.
-        classes: number of labels; an unknown one, -1, is a vector of zeros.
+        classes: number of classes; an unknown label, -1, is represented by a vector of zeros.
     """
 
     def __init__(self, units, classes, **kwargs):
@@ -36,9 +36,11 @@ class LabelledCode(GaussianCode):
         super().build((None, _JOINT))
 
     def vector(self, labels):
-        """Integers (N,) to (N, classes) float32: one one, or none where the label is -1 or no class."""
+        """Labels (N,), integers, to one-hot vectors (N, classes), float32; zeros for -1 and other unknown values."""
         if len(labels.shape) != 1:
-            raise ZooError(f"got labels of shape {tuple(labels.shape)}, expected one integer an image, (N,); flatten them first.")
+            raise ZooError(
+                f"got labels of shape {tuple(labels.shape)}, expected one integer per image, (N,); flatten them first."
+            )
         labels = ops.expand_dims(ops.cast(labels, "int32"), 1)
         return ops.cast(ops.equal(labels, ops.expand_dims(ops.arange(self.classes, dtype="int32"), 0)), "float32")
 
@@ -50,7 +52,7 @@ class LabelledCode(GaussianCode):
         return mean, ops.clip(log_variance, -14.0, 14.0)
 
     def belief(self, h):
-        """What the image alone says of its label, (N, classes) float32."""
+        """The label distribution given the image alone, (N, classes), float32."""
         raise NotImplementedError
 
     def posterior(self, h):
@@ -61,11 +63,11 @@ class LabelledCode(GaussianCode):
         return ops.cast(ops.concatenate([self.given(h, y)[0], y], axis=-1), self.compute_dtype)
 
     def joined(self, z, y):
-        """The code [z, y] of one z and one y each, both (..., units) and (..., classes)."""
+        """The code [z, y] from z (..., units) and y (..., classes)."""
         return ops.cast(ops.concatenate([z, y], axis=-1), self.compute_dtype)
 
     def sample_prior(self, n, seed):
-        """[z, y] with standard normal z and labels drawn evenly."""
+        """[z, y] with standard normal z and uniformly sampled labels."""
         return self.sample_labelled(np.random.default_rng((seed, 1)).integers(self.classes, size=n), seed)
 
     def sample_labelled(self, labels, seed):
@@ -75,13 +77,13 @@ class LabelledCode(GaussianCode):
 
 
 class ConditionalCode(LabelledCode):
-    """The bottleneck of a conditional VAE: z ~ q(z|x, y), charging KL(q(z|x, y) || N(0, I)) (Sohn et al. 2015).
+    """The bottleneck of a conditional VAE: z ~ q(z|x, y), with the loss term KL(q(z|x, y) || N(0, I)) (Sohn et al. 2015).
 
-    The features are the means of z; without a label the image is encoded as one whose label is unknown.
+    The features are the means of z; an image without a label is encoded as one with an unknown label.
 
     Args:
         units, classes: see `LabelledCode`.
-        label_dropout: share of the labels hidden in training, so that the model knows what to make of none.
+        label_dropout: fraction of the labels hidden in training, so that the model can encode images without a label.
     """
 
     def __init__(self, units, classes, label_dropout=0.1, **kwargs):
@@ -104,7 +106,7 @@ class ConditionalCode(LabelledCode):
         return ops.cast(self.posterior(h)[0], self.compute_dtype)
 
     def to_code(self, z):
-        """As every bottleneck; z alone (N, units), as the features are, goes with an unknown label."""
+        """As in `Bottleneck`; z alone (N, units), which the features are, is combined with an unknown label."""
         if z.shape[1:] == (self.units,):
             z = np.pad(z, ((0, 0), (0, self.classes)))
         return super().to_code(z)
@@ -119,16 +121,16 @@ class ConditionalCode(LabelledCode):
 
 
 class SemiSupervisedCode(LabelledCode):
-    """The bottleneck of M2 (Kingma et al. 2014, arXiv:1406.5298): labels that are unknown are summed over under q(y|x).
+    """The bottleneck of M2 (Kingma et al. 2014, arXiv:1406.5298): unknown labels are marginalized under q(y|x).
 
-    Calling it gives the codes of every class, (N, classes, units + classes), and the weight of each, (N, classes): q(y|x) where
-    the label is unknown, one and zeros where it is known. Charged, each the mean over the batch: kl, Σ_y w_y KL(q(z|x, y) ||
-    N(0, I)); label_kl, Σ_y w_y log(w_y / p(y)) with p(y) even; classification, α times the mean of -log q(y|x) over the images
-    whose label is known. The features are the means of z and q(y|x), z given the label that q(y|x) expects.
+    Calling it returns the codes of all classes, (N, classes, units + classes), and their weights w, (N, classes): q(y|x) if the
+    label is unknown, a one-hot vector if it is known. The loss terms, each a mean over the batch, are kl, Σ_y w_y KL(q(z|x, y) ||
+    N(0, I)); label_kl, Σ_y w_y log(w_y / p(y)) with p(y) uniform; and classification, α times the mean of -log q(y|x) over the
+    images with known label. The features are the means of z, given the expected label under q(y|x), and q(y|x).
 
     Args:
         units, classes: see `LabelledCode`.
-        alpha: α, in nats an image.
+        alpha: α, in nats per image.
     """
 
     loss_names = ("kl", "label_kl", "classification")
@@ -159,20 +161,20 @@ class SemiSupervisedCode(LabelledCode):
         every = ops.expand_dims(ops.eye(self.classes), 0)
         mean, log_variance = self.given(h, every)
         kl = ops.sum(divergence(mean, log_variance), axis=-1)
-        # For a known label w log w is zero.
+        # For a known label, w log w is zero.
         entropy = -ops.sum((1 - known) * ops.exp(log_belief) * log_belief, axis=-1)
         self.add_term("kl", ops.sum(weights * kl, axis=-1))
         self.add_term("label_kl", math.log(self.classes) - entropy)
-        # A share of the batch's labels for each image, so that the mean over the images is the mean over the labels.
+        # Scaled so that the mean over all images is the mean over the labelled images.
         share = ops.cast(ops.shape(y)[0], "float32") / ops.maximum(ops.sum(known), 1.0)
         self.add_term("classification", -self.alpha * share * ops.sum(y * log_belief, axis=-1))
         return self.joined(self.draw(mean, log_variance), ops.broadcast_to(every, (*ops.shape(mean)[:2], self.classes))), weights
 
     def importance_samples(self, h, k, seed):
-        """`k` draws of y from q(y|x) and z from q(z|x, y): codes (N, k, units + classes), log p(y, z) - log q(y, z|x) (N, k)."""
+        """`k` samples of y from q(y|x), z from q(z|x, y): codes (N, k, units + classes), log p(y, z) - log q(y, z|x) (N, k)."""
         log_belief = self.log_belief(h)
         mean, log_variance = self.given(h, ops.expand_dims(ops.eye(self.classes), 0))
-        # One draw for both: a seed that stands still would give them the same noise.
+        # Sampled together, because with a fixed seed two calls would return the same noise.
         noise = keras.random.normal((ops.shape(mean)[0], k, self.units + self.classes), seed=seed)
         noise, even = noise[..., : self.units], 0.5 * (1 + ops.erf(noise[..., self.units :] / math.sqrt(2)))
         gumbel = -ops.log(-ops.log(ops.clip(even, 1e-7, 1 - 1e-7)))

@@ -1,7 +1,7 @@
-"""A ladder of stochastic layers: a deterministic pass up, and one pass down in which posterior and prior share a network.
+"""A hierarchy of stochastic layers: a deterministic bottom-up pass, and a top-down pass shared by posterior and prior.
 
-Sønderby et al. 2016, "Ladder variational autoencoders", arXiv:1602.02282; residual and bidirectional inference of Kingma et al.
-2016, arXiv:1606.04934; blocks and layers at several resolutions of Child 2021, "Very deep VAEs", arXiv:2011.10650.
+Sønderby et al. 2016, "Ladder variational autoencoders", arXiv:1602.02282; residual and bidirectional inference from Kingma et al.
+2016, arXiv:1606.04934; blocks, and layers at several resolutions, from Child 2021, "Very deep VAEs", arXiv:2011.10650.
 """
 
 import keras
@@ -15,20 +15,20 @@ from zoo.layers.bottlenecks.gaussian import at_least, divergence
 from zoo.layers.state import add_state, warmup
 from zoo.utils.batching import apply_in_batches
 
-# Log deviations stay within ± this, softly: a sum of many layers is as safe as its wildest.
+# Log deviations are softly bounded to ± this value, because one extreme layer would make the sum over many layers overflow.
 _WIDEST = 5.0
-# Where patches are read, log deviations of posteriors are counted from here: the first draws should say what was read.
+# With patches, the initial log deviation of posteriors: the first samples should be close to the posterior mean.
 _PRECISE = -1.5
-# Side of the grid of regions over which the means of a layer's latents become features.
+# Regions per side of the grid over which a layer's latent means are averaged to features.
 _GRID = 4
 
 
 class BottomUp(layers.Layer):
-    """The deterministic pass: images to the feature maps at the end of every named stage of `backbone`, finest first.
+    """The bottom-up pass: images to the feature maps after each named stage of `backbone`, finest first.
 
     Args:
-        backbone: of the stages.
-        patches: hand on the image too, after the maps: its values as -2..2, about as wide as a standard normal.
+        backbone: the `Backbone` of the stages.
+        patches: whether to return the image as well, after the maps, with values scaled to -2..2.
     """
 
     def __init__(self, backbone, patches=False, **kwargs):
@@ -42,7 +42,7 @@ class BottomUp(layers.Layer):
 
     @property
     def stage_names(self):
-        """Names of the depths that `until` can stop at."""
+        """Names of the depths that `until` accepts."""
         return self.backbone.stage_names
 
     def until(self, x, name):
@@ -59,15 +59,15 @@ class BottomUp(layers.Layer):
 
 
 class Block(layers.Layer):
-    """(N, H, W, C) -> (N, H, W, outputs): 1 x 1, two 3 x 3 and 1 x 1 convolutions through a narrow middle, as in Child 2021.
+    """A bottleneck block, (N, H, W, C) -> (N, H, W, outputs): 1 x 1, two 3 x 3 and 1 x 1 convolutions, as in Child 2021.
 
-    Maps of at most 2 x 2 are too small for neighbours and get 1 x 1 throughout.
+    On maps of at most 2 x 2, all convolutions are 1 x 1.
 
     Args:
-        outputs: maps that come out.
-        middle: maps in the middle.
-        scale: of the last convolution's initial variance.
-        activation: before every convolution.
+        outputs: number of output maps.
+        middle: number of maps of the inner convolutions.
+        scale: scale of the last convolution's initial variance.
+        activation: activation function before each convolution.
     """
 
     def __init__(self, outputs, middle, scale, activation, **kwargs):
@@ -97,18 +97,18 @@ class Block(layers.Layer):
 
 
 class StochasticLayer(layers.Layer):
-    """One stochastic layer of the pass down, on a state s (N, H, W, C) and the feature maps h of the pass up.
+    """One stochastic layer of the top-down pass, given a state s (N, H, W, C) and the feature maps h of the bottom-up pass.
 
-    p(z|s) = N(μ(s), σ(s)²) and, relative to it, q(z|s, h) = N(μ + σ Δμ, (σ Δσ)²), so that their divergence is that of
-    N(Δμ, Δσ²) from N(0, 1); both are read as z = μ + σ u. Then s <- s + r(s) + W z, and a residual block.
+    p(z|s) = N(μ(s), σ(s)²) and, relative to it, q(z|s, h) = N(μ + σ Δμ, (σ Δσ)²), so that their divergence is
+    KL(N(Δμ, Δσ²) || N(0, 1)); both are parametrized as z = μ + σ u. Then s <- s + r(s) + W z, and a residual block.
 
-    Given patches of the image, q(z|s, h) = N(m, τ²) by itself, and m begins as little more than a linear map of them. Relative to
-    the prior, such a mean would carry μ along, and whatever the layers above foretell would have to be taken off again.
+    Given patches of the image, q(z|s, h) = N(m, τ²) does not depend on the prior, and m is initially close to a linear map of the
+    patches. Relative to the prior, the mean would contain μ, and the prediction of the layers above would have to be subtracted.
 
     Args:
-        latents: maps of z.
-        scale: of the initial variance of what is added to the state: one over the number of stochastic layers.
-        activation: of its blocks.
+        latents: number of maps of z.
+        scale: scale of the initial variance of the updates of the state, 1 / number of stochastic layers.
+        activation: activation function of the blocks.
     """
 
     def __init__(self, latents, scale, activation, **kwargs):
@@ -135,14 +135,14 @@ class StochasticLayer(layers.Layer):
         self.built = True
 
     def given(self, state):
-        """Mean and log deviation (N, H, W, latents), float32, of p(z|s), and what the state gains without z."""
+        """Mean and log deviation (N, H, W, latents), float32, of p(z|s), and the state's update without z."""
         mean, log_deviation, gain = ops.split(self.prior(state), [self.latents, 2 * self.latents], axis=-1)
         return ops.cast(mean, "float32"), _soften(log_deviation), gain
 
     def found(self, state, h, prior, patches=None):
-        """Δμ and log Δσ² (N, H, W, latents), float32, of q(z|s, h) relative to the `prior`, a mean and a log deviation.
+        """Δμ and log Δσ² (N, H, W, latents), float32, of q(z|s, h) relative to `prior`, its mean and log deviation.
 
-        `patches` are the image's, folded to (N, H, W, C), for a stochastic layer that was built to read them.
+        `patches` is the image, folded to (N, H, W, C), for a stochastic layer that was built with patches.
         """
         mean, log_deviation = ops.split(self.posterior(ops.concatenate([state, h], axis=-1)), 2, axis=-1)
         if patches is None:
@@ -157,8 +157,8 @@ class StochasticLayer(layers.Layer):
 
 
 def narrowed(width):
-    """Maps in the middle of a block on so many."""
-    # Half, where Child 2021 takes a quarter: here the widths are tens of maps, not hundreds.
+    """Number of inner maps of a block for `width` maps."""
+    # Half instead of the quarter of Child 2021, because the widths here are tens of maps, not hundreds.
     return max(4, width // 2)
 
 
@@ -167,17 +167,18 @@ def _soften(log_deviation):
 
 
 class Ladder(Bottleneck):
-    """The whole pass down; its code is the state (N, H, W, C) at the finest resolution, which the decoder reads.
+    """The whole top-down pass; the code is the state (N, H, W, C) at the finest resolution, which the decoder takes.
 
-    Adds w(t) Σ_c max(KL_c, λ) to the loss for every stochastic layer, coarsest first, under the names kl_1, kl_2, ...; KL_c is
+    Adds w(t) Σ_c max(KL_c, λ) to the loss for each stochastic layer, coarsest first, under the names kl_1, kl_2, ...; KL_c is
     the divergence in nats of all latents of map c, averaged over the batch.
 
     Args:
-        stochastic_layers: number of them at every stage of the pass up, finest first; 0 leaves a stage deterministic.
-        latents: maps of z of every stochastic layer.
-        activation: of the blocks.
+        stochastic_layers: number of stochastic layers at each stage of the bottom-up pass, finest first; 0 for a deterministic
+            stage.
+        latents: number of maps of z in each stochastic layer.
+        activation: activation function of the blocks.
         warmup_steps: training steps over which w(t) rises linearly from 0 to 1.
-        free_bits: λ, nats a map of z that cost no less when spent less (Kingma et al. 2016).
+        free_bits: λ, in nats per map of z: a divergence below λ is not reduced further (Kingma et al. 2016).
     """
 
     in_nats = True
@@ -198,18 +199,18 @@ class Ladder(Bottleneck):
         shapes = [tuple(shape) for shape in input_shapes]
         image = shapes.pop() if self._with_image(shapes) else None
         self.code_shape = shapes[0][1:]
-        # Where a stochastic layer stands on the noise of all: (height, width) of each, in the order of the pass down.
+        # (height, width) of each stochastic layer, in the order of the top-down pass; determines its part of the noise.
         self.sizes = [shape[1:3] for shape, count in zip(reversed(shapes), reversed(self.plan)) for _ in range(count)]
         self.starts = [
             self.add_weight(name=f"start{i + 1}", shape=shape[1:], initializer="zeros") for i, shape in enumerate(shapes)
         ]
-        # The first stochastic layer's blocks would see zeros, and pass no gradient on.
+        # With zeros, the first stochastic layer's blocks would have no gradient.
         self.starts[-1].assign(keras.random.normal(shapes[-1][1:], stddev=0.1, seed=keras.random.SeedGenerator()))
         self.narrow = []
         for coarse, fine in zip(shapes[1:], shapes[:-1]):
             self.narrow.append(layers.Conv2D(fine[-1], 1, data_format="channels_last"))
             self.narrow[-1].build(coarse)
-        # What the finer resolution makes of the coarser one, also where no stochastic layer stands.
+        # The blocks after each enlargement, also at stages without stochastic layers.
         scale = 1 / sum(self.plan)
         self.enter = [Block(shape[-1], narrowed(shape[-1]), scale, self.activation) for shape in shapes]
         for block, shape in zip(self.enter, shapes):
@@ -222,24 +223,24 @@ class Ladder(Bottleneck):
         self.built = True
 
     def _with_image(self, h):
-        """Whether the pass up hands on the image, after the maps of its stages."""
+        """Whether the bottom-up pass returned the image as well, after the maps of its stages."""
         return len(h) > len(self.plan)
 
     @property
     def noise_size(self):
-        """Number of latent variables in all."""
+        """Total number of latent variables."""
         return sum(height * width * self.latents for height, width in self.sizes)
 
     def descend(self, count, noise=None, h=None):
-        """The pass down, for `count` rows.
+        """The top-down pass, for `count` rows.
 
         Args:
-            count: rows.
-            noise: (count, noise_size) standard normal, or None for the posterior's means.
-            h: what the pass up gave, or None to draw from the prior.
+            count: number of rows.
+            noise: (count, noise_size) standard normal, or None for the means.
+            h: output of the bottom-up pass, or None to sample from the prior.
 
         Returns:
-            The state (count, *code_shape) and, for every stochastic layer, (Δμ, log Δσ², u, z), each (count, H, W, latents)
+            The state (count, *code_shape) and, for each stochastic layer, (Δμ, log Δσ², u, z), each (count, H, W, latents)
             float32; the first two are None without `h`.
         """
         parts = None if noise is None else self._parts(noise)
@@ -265,7 +266,7 @@ class Ladder(Bottleneck):
         return state, passed
 
     def _parts(self, noise):
-        """The noise of all stochastic layers, each its share (N, H, W, latents)."""
+        """The noise of each stochastic layer, (N, H, W, latents)."""
         ends = np.cumsum([height * width * self.latents for height, width in self.sizes])
         shares = ops.split(noise, [int(end) for end in ends[:-1]], axis=-1) if len(ends) > 1 else [noise]
         return [ops.reshape(share, (-1, *size, self.latents)) for share, size in zip(shares, self.sizes)]
@@ -284,18 +285,18 @@ class Ladder(Bottleneck):
         return self.descend(ops.shape(h[0])[0], None, h)[0]
 
     def features(self, h):
-        """The means of every stochastic layer's latents, coarsest first, each averaged over a grid of at most 4 x 4 regions."""
+        """The latent means of all stochastic layers, coarsest first, each averaged over a grid of at most 4 x 4 regions."""
         _, passed = self.descend(ops.shape(h[0])[0], None, h)
         means = [pool_features(z, min(_GRID, *z.shape[1:3])) for *_, z in passed]
         return ops.cast(ops.concatenate(means, axis=-1), self.compute_dtype)
 
     def importance_samples(self, h, k, seed):
-        """`k` draws a row from q(z|x): states (N, k, *code_shape), and log p(z) - log q(z|x) of all stochastic layers (N, k)."""
+        """`k` samples per row from q(z|x): states (N, k, *code_shape), and log p(z) - log q(z|x), all layers together (N, k)."""
         count = ops.shape(h[0])[0]
-        # One draw for all stochastic layers: a seed that stands still would give each the same noise.
+        # Sampled together, because with a fixed seed every stochastic layer would get the same noise.
         noise = keras.random.normal((count * k, self.noise_size), dtype="float32", seed=seed)
         state, passed = self.descend(count * k, noise, [ops.repeat(maps, k, axis=0) for maps in h])
-        # As in GaussianCode; what p(z|s) does to u scales both densities alike.
+        # As in GaussianCode; the affine map by p(z|s) scales both densities equally.
         log_ratio = 0.5 * ops.sum(ops.square(noise), axis=-1)
         for _, log_variance, u, _ in passed:
             log_ratio = log_ratio + 0.5 * ops.sum(log_variance - ops.square(u), axis=(1, 2, 3))
@@ -306,17 +307,17 @@ class Ladder(Bottleneck):
         return apply_in_batches(self, self.from_noise, noise, 256)
 
     def from_noise(self, noise):
-        """States (N, *code_shape) by the prior, of standard normal noise (N, noise_size) for all stochastic layers."""
+        """States (N, *code_shape) from the prior, given standard normal noise (N, noise_size) for all stochastic layers."""
         return self.descend(ops.shape(noise)[0], noise)[0]
 
 
 def _folded(shape, size):
-    """The shape (N, *size, C) to which `fold` brings images of `shape`."""
+    """The shape (N, *size, C) of `fold`'s result for images of `shape`."""
     return (*shape[:1], *size, shape[-1] * side(shape[1:3], size) ** 2)
 
 
 def enlarged(x, size):
-    """Nearest neighbours: (N, h, w, C) to (N, *size, C), what is over cut off."""
+    """Nearest-neighbor enlargement, (N, h, w, C) to (N, *size, C), cropped at the edges."""
     for axis, wanted in zip((1, 2), size):
         times = -(-wanted // x.shape[axis])
         x = ops.repeat(x, times, axis=axis) if times > 1 else x
@@ -324,11 +325,11 @@ def enlarged(x, size):
 
 
 def plan(stochastic_layers, stages):
-    """`stochastic_layers`, a number or one for each of so many stages, as a tuple; `ZooError` for what cannot be."""
+    """`stochastic_layers`, a number or one per stage, as a tuple of length `stages`. Raises ZooError if it is not valid."""
     found = (stochastic_layers,) * stages if isinstance(stochastic_layers, int) else tuple(stochastic_layers)
     if len(found) != stages or min(found) < 0 or sum(found) < 1:
         raise ZooError(
-            f"got stochastic_layers={stochastic_layers!r}, expected a number for each of the {stages} stages of the backbone, "
-            "finest first, at least one of them positive, or one number for all."
+            f"got stochastic_layers={stochastic_layers!r}, expected one number for each of the {stages} stages of the "
+            "backbone, finest first, at least one of them positive, or a single number for all stages."
         )
     return found

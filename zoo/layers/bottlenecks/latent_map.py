@@ -1,4 +1,4 @@
-"""Codes that are feature maps in the scale which diffusion models are trained on (Rombach et al. 2022, arXiv:2112.10752)."""
+"""Codes that are feature maps, scaled as diffusion models expect them (Rombach et al. 2022, arXiv:2112.10752)."""
 
 from keras import layers
 
@@ -7,13 +7,13 @@ from zoo.layers.bottlenecks.code import Bottleneck
 
 
 class LatentMap(Bottleneck):
-    """The encoder's last feature maps h (N, H, W, C) as the code (h - shift) * scaling; charges nothing.
+    """The encoder's last feature maps h (N, H, W, C) as the code (h - shift) * scaling; adds no loss term.
 
     The features are the code, flattened.
 
     Args:
-        scaling: factor that brings the codes of the training images to a deviation of about 1.
-        shift: their mean, or 0.
+        scaling: factor by which the codes of the training images have a standard deviation of about 1.
+        shift: mean of h over the training images, or 0.
     """
 
     def __init__(self, scaling=1.0, shift=0.0, **kwargs):
@@ -32,7 +32,7 @@ class LatentMap(Bottleneck):
 
 
 def unscaled(scaling, shift):
-    """The layer that undoes the scale of a code, for a decoder to begin with."""
+    """The first layer of a decoder, which inverts scaling and shift. Raises ZooError if `scaling` is not positive."""
     if not scaling > 0:
         raise ZooError(f"got scaling={scaling}, expected a positive number.")
     return layers.Rescaling(1 / scaling, shift)

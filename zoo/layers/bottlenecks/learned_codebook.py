@@ -1,4 +1,4 @@
-"""A codebook that learns by gradients, as in VQGAN (Esser, Rombach & Ommer 2021, arXiv:2012.09841)."""
+"""A codebook learned by gradients, as in VQGAN (Esser, Rombach & Ommer 2021, arXiv:2012.09841)."""
 
 import keras
 from keras import ops
@@ -10,12 +10,12 @@ from zoo.utils.numbers import check_at_least
 
 
 class LearnedCodebook(DiscreteCode):
-    """ẑ = the code nearest to z; charges mean (sg[z] - ẑ)² + β mean (z - sg[ẑ])² (van den Oord et al. 2017, arXiv:1711.00937).
+    """ẑ = the code nearest to z; adds mean (sg[z] - ẑ)² + β mean (z - sg[ẑ])² to the loss (van den Oord et al. 2017).
 
     Args:
-        width: numbers a code.
-        codes: codes in the book.
-        beta: β, of the commitment.
+        width: size of a code.
+        codes: number of codes.
+        beta: β, weight of the commitment loss.
     """
 
     loss_names = ("codebook",)

@@ -1,4 +1,4 @@
-"""Maximum mean discrepancy: how far two samples are from being drawn from one distribution, and the codes that charge it.
+"""Maximum mean discrepancy between the distributions of two samples, and bottlenecks that use it as a penalty.
 
 MMD²(P, Q) = E k(x, x') + E k(y, y') - 2 E k(x, y), x, x' ~ P and y, y' ~ Q: Gretton, Borgwardt, Rasch, Schölkopf & Smola 2012,
 "A kernel two-sample test", JMLR 13.
@@ -11,20 +11,20 @@ from zoo.layers.bottlenecks.code import DenseCode, NormalPrior
 from zoo.layers.bottlenecks.gaussian import GaussianCode, divergence
 from zoo.utils.numbers import check_at_least
 
-# As the authors of the Wasserstein autoencoder sum them.
+# As in the code of the authors of the Wasserstein autoencoder.
 _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 def gaussian_kernel(distances, dimensions):
-    """exp(-||x - y||² / 2D) of squared distances: its width is that of a standard normal in D dimensions."""
+    """exp(-||x - y||² / 2D) of squared distances; the width is that of a standard normal in D dimensions."""
     return ops.exp(-distances / (2.0 * dimensions))
 
 
 def inverse_multiquadratic_kernel(distances, dimensions):
     """Σ_s C_s / (C_s + ||x - y||²) of squared distances, C_s = 2 D s with s from 0.1 to 10, for codes near a standard normal.
 
-    Tolstikhin et al. 2018, arXiv:1711.01558, section 4. Its tails are heavier than the Gaussian's, so that a code far out is
-    still pulled in.
+    Tolstikhin et al. 2018, arXiv:1711.01558, section 4. Its tails are heavier than those of a Gaussian, so that outlying codes
+    still have a gradient.
     """
     return sum(2.0 * dimensions * scale / (2.0 * dimensions * scale + distances) for scale in _SCALES)
 
@@ -33,12 +33,12 @@ def squared_distances(x, y):
     """||x_i - y_j||² (N, M), float32, of x (N, D) and y (M, D)."""
     x, y = ops.cast(x, "float32"), ops.cast(y, "float32")
     lengths = ops.sum(ops.square(x), axis=1)[:, None] + ops.sum(ops.square(y), axis=1)[None]
-    # Rounding may leave a distance of nothing below nothing.
+    # Rounding may make a distance of zero negative.
     return ops.maximum(lengths - 2 * ops.matmul(x, ops.transpose(y)), 0.0)
 
 
 def biased_mmd(x, y, kernel):
-    """The estimate with all pairs, a row and itself among them: never negative, zero where x and y are the same sample.
+    """The estimate from all pairs, including each row with itself: never negative, and zero if x and y are the same sample.
 
     Args:
         x, y: samples (N, D) and (M, D).
@@ -49,9 +49,9 @@ def biased_mmd(x, y, kernel):
 
 
 def unbiased_mmd(x, y, kernel):
-    """The estimate without the pairs of a row and itself: right on average, hence at times negative. Arguments as above.
+    """The estimate without the pairs of a row with itself: unbiased, and therefore sometimes negative.
 
-    A sample of a single row has no pairs: what it has within is left out.
+    Arguments are those of `biased_mmd`. For a sample with a single row, the mean over its own pairs is omitted.
     """
     within_x, within_y, between = _kernels(x, y, kernel)
     return _mean_of_pairs(within_x) + _mean_of_pairs(within_y) - 2 * ops.mean(between)
@@ -70,7 +70,7 @@ def _mean_of_pairs(values):
 
 
 class WassersteinCode(NormalPrior, DenseCode):
-    """A linear code, without chance, that charges λ MMD²(codes, standard normal), unbiased, inverse multiquadratic kernel.
+    """A deterministic linear code with the loss term λ MMD²(codes, N(0, I)), unbiased, inverse multiquadratic kernel.
 
     Tolstikhin, Bousquet, Gelly & Schölkopf 2018, "Wasserstein auto-encoders", arXiv:1711.01558, algorithm 2.
 
@@ -95,13 +95,13 @@ class WassersteinCode(NormalPrior, DenseCode):
 
 
 class InfoCode(GaussianCode):
-    """A Gaussian code that charges (1 - α) KL(q(z|x) || p(z)) and (α + λ - 1) MMD²(q(z), p(z)), biased, Gaussian kernel.
+    """A Gaussian code with the loss terms (1 - α) KL(q(z|x) || p(z)) and (α + λ - 1) MMD²(q(z), p(z)), biased, Gaussian kernel.
 
     Zhao, Song & Ermon 2017, "InfoVAE: information maximizing variational autoencoders", arXiv:1706.02262, equation 6.
 
     Args:
         units: number of latent variables.
-        alpha: α, weight of the information that the code holds on the image.
+        alpha: α, weight of the mutual information of image and code.
         lambda_: λ.
     """
 
@@ -109,7 +109,7 @@ class InfoCode(GaussianCode):
 
     @property
     def in_nats(self):
-        """Not with α = 1, which charges no divergence."""
+        """False if α = 1, because then there is no divergence term."""
         return self.alpha != 1
 
     def __init__(self, units, alpha, lambda_, **kwargs):

@@ -1,4 +1,4 @@
-"""Running moments of what passes through: the Gaussian that fits the codes of late."""
+"""Running mean and covariance of the codes."""
 
 import keras
 import numpy as np
@@ -9,15 +9,15 @@ from zoo.layers.state import add_state
 
 
 class RunningMoments(keras.layers.Layer):
-    """Mean and covariance of rows (N, D), kept as weights in float32.
+    """Running mean and covariance of rows (N, D), stored as weights in float32.
 
-    Over the first `window` rows they are the exact moments (with N, not N - 1) of all of them, whatever the batches' sizes;
-    from then on every batch counts as its share of `window` rows and what is older fades exponentially, so that codes of an
-    encoder that has changed since are forgotten.
+    Over the first `window` rows they are the exact moments of all rows (normalized by N, not N - 1), for any batch sizes. After
+    that, a batch of n rows has the weight n / `window`, and the weight of older rows decreases exponentially, so that codes of
+    earlier states of the encoder lose their influence.
 
     Args:
         units: D.
-        window: rows.
+        window: number of rows.
     """
 
     def __init__(self, units, window=50_000, **kwargs):
@@ -32,7 +32,7 @@ class RunningMoments(keras.layers.Layer):
         self.built = True
 
     def update(self, rows):
-        """Take rows (N, D) in; no gradient comes back."""
+        """Include rows (N, D); without gradients."""
         rows = ops.stop_gradient(ops.cast(rows, "float32"))
         count = ops.cast(ops.shape(rows)[0], "float32")
         seen = ops.minimum(ops.convert_to_tensor(self.seen) + count, ops.maximum(count, float(self.window)))
@@ -41,16 +41,18 @@ class RunningMoments(keras.layers.Layer):
         centred = rows - mean
         within = ops.matmul(ops.transpose(centred), centred) / count
         shift = mean - ops.convert_to_tensor(self.mean)
-        # The pooled covariance of two groups: that within them, and that between their means.
+        # The pooled covariance of two groups: the covariance within the groups plus the covariance of their means.
         between = share * (1 - share) * ops.outer(shift, shift)
         self.covariance.assign((1 - share) * ops.convert_to_tensor(self.covariance) + share * within + between)
         self.mean.assign_add(share * shift)
         self.seen.assign(seen)
 
     def draw(self, n, seed):
-        """`n` draws (n, D) from the Gaussian of these moments, float32 numpy."""
+        """`n` samples (n, D) from the Gaussian with these moments, float32 numpy. Raises ZooError if there are no moments yet."""
         if not float(ops.convert_to_numpy(self.seen)):
-            raise ZooError("this model has seen no codes yet, and its prior is fitted to them; train it before sampling.")
+            raise ZooError(
+                "the prior is fitted to codes during training, and this model has not been trained; train it before sampling."
+            )
         mean, covariance = (ops.convert_to_numpy(v).astype(np.float64) for v in (self.mean, self.covariance))
         values, vectors = np.linalg.eigh(covariance)
         noise = np.random.default_rng(seed).standard_normal((n, self.units))

@@ -1,4 +1,4 @@
-"""The code of every patch of an image, beside the mean and the contrast that its features leave out."""
+"""The code of each patch of an image, with its mean and contrast, which are not part of the features."""
 
 from zoo.layers.bottlenecks.code import MapCode
 
@@ -7,7 +7,7 @@ class PatchCode(MapCode):
     """Maps (N, H, W, C + 2) as the code; the features are the means of the first C over a grid of regions.
 
     Args:
-        grid: regions a side.
+        grid: number of regions per side.
     """
 
     def build(self, input_shape):

@@ -1,4 +1,4 @@
-"""The bottleneck of regularized autoencoders: a deterministic code kept near the origin, and a Gaussian fitted to it."""
+"""The bottleneck of regularized autoencoders: a deterministic code with an L2 penalty, and a Gaussian fitted to it."""
 
 import keras
 from keras import ops
@@ -9,10 +9,10 @@ from zoo.utils.numbers import check_at_least
 
 
 class RegularizedCode(DenseCode):
-    """A linear code that charges β ½ ||z||², mean over the batch; the model that owns the decoder charges its penalty, times λ.
+    """A linear code that adds β ½ ||z||² to the loss, mean over the batch; the model adds the decoder's penalty, times λ.
 
-    Ghosh et al. 2020, "From variational to deterministic autoencoders", arXiv:1903.12436. Samples are of the Gaussian that
-    fits the training codes of late, see `RunningMoments`.
+    Ghosh et al. 2020, "From variational to deterministic autoencoders", arXiv:1903.12436. Samples are from a Gaussian
+    fitted to the recent training codes, see `RunningMoments`.
 
     Args:
         units: size of the code.

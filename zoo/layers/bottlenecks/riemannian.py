@@ -1,4 +1,4 @@
-"""The Hamiltonian bottleneck in a learned Riemannian metric."""
+"""The Hamiltonian bottleneck with a learned Riemannian metric."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from zoo.layers.bottlenecks.code import flatten
 from zoo.layers.bottlenecks.hamiltonian import HamiltonianCode
 from zoo.layers.state import add_state
 
-# Solves the implicit steps, as in the authors' code.
+# Number of iterations that solve the implicit steps, as in the authors' code.
 _FIXED_POINT_ITERATIONS = 3
 
 
@@ -41,7 +41,7 @@ class Metric:
         return sums + self.regularization * ops.eye(self.units, dtype=sums.dtype)
 
     def slope(self, z, form):
-        """∇_z ½ <form, G⁻¹(z)> (N, D), for matrices `form` (N, D, D) that do not depend on z."""
+        """∇_z ½ <form, G⁻¹(z)> (N, D), for matrices `form` (N, D, D) treated as constant."""
         products = ops.matmul(ops.reshape(form, (-1, self.units**2)), ops.transpose(self.matrices))
         weights = self.nearness(z) * products / self.temperature**2
         return ops.matmul(weights, self.centroids) - ops.sum(weights, axis=-1, keepdims=True) * z
@@ -51,14 +51,14 @@ class RiemannianCode(HamiltonianCode):
     """The flow of `HamiltonianCode` with momentum ρ ~ N(0, G(z) / β) in a learned metric, by generalized leapfrog steps.
 
     Chadebec, Mantoux & Allassonnière 2020, "Geometry-aware Hamiltonian variational auto-encoder", arXiv:2010.11518. In
-    training the metric's centroids and matrices are the posterior means and L_i L_iᵀ of the batch; of the images seen last, a
-    number is kept in weights, which make the metric otherwise.
+    training, the metric's centroids and matrices are the posterior means and L_i L_iᵀ of the batch; those of the most recent
+    images are stored in weights, which define the metric outside training.
 
     Args:
         units, n_lf, eps_lf, beta_zero: see `HamiltonianCode`.
         temperature: T.
         regularization: λ.
-        n_centroids: number of centroids kept.
+        n_centroids: number of stored centroids.
     """
 
     def __init__(self, units, n_lf, eps_lf, beta_zero, temperature, regularization, n_centroids, **kwargs):
@@ -84,12 +84,12 @@ class RiemannianCode(HamiltonianCode):
         self.position = add_state(self, "position")
 
     def metric(self):
-        """The metric of the centroids kept; λ I before any training."""
+        """The metric of the stored centroids; its inverse is λ I before training."""
         kept = ops.convert_to_tensor(self.centroids), ops.convert_to_tensor(self.matrices)
         return Metric(*kept, self.temperature, self.regularization)
 
     def _metric_of(self, h, mean):
-        """The metric of a batch; keeps its centroids and matrices, in place of those kept the longest."""
+        """The metric of a batch; stores its centroids and matrices in place of the oldest ones."""
         factors = lower_triangular(ops.cast(self.factor(flatten(h)), "float32"), self.code_shape[0])
         matrices = ops.matmul(factors, ops.transpose(factors, (0, 2, 1)))
         last = ops.stop_gradient(mean[-self.n_centroids :]), ops.stop_gradient(matrices[-self.n_centroids :])
@@ -110,7 +110,7 @@ class RiemannianCode(HamiltonianCode):
         inverse = metric.inverse(z)
         root = ops.cholesky(inverse)
         log_det_start = log_det = half_log_det(root)
-        # Of covariance G = (R Rᵀ)⁻¹, as the columns of R⁻ᵀ make it.
+        # Covariance G = (R Rᵀ)⁻¹, by a product with R⁻ᵀ.
         momentum = _times(ops.transpose(ops.inv(root), (0, 2, 1)), noise) / temper[0]
         outputs, slope = force(z)
         for k in range(self.n_lf):
@@ -119,7 +119,7 @@ class RiemannianCode(HamiltonianCode):
         if self.n_lf:
             inverse = metric.inverse(z)
             log_det = half_log_det(ops.cholesky(inverse))
-        # -log N(ρ_K; 0, G(z_K)) + log N(ρ_0; 0, G(z_0) / β_0), the constants and β_0 gone.
+        # -log N(ρ_K; 0, G(z_K)) + log N(ρ_0; 0, G(z_0) / β_0), without the constants and β_0.
         energy = 0.5 * (momentum * _times(inverse, momentum) - ops.square(noise))
         volume = (log_det_start - log_det) / self.code_shape[0]
         self.add_bound(mean, log_variance, start, z, energy + ops.expand_dims(volume, -1))
@@ -128,7 +128,7 @@ class RiemannianCode(HamiltonianCode):
 
 def lower_triangular(values, units):
     """Lower triangular matrices (N, units, units) with a positive diagonal, from (N, units (units + 1) / 2) free numbers."""
-    # Within e^±5: that the metric stays well conditioned.
+    # Bounded to e^±5, so that the metric stays well conditioned.
     diagonal = ops.exp(ops.clip(values[:, :units], -5.0, 5.0))
     rows, columns = (np.concatenate([np.arange(units), i]) for i in np.tril_indices(units, -1))
     places = np.zeros((len(rows), units * units), "float32")
@@ -143,13 +143,13 @@ def half_log_det(root):
 
 
 def generalized_leapfrog(z, momentum, step, force, slope, metric):
-    """One step in H(z, ρ) = U(z) + ½ ρᵀ G⁻¹(z) ρ + ½ log det G(z), reversible as far as the fixed points are reached.
+    """One step in H(z, ρ) = U(z) + ½ ρᵀ G⁻¹(z) ρ + ½ log det G(z), reversible up to the error of the fixed points.
 
     Girolami & Calderhead 2011, "Riemann manifold Langevin and Hamiltonian Monte Carlo methods". Arguments and results are
     those of `zoo.layers.bottlenecks.hamiltonian.leapfrog`; `metric` is a `Metric`.
     """
     inverse = metric.inverse(z)
-    # What of ∇H the momentum has no part in: ∇ ½ log det G = -∇ ½ <G, G⁻¹> with G held.
+    # The part of ∇H without the momentum: ∇ ½ log det G = -∇ ½ <G, G⁻¹> with the first G constant.
     fixed = slope - metric.slope(z, ops.inv(inverse))
     half = momentum
     for _ in range(_FIXED_POINT_ITERATIONS):

@@ -10,11 +10,11 @@ _EPSILON = 1e-6
 
 
 class L1Code(DenseCode):
-    """A code that charges λ Σ_j |h_j|, mean over the batch.
+    """A code that adds λ Σ_j |h_j| to the loss, mean over the batch.
 
     Args:
         units: size of the code.
-        weight: λ, in units of the reconstruction loss for each unit of activation.
+        weight: λ, in units of the reconstruction loss per unit of activation.
     """
 
     loss_names = ("sparsity",)
@@ -31,19 +31,19 @@ class L1Code(DenseCode):
 
 
 class KLSparseCode(DenseCode):
-    """A sigmoid code that charges β Σ_j KL(ρ || ρ̂_j), ρ̂_j the batch mean of unit j (Ng 2011, "Sparse autoencoder", CS294A notes).
+    """A sigmoid code that adds β Σ_j KL(ρ || ρ̂_j) to the loss, ρ̂_j the batch mean of unit j (Ng 2011, CS294A lecture notes).
 
     Args:
         units: size of the code.
         weight: β.
-        target: ρ, the wanted mean activation, between 0 and 1.
+        target: ρ, the target mean activation, between 0 and 1.
     """
 
     loss_names = ("sparsity",)
 
     def __init__(self, units, weight, target, **kwargs):
         if not 0 < target < 1:
-            raise ZooError(f"got a target activation of {target}, expected a share between 0 and 1, such as 0.05.")
+            raise ZooError(f"got a target activation of {target}, expected a number between 0 and 1, such as 0.05.")
         check_at_least(0, weight=weight)
         super().__init__(units, "sigmoid", **kwargs)
         self.weight = weight

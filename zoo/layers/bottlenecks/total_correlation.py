@@ -16,17 +16,17 @@ SAMPLINGS = ("stratified", "weighted")
 
 
 class TotalCorrelationCode(GaussianCode):
-    """A Gaussian code that charges α I(x; z), β KL(q(z) || Π_d q(z_d)) and γ Σ_d KL(q(z_d) || p(z_d)), in nats.
+    """A Gaussian code with the loss terms α I(x; z), β KL(q(z) || Π_d q(z_d)) and γ Σ_d KL(q(z_d) || p(z_d)), in nats.
 
-    One batch estimates each, so that a single value may be negative.
+    Each is estimated from one batch, so that single values may be negative.
 
     Args:
         units: number of latent variables.
-        dataset_size: N, images that are trained on.
+        dataset_size: N, number of training images.
         alpha: α.
         beta: β.
         gamma: γ.
-        sampling: how the batch stands for all images, see `log_weights`.
+        sampling: how the batch represents all images, see `log_weights`.
     """
 
     loss_names = ("mutual_information", "total_correlation", "dimension_kl")
@@ -37,7 +37,7 @@ class TotalCorrelationCode(GaussianCode):
         if sampling not in SAMPLINGS:
             raise ZooError(f"got sampling={sampling!r}, expected one of {', '.join(SAMPLINGS)}.")
         if dataset_size < 1:
-            raise ZooError(f"got dataset_size={dataset_size}, expected the number of images that are trained on.")
+            raise ZooError(f"got dataset_size={dataset_size}, expected the number of training images.")
         self.dataset_size = dataset_size
         self.alpha = alpha
         self.gamma = gamma
@@ -49,22 +49,22 @@ class TotalCorrelationCode(GaussianCode):
         weights = log_weights(ops.shape(z)[0], self.dataset_size, self.sampling)
         factors = (self.alpha, self.beta, self.gamma)
         for name, factor, part in zip(self.loss_names, factors, decomposition(z, mean, log_variance, weights)):
-            # Means over the batch: the density at each code is estimated from all the others.
+            # Terms of the whole batch, because the density at each code is estimated from all the others.
             self.add_term(name, factor * ops.mean(part))
         return ops.cast(z, self.compute_dtype)
 
 
 def decomposition(z, mean, log_variance, weights):
-    """Mutual information, total correlation and dimension-wise divergence at every z, three of (N,), in nats.
+    """Mutual information, total correlation and dimension-wise divergence at each z, three tensors (N,), in nats.
 
-    They sum to log q(z|x) - log p(z), whatever the weights.
+    They sum to log q(z|x) - log p(z) for any weights.
 
     Args:
-        z: row i drawn from posterior i, (N, D).
-        mean, log_variance: of the posteriors, (N, D).
-        weights: logarithms (N, N) of what posterior j counts in q(z_i), see `log_weights`.
+        z: row i sampled from posterior i, (N, D).
+        mean, log_variance: moments of the posteriors, (N, D).
+        weights: logarithms (N, N) of the weight of posterior j in q(z_i), see `log_weights`.
     """
-    # [i, j, d] is log q(z_id | x_j); the constant -½ log 2π cancels everywhere but is kept, so that all are densities.
+    # [i, j, d] is log q(z_id | x_j); the constant -½ log 2π cancels, but is kept so that all values are densities.
     every = _log_normal(z[:, None], mean[None], log_variance[None])
     conditional = ops.sum(_log_normal(z, mean, log_variance), axis=1)
     joint = ops.logsumexp(ops.sum(every, axis=2) + weights, axis=1)
@@ -74,14 +74,14 @@ def decomposition(z, mean, log_variance, weights):
 
 
 def log_weights(batch, dataset_size, sampling):
-    """Logarithms (B, B) of the weights by which the posteriors j of a batch stand for all N in q(z_i) = 1/N Σ_n q(z_i|x_n).
+    """Logarithms (B, B) of the weights of the posteriors j of a batch that estimate q(z_i) = 1/N Σ_n q(z_i|x_n).
 
     Args:
-        batch: B, images of the batch.
-        dataset_size: N; a batch with more images is taken for all of them.
-        sampling: "stratified", whose mean over batches is q(z_i) (appendix C.2 of the paper): 1/N for its own image, one other
-            for those that are left over, 1/(B - 1) for the rest; "weighted", 1/(N B) for each: q(z_i) too small by a factor of
-            B to N, which no gradient sees, but of less variance (appendix C.1).
+        batch: B, number of images of the batch.
+        dataset_size: N; a batch with more images is treated as the whole data set.
+        sampling: "stratified" is unbiased (appendix C.2 of the paper): weight 1/N for the own image, the remaining weight for one
+            other image, 1/(B - 1) for the rest. "weighted" uses 1/(N B) for each (appendix C.1): q(z_i) is too small by a factor
+            of B to N, which does not affect the gradient, but the variance is lower.
     """
     size = ops.cast(batch, "float32")
     everything = ops.maximum(float(dataset_size), size)

@@ -11,17 +11,17 @@ from zoo.modalities.image import is_image_shape
 
 
 class VampCode(GaussianCode):
-    """z = μ(h) + σ(h) ε, charging the mean over the batch of log q(z|x) - log 1/K Σ_k q(z|u_k) of that one draw, in nats.
+    """z = μ(h) + σ(h) ε; the loss term is log q(z|x) - log 1/K Σ_k q(z|u_k) of this sample, in nats, mean over the batch.
 
-    The pseudo-inputs u_k of images are sigmoids of free numbers, so that they stay images; those of vectors are free. They
-    begin dim, and different: like the faint mean of a data set, with noise, since no data is known yet.
+    Pseudo-inputs u_k that are images are sigmoids of unconstrained weights, so that they stay in 0..1; vectors are unconstrained.
+    No data is available at initialization, so they start as dark images with noise.
 
-    `read` must be given the encoder's backbone before the first call; its weights stay the encoder's.
+    `read` must be called with the encoder's backbone before the first call; the backbone's weights belong to the encoder.
 
     Args:
         units: number of latent variables.
-        input_shape: of one input.
-        pseudo_inputs: K.
+        input_shape: shape of one input.
+        pseudo_inputs: K, number of pseudo-inputs.
     """
 
     def __init__(self, units, input_shape, pseudo_inputs, **kwargs):
@@ -37,11 +37,11 @@ class VampCode(GaussianCode):
         self.built = True
 
     def read(self, backbone):
-        """Take the pseudo-inputs through `backbone` from now on."""
+        """Set the backbone that encodes the pseudo-inputs."""
         object.__setattr__(self, "_backbone", backbone)
 
     def pseudo_inputs(self):
-        """The K pseudo-inputs as the encoder reads them, a tensor (K, *input_shape) in the compute dtype."""
+        """The K pseudo-inputs as inputs of the encoder, a tensor (K, *input_shape) in the compute dtype."""
         free = ops.convert_to_tensor(self.pseudo)
         return ops.cast(ops.sigmoid(free) if is_image_shape(self.input_shape_of_one) else free, self.compute_dtype)
 
@@ -58,7 +58,7 @@ class VampCode(GaussianCode):
         return ops.cast(z, self.compute_dtype)
 
     def importance_samples(self, h, k, seed):
-        """`k` draws a row from q(z|x) and their weights: z (N, k, D) and log p(z) - log q(z|x) (N, k)."""
+        """`k` samples per row from q(z|x) and their weights: z (N, k, D) and log p(z) - log q(z|x) (N, k)."""
         mean, log_variance = (ops.expand_dims(t, 1) for t in self.posterior(h))
         noise = keras.random.normal((ops.shape(mean)[0], k, self.code_shape[0]), seed=seed)
         z = mean + ops.exp(0.5 * log_variance) * noise
@@ -75,10 +75,10 @@ class VampCode(GaussianCode):
 
 
 def mixture_log_density(z, means, log_variances):
-    """log 1/K Σ_k N(z; mean_k, variance_k), (M,) float32, of codes z (M, D), means and log variances (K, D).
+    """log 1/K Σ_k N(z; mean_k, variance_k), (M,) float32, for codes z (M, D), means and log variances (K, D).
 
-    The squared distances are products of matrices, so that no M x K x D numbers ever stand in memory. Both sides are centred
-    first, which keeps the differences of large squares small.
+    The squared distances are computed by matrix products, so that no tensor of M x K x D numbers is needed. Codes and means are
+    centered first, because differences of large squares lose digits.
     """
     centre = ops.stop_gradient(ops.mean(means, axis=0))
     z, means = z - centre, means - centre

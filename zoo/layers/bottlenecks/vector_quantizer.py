@@ -1,4 +1,4 @@
-"""Vector quantization (van den Oord, Vinyals & Kavukcuoglu 2017, arXiv:1711.00937) and, in depth, of what it leaves
+"""Vector quantization (van den Oord, Vinyals & Kavukcuoglu 2017, arXiv:1711.00937) and residual vector quantization
 (Lee et al. 2022, arXiv:2203.01941)."""
 
 from keras import ops
@@ -13,17 +13,17 @@ from zoo.utils.numbers import check_at_least
 class ResidualVectorQuantizer(DiscreteCode):
     """ẑ = e₁ + ... + e_D, where e_d is the code nearest to the residual z - e₁ - ... - e_(d-1).
 
-    Charges β Σ_d mean (z - sg[e₁ + ... + e_d])², the commitment; the gradient of the decoder passes straight through to z, and
-    the codebooks follow by moving averages, see `Codebook`.
+    The loss term is the commitment loss, β Σ_d mean (z - sg[e₁ + ... + e_d])². The gradient of the decoder is passed straight
+    through to z, and the codebooks are learned by moving averages, see `Codebook`.
 
     Args:
-        width: numbers a code.
-        codes: codes a codebook.
-        groups: vectors a code, where the encoder ends in a vector.
-        depth: D, codes a vector.
-        shared: whether all depths choose from one codebook.
+        width: size of a code.
+        codes: number of codes per codebook.
+        groups: number of vectors per code, if the encoder's output is a vector.
+        depth: D, number of codes per vector.
+        shared: whether all depths share one codebook.
         commitment: β.
-        decay: of the codebooks' moving averages, a training step.
+        decay: decay of the codebooks' moving averages, per training step.
     """
 
     loss_names = ("commitment",)
@@ -34,7 +34,7 @@ class ResidualVectorQuantizer(DiscreteCode):
         if depth < 1:
             raise ZooError(f"got depth={depth}, expected at least 1.")
         if not 0 <= decay < 1:
-            raise ZooError(f"got decay={decay}, expected a number from 0 on, below 1.")
+            raise ZooError(f"got decay={decay}, expected a number in [0, 1).")
         self.depth = depth
         self.commitment = commitment
         self.books = 1 if shared else depth
@@ -63,12 +63,12 @@ class ResidualVectorQuantizer(DiscreteCode):
         self.add_term("commitment", self.commitment * commitment)
         if training:
             for i, codebook in enumerate(self.codebooks):
-                # One codebook alone learns from the residuals of all depths.
+                # A shared codebook is updated with the residuals of all depths.
                 codebook.update(ops.concatenate(residuals[i :: self.books]), ops.concatenate(indices[i :: self.books]))
         return self.as_code(straight_through(z, quantized))
 
     def _quantize(self, x, start=False):
-        """What each depth has to quantize, [(M, width)], and the indices that it gives, [(M,)]."""
+        """The residual that each depth quantizes, [(M, width)], and its indices, [(M,)]."""
         residuals, indices = [], []
         for depth in range(self.depth):
             if start and depth < self.books:
@@ -88,9 +88,9 @@ class ResidualVectorQuantizer(DiscreteCode):
 
 
 class VectorQuantizer(ResidualVectorQuantizer):
-    """ẑ = the code nearest to z, of one codebook for all positions; charges β mean (z - sg[ẑ])². Indices (N, *positions).
+    """ẑ = the code nearest to z, of one codebook for all positions; adds β mean (z - sg[ẑ])² to the loss.
 
-    Arguments are those of `ResidualVectorQuantizer`, but for `depth` and `shared`.
+    Indices are (N, *positions). Arguments are those of `ResidualVectorQuantizer`, except `depth` and `shared`.
     """
 
     def __init__(self, width, codes, groups=1, commitment=0.25, decay=0.99, **kwargs):

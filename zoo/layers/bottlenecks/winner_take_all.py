@@ -10,13 +10,13 @@ _POOLINGS = {"max": ops.max_pool, "average": ops.average_pool}
 
 
 class LifetimeWinnerTakeAll(DenseCode):
-    """FC-WTA: in training every unit keeps its activation on the `rate` share of the batch that excites it most.
+    """FC-WTA: in training, each unit keeps its activation for the fraction `rate` of the batch with the largest activations.
 
-    Encoding keeps every (rectified) activation.
+    Encoding keeps all (rectified) activations.
 
     Args:
         units: size of the code.
-        rate: share of the batch, in (0, 1].
+        rate: fraction of the batch, in (0, 1].
     """
 
     def __init__(self, units, rate, **kwargs):
@@ -30,11 +30,11 @@ class LifetimeWinnerTakeAll(DenseCode):
 
 
 class SpatialWinnerTakeAll(Bottleneck):
-    """CONV-WTA: of every feature map only the largest activation stays; the input maps (N, H, W, C) are rectified here.
+    """CONV-WTA: only the largest activation of each feature map is kept; the input maps (N, H, W, C) are rectified here.
 
-    With `rate` < 1 a map's winner stays in training only on the `rate` share of the batch where it is largest (lifetime
-    sparsity). The features are all rectified activations, pooled over windows of `pool` pixels, one every `stride` pixels (by
-    default as many, without overlap): by their maximum, as in the paper, or their average.
+    With `rate` < 1, the winner of a map is kept in training only for the fraction `rate` of the batch where it is largest
+    (lifetime sparsity). The features are all rectified activations, pooled over windows of `pool` x `pool` positions with the
+    given `stride` (default: `pool`, without overlap), by the maximum, as in the paper, or the average.
     """
 
     def __init__(self, pool, rate=1.0, stride=None, pooling="max", **kwargs):
@@ -66,17 +66,17 @@ class SpatialWinnerTakeAll(Bottleneck):
 
 def _check_rate(rate):
     if not (is_number(rate) and 0 < rate <= 1):
-        raise ZooError(f"got rate={rate!r}, expected a share of the batch, above 0 and at most 1.")
+        raise ZooError(f"got rate={rate!r}, expected a fraction of the batch, in (0, 1].")
 
 
 def lifetime_winners(code, rate):
-    """(N, D) -> (N, D): every column keeps its round(rate N) largest values, at least one."""
+    """(N, D) -> (N, D): each column keeps its round(rate N) largest values, at least one."""
     threshold = _winning_threshold(code, rate)
     return ops.where(code >= threshold, code, ops.zeros_like(code))
 
 
 def _winning_threshold(values, rate):
-    """The round(rate N)-th largest along the batch axis, kept as an axis of one."""
+    """The round(rate N)-th largest value along the batch axis, which becomes an axis of size one."""
     n = values.shape[0]
     ordered = ops.flip(ops.sort(ops.stop_gradient(values), axis=0), axis=0)
     if n is not None:

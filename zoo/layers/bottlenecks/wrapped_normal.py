@@ -10,20 +10,20 @@ from zoo.errors import ZooError
 from zoo.layers.bottlenecks.gaussian import GaussianCode
 from zoo.layers.math import poincare
 
-# Of the posterior's centre from the origin, in units of 1/√c: tanh(10 / 2) is a point that float32 holds well.
+# Largest distance of the posterior's center from the origin, in units of 1/√c: float32 represents tanh(10 / 2) well.
 _MAX_DISTANCE = 10.0
 
 
 class WrappedNormalCode(GaussianCode):
-    """z = μ ⊕ exp_0(σ ε / 2), charging log q(z|x) - log p(z) of the draw, in nats, mean over the batch.
+    """z = μ ⊕ exp_0(σ ε / 2); the loss term is log q(z|x) - log p(z) of the sample, in nats, mean over the batch.
 
     Mathieu, Le Lan, Maddison, Tomioka & Teh 2019, "Continuous hierarchical representations with Poincaré variational
-    auto-encoders", arXiv:1901.06033. A normal in the tangent space at μ, carried into the ball along geodesics; the prior is
-    the one at the origin, with σ = 1. The features are the centres μ, in the ball.
+    auto-encoders", arXiv:1901.06033. A normal distribution in the tangent space at μ, mapped into the ball along
+    geodesics; the prior has its center at the origin and σ = 1. The features are the centers μ, points of the ball.
 
     Args:
         units: D.
-        curvature: c > 0 of the ball of curvature -c.
+        curvature: c > 0; the ball has the curvature -c.
     """
 
     loss_names = ("kl",)
@@ -35,7 +35,7 @@ class WrappedNormalCode(GaussianCode):
         self.curvature = curvature
 
     def posterior(self, h):
-        """Centre, as a tangent vector at the origin as long as its distance from there, and log variance, (N, D), float32."""
+        """Center, as a tangent vector at the origin whose length is the distance, and log variance, (N, D), float32."""
         mean, log_variance = super().posterior(h)
         most = _MAX_DISTANCE / math.sqrt(self.curvature)
         return mean * ops.minimum(1.0, most / poincare.norm(mean)), log_variance
@@ -52,7 +52,7 @@ class WrappedNormalCode(GaussianCode):
         return ops.cast(_from_origin(mean, self.curvature), self.compute_dtype)
 
     def importance_samples(self, h, k, seed):
-        """`k` draws a row from q(z|x) and their weights: z (N, k, D) and log p(z) - log q(z|x) (N, k)."""
+        """`k` samples per row from q(z|x) and their weights: z (N, k, D) and log p(z) - log q(z|x) (N, k)."""
         mean, log_variance = (ops.expand_dims(t, 1) for t in self.posterior(h))
         noise = keras.random.normal((ops.shape(mean)[0], k, self.code_shape[0]), dtype="float32", seed=seed)
         return wrap(mean, log_variance, noise, self.curvature)
@@ -63,19 +63,19 @@ class WrappedNormalCode(GaussianCode):
 
 
 def _from_origin(v, c):
-    """The point at the end of a geodesic of length |v| that leaves the origin in the direction of v."""
+    """The end of a geodesic of length |v| that starts at the origin in the direction of v."""
     return poincare.inside(poincare.exp_map(ops.zeros_like(v), v / 2, c), c)
 
 
 def wrap(mean, log_variance, noise, c):
-    """A draw z (..., D) of the wrapped normal for standard normal `noise`, and log p(z) - log q(z) (...).
+    """A sample z (..., D) of the wrapped normal for standard normal `noise`, and log p(z) - log q(z) (...).
 
-    The density with respect to the ball's own measure, of v = λ_μ log_μ(z) with r = |v| = d(μ, z) (the paper's equation 5):
+    The density with respect to the ball's Riemannian measure, for v = λ_μ log_μ(z), r = |v| = d(μ, z) (the paper's equation 5):
 
         N(v; 0, σ²) (√c r / sinh √c r)^(D-1)
 
-    Both distances, d(μ, z) and d(0, z), are found from tangent vectors: near the boundary float32 knows a point's distance
-    from its coordinates to a unit or so only.
+    Both distances, d(μ, z) and d(0, z), are computed from tangent vectors, because near the boundary the float32 coordinates of a
+    point determine its distance only to about one unit.
 
     Args:
         mean: tangent vectors at the origin (..., D), see `WrappedNormalCode.posterior`.
@@ -89,7 +89,7 @@ def wrap(mean, log_variance, noise, c):
     u, w = root * mean / m, root * v / r
     a, b = ops.tanh(m / 2), ops.tanh(r / 2)
     cosine = ops.sum(u * w, axis=-1, keepdims=True)
-    # √c (μ ⊕ exp_0(v/2)); 1 + 2ab cos + a²b² is written such that nothing cancels when the two are opposite.
+    # √c (μ ⊕ exp_0(v/2)); 1 + 2ab cos + a²b² is written without cancellation for opposite vectors.
     denominator = ops.square(1 - a * b) + a * b * ops.sum(ops.square(u + w), axis=-1, keepdims=True)
     denominator = ops.maximum(denominator, 1e-12)
     z = ((1 + 2 * a * b * cosine + ops.square(b)) * a * u + ops.exp(_log_sech_squared(m / 2)) * b * w) / denominator

@@ -1,4 +1,4 @@
-"""Corruption of the input, in training only: what a denoising autoencoder has to undo (Vincent et al., 2008)."""
+"""Corruption of the input, in training only, for denoising autoencoders (Vincent et al., 2008)."""
 
 import keras
 from keras import ops
@@ -11,7 +11,7 @@ class Corruption(keras.layers.Layer):
     """Base: `corrupt` in training, identity otherwise. Inputs and outputs: (N, ...) in 0..1.
 
     Args:
-        level: of the damage, one number for all, or (least, most), between which each input draws its own.
+        level: level of the corruption, one number for all inputs, or a range (least, most) to sample each input's level from.
     """
 
     def __init__(self, level=0.3, **kwargs):
@@ -26,7 +26,7 @@ class Corruption(keras.layers.Layer):
         return input_shape
 
     def levels(self, x):
-        """The level of every input, float32, a number or (N, 1, ...)."""
+        """The level of each input, float32, a number or (N, 1, ...)."""
         if not isinstance(self.level, tuple):
             return self.level
         shape = (ops.shape(x)[0], *[1] * (len(x.shape) - 1))
@@ -38,7 +38,7 @@ class GaussianNoise(Corruption):
 
     Args:
         level: see `Corruption`.
-        clip: to 0..1, as files of damaged images are; otherwise it stays Gaussian.
+        clip: whether to clip the result to 0..1, as in image files; otherwise the noise stays Gaussian.
     """
 
     def __init__(self, level=0.3, clip=False, **kwargs):
@@ -52,14 +52,14 @@ class GaussianNoise(Corruption):
 
 
 class MaskingNoise(Corruption):
-    """Sets a share `level` of the pixels to 0; all channels of a pixel together."""
+    """Sets a fraction `level` of the pixels to 0, all channels of a pixel together."""
 
     def corrupt(self, x):
         return x * ops.cast(_pixelwise_uniform(x, self.seed_generator) >= self.levels(x), x.dtype)
 
 
 class SaltAndPepperNoise(Corruption):
-    """Sets a share `level` of the pixels to 0 or 1, each with the same chance; all channels of a pixel together."""
+    """Sets a fraction `level` of the pixels to 0 or 1 with equal probability, all channels of a pixel together."""
 
     def corrupt(self, x):
         u, level = _pixelwise_uniform(x, self.seed_generator), self.levels(x)
@@ -83,7 +83,7 @@ def corruption(kind, level, **options):
     span = tuple(level) if isinstance(level, (tuple, list)) else (level, level)
     if len(span) != 2 or not all(map(is_number, span)) or not 0 <= span[0] <= span[1] or (kind != "gaussian" and span[1] > 1):
         raise ZooError(
-            f"got a noise level of {level}, expected 0..1, a share of pixels, or any deviation from 0 on for gaussian; or a pair "
-            "(least, most) of such."
+            f"got a noise level of {level}, expected a fraction of pixels, 0..1, or for gaussian a standard deviation of at "
+            "least 0; or a pair (least, most) of these."
         )
     return _KINDS[kind](tuple(level) if isinstance(level, (tuple, list)) else level, **options)

@@ -1,4 +1,4 @@
-"""Holes in images: boxes and free-form strokes, the damage that inpainting mends."""
+"""Missing regions of images ("holes"), boxes and free-form strokes, which inpainting fills."""
 
 import keras
 import numpy as np
@@ -8,25 +8,25 @@ from zoo.errors import ZooError, suggest
 from zoo.layers.corruptions.corruption import Corruption
 from zoo.utils.numbers import is_number
 
-# Pixels of a hole are black: what a file of a damaged image most often has there.
+# Value of the pixels of a hole: black, as is most common in image files.
 HOLE = 0.0
-# Width of a brush, as a share of the image's shorter side.
+# Range of the stroke width, as a fraction of the image's shorter side.
 _STROKES = (0.06, 0.2)
 
 
 def holes_of(x):
-    """Where images (N, H, W, C) in 0..1 have holes, (N, H, W, 1), bool: pixels that are exactly black in all channels."""
+    """The mask of holes of images (N, H, W, C) in 0..1, (N, H, W, 1), bool: pixels that are exactly black in all channels."""
     return ops.all(ops.equal(x, HOLE), axis=-1, keepdims=True)
 
 
 class Holes(Corruption):
-    """Base: makes black what `mask` says; active in training only. `level` is (least, most), between which each image draws."""
+    """Base: sets the pixels of `mask` to black, in training only. `level` is the range (least, most) of each image's level."""
 
     def corrupt(self, x):
         return x * (1 - ops.cast(self.mask(ops.shape(x)[0], x.shape[1:3]), x.dtype))
 
     def mask(self, count, size):
-        """Holes for so many images of `size` (H, W): (N, H, W, 1), float32, 1 inside."""
+        """Holes for `count` images of `size` (H, W): (N, H, W, 1), float32, 1 inside."""
         raise NotImplementedError
 
     def _uniform(self, shape, least=0.0, most=1.0):
@@ -34,7 +34,7 @@ class Holes(Corruption):
 
 
 class Box(Holes):
-    """One box an image, anywhere inside it; `level` is the share of the image's side that its sides have."""
+    """One box per image at a random position; `level` is the side of the box as a fraction of the image's side."""
 
     def mask(self, count, size):
         inside = 1.0
@@ -48,13 +48,13 @@ class Box(Holes):
 
 
 class FreeForm(Holes):
-    """Strokes of a brush, each a random walk of straight pieces (after Yu et al. 2019, arXiv:1806.03589).
+    """Brush strokes, each a random walk of straight segments (after Yu et al. 2019, arXiv:1806.03589).
 
-    `level` is the width of the brush as a share of the image's shorter side.
+    `level` is the width of the brush as a fraction of the image's shorter side.
     """
 
     _PIECES = 6
-    # Share of the shorter side that a piece reaches at most.
+    # Maximum length of a segment, as a fraction of the shorter side.
     _REACH = 0.4
 
     def mask(self, count, size):
@@ -64,7 +64,7 @@ class FreeForm(Holes):
         lengths = self._uniform((count, self._PIECES, 1), 0.0, self._REACH * unit)
         ways = ops.concatenate([ops.sin(turns), ops.cos(turns)], axis=-1) * lengths
         joints = ops.concatenate([start, start + ops.cumsum(ways, axis=1)], axis=1)
-        # The edges of the image are mirrors to a walk.
+        # The walk is reflected at the edges of the image.
         joints = edges - ops.abs(joints % (2 * edges) - edges)
         radius = 0.5 * unit * self._uniform((count, 1, 1), *self.level)
         rows, columns = (ops.arange(length, dtype="float32") + 0.5 for length in size)
@@ -76,7 +76,7 @@ class FreeForm(Holes):
 
 
 def _distance(rows, columns, a, b):
-    """Squared distances (N, H, W) of the points (rows, columns) from the pieces a to b, both (N, 2)."""
+    """Squared distances (N, H, W) of the points (rows, columns) from the segments a to b, both (N, 2)."""
     y, x = rows[None, :, None] - a[:, 0, None, None], columns[None, None, :] - a[:, 1, None, None]
     dy, dx = (b - a)[:, 0, None, None], (b - a)[:, 1, None, None]
     along = ops.clip((y * dy + x * dx) / ops.maximum(dy * dy + dx * dx, 1e-6), 0.0, 1.0)
@@ -84,16 +84,16 @@ def _distance(rows, columns, a, b):
 
 
 class BoxOrFreeForm(Holes):
-    """Half of the images get a box, the other half strokes; `level` is that of the boxes, strokes keep their own."""
+    """Half of the images get a box, the other half strokes; `level` applies to the boxes, strokes have the default level."""
 
     def __init__(self, level, **kwargs):
         super().__init__(level, **kwargs)
         self.box, self.free_form = Box(level), FreeForm(_STROKES)
-        # One for all, so that what resets this layer's chance resets theirs.
+        # A shared generator, so that resetting this layer's seed resets theirs.
         self.box.seed_generator = self.free_form.seed_generator = self.seed_generator
 
     def build(self, input_shape):
-        # Neither holds weights.
+        # Neither has weights.
         self.built = True
 
     def mask(self, count, size):
@@ -105,12 +105,12 @@ _KINDS = {"box": (Box, (0.25, 0.5)), "free_form": (FreeForm, _STROKES), "both": 
 
 
 def holes(kind, level=None):
-    """The layer for holes of a `kind`, "box", "free_form" or "both", of a `level`, a share or (least, most); None is its own."""
+    """The layer for holes of a `kind`, "box", "free_form" or "both"; `level` is a fraction, (least, most), or None (default)."""
     if kind not in _KINDS:
         raise ZooError(f"got holes {kind!r}, expected one of {', '.join(_KINDS)}.{suggest(kind, _KINDS)}")
     layer, usual = _KINDS[kind]
     level = usual if level is None else level
     span = tuple(level) if isinstance(level, (tuple, list)) else (level, level)
     if len(span) != 2 or not all(map(is_number, span)) or not 0 < span[0] <= span[1] <= 1:
-        raise ZooError(f"got a size of holes of {level}, expected a share of the image's side in (0, 1], or (least, most).")
+        raise ZooError(f"got a hole size of {level}, expected a fraction of the image's side in (0, 1], or (least, most).")
     return layer(span)

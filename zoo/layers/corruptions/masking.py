@@ -1,4 +1,4 @@
-"""Random masks of patches, whose tokens the encoder never sees (He et al. 2022, arXiv:2111.06377)."""
+"""Random masks of patches, whose tokens the encoder does not receive (He et al. 2022, arXiv:2111.06377)."""
 
 import keras
 import numpy as np
@@ -8,14 +8,14 @@ from zoo.errors import ZooError
 
 
 class PatchMask(keras.layers.Layer):
-    """Chooses which patches of an input are seen.
+    """Chooses the visible patches of an input at random.
 
-    Choices are matrices (N, seen, patches) with a single one in every row: a product with one picks the patches that are seen,
-    a product with its transpose puts them back, and both have gradients that are fast everywhere.
+    Choices are matrices (N, seen, patches) with a single one in each row. The product with a choice selects the visible patches,
+    the product with its transpose puts them back, and both have fast gradients on all backends.
 
     Args:
-        ratio: share of the patches that is hidden.
-        patches: of an input.
+        ratio: fraction of the patches that is masked.
+        patches: number of patches of an input.
     """
 
     def __init__(self, ratio, patches, **kwargs):
@@ -30,38 +30,41 @@ class PatchMask(keras.layers.Layer):
         return (None, self.seen, self.patches)
 
     def hide(self, ratio):
-        """Hide this share from now on, in what is traced after."""
+        """Set the masked fraction, for functions traced after the call. Raises ZooError if all patches or none are masked."""
         seen = round(self.patches * (1 - ratio))
         if not 1 <= seen < self.patches:
-            raise ZooError(f"got a ratio of {ratio}, which leaves {seen} of {self.patches} patches; expected some, and not all.")
+            raise ZooError(
+                f"ratio={ratio} leaves {seen} of {self.patches} patches visible; expected at least one visible and "
+                "one masked patch."
+            )
         self.seen = seen
 
     def call(self, x):
-        """Choices for patches (N, patches, numbers), each input its own: (N, seen, patches), float32."""
+        """Independent choices for the inputs, given patches (N, patches, numbers): (N, seen, patches), float32."""
         shape = (ops.shape(x)[0], self.patches)
         order = ops.argsort(keras.random.uniform(shape, dtype="float32", seed=self.seed_generator), axis=-1)
         return ops.one_hot(order[:, : self.seen], self.patches, dtype="float32")
 
     def complementary(self):
-        """Choices (seen, patches), numpy, always the same, which between them show every patch, and hide every patch."""
+        """Fixed choices (seen, patches), numpy: each patch is visible in at least one of them and masked in at least one."""
         order = np.random.default_rng(0).permutation(self.patches)
-        # The fewer, those seen or those hidden, are others in every choice.
+        # The smaller group, visible or masked patches, is different in each choice.
         size = min(self.seen, self.patches - self.seen)
-        # The last ones share patches with those before, so that all choices have as many.
+        # The last group overlaps with the one before, so that all groups have the same size.
         parts = [order[min(start, self.patches - size) :][:size] for start in range(0, self.patches, size)]
         shown = parts if size == self.seen else [np.setdiff1d(order, part) for part in parts]
         return [np.eye(self.patches, dtype=np.float32)[places] for places in shown]
 
 
 class PatchDropout(keras.layers.Layer):
-    """Leaves out a share `rate` of an input's patches in training, others every time (Liu et al. 2022, arXiv:2208.07220).
+    """Drops a random fraction `rate` of an input's patches in training (Liu et al. 2022, arXiv:2208.07220).
 
-    Tokens (N, 1 + patches, width), with their positions in them, to (N, 1 + those that are left, width); the first, which
-    belongs to no patch, stays. Out of training all stay.
+    Tokens (N, 1 + patches, width), with their position embeddings, to (N, 1 + remaining patches, width). The first token, which
+    is not a patch, is always kept. Outside training, all tokens are kept.
 
     Args:
-        rate: share of the patches, in (0, 1).
-        patches: of an input.
+        rate: fraction of the patches, in (0, 1).
+        patches: number of patches of an input.
     """
 
     def __init__(self, rate, patches, **kwargs):
@@ -70,7 +73,7 @@ class PatchDropout(keras.layers.Layer):
         self.mask = PatchMask(rate, patches)
 
     def leave_out(self, rate):
-        """Leave out this share from now on, in [0, 1), in what is traced after."""
+        """Set the dropped fraction, in [0, 1), for functions traced after the call."""
         if rate:
             self.mask.hide(rate)
         self.rate = rate
@@ -88,9 +91,9 @@ class PatchDropout(keras.layers.Layer):
 
 
 def hidden_error(predicted, true, seen):
-    """Mean squared error over the patches of each input that were hidden, (N,), float32.
+    """Mean squared error over the masked patches of each input, (N,), float32.
 
-    Predicted and true patches are (N, patches, numbers); `seen` (N, patches) is 1 where the encoder saw a patch.
+    Predicted and true patches are (N, patches, numbers); `seen` (N, patches) is 1 for visible patches.
     """
     error = ops.mean(ops.square(ops.cast(predicted, "float32") - ops.cast(true, "float32")), axis=-1)
     hidden = 1 - ops.cast(seen, "float32")

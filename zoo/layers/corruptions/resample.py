@@ -1,4 +1,4 @@
-"""Images made smaller and larger by bicubic interpolation: a damage, and the place to start mending it from."""
+"""Bicubic reduction and enlargement of images, the degradation and the starting point of super-resolution."""
 
 import keras
 import numpy as np
@@ -8,13 +8,13 @@ from zoo.layers.blocks.fold import unfold
 
 
 class Shrink(keras.layers.Layer):
-    """Images (N, H, W, C) in 0..1 to (N, H / scale, W / scale, C), antialiased, as photographs are made smaller.
+    """Images (N, H, W, C) in 0..1 to (N, H / scale, W / scale, C), by antialiased bicubic interpolation.
 
-    Images that have the small size already stay as they are.
+    Images that already have the small size are returned unchanged.
 
     Args:
-        scale: by which height and width are divided.
-        small: (height, width, channels).
+        scale: factor by which height and width are divided.
+        small: (height, width, channels) of the result.
     """
 
     def __init__(self, scale, small, **kwargs):
@@ -25,7 +25,7 @@ class Shrink(keras.layers.Layer):
     def call(self, x):
         if tuple(x.shape[1:]) == self.small:
             return x
-        # In float32: half precision would blur what a network is to find.
+        # In float32, because half precision would lose the detail that a network has to predict.
         image = _resized(ops.cast(x, "float32"), self.small[:2])
         return ops.cast(ops.clip(image, 0.0, 1.0), x.dtype)
 
@@ -36,13 +36,12 @@ def enlarge(x, scale):
 
 
 def _resized(x, size):
-    """Images (N, H, W, C) at another (height, width): a product with a matrix each way.
+    """Images (N, H, W, C) resized to `size` (height, width), by one matrix product along each axis.
 
-    Not `ops.image.resize`, for bicubic and antialiased resizing are operations that few of the formats have that models are
-    exported to.
+    `ops.image.resize` is not used, because few export formats support bicubic and antialiased resizing.
     """
     height, width, channels = x.shape[1:]
-    if height is None or width is None:  # in a function that has seen images of both sizes
+    if height is None or width is None:  # in a function traced for images of both sizes
         return ops.image.resize(x, size, interpolation="bicubic", antialias=True, data_format="channels_last")
     rows, columns = (ops.cast(_bicubic(*sides), x.dtype) for sides in zip((height, width), size))
     x = ops.reshape(ops.matmul(rows, ops.reshape(x, (-1, height, width * channels))), (-1, size[0], width, channels))
@@ -50,7 +49,7 @@ def _resized(x, size):
 
 
 def _bicubic(side, new):
-    """The matrix (new, side), float32, of bicubic resizing; where it shrinks, its window is as much wider: antialiased.
+    """The matrix (new, side), float32, of bicubic resizing; for reduction, with a wider window against aliasing.
 
     Keys 1981, "Cubic convolution interpolation for digital image processing", with a = -1/2.
     """
@@ -63,7 +62,7 @@ def _bicubic(side, new):
 
 
 class Shuffle(keras.layers.Layer):
-    """(N, H, W, s² C) to (N, s H, s W, C): the maps of a place become its pixels (Shi et al. 2016, arXiv:1609.05158)."""
+    """(N, H, W, s² C) to (N, s H, s W, C): maps at a position become a block of pixels (Shi et al. 2016, arXiv:1609.05158)."""
 
     def __init__(self, scale, **kwargs):
         super().__init__(**kwargs)

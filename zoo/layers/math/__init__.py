@@ -1,1 +1,1 @@
-"""Mathematics that the layers need."""
+"""Mathematical functions used by the layers."""

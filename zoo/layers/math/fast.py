@@ -1,4 +1,4 @@
-"""Operations that TensorFlow computes faster in another way than `keras.ops` does."""
+"""Replacements for functions of `keras.ops` that are slow on TensorFlow."""
 
 import functools
 
@@ -7,9 +7,9 @@ from keras import ops
 
 
 def argmax(x):
-    """Index (...) of the largest of the last axis (..., K), int32; the first of equals.
+    """Index (...) of the largest value along the last axis (..., K), int32; the first one in case of ties.
 
-    On TensorFlow not Keras's, which tells 0 from -0 by their bits: four times the time, and nothing that ONNX knows.
+    On TensorFlow, Keras's version distinguishes 0 from -0 by their bits, takes four times as long and has no ONNX form.
     """
     if keras.backend.backend() != "tensorflow":
         return ops.argmax(x, axis=-1)
@@ -19,7 +19,7 @@ def argmax(x):
 
 
 def argmin(x):
-    """Index (...) of the least of the last axis (..., K): see `argmax`."""
+    """Index (...) of the smallest value along the last axis (..., K), see `argmax`."""
     if keras.backend.backend() != "tensorflow":
         return ops.argmin(x, axis=-1)
     import tensorflow as tf
@@ -30,7 +30,7 @@ def argmin(x):
 def softplus(x):
     """log(1 + exp(x)), same shape, to within the rounding of float32 around 1.
 
-    On TensorFlow not Keras's: by the sigmoid that the gradient needs in any case, for half of the time of both on a CPU.
+    On TensorFlow, it is computed from the sigmoid, which the gradient needs anyway: half the time of Keras's version on a CPU.
     """
     return ops.softplus(x) if keras.backend.backend() != "tensorflow" else _by_sigmoid()(x)
 
@@ -42,7 +42,7 @@ def _by_sigmoid():
     @tf.custom_gradient
     def function(x):
         positive = tf.sigmoid(x)
-        # What is less than the greater of x and 0 is the logarithm of the likelier of the two outcomes.
+        # softplus(x) = max(x, 0) - log max(σ(x), 1 - σ(x)).
         return tf.nn.relu(x) - tf.math.log(tf.maximum(positive, 1 - positive)), lambda upstream: upstream * positive
 
     return function

@@ -1,10 +1,10 @@
-"""Gradients inside the forward pass, on every backend; the one thing that keras.ops does not have."""
+"""Gradients inside the forward pass, for all backends, because keras.ops does not provide them."""
 
 import keras
 
 
 def vector_jacobian_product(function, x):
-    """`function(x)` and v -> vᵀJ, itself differentiable."""
+    """`function(x)` and the differentiable function v -> vᵀJ, J the Jacobian at x."""
     backend = keras.backend.backend()
     if backend == "jax":
         import jax
@@ -20,7 +20,7 @@ def vector_jacobian_product(function, x):
         return code, lambda v: tape.gradient(code, x, output_gradients=v)
     import torch
 
-    # Keras evaluates and predicts without gradients, and these are wanted there, too.
+    # Keras disables gradients in `evaluate` and `predict`, but they are needed there, too.
     with torch.enable_grad():
         x = x if x.requires_grad else x.detach().requires_grad_(True)
         code = function(x)

@@ -1,13 +1,13 @@
 """The Poincaré ball {z: c |z|² < 1} of curvature -c: sums, geodesics and distances (Ganea et al. 2018, arXiv:1805.09112).
 
-Points and tangent vectors lie along the last axis.
+The coordinates of points and tangent vectors are along the last axis.
 """
 
 import math
 
 from keras import ops
 
-# Closer to the boundary float32 cannot tell points apart.
+# Closer to the boundary, float32 cannot distinguish points.
 MAX_RADIUS = 1 - 1e-5
 
 
@@ -18,13 +18,13 @@ def add(x, y, c):
 
 
 def exp_map(x, v, c):
-    """Where the geodesic that leaves x with velocity v is after a unit of time."""
+    """The point at time 1 of the geodesic that starts at x with velocity v."""
     root, length = math.sqrt(c), norm(v)
     return add(x, ops.tanh(root * conformal_factor(x, c) * length / 2) * v / (root * length), c)
 
 
 def log_map(x, y, c):
-    """The velocity with which a geodesic leaves x to be at y after a unit of time: the inverse of `exp_map`."""
+    """The initial velocity of the geodesic that is at x at time 0 and at y at time 1: the inverse of `exp_map`."""
     root, difference = math.sqrt(c), add(-x, y, c)
     length = norm(difference)
     return 2 / (root * conformal_factor(x, c)) * ops.arctanh(ops.minimum(root * length, 1 - 1e-7)) * difference / length
@@ -37,12 +37,12 @@ def distance(x, y, c):
 
 
 def conformal_factor(x, c):
-    """λ_x = 2 / (1 - c |x|²) (..., 1): the length at x of a Euclidean unit vector."""
+    """λ_x = 2 / (1 - c |x|²) (..., 1): the length of a Euclidean unit vector at x."""
     return 2 / (1 - c * _dot(x, x))
 
 
 def inside(x, c):
-    """Points pulled back into the part of the ball that float32 can tell from its boundary."""
+    """Points projected into the part of the ball that float32 can distinguish from the boundary."""
     return x * ops.minimum(1.0, MAX_RADIUS / math.sqrt(c) / norm(x))
 
 

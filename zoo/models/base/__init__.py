@@ -1,1 +1,1 @@
-"""What the variants share: encoders, decoders, the autoencoder, and how they are assembled."""
+"""Code shared by the variants: encoder, decoder, autoencoder, and their assembly."""

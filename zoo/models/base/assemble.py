@@ -1,4 +1,4 @@
-"""What every variant's `build` ends with: the components put in a row, built, and compiled."""
+"""The last step of every variant's `build`: connect, build and compile the components."""
 
 import inspect
 
@@ -23,20 +23,20 @@ def assemble(
     features=None,
     pair=None,
 ):
-    """An `Autoencoder` of these components with fresh weights, compiled with Adam at 1e-3.
+    """An `Autoencoder` of these components with initial weights, compiled with Adam at 1e-3.
 
     Args:
-        backbone: its name.
-        input_shape: of one input.
+        backbone: name of the backbone.
+        input_shape: shape of one input.
         bottleneck: a `Bottleneck`.
         loss: the reconstruction loss, see `zoo.losses.get`.
         backbone_options: mapping of the backbone's options.
-        config: mapping from which `zoo.models.registry.build` makes this model again, see `configuration`.
+        config: mapping from which `zoo.models.registry.build` rebuilds this model, see `configuration`.
         corruption: a layer active in training only, or None.
-        decoder: function (code_shape, outputs) -> `Backbone`, in place of the encoder's mirror image, or None.
-        model: the class to build.
-        features: the depth that the encoder's features come from, or None, see `Encoder`.
-        pair: a `Pair` to take in place of the backbone's own, or None.
+        decoder: function (code_shape, outputs) -> `Backbone`, instead of the mirrored encoder, or None.
+        model: the class of the model.
+        features: the depth that the encoder's features are taken from, or None, see `Encoder`.
+        pair: a `Pair` to use instead of the backbone's own, or None.
     """
     loss = losses.get(loss)
     input_shape = tuple(input_shape)
@@ -54,7 +54,7 @@ def assemble(
 
 
 def configuration(build, values):
-    """The JSON-able mapping of a variant's `build` and the arguments it was called with, `locals()` at its start."""
+    """The JSON-serializable mapping of a variant's `build` and its arguments, given as `locals()` at its start."""
     signature = inspect.signature(build)
     named = {name: values[name] for name in signature.parameters if name in values and name != "backbone_options"}
     options = values.get("backbone_options", {})
@@ -69,5 +69,5 @@ def _plain(value):
 
 
 def shallow(backbone, options):
-    """The options of a backbone, an `mlp` without hidden layers unless they say otherwise."""
+    """The options of a backbone; for `mlp`, by default without hidden layers."""
     return {"hidden": (), **options} if backbone == "mlp" else options

@@ -1,4 +1,4 @@
-"""The five components in a row: corruption, encoder, bottleneck, decoder, reconstruction loss."""
+"""The autoencoder and its five components: corruption, encoder, bottleneck, decoder, reconstruction loss."""
 
 import math
 
@@ -22,16 +22,16 @@ from zoo.utils.replicas import replicas
 
 @registered("Autoencoder")
 class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
-    """An encoder, a bottleneck that owns the variant's idea, a decoder, and the loss that compares what went in and came out.
+    """An encoder, a bottleneck that implements the variant, a decoder, and the loss that compares input and reconstruction.
 
-    Trains by plain `fit(images)` (the target is the input) or `fit(damaged, clean)`; images are uint8 0..255 or floats 0..1.
-    `history` has `loss`, `reconstruction`, and every term of the loss layers under its name.
+    Trained by `fit(images)` (the target is the input) or `fit(degraded, clean)`; images are uint8 0..255 or floats 0..1.
+    `history` contains `loss`, `reconstruction`, and each term of the loss layers under its name.
 
     Args:
         encoder: an `Encoder`.
         decoder: a `Decoder`, whose `reconstruction_loss` is the reconstruction loss.
         corruption: a layer active in training only, or None.
-        config: the mapping from which `zoo.models.registry.build` makes this model again.
+        config: the mapping from which `zoo.models.registry.build` rebuilds this model.
     """
 
     def __init__(self, encoder, decoder, corruption=None, config=None, **kwargs):
@@ -39,21 +39,21 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         self.corruption = corruption
         self.encoder = encoder
         self.decoder = decoder
-        # Keras wraps mappings that it finds on attributes; a plain one is what callers compare and write as JSON.
+        # Bypasses Keras, which wraps mappings in attributes; callers compare the plain mapping and write it as JSON.
         object.__setattr__(self, "config", dict(config or {}))
         for part in (encoder, decoder):
-            # One mapping for all three: a part is built again as a part of the same whole.
+            # One mapping for all three, because a part is rebuilt as a part of the whole model.
             object.__setattr__(part, "config", self.config)
         object.__setattr__(self, "_trackers", {})
 
     def build(self, input_shape):
         if self.corruption is not None and not self.corruption.built:
             self.corruption.build((None, *self.data_shape))
-        # The encoder is built already: its bottleneck settles what the decoder was made to read.
+        # The encoder is already built; its bottleneck determines the decoder's input shape.
         self.decoder.build((None, *self.bottleneck.code_shape))
         self.built = True
 
-    # -- what it is
+    # -- properties
 
     @property
     def bottleneck(self):
@@ -61,7 +61,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
 
     @property
     def reconstruction_loss(self):
-        """One of `zoo.losses`: what the decoder's outputs mean, and how they are compared with the image."""
+        """One of `zoo.losses`: the meaning of the decoder's outputs, and their comparison with the image."""
         return self.decoder.reconstruction_loss
 
     @property
@@ -71,7 +71,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
 
     @property
     def degraded_shape(self):
-        """Shape of one image that `reconstruct` mends, without the batch axis: a smaller one, where what is missing is size."""
+        """Shape of one input of `reconstruct`, without the batch axis; for super-resolution, smaller than `data_shape`."""
         return self.data_shape
 
     def loss_layers(self):
@@ -84,22 +84,23 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         seen = to_unit(x, self.compute_dtype)
         if self.corruption is not None:
             seen = self.corruption(seen, training=training)
-        # Said to each: on JAX a layer inside does not hear of it otherwise, and dropout, warm-ups and codebooks would rest.
+        # The training flag is passed to each layer explicitly: on JAX, nested layers do not receive it otherwise, and dropout,
+        # warm-ups and codebooks would be inactive.
         h = self.encoder.backbone(seen, training=training)
         return self.decoder.outputs(self.bottleneck(h, training=training), x, training=training)
 
     def compile(self, optimizer="adam", loss=None, **kwargs):
-        """As `keras.Model.compile`; `loss` is one of `zoo.losses` or its name, by default the model's own."""
+        """As `keras.Model.compile`; `loss` is one of `zoo.losses` or its name, by default that of the model."""
         from zoo import losses
 
         if loss is not None:
             if "loss" not in self.config:
-                raise ZooError(f"got loss={loss!r}, but {self.name} is made by the loss that it has; compile without one.")
+                raise ZooError(f"got loss={loss!r}, but the loss of {self.name} cannot be changed; compile without a loss.")
             loss = losses.get(loss)
             self.check_loss(loss)
             if loss.parameters(1) != self.reconstruction_loss.parameters(1):
                 raise ZooError(
-                    f"got the loss {loss.name!r}, which needs {loss.parameters(1)} decoder outputs a pixel, where this decoder "
+                    f"got the loss {loss.name!r}, which requires {loss.parameters(1)} decoder outputs per pixel, but this one "
                     f"has {self.reconstruction_loss.parameters(1)}; give it to zoo.create(..., loss=...) instead."
                 )
             self.decoder.reconstruction_loss = loss
@@ -110,7 +111,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
             self.check_loss(self.reconstruction_loss)
         if kwargs.get("loss_weights") is not None:
             raise ZooError("got loss_weights; the weights of the terms are options of the variant, see zoo.create.")
-        # Keras is given no loss, as `compute_loss` knows it: it would trace the model once more to build its own.
+        # No loss is passed to Keras: `compute_loss` computes it, and Keras would trace the model again to build its own.
         super().compile(optimizer=optimizer, **kwargs)
         names = ["reconstruction", *(name for layer in self.loss_layers() for name in layer.loss_names)]
         if any(getattr(layer, "kernel_regularizer", None) for layer in flatten_layers(self)):
@@ -118,25 +119,26 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         object.__setattr__(self, "_trackers", {name: keras.metrics.Mean(name=name) for name in names})
 
     def check_loss(self, loss):
-        """`ZooError` where the variant is not made for `loss`, one of `zoo.losses`.
+        """Raise ZooError if the variant does not support `loss`, one of `zoo.losses`.
 
-        A divergence in nats needs a likelihood beside it, summed over an image: a mean over the pixels is so much smaller that
-        the code collapses to the prior, and all images are reconstructed alike. Variants without an option `loss` weigh theirs.
+        A divergence in nats requires a likelihood summed over an image: a mean over the pixels is so much smaller that the
+        posterior collapses to the prior and all reconstructions are the same. Variants without an option `loss` weight their
+        divergence accordingly.
         """
         if "loss" in self.config and self.bottleneck.in_nats and not loss.is_likelihood:
             raise ZooError(
-                f"the reconstruction loss {loss.name!r} is no likelihood but a mean over the pixels, beside which the divergence "
-                f"of {self.config['variant']}, a sum in nats, would leave nothing in the code; expected 'gaussian', a squared "
-                "error summed over an image, 'bernoulli' or 'logistic_mixture'."
+                f"the reconstruction loss {loss.name!r} is a mean over pixels, but the divergence of {self.config['variant']} is "
+                "a sum in nats, so that the posterior would collapse; use 'gaussian' (a squared error summed over an image), "
+                "'bernoulli' or 'logistic_mixture'."
             )
 
     @property
     def input_rule(self):
-        """What `fit`, `evaluate` and `predict` take, see `zoo.models.base.inputs.ChecksInputs`."""
+        """The inputs that `fit`, `evaluate` and `predict` accept, see `zoo.models.base.inputs.ChecksInputs`."""
         return ImageRule((self.degraded_shape, self.data_shape), self.data_shape, self.reconstruction_loss.of_probabilities)
 
     def make_train_function(self, force=False):
-        # TensorFlow makes the optimizer's state inside the graph otherwise, for half of the time until the first step.
+        # Otherwise TensorFlow creates the optimizer's state inside the graph, which takes half of the time until the first step.
         if self.built and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
@@ -146,13 +148,13 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         return [*super().metrics, *self._trackers.values()]
 
     def terms(self, x, y, y_pred, training):
-        """The terms of the loss of a batch but for the weights' decay: a mapping of name to `Term`."""
+        """The terms of the loss of a batch, except weight decay: a mapping of name to `Term`."""
         loss = self.reconstruction_loss
         each = loss.call(self._target(x, y), ops.cast(y_pred, "float32"))
         return {"reconstruction": term(ops.mean(each) if loss.of_batch else each), **self.layer_terms()}
 
     def layer_terms(self, more=()):
-        """The terms that the loss layers added in this forward pass, under their names; `more` are names besides theirs."""
+        """The terms that the loss layers added in this forward pass, by name; `more` lists additional expected names."""
         current = {id(value) for value in self.losses}
         found = {}
         for layer in self.loss_layers():
@@ -166,7 +168,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         terms = self.terms(x, y, y_pred, training)
         known = {id(one.mean) for one in terms.values()}
-        # What layers have added besides is Keras's: the penalties of its regularizers.
+        # The other losses of the layers are the penalties of Keras's regularizers.
         decay = [ops.cast(value, "float32") for value in self.losses if id(value) not in known]
         terms["weight_decay"] = Term(sum(decay, ops.zeros(())), of_weights=True)
         if sample_weight is not None:
@@ -174,24 +176,24 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         values = {name: one.weighted(sample_weight) for name, one in terms.items()}
         count = ops.shape(keras.tree.flatten(x)[0])[0]
         for name, tracker in self._trackers.items():
-            # Weighted like Keras's own mean of the loss, for the last batch of an epoch may be smaller.
+            # Weighted like Keras's own mean of the loss, because the last batch of an epoch may be smaller.
             tracker.update_state(values[name], sample_weight=count)
         return sum(values.values()) / replicas()
 
     def _checked_weights(self, sample_weight, terms):
-        """Sample weights as float32 (N,); a `ZooError` where there is not one an image, or a term has no use for them."""
+        """Sample weights as float32 (N,). Raises ZooError if there is not one per image, or a term does not support weights."""
         whole = [name for name, one in terms.items() if one.each is None and not one.of_weights]
         if whole:
             raise ZooError(
-                f"got sample_weight, but {self.name} has terms of the whole batch in its loss ({', '.join(whole)}), in which no "
-                "image has a share that could be weighted; leave the weights out, or repeat or drop images."
+                f"sample_weight is not supported by {self.name}, because its loss has terms of the whole batch "
+                f"({', '.join(whole)}); omit the weights, or repeat or drop images."
             )
         if len(sample_weight.shape) > 1 and any(side != 1 for side in sample_weight.shape[1:]):
-            raise ZooError(f"got sample_weight of shape {tuple(sample_weight.shape)}, expected one number an image, (N,).")
+            raise ZooError(f"got sample_weight of shape {tuple(sample_weight.shape)}, expected one number per image, (N,).")
         return ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
 
     def get_compile_config(self):
-        # The loss is an option in the config of the model.
+        # The loss is already part of the model's config.
         config = {key: value for key, value in super().get_compile_config().items() if key != "loss"}
         return {**config, "optimizer_has_state": self.optimizer.built}
 
@@ -213,7 +215,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         if tuple(y.shape[1:]) != self.data_shape:
             raise ZooError(
                 f"got targets of shape {tuple(y.shape)}, expected images (N, {', '.join(map(str, self.data_shape))}); "
-                "call fit(images) alone, or fit(damaged, clean)."
+                "call fit(images), or fit(degraded, clean)."
             )
         assert_unit(y)
         return to_unit(y, "float32")
@@ -226,16 +228,16 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         Args:
             x: an array of images, a batched `tf.data.Dataset` or a `keras.utils.PyDataset` of images, of pairs of images and
                 labels, or of mappings with "image" or "images".
-            batch_size: images at a time.
+            batch_size: number of images per batch.
         """
         images = (check_images(part, self.data_shape) for part in arrays_of(x))
         return apply_to_batches(self.encoder, self.encoder.call, images, batch_size)
 
     def decode(self, z, batch_size=256):
-        """Images (N, *input_shape), float32 0..1, of codes: (N, *code_shape) or, as `encode` gives them, flattened, (N, D).
+        """Images (N, *input_shape), float32 0..1, of codes (N, *code_shape), or flattened (N, D), as `encode` returns them.
 
         Raises:
-            ZooError: for another shape, such as that of features that are no code, pooled ones for example.
+            ZooError: if the shape is different, for example that of features that are not codes, such as pooled features.
         """
         z = np.asarray(z, dtype="float32")
         code = self.bottleneck.to_code(z)
@@ -245,14 +247,14 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
             wanted = " or ".join(f"(N, {', '.join(map(str, one))})" for one in dict.fromkeys((flat, shape)))
             hint = ""
             if z.shape[1:] == self.encoder.output_shape[1:]:
-                hint = f" The features that {self.name} encodes to do not hold its whole code, which model.code(x) gives."
+                hint = f" The features of {self.name} do not contain the whole code; get codes from model.code(x)."
             raise ZooError(f"got codes of shape {z.shape}, expected {wanted} with N >= 1.{hint}")
         return apply_in_batches(self.decoder, self.decoder.call, code, batch_size)
 
     def reconstruct(self, x, batch_size=256):
-        """What the model makes of images (N, *input_shape), uint8 or floats 0..1: float32 0..1, same shape. Deterministic.
+        """Reconstructions of images (N, *input_shape), uint8 0..255 or floats 0..1: float32 0..1, same shape. Deterministic.
 
-        A model that mends images is given damaged ones, (N, *degraded_shape).
+        For restoration models, the inputs are degraded images (N, *degraded_shape).
         """
         x = np.asarray(x)
         shape = self.degraded_shape if x.shape[1:] == self.degraded_shape else self.data_shape
@@ -262,30 +264,30 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         return self.decoder(self.code(x))
 
     def predict(self, x, *args, **kwargs):
-        """As `keras.Model.predict`, of any data that it takes: the images (N, *input_shape), float32 0..1, of `reconstruct`."""
+        """As `keras.Model.predict`, for any data that it accepts: the reconstructions (N, *input_shape), float32 0..1."""
         return reconstructor(self).predict(x, *args, **kwargs)
 
     def predict_on_batch(self, x):
-        """As `keras.Model.predict_on_batch`: the images that `reconstruct` makes."""
+        """As `keras.Model.predict_on_batch`: the reconstructions, see `reconstruct`."""
         return reconstructor(self).predict_on_batch(x)
 
     def example(self, x):
-        """Float images (N, *input_shape) as training shows them, and what the model makes of those, tensors: for a picture."""
+        """Float images (N, *input_shape) as the model receives them in training, and their reconstructions, as tensors."""
         shown = x if self.corruption is None else self.corruption(x, training=True)
         return shown, self._reconstruct(shown)
 
     def code(self, x):
-        """The code (N, *code_shape) that the decoder reads, a tensor, of images (N, *input_shape): no chance, no corruption."""
+        """The deterministic code (N, *code_shape), a tensor, of images (N, *input_shape), without corruption."""
         return self.bottleneck.code(self.encoder.backbone(to_unit(x, self.compute_dtype)))
 
     def sample(self, n, seed=0, batch_size=256):
-        """`n` images, float32 0..1, from the variant's own prior: the mean of p(x|z) for z drawn with `seed`."""
+        """`n` images, float32 0..1, from the variant's own prior: the mean of p(x|z) for z sampled with `seed`."""
         if n < 1:
             raise ZooError(f"got n={n} samples, expected at least 1.")
         return self.decode(self.bottleneck.sample_prior(n, seed), batch_size)
 
     def reconstruction_error(self, x, batch_size=256):
-        """The reconstruction loss (N,) of every image (N, *input_shape), from the deterministic code."""
+        """The reconstruction loss (N,) of each image (N, *input_shape), from the deterministic code."""
         return apply_in_batches(self, self._reconstruction_error, check_images(x, self.data_shape), batch_size)
 
     def _reconstruction_error(self, x):
@@ -293,18 +295,18 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         return self.reconstruction_loss.error(to_unit(x, "float32"), outputs)
 
     def anomaly_score(self, x, batch_size=256, by="reconstruction", normal=None):
-        """Scores (N,) of images (N, *input_shape), higher is stranger.
+        """Anomaly scores (N,) of images (N, *input_shape); higher is more anomalous.
 
         Args:
             x: images.
-            batch_size: images at a time.
+            batch_size: number of images per batch.
             by: `"reconstruction"`, `"likelihood"`, `"knn"` or `"combined"`, see `zoo.anomaly.AnomalyDetector`, which also
-                remembers normal images from one call to the next.
-            normal: images (M, *input_shape) that `"knn"` and `"combined"` compare with.
+                stores normal images for several calls.
+            normal: normal images (M, *input_shape), which `"knn"` and `"combined"` require.
         """
         from zoo.anomaly import AnomalyDetector
 
         detector = AnomalyDetector(self, by)
         if detector.needs_fit and normal is None:
-            raise ZooError(f"the anomaly score {by!r} compares with normal images; give them as normal=.")
+            raise ZooError(f"the anomaly score {by!r} requires normal images; give them as normal=.")
         return (detector.fit(normal, batch_size) if detector.needs_fit else detector).score(x, batch_size)

@@ -1,8 +1,8 @@
-"""What makes a model of the zoo a model like any other to Keras: a config to build it from again, and shapes that are known.
+"""Keras serialization of the zoo's models: configs to rebuild them from, and known input and output shapes.
 
-A config is plain data: the zoo's own config of the whole model, which of its parts this is, the precision and what is frozen.
-`from_config` builds the whole through the registry and takes the part; weights, and the state of the optimizer, come back by
-Keras's own walk of attributes. So `save`, `load_model`, `clone_model`, `copy` and `pickle` are all Keras's own.
+A config is plain data: the zoo's config of the whole model, the name of the part, the precision, and the frozen layers.
+`from_config` builds the whole model by the registry and returns the part; Keras restores weights and optimizer state by
+attribute. Therefore `save`, `load_model`, `clone_model`, `copy` and `pickle` work as for any Keras model.
 """
 
 from collections.abc import Mapping
@@ -18,10 +18,9 @@ _PACKAGE = "zoo"
 
 
 def registered(name):
-    """Register a class, and those derived from it, with Keras under the package `zoo` as `name`.
+    """Register a class and its subclasses with Keras, in the package `zoo`, as `name`.
 
-    One name for all of them: the config says which variant to build, so that a file may name a variant whose module is not
-    imported yet.
+    All share one name, because the config names the variant to build; this way, the variant's module need not be imported yet.
     """
 
     def register(cls):
@@ -36,7 +35,7 @@ def _register(cls, name):
 
 
 class Shaped:
-    """To stand before `keras.Model` among the bases of a model with `data_shape`, the shape of one input."""
+    """Mixin, before `keras.Model` in the bases, for models with `data_shape`, the shape of one input."""
 
     @property
     def input_shape(self):
@@ -49,20 +48,20 @@ class Shaped:
         found = self.__dict__.get("_output_shape")
         if found is None:
             output = self.compute_output_spec(keras.KerasTensor(self.input_shape, dtype="float32"))
-            # Past Keras, which would keep its own kind of tuple.
+            # Bypasses Keras, which would store its own tuple type.
             found = self.__dict__["_output_shape"] = tuple(output.shape)
         return found
 
     def export(self, *args, **kwargs):
-        """As `keras.Model.export`, of a model that was not called yet, too."""
+        """As `keras.Model.export`, also for a model that has not been called yet."""
         self(keras.KerasTensor(self.input_shape, dtype="float32"))
         return super().export(*args, **kwargs)
 
 
 class Citizen(Shaped):
-    """A model, or the part of one, that the registry builds from the mapping `config`.
+    """A model, or a part of one, that the registry builds from the mapping `config`.
 
-    `part` is the name of the attribute of the whole model that this is, None for the whole.
+    `part` is the name of this part's attribute in the whole model, or None for the whole model.
     """
 
     part = None
@@ -73,12 +72,12 @@ class Citizen(Shaped):
         super().__init_subclass__(**kwargs)
         if cls.registered_class is not None:
             _register(cls, cls.registered_as)
-            # The name itself goes on to stand for the class that all of them derive from.
+            # The name still refers to the base class.
             _register(cls.registered_class, cls.registered_as)
 
     def get_config(self):
         if not self.config:
-            raise ZooError(f"{self.name} belongs to no model of zoo.create or zoo.load; only those can be built again.")
+            raise ZooError(f"{self.name} was not created by zoo.create or zoo.load and cannot be rebuilt from a config.")
         check_plain(self.config)
         return {**state(self), "config": dict(self.config)}
 
@@ -89,14 +88,14 @@ class Citizen(Shaped):
             whole = registry.build(config["config"])
         model = whole if cls.part is None else getattr(whole, cls.part, None)
         if not isinstance(model, cls):
-            raise ZooError(f"got the config of a {whole.name}, which is no {cls.__name__}.")
+            raise ZooError(f"got the config of {whole.name}, which is not a {cls.__name__}.")
         return with_state(model, config)
 
 
 class Around(Shaped):
-    """A model around an encoder of the zoo, which its config holds whole: what several models share in one file stays shared.
+    """A model that wraps an encoder of the zoo and contains it in its config, so that encoders shared within a file stay shared.
 
-    `settings` are the names of the attributes that are its other arguments.
+    `settings` are the names of the attributes with its other arguments.
     """
 
     settings = ()
@@ -110,7 +109,7 @@ class Around(Shaped):
         config = _of_keys(config, "encoder", *cls.settings)
         inner = config["encoder"]
         if not isinstance(inner, Mapping) or inner.get("registered_name") not in _encoders():
-            raise ZooError(f"the config of a {cls.__name__} holds {inner!r:.80}, expected an encoder of the zoo.")
+            raise ZooError(f"the config of a {cls.__name__} contains {inner!r:.80}, expected an encoder of the zoo.")
         settings = {name: config[name] for name in cls.settings}
         check_plain(settings)
         with computing_in(_precision(config)):
@@ -123,15 +122,15 @@ def _encoders():
 
 
 def state(model):
-    """What a config keeps of any model: its name, its precision, what of it is frozen.
+    """The part of a config that is common to all models: name, precision and frozen layers.
 
     Raises:
-        ZooError: for a quantized model, whose variables are others than a new one's.
+        ZooError: if the model is quantized, because its variables differ from those of a new model.
     """
     if any(getattr(layer, "quantization_mode", None) for layer in flatten_layers(model)):
         raise ZooError(
-            f"{model.name} is quantized, which its config cannot say: save, copy or clone the model before it is quantized, or "
-            "export it."
+            f"{model.name} is quantized, and quantization is not part of its config; save, copy or clone it before quantizing, "
+            "or export it."
         )
     frozen, odd = [], []
     for path, layer in walk(model):
@@ -142,11 +141,11 @@ def state(model):
 
 
 def with_state(model, config):
-    """The model, named and frozen as `state` found another."""
+    """The model, with the name and frozen layers that `state` recorded."""
     model.name = config["name"]
     frozen, odd = set(config["frozen"]), set(config["frozen_apart"])
     for path, layer in list(walk(model)):
-        # A layer's flag is set for all those inside it, which come after it.
+        # Setting a layer's flag sets it for its sublayers, which are visited later.
         flag = "/".join(path) not in frozen
         if layer.trainable != flag:
             layer.trainable = flag
@@ -157,7 +156,7 @@ def with_state(model, config):
 
 
 def _of_keys(config, *more):
-    """A config that holds what it must, each of its kind; nothing else of it is looked at."""
+    """Check that a config contains the required keys with values of the right types; other keys are ignored."""
     kinds = {"name": str, "dtype": str, "frozen": (list, tuple), "frozen_apart": (list, tuple), **dict.fromkeys(more, object)}
     for key, kind in kinds.items():
         if key not in config or not isinstance(config[key], kind):
@@ -169,9 +168,9 @@ def _precision(config):
     try:
         return keras.dtype_policies.get(config["dtype"])
     except (ValueError, TypeError) as error:
-        raise ZooError(f"got the dtype policy {config['dtype']!r}, which Keras does not know.") from error
+        raise ZooError(f"got the dtype policy {config['dtype']!r}, which is unknown to Keras.") from error
 
 
 def check_plain(config):
-    """`ZooError` where a config holds anything but numbers, strings, lists of these, a loss's settings and a config inside."""
+    """Raise ZooError unless a config contains only numbers, strings, lists of these, a loss's settings and nested configs."""
     registry.check_plain(config)

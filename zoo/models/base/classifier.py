@@ -15,19 +15,19 @@ from zoo.utils.batching import apply_in_batches, apply_to_batches
 class Classifier(ChecksInputs, Citizen, keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to logits (N, classes).
 
-    The features are normalized by their moments over the batch, without scale or offset, before one linear layer: as for masked
-    autoencoders (He et al. 2022), and so that features of any size can be learned from at one rate.
+    The features are normalized by their batch moments, without scale or offset, before one linear layer, as for masked
+    autoencoders (He et al. 2022), so that one learning rate suits features of any scale.
 
     Args:
-        encoder: an `Encoder`, or one cut at a depth, see `Encoder.at`.
-        classes: names, as many as there are logits.
-        config: the mapping from which `zoo.models.registry.build` makes this model again.
+        encoder: an `Encoder`, or an extractor of one depth, see `Encoder.at`.
+        classes: names of the classes, one per logit.
+        config: the mapping from which `zoo.models.registry.build` rebuilds this model.
     """
 
     def __init__(self, encoder, classes, config, **kwargs):
         super().__init__(**kwargs)
         self.encoder = encoder
-        # Its averages keep up with the few steps that fine-tuning takes.
+        # A low momentum, because fine-tuning takes few steps.
         self.normalize = layers.BatchNormalization(center=False, scale=False, momentum=0.9)
         self.head = layers.Dense(len(classes), kernel_initializer="zeros")
         object.__setattr__(self, "config", config)
@@ -70,16 +70,16 @@ class Classifier(ChecksInputs, Citizen, keras.Model):
 
 
 def classifier(model, classes, layer=None, pool=None):
-    """A `Classifier` of `classes`, names, on the features of an `Autoencoder`, whose encoder it shares.
+    """A `Classifier` on the features of an `Autoencoder`, whose encoder it shares.
 
     Args:
         model: an `Autoencoder`.
-        classes: names, two or more.
-        layer, pool: the depth to read, see `Encoder.at`; None is what `encode` gives.
+        classes: names of the classes, two or more.
+        layer, pool: the depth to use, see `Encoder.at`; None means the features that `encode` returns.
     """
     names = [str(name) for name in classes]
     if len(names) < 2 or len(set(names)) < len(names):
-        raise ZooError(f"got the classes {', '.join(names) or 'none'}, expected two different names or more.")
+        raise ZooError(f"got the classes {', '.join(names) or 'none'}, expected at least two different names.")
     config = {"variant": "classifier", "model": model.config, "classes": names, "layer": layer, "pool": pool}
     made = Classifier(model.encoder.at(layer, pool), names, config, name="classifier")
     made.build((None, *made.data_shape))

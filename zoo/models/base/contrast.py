@@ -1,4 +1,4 @@
-"""Encoders that read the local contrast of the image, where that is what the decoder has to give back."""
+"""Encoders that take the local contrast of the image, for decoders that reconstruct it."""
 
 from zoo import backbones, losses
 from zoo.errors import ZooError
@@ -8,7 +8,7 @@ from zoo.models.base.autoencoder import Autoencoder
 
 
 def contrast_pair(backbone, input_shape, loss, options):
-    """The `Pair` of a backbone; with the loss "contrast_mse" its encoder reads the local contrast."""
+    """The `Pair` of a backbone; with the loss "contrast_mse", its encoder takes the local contrast."""
     pair = backbones.build(backbone, tuple(input_shape), **options)
     return Pair(ContrastEncoder(pair.encoder), pair.decoder, pair.linear_path) if _of_contrast(loss) else pair
 
@@ -18,18 +18,18 @@ def _of_contrast(loss):
 
 
 class ContrastAutoencoder(Autoencoder):
-    """An autoencoder on such a pair."""
+    """An autoencoder with a pair of `contrast_pair`."""
 
     def check_loss(self, loss):
         if _of_contrast(loss) != isinstance(self.encoder.backbone, ContrastEncoder):
             raise ZooError(
-                f"got the loss {loss.name!r}, but the encoder of {self.name} is made for {self.reconstruction_loss.name!r}; give "
-                "it to zoo.create(..., loss=...) instead."
+                f"got the loss {loss.name!r}, but the encoder of {self.name} is built for {self.reconstruction_loss.name!r}; "
+                "give it to zoo.create(..., loss=...) instead."
             )
 
 
 class ContrastEncoder(Around):
-    """An encoder that reads the local contrast of the image."""
+    """An encoder that takes the local contrast of the image."""
 
     def __init__(self, net, **kwargs):
         super().__init__(net, **kwargs)

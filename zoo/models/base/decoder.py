@@ -26,5 +26,5 @@ class Decoder(Citizen, keras.Model):
         return self.reconstruction_loss.to_image(ops.cast(self.backbone(z), "float32"))
 
     def outputs(self, z, x, training=None):
-        """What the reconstruction loss reads, of codes (N, ...); for decoders that draw pixels in turn, given the images `x`."""
+        """The inputs of the reconstruction loss, from codes (N, ...); autoregressive decoders also use the images `x`."""
         return self.backbone(z, training=training)

@@ -9,9 +9,9 @@ from zoo.models.base.citizen import Around, Citizen, registered
 from zoo.models.base.inputs import ChecksInputs, ImageRule
 from zoo.utils.numbers import is_whole
 
-# Regions a side over which the maps of a depth are averaged, where an encoder's features lie there.
+# Regions per side over which maps are averaged, if the features are taken from a depth of the encoder.
 _GRID = 4
-# The same for the tokens of images, of which a transformer's width makes many numbers already.
+# The same for tokens of images; fewer regions, because the width of a transformer is large.
 _QUARTERS = 2
 
 
@@ -19,16 +19,15 @@ _QUARTERS = 2
 class Encoder(ChecksInputs, Citizen, keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to features (N, D). Deterministic.
 
-    In a functional model declare `keras.Input(shape, dtype="uint8")` for uint8 images: Keras casts to the declared type
-    without scaling. There, floats outside 0..1 stop the graph on TensorFlow with a message that says so, unless XLA compiles it
-    (`jit_compile`, Keras's default on a GPU); on JAX nothing checks them. The encoder's own `predict`, `fit` and `evaluate`
-    always do.
+    In a functional model, declare `keras.Input(shape, dtype="uint8")` for uint8 images, because Keras casts to the declared type
+    without scaling. There, floats outside 0..1 raise an error on TensorFlow, unless the graph is compiled by XLA (`jit_compile`,
+    Keras's default on a GPU); on JAX they are not checked. The encoder's own `predict`, `fit` and `evaluate` always check.
 
     Args:
-        backbone: images to what the bottleneck reads.
+        backbone: a `Backbone` from images to the bottleneck's input.
         bottleneck: a `Bottleneck`.
-        features: a depth of the backbone whose maps, averaged over a grid of at most 4 x 4 regions, or whose tokens, averaged
-            over the patches of each quarter of an image, or of a series, are the features; None leaves them to the bottleneck.
+        features: the depth of the backbone that the features are taken from: maps averaged over a grid of at most 4 x 4 regions,
+            or tokens averaged over the patches of each quarter of an image or series; None means the bottleneck's features.
     """
 
     part = "encoder"
@@ -68,7 +67,7 @@ class Encoder(ChecksInputs, Citizen, keras.Model):
 
     @property
     def feature_layers(self):
-        """Names of the depths that `at` can take features from, first to last; `"code"` is the encoder's own output."""
+        """Names of the depths that `at` accepts, first to last; `"code"` is the encoder's own output."""
         return [*self.backbone.stage_names, "code"]
 
     def at(self, layer="code", pool=None):
@@ -76,10 +75,10 @@ class Encoder(ChecksInputs, Citizen, keras.Model):
 
         Args:
             layer: one of `feature_layers`.
-            pool: for feature maps: `"flatten"` (the default, but of `"code"`, where it is the encoder's own way), `"mean"` over
-                the image, or an int `k`, the mean over a k x k grid of regions. For a transformer's tokens: `"flatten"`,
-                `"mean"` over the patches, an int `k` as above, of images, or `"token"`, the first, which belongs to no patch. Of
-                a code that is a vector there is nothing to pool.
+            pool: for feature maps, `"flatten"` (the default; for `"code"`, the default is the encoder's own pooling), `"mean"`
+                over the image, or an int `k` for the means over a k x k grid of regions. For a transformer's tokens, `"flatten"`,
+                `"mean"` over the patches, an int `k` as above for images, or `"token"`, the first token, which is not a patch.
+                Has no effect on a code that is a vector.
         """
         if layer is None or (layer == "code" and pool is None):
             return self
@@ -87,13 +86,13 @@ class Encoder(ChecksInputs, Citizen, keras.Model):
             known = self.feature_layers
             raise ZooError(f"there is no feature layer {layer!r}.{suggest(layer, known)} There are {', '.join(known)}.")
         if pool not in (None, "flatten", "mean", "token") and not (is_whole(pool) and pool > 0):
-            raise ZooError(f"got pool={pool!r}, expected 'flatten', 'mean', 'token' or a positive number of regions a side.")
+            raise ZooError(f"got pool={pool!r}, expected 'flatten', 'mean', 'token' or a positive number of regions per side.")
         return FeatureExtractor(self, layer, pool)
 
 
 @registered("FeatureExtractor")
 class FeatureExtractor(ChecksInputs, Around, keras.Model):
-    """An encoder cut at one depth; shares its weights, and can be cut at another."""
+    """The features of an encoder at one depth; shares its weights."""
 
     settings = ("layer", "pool")
 
@@ -105,7 +104,7 @@ class FeatureExtractor(ChecksInputs, Around, keras.Model):
         self.build(self.input_shape)
 
     def build(self, input_shape):
-        # The encoder is built already; Keras only takes note of the shape.
+        # The encoder is already built; Keras only records the shape.
         self.built = True
 
     @property
@@ -124,7 +123,7 @@ class FeatureExtractor(ChecksInputs, Around, keras.Model):
         return self.encoder.feature_layers
 
     def at(self, layer=None, pool=None):
-        """See `Encoder.at`; without arguments this one."""
+        """See `Encoder.at`; without arguments, this extractor."""
         return self if layer is None and pool is None else self.encoder.at(layer or "code", pool)
 
     def call(self, x, training=None):

@@ -1,4 +1,4 @@
-"""What a grid of codes needs of a decoder."""
+"""Decoders for grids of codes."""
 
 import keras
 
@@ -7,10 +7,10 @@ from zoo.layers.blocks.backbone import Backbone
 
 
 def grid_decoder(backbone, input_shape, backbone_options):
-    """The `decoder` to give to `assemble`: None, the mirrored one, where it reads grids (H, W, D) of any D.
+    """The `decoder` argument of `assemble`: None, for the mirrored decoder, if it accepts grids (H, W, D) with any D.
 
-    A `resnet` begins with residual blocks, which keep the number of maps: before them a 1 x 1 convolution brings the code to
-    as many as they have.
+    The decoder of `resnet` starts with residual blocks, which keep the number of maps; therefore a 1 x 1 convolution before them
+    converts the code to their number of maps.
     """
     if backbone != "resnet" or backbone_options.get("linear_path"):
         return None

@@ -1,4 +1,4 @@
-"""What the Hamiltonian variants share: a decoder whose gradient in z, at the image, moves the code."""
+"""Base of the Hamiltonian variants, in which the gradient of log p(x, z) with respect to z moves the code."""
 
 from keras import ops
 
@@ -9,7 +9,7 @@ from zoo.models.base.autoencoder import Autoencoder
 
 
 class HamiltonianAutoencoder(Autoencoder):
-    """Trains with the decoder's outputs at the end of a Hamiltonian path of z; `code` is the mean at its beginning."""
+    """Trains with the decoder's outputs at the end of a Hamiltonian path of z; `code` is the mean at its start."""
 
     def call(self, x, training=None):
         h = self.encoder.backbone(to_unit(x, self.compute_dtype), training=training)
@@ -31,8 +31,8 @@ class HamiltonianAutoencoder(Autoencoder):
 
 
 def check_options(backbone_options):
-    """`ZooError` where the decoder would not be a function of one row's z alone."""
+    """Raise ZooError if the options make the decoder random, or its rows depend on each other."""
     if backbone_options.get("dropout"):
-        raise ZooError("a Hamiltonian path needs a decoder that stays the same along it, got dropout; leave it out.")
+        raise ZooError("a Hamiltonian posterior requires a deterministic decoder, got dropout; omit it.")
     if backbone_options.get("batch_norm"):
-        raise ZooError("a Hamiltonian path needs a decoder that takes every image for itself, got batch_norm=True; leave it out.")
+        raise ZooError("a Hamiltonian posterior requires a decoder without batch normalization, got batch_norm=True; omit it.")

@@ -1,4 +1,4 @@
-"""What the models that train on importance-weighted bounds share: many draws an image, decoded as one batch."""
+"""Base of the models trained on importance-weighted bounds: several samples per image, decoded as one batch."""
 
 from keras import ops
 
@@ -11,27 +11,28 @@ from zoo.utils.numbers import is_whole
 
 
 class ImportanceWeightedAutoencoder(Autoencoder):
-    """Minimizes -L(log w), a bound made of log w_i = log p(x|z_i) + log p(z_i) - log q(z_i|x) of several draws z_i an image.
+    """Minimizes -L(log w), a bound of log w_i = log p(x|z_i) + log p(z_i) - log q(z_i|x) for several samples z_i per image.
 
-    The history splits the loss by the bound's derivatives v_i = ∂L/∂log w_i, which sum to one: `reconstruction` is
-    -Σ_i v_i log p(x|z_i), and `kl` all the rest: for IWAE the divergence from the prior of what the weights make of the
-    posterior (Cremer et al. 2017, arXiv:1704.02916), and for one draw that draw's log q(z|x) - log p(z).
+    In the history, the loss is split by the bound's derivatives v_i = ∂L/∂log w_i, which sum to one: `reconstruction` is
+    -Σ_i v_i log p(x|z_i), and `kl` is the rest. For IWAE this is the divergence of the importance-weighted posterior from the
+    prior (Cremer et al. 2017, arXiv:1704.02916), and for one sample log q(z|x) - log p(z).
 
-    `call` gives the decoder's outputs at one draw of the posterior, which is what metrics and `predict` see; the draws of the
-    bound are made in `terms`, for only there is the target known. Sample weights multiply the bound of an image.
+    `call` returns the decoder's outputs for one sample of the posterior, for metrics and `predict`. The samples of the bound are
+    taken in `terms`, because only there the target is available. Sample weights multiply the bound of an image.
 
     Args:
-        samples: draws an image, in each group.
-        groups: independent bounds an image, averaged.
-        gradient_samples: draws an image that the gradient is computed for, or None for all of them: chosen by their v_i once
-            the bound is known, their mean log w has the bound's gradient as its expectation (Burda et al. 2016, section 3).
+        samples: number of samples per image and group.
+        groups: number of independent bounds per image, which are averaged.
+        gradient_samples: number of samples per image that the gradient is computed for, or None for all. They are chosen by their
+            v_i after computing the bound; the expected gradient of their mean log w is that of the bound (Burda et al. 2016,
+            section 3).
     """
 
     def __init__(self, *args, samples, groups=1, gradient_samples=None, **kwargs):
         counts = {"k": samples, "m": groups, "gradient_samples": 1 if gradient_samples is None else gradient_samples}
         for name, count in counts.items():
             if not is_whole(count) or count < 1:
-                raise ZooError(f"got {name}={count!r}, expected a whole number of draws an image, at least 1.")
+                raise ZooError(f"got {name}={count!r}, expected a whole number of samples per image, at least 1.")
         super().__init__(*args, **kwargs)
         self.samples = samples
         self.groups = groups
@@ -47,7 +48,7 @@ class ImportanceWeightedAutoencoder(Autoencoder):
         return {"reconstruction": term(reconstruction), "kl": term(-bound - reconstruction)}
 
     def estimate(self, x, y, training):
-        """The bound (N,) of images x with targets y, and of all draws their shares v and log p(y|z): (N, draws)."""
+        """The bound (N,) of images x with targets y, and for all samples the derivatives v and log p(y|z), (N, samples)."""
         z, log_ratio = self.draw(x, self.groups * self.samples, training)
         if self.gradient_samples is None:
             log_p = self.log_p(y, z, training)
@@ -60,11 +61,11 @@ class ImportanceWeightedAutoencoder(Autoencoder):
         return bound + slope - ops.stop_gradient(slope), shares, log_p
 
     def bound(self, log_weights):
-        """The bound (N,) of log weights (N, draws), and its derivatives in them, (N, draws)."""
+        """The bound (N,) of log weights (N, samples), and its derivatives (N, samples)."""
         return importance_bound(log_weights, self.groups)
 
     def draw(self, x, count, training):
-        """Draws (N, count, D) of the posterior of images x, and their log p(z) - log q(z|x), (N, count); float32."""
+        """Samples (N, count, D) from the posterior of images x, and their log p(z) - log q(z|x), (N, count); float32."""
         x = to_unit(x, self.compute_dtype)
         if self.corruption is not None:
             x = self.corruption(x, training=training)

@@ -1,7 +1,7 @@
-"""Raw data on Keras's own paths, `fit`, `evaluate`, `predict` and their like: checked on the host before any graph sees it.
+"""Checks of the data given to Keras's `fit`, `evaluate`, `predict` and similar methods, on the host, before any graph.
 
-A check inside a graph is lost under XLA, which is Keras's default on a GPU, and under JAX's `jit`. Arrays are checked once, when
-they come in; batches of a `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator as they pass.
+Checks inside a graph have no effect under XLA, which is Keras's default on a GPU, and under JAX's `jit`. Arrays are checked once,
+at the call; batches of a `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator are checked one by one.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from zoo.modalities.image import check_images, check_probabilities, is_image_sha
 
 
 class ImageRule:
-    """What a model takes: raw inputs of some shape and, for a model that gives images back, images as targets.
+    """The inputs that a model accepts: raw inputs of a given shape and, for a model with images as outputs, images as targets.
 
-    Holds plain values and no model: worker processes of a `PyDataset` get a copy.
+    Contains plain values and no model, because worker processes of a `PyDataset` get a copy.
 
     Args:
-        shapes: shapes of one input, any of which will do; None stands for a side of any length.
-        target_shape: of one target that is an image; None for models whose targets are something else.
-        probabilities: whether what is compared, as a vector, must lie in 0..1.
+        shapes: accepted shapes of one input; None stands for an axis of any length.
+        target_shape: shape of one target; None for models whose targets are not images.
+        probabilities: whether vectors that a loss is computed from must be in 0..1.
     """
 
     def __init__(self, shapes, target_shape=None, probabilities=False):
@@ -33,13 +33,13 @@ class ImageRule:
         self.probabilities = probabilities
 
     def check(self, x, y=None, compared=False):
-        """`ZooError` unless arrays `x`, and `y` if given, are what the model takes; `compared`: a loss is computed of them."""
+        """Raise ZooError unless the model accepts the arrays `x`, and `y` if given; `compared`: a loss is computed from them."""
         if isinstance(x, Mapping):
-            raise ZooError(f"got a mapping of {', '.join(map(str, x))}, expected images alone; only cvae and m2_vae read labels.")
+            raise ZooError(f"got a mapping of {', '.join(map(str, x))}, expected images only; only cvae and m2_vae use labels.")
         self.check_input(x)
         target = x if y is None else y
         if self.target_shape is None or not compared or np.shape(target)[1:] != tuple(self.target_shape):
-            # Targets of a wrong shape are the model's to refuse, which knows what else it may be trained by.
+            # Targets of a wrong shape are rejected by the model, which may accept other targets.
             return
         if y is not None:
             check_images(y, self.target_shape)
@@ -47,18 +47,18 @@ class ImageRule:
             check_probabilities(target)
 
     def check_input(self, x):
-        """`ZooError` unless an array (N, ...) is what the model takes."""
+        """Raise ZooError unless the model accepts the array (N, ...)."""
         came = np.shape(x)[1:]
         shape = next((shape for shape in self.shapes if _fits(came, shape)), self.shapes[-1])
         check_images(x, tuple(n or m for n, m in zip(shape, came)) if len(came) == len(shape) else shape)
 
     def looks_at(self, batch, compared):
-        """The part (x,) or (x, y) of a batch that `check` reads."""
+        """The part (x,) or (x, y) of a batch that `check` takes."""
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
         return (x, y) if compared and y is not None and self.target_shape is not None else (x,)
 
     def passes(self, kinds):
-        """Whether batches whose parts have these dtypes need no look at their values: bytes cannot be out of range."""
+        """Whether batches with these dtypes need no check of their values, because bytes cannot be out of range."""
         return all(kind == "uint8" for kind in kinds)
 
 
@@ -67,11 +67,11 @@ def _fits(came, shape):
 
 
 class ChecksInputs:
-    """To stand before `keras.Model` among the bases of a model that takes raw data: Keras's methods refuse what breaks its rule.
+    """Mixin, before `keras.Model` in the bases, for models that take raw data: Keras's methods check their data.
 
-    A subclass has `input_rule`, an `ImageRule`. All methods raise `ZooError` on data that breaks it, whatever the backend and
-    whether or not the step is compiled. A `tf.distribute` data set and a loader of another library pass unchecked here: for them,
-    and for a model inside a functional model of the user's own, there is only the check within the graph, see
+    A subclass defines `input_rule`, an `ImageRule`. All methods raise ZooError if the data violates it, on any backend and
+    whether or not the step is compiled. `tf.distribute` data sets and loaders of other libraries are not checked here: for them,
+    and for a model inside a user's functional model, there is only the check within the graph, see
     `zoo.modalities.tensors.assert_unit`.
     """
 
@@ -92,7 +92,7 @@ class ChecksInputs:
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`."""
-        # With this argument `fit` evaluates its validation data, which were checked when they came in.
+        # With this argument, `fit` evaluates its validation data, which have already been checked.
         if kwargs.get("_use_cached_eval_dataset"):
             return super().evaluate(x, y, *args, **kwargs)
         with _Guard(self.input_rule, compared=True) as guard:
@@ -120,7 +120,7 @@ class ChecksInputs:
 
 
 class _Guard(contextlib.AbstractContextManager):
-    """Checks what passes, and raises on its end the error that a data pipeline would have wrapped into one of its own."""
+    """Checks batches, and raises the error at its end, because a data pipeline would wrap it in an error of its own."""
 
     def __init__(self, rule, compared=False):
         self.rule, self.compared = rule, compared
@@ -131,7 +131,7 @@ class _Guard(contextlib.AbstractContextManager):
             raise self.fault from None
 
     def watched(self, x, y=None):
-        """`x` as it came, its values checked with those of `y`; of a data set one that checks every batch."""
+        """`x` unchanged after checking it with `y`; for a data set, a data set that checks each batch."""
         if x is None:
             return x
         if _is_tf_dataset(x):
@@ -179,7 +179,7 @@ class _Guard(contextlib.AbstractContextManager):
 
 
 class _WatchedPyDataset(keras.utils.PyDataset):
-    """A `PyDataset` whose batches are checked as they are made, in the workers that make them."""
+    """A `PyDataset` that checks each batch in the worker that loads it."""
 
     def __init__(self, data, guard):
         super().__init__(workers=data.workers, use_multiprocessing=data.use_multiprocessing, max_queue_size=data.max_queue_size)
@@ -202,6 +202,6 @@ class _WatchedPyDataset(keras.utils.PyDataset):
 
 
 def _is_tf_dataset(x):
-    # Without an import: whoever has a data set has loaded TensorFlow.
+    # By name, to avoid importing TensorFlow.
     kinds = {(kind.__module__.partition(".")[0], kind.__name__) for kind in type(x).__mro__}
     return ("tensorflow", "DatasetV2") in kinds

@@ -1,4 +1,4 @@
-"""Models that learn from images and labels: `fit({"images": (N, ...), "labels": (N,)})`, -1 for a label that is unknown."""
+"""Models trained on images and labels: `fit({"images": (N, ...), "labels": (N,)})`, -1 for an unknown label."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from zoo.utils.numbers import is_whole
 
 
 class LabelledAutoencoder(Autoencoder):
-    """Takes plain images, too, as images whose labels are all unknown."""
+    """Also accepts plain images, as images with unknown labels."""
 
     def call(self, x, training=None):
         images, labels = split(x)
@@ -21,7 +21,7 @@ class LabelledAutoencoder(Autoencoder):
 
     @property
     def input_rule(self):
-        """That of images, and for labels that they are whole numbers from -1 to the last class."""
+        """The rule of the images, and whole numbers from -1 to the last class as labels."""
         return LabelledRule(super().input_rule, self.bottleneck.classes)
 
     def _target(self, x, y):
@@ -31,7 +31,7 @@ class LabelledAutoencoder(Autoencoder):
         return super()._reconstruct(split(x)[0])
 
     def sample(self, n, seed=0, batch_size=256, labels=None):
-        """`n` images, float32 0..1, from the prior: of `labels`, an integer or (n,) of them, or of labels drawn evenly."""
+        """`n` images, float32 0..1, from the prior: for `labels`, an integer or (n,) integers, or for random labels."""
         if labels is None:
             return super().sample(n, seed, batch_size)
         labels, classes = np.asarray(labels), self.bottleneck.classes
@@ -41,7 +41,7 @@ class LabelledAutoencoder(Autoencoder):
             or labels.dtype.kind not in "iu"
             or not 0 <= labels.min() <= labels.max() < classes
         ):
-            raise ZooError(f"got n={n} and labels={labels!r}, expected one integer, or one a sample, from 0 to {classes - 1}.")
+            raise ZooError(f"got n={n} and labels={labels!r}, expected one integer, or one per sample, from 0 to {classes - 1}.")
         return self.decode(self.bottleneck.sample_labelled(np.broadcast_to(labels, (n,)), seed), batch_size)
 
 
@@ -50,7 +50,7 @@ class LabelledRule(ImageRule):
 
     Args:
         images: the `ImageRule` of the images.
-        classes: number of labels.
+        classes: number of classes.
     """
 
     def __init__(self, images, classes):
@@ -65,10 +65,10 @@ class LabelledRule(ImageRule):
 
 
 def check_labels(labels, classes):
-    """`ZooError` unless an array of labels (N,) has whole numbers from 0 to `classes` - 1, or -1 for an unknown one, alone."""
+    """Raise ZooError unless labels (N,) are whole numbers from 0 to `classes` - 1, or -1 for unknown labels."""
     labels = np.asarray(labels)
     if labels.ndim != 1:
-        raise ZooError(f"got labels of shape {labels.shape}, expected one integer an image, (N,); flatten them first.")
+        raise ZooError(f"got labels of shape {labels.shape}, expected one integer per image, (N,); flatten them first.")
     expected = f"expected whole numbers from 0 to {classes - 1}, or -1 for an unknown label"
     if labels.dtype.kind not in "biuf":
         raise ZooError(f"got labels of dtype {labels.dtype}, {expected}; number the classes first.")
@@ -77,20 +77,20 @@ def check_labels(labels, classes):
         raise ZooError(f"got the label {fault:g}, {expected}.")
     low, high = labels.min(initial=0), labels.max(initial=0)
     if low < -1 or high >= classes:
-        hint = "; subtract 1 from labels that begin at 1" if high == classes and labels.min() >= 1 else ""
+        hint = "; subtract 1 from labels that start at 1" if high == classes and labels.min() >= 1 else ""
         raise ZooError(f"got labels from {labels.min():g} to {high:g}, {expected}{hint}.")
 
 
 def split(x):
-    """Images and labels, the latter None for plain images."""
+    """Images and labels; labels are None for plain images."""
     if not isinstance(x, Mapping):
         return x, None
     if set(x) != {"images", "labels"}:
-        raise ZooError(f"got a mapping of {', '.join(map(str, x))}, expected 'images' and 'labels', or images alone.")
+        raise ZooError(f"got a mapping of {', '.join(map(str, x))}, expected 'images' and 'labels', or images only.")
     return x["images"], x["labels"]
 
 
 def check_classes(classes):
-    """`ZooError` for a number of classes that is none."""
+    """Raise ZooError if `classes` is not a valid number of classes."""
     if not is_whole(classes) or classes < 2:
         raise ZooError(f"got classes={classes!r}, expected at least 2.")

@@ -1,4 +1,4 @@
-"""An autoencoder as the model from images to their reconstructions, which Keras's `predict` runs."""
+"""The model from images to their reconstructions, which `Autoencoder.predict` uses."""
 
 import contextlib
 
@@ -9,14 +9,14 @@ from zoo.utils.batching import kept
 
 
 class Reconstructor(ChecksInputs, keras.Model):
-    """Images, uint8 0..255 or floats 0..1, to images (N, *input_shape), float32 0..1, as `Autoencoder.reconstruct` makes them.
+    """Images, uint8 0..255 or floats 0..1, to reconstructions (N, *input_shape), float32 0..1, as in `Autoencoder.reconstruct`.
 
     Args:
         model: an `Autoencoder`, whose weights it shares.
     """
 
     def __init__(self, model, **kwargs):
-        # The model itself casts its inputs: half precision has fewer steps than a byte.
+        # The model itself casts its inputs, because half precision cannot represent all 256 levels.
         super().__init__(dtype=model.dtype_policy, autocast=False, **kwargs)
         self.model = model
         self.built = True
@@ -30,7 +30,7 @@ class Reconstructor(ChecksInputs, keras.Model):
 
 
 def reconstructor(model):
-    """The `Reconstructor` of a model, the same one each time, so that what it compiled is kept."""
+    """The `Reconstructor` of a model, cached, so that it is compiled only once."""
     strategy = getattr(model, "distribute_strategy", None)
     with contextlib.nullcontext() if strategy is None else strategy.scope():
         return kept(model, "reconstructor", lambda: Reconstructor(model, name=f"{model.name}_reconstructor"))

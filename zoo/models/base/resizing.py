@@ -1,4 +1,4 @@
-"""An encoder that takes images of any size, brought to its own inside the model."""
+"""An encoder that takes images of any size and resizes them inside the model."""
 
 import keras
 from keras import ops
@@ -14,15 +14,15 @@ from zoo.models.base.inputs import ChecksInputs, ImageRule
 class ResizingEncoder(ChecksInputs, Around, keras.Model):
     """Images (N, height, width, C) of any one size, uint8 0..255 or floats 0..1, to an encoder's features (N, D).
 
-    Bilinear, with a window as wide as what is left out, as `zoo encode --resize` does with files; height and width each by its
-    own factor. In a functional model declare `keras.Input((None, None, C), dtype="uint8")`.
+    Resizing is bilinear with antialiasing, as by `zoo encode --resize` for files; height and width have independent factors. In a
+    functional model, declare `keras.Input((None, None, C), dtype="uint8")`.
 
     Args:
         encoder: a `keras.Model` from images of `data_shape` to features.
         data_shape: (height, width, C).
 
     Raises:
-        ZooError: for an encoder of vectors or series.
+        ZooError: if the encoder is for vectors or series.
     """
 
     settings = ("data_shape",)
@@ -30,13 +30,15 @@ class ResizingEncoder(ChecksInputs, Around, keras.Model):
     def __init__(self, encoder, data_shape, **kwargs):
         super().__init__(**kwargs)
         if not is_image_shape(data_shape):
-            raise ZooError(f"got an encoder of inputs {tuple(data_shape)}, expected one of images (height, width, channels).")
+            raise ZooError(
+                f"got an encoder for inputs of shape {tuple(data_shape)}, expected one for images (height, width, channels)."
+            )
         self.encoder = encoder
         self.data_shape = tuple(data_shape)
         self.build(self.input_shape)
 
     def build(self, input_shape):
-        # The encoder is built already; Keras only takes note of the shape.
+        # The encoder is already built; Keras only records the shape.
         self.built = True
 
     @property
@@ -60,16 +62,16 @@ class ResizingEncoder(ChecksInputs, Around, keras.Model):
         return self.encoder.feature_layers
 
     def at(self, layer=None, pool=None):
-        """See `Encoder.at`; without arguments this one."""
+        """See `Encoder.at`; without arguments, this encoder."""
         return self if layer is None and pool is None else ResizingEncoder(self.encoder.at(layer, pool), self.data_shape)
 
     def call(self, x, training=None):
         if len(x.shape) != 4 or x.shape[-1] != self.data_shape[-1]:
             raise ZooError(f"got images of shape {tuple(x.shape)}, expected (N, height, width, {self.data_shape[-1]}).")
         if tuple(x.shape[1:]) != self.data_shape:
-            # Before means over windows hide a value beyond the range.
+            # Before resizing, because averages can hide a value outside the range.
             assert_unit(x)
-            # In float32: half precision has fewer steps than a byte.
+            # In float32, because half precision cannot represent all 256 levels.
             x = ops.image.resize(
                 to_unit(x, "float32"), self.data_shape[:2], interpolation="bilinear", antialias=True, data_format="channels_last"
             )

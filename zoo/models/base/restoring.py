@@ -1,4 +1,4 @@
-"""What the models that mend images share: the image goes past the networks, which find only what has to change."""
+"""Base of the restoration models: the image bypasses the networks, which predict only the change."""
 
 from zoo import backbones, losses
 from zoo.backbones.image_path import ImagePathDecoder, ImagePathEncoder
@@ -8,7 +8,7 @@ from zoo.layers.bottlenecks.code import MapCode
 from zoo.models.base.assemble import assemble
 from zoo.models.base.autoencoder import Autoencoder
 
-# Those whose outputs are an image, so that another can be added to them or put in their place.
+# Losses whose outputs are an image, which can be added to or replaced by another image.
 _LOSSES = ("mse", "mae", "huber", "ms_ssim")
 
 
@@ -25,14 +25,14 @@ def restoring(
     model=None,
     **components,
 ):
-    """`assemble` with feature maps as the code and, beside them, the image.
+    """`assemble` with feature maps and the image as the code.
 
     Args:
         backbone, input_shape, loss, backbone_options, config, decoder: see `assemble`.
         combine: function (outputs, image) -> outputs.
-        image_shape: of what the networks read, where it is not `input_shape`.
-        before: the layer that makes it of the input.
-        **components: the rest of `assemble`'s arguments.
+        image_shape: input shape of the networks, if different from `input_shape`.
+        before: the layer that converts the input to this shape.
+        **components: other arguments of `assemble`.
     """
     _check_loss(losses.get(loss))
     image_shape = tuple(image_shape or input_shape)
@@ -58,7 +58,7 @@ def restoring(
 
 
 class RestoringAutoencoder(Autoencoder):
-    """An autoencoder whose outputs are an image, whichever loss it is trained by."""
+    """An autoencoder whose outputs are an image for every supported loss."""
 
     def check_loss(self, loss):
         _check_loss(loss)
@@ -70,5 +70,5 @@ def _check_loss(loss):
 
 
 def add(outputs, image):
-    """What a network found, added to the image that it read (Zhang et al. 2017, arXiv:1608.03981)."""
+    """The network's output added to its input image (Zhang et al. 2017, arXiv:1608.03981)."""
     return outputs + image

@@ -1,4 +1,4 @@
-"""`sample_weight` beside images that are their own target, which Keras drops, and `class_weight`, which has no meaning here."""
+"""`sample_weight` for images that are their own target, which Keras ignores, and rejection of `class_weight`."""
 
 import functools
 import inspect
@@ -10,22 +10,24 @@ from zoo.errors import ZooError
 
 
 class SampleWeights:
-    """To stand before `keras.Model` among the bases of a model that is fitted to its own inputs.
+    """Mixin, before `keras.Model` in the bases, for models trained to reconstruct their inputs.
 
-    Keras leaves weights out where there is no target. Here an array without columns stands for "the input itself" until the loss
-    asks for the target, see `given`.
+    Keras ignores weights if there is no target. Here an array without columns represents "the input itself" until the loss needs
+    the target, see `given`.
     """
 
     @functools.wraps(keras.Model.fit, assigned=())
     def fit(self, *args, **kwargs):
-        """As `keras.Model.fit`; `sample_weight` counts without a `y`, too.
+        """As `keras.Model.fit`; `sample_weight` also works without `y`.
 
         Raises:
-            ZooError: for `class_weight`, as the targets are no classes.
+            ZooError: if `class_weight` is given, because the targets are not classes.
         """
         named = _named(keras.Model.fit, args, kwargs)
         if named.get("class_weight") is not None:
-            raise ZooError(f"got class_weight, but the targets of {self.name} are no classes; give sample_weight, one an image.")
+            raise ZooError(
+                f"got class_weight, but the targets of {self.name} are not classes; give sample_weight, one per image."
+            )
         held = named.get("validation_data")
         if isinstance(held, (tuple, list)) and len(held) == 3:
             named["validation_data"] = (held[0], _target(*held), held[2])
@@ -33,12 +35,12 @@ class SampleWeights:
 
     @functools.wraps(keras.Model.evaluate, assigned=())
     def evaluate(self, *args, **kwargs):
-        """As `keras.Model.evaluate`; `sample_weight` counts without a `y`, too."""
+        """As `keras.Model.evaluate`; `sample_weight` also works without `y`."""
         return super().evaluate(**_weighted(_named(keras.Model.evaluate, args, kwargs)))
 
 
 def given(y):
-    """The target that was given, or None where it is the input itself."""
+    """The given target, or None if it is the input itself."""
     return None if y is None or y.shape[-1] == 0 else y
 
 
