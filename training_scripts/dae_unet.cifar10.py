@@ -31,7 +31,7 @@ RECIPE = Recipe(
     # Of what denoising taught: the dictionary, which k-means finds before, is read in patch_dictionary_conv.cifar10. By a linear
     # classifier on 3,000 training images "down1" reads .60 of the test images.
     metrics=({"metric": "linear_accuracy", "flips": True}, "knn_accuracy"),
-    baseline=("linear_accuracy", 0.9005, "denoising diffusion autoencoder of 35.7 million parameters, Xiang et al. 2023"),
+    baseline=("linear_accuracy", 0.9005, "denoising diffusion autoencoder with 35.7 million parameters, Xiang et al. 2023"),
 )
 
 if __name__ == "__main__":

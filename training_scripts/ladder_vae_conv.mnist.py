@@ -27,7 +27,7 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     ema=0.999,
     metrics=({"metric": "nll", "k": 200, "n": 1000}, "elbo", "mse"),
-    baseline=("nll", 81.74, "ladder VAE of five layers, Sønderby et al. 2016, table 1"),
+    baseline=("nll", 81.74, "ladder VAE with five layers, Sønderby et al. 2016, table 1"),
 )
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ RECIPE = Recipe(
             "precision": "mixed_bfloat16",
         },
     ),
-    baseline=("finetuned_accuracy", 0.898, "masked autoencoder of a ViT-Tiny, 2000 epochs"),
+    baseline=("finetuned_accuracy", 0.898, "masked autoencoder with a ViT-Tiny, 2000 epochs"),
 )
 
 if __name__ == "__main__":

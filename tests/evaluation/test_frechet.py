@@ -93,7 +93,7 @@ def test_the_metric_names_who_looked_and_repeats(looker, dataset):
 
 def test_other_data_need_an_encoder_of_their_shape(dataset):
     model = tiny("vae_mlp")
-    with pytest.raises(zoo.ZooError, match="no encoder of its own"):
+    with pytest.raises(zoo.ZooError, match="no default encoder"):
         measure(model, ["frechet_distance"], dataset, progress=None)
     with pytest.raises(zoo.ZooError, match="reads images"):
         measure(model, [{"metric": "frechet_distance", "encoder": "ae_conv.mnist"}], dataset, progress=None)

@@ -225,7 +225,7 @@ def test_a_line_that_is_wrong_meanwhile_stops_nothing(file, folder, repository, 
     monkeypatch.setattr(queue.time, "sleep", lambda seconds: (file.write_text("a\na\n"), sleep(seconds)))
     work(file, folder, repository, at_a_time=1, poll=0.02)
     assert [Run(job, folder).state() for job in (Job("a"), Job("b"), Job("c", ("--seed", "1")))] == ["done"] * 3
-    assert "line 2: a comes twice; give one of them another --seed. The queue continues" in capsys.readouterr().out
+    assert "line 2: a occurs twice; give one of them a different --seed. Continuing" in capsys.readouterr().out
 
 
 def test_the_folder_of_the_runs_is_outside_the_repository(repository):
