@@ -1,4 +1,4 @@
-"""Ladder VAE on MNIST, dynamically binarized: three stochastic layers at 4 x 4 and two at 7 x 7, eight maps each."""
+"""Ladder VAE on MNIST, dynamically binarized: three stochastic layers at 4 x 4 and two at 7 x 7, with eight maps each."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""Masked autoencoder of a small vision transformer behind ten convolutions on CIFAR-10, patches of 4 x 4, 48 of 64 hidden."""
+"""Masked autoencoder of a small vision transformer behind ten convolutions on CIFAR-10, patches of 4 x 4, 48 of 64 masked."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""Residual-quantized autoencoder on CIFAR-10, a 4 x 4 grid of stacks of four of 512 codes: 576 bits an image."""
+"""Residual-quantized autoencoder on CIFAR-10, a 4 x 4 grid of stacks of four of 512 codes: 576 bits per image."""
 
 from zoo.training import Recipe, run
 

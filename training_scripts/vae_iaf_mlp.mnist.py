@@ -1,4 +1,4 @@
-"""VAE with inverse autoregressive flows on MNIST, dynamically binarized, 50 latents: the nets of vae_mlp.mnist."""
+"""VAE with inverse autoregressive flows on MNIST, dynamically binarized, 50 latents: the networks of vae_mlp.mnist."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""VAE with ten planar flows on MNIST, dynamically binarized, 50 latents: the nets of vae_mlp.mnist, half of its epochs."""
+"""VAE with ten planar flows on MNIST, dynamically binarized, 50 latents: the networks of vae_mlp.mnist, half of its epochs."""
 
 from zoo.training import Recipe, run
 

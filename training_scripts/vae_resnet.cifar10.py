@@ -1,4 +1,4 @@
-"""Variational autoencoder on CIFAR-10, 128 latents, discretized logistic mixture, around a linear map that starts at PCA."""
+"""Variational autoencoder on CIFAR-10, 128 latents, discretized logistic mixture, in parallel with a linear map that is initialized by PCA."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""Convolutional winner-take-all autoencoder on CIFAR-10: edges and colours of the local contrast, one winner a feature map."""
+"""Convolutional winner-take-all autoencoder on CIFAR-10: local contrast normalization, one winner per feature map."""
 
 from zoo.training import Recipe, run
 

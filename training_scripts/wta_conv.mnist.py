@@ -1,4 +1,4 @@
-"""Convolutional winner-take-all autoencoder on MNIST: one winner a feature map, one linear deconvolution."""
+"""Convolutional winner-take-all autoencoder on MNIST: one winner per feature map, a linear deconvolution as decoder."""
 
 from zoo.training import Recipe, run
 

@@ -435,6 +435,15 @@ def test_a_figure_that_a_baseline_beats_says_so():
     assert card.figure(unclipped, "mse") == "0.003"
 
 
+def test_a_rounded_baseline_is_compared_to_its_stated_precision():
+    entry = {"metrics": {"mse": {"value": 0.0168283}}, "baseline": {"metric": "mse", "value": 0.0168, "source": "PCA"}}
+    assert card.against(entry) == "mse 0.0168: PCA"
+    entry["metrics"]["mse"]["value"] = 0.01686
+    assert card.against(entry) == "worse than mse 0.0168: PCA"
+    entry["baseline"]["value"] = 0.01685
+    assert card.against(entry) == "mse 0.01685: PCA"
+
+
 def test_tables_state_the_baselines_beside_the_figure():
     entry = {**FIGURES, "bytes": 1_000_000}
     line = readme.weights_table({NAME: entry}, readme._Cards(Path("cards"), 0)).splitlines()[-1]
