@@ -105,7 +105,7 @@ def test_what_does_not_fit_is_refused(images):
     with pytest.raises(ZooError, match="0..1"):
         AutoencoderFeatures(tiny("ae_conv")).fit(images.astype(float)).transform(images.astype(float))
     for contamination in (0.7, 0, "much", None):
-        with pytest.raises(ZooError, match=f"contamination={contamination!r}, expected a share .* or 'auto'"):
+        with pytest.raises(ZooError, match=f"contamination={contamination!r}, expected a fraction .* or 'auto'"):
             AutoencoderOutlierDetector(contamination=contamination).fit(np.eye(9))
 
 

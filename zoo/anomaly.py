@@ -1,4 +1,4 @@
-"""How strange an image is, to a model and to a set of normal images: higher is more anomalous."""
+"""Anomaly scores of images, from a model and a set of normal images; higher is more anomalous."""
 
 import numpy as np
 
@@ -12,34 +12,37 @@ SCORES = ("reconstruction", "likelihood", "knn")
 COMBINED = "combined"
 _METRICS = ("euclidean", "cosine")
 
-# Normal images on which a score's usual range is measured; more of them settle its median no better.
+# Maximum number of normal images to calibrate a score on; more images hardly change its median.
 _CALIBRATED_ON = 5_000
-# The median absolute deviation of a normal distribution, in standard deviations, is one over this.
+# The standard deviation of a normal distribution divided by its median absolute deviation.
 _DEVIATIONS = 1.4826
 
 
 class AnomalyDetector:
-    """Scores by an autoencoder, and where the score needs them, by normal images.
+    """Anomaly scores by an autoencoder; higher is more anomalous. Some scores are computed relative to normal images.
 
-    - `"reconstruction"`: the reconstruction loss of the image (An & Cho 2015 and before; Sakurada & Yairi 2014).
-    - `"likelihood"`: -log p(x) in nats, by importance samples (Burda et al. 2016, arXiv:1509.00519); of a model of black and
-      white pixels, grey ones count by their mean over binarizations.
-    - `"knn"`: mean distance of the image's features to those of the nearest normal images (Ramaswamy et al. 2000): each
-      feature in units of its standard deviation over these, or, with `metric="cosine"`, the features' directions alone.
-    - `"combined"`: the mean of all that the model has, each calibrated first: less its median over the normal images, over
-      its deviation there (1.4826 times the median absolute one), so that none wins by its unit.
+    - `"reconstruction"`: the reconstruction loss of the image (Sakurada & Yairi 2014).
+    - `"likelihood"`: -log p(x) in nats, estimated by importance sampling (Burda et al. 2016, arXiv:1509.00519); for a model of
+      binary pixels, the mean over random binarizations of the image.
+    - `"knn"`: mean distance from the features of the image to those of the nearest normal images (Ramaswamy et al. 2000). Each
+      feature is divided by its standard deviation over the normal images; with `metric="cosine"`, each feature vector is
+      divided by its length instead.
+    - `"combined"`: the mean of all scores that the model supports. Each score is first standardized over the normal images: its
+      median is subtracted, and the result is divided by 1.4826 times its median absolute deviation.
 
     Args:
         model: an `Autoencoder`.
-        by: one of the above.
-        layer, pool: what features `"knn"` compares, see `Encoder.at`; by default what `encode` gives.
-        neighbours: of an image, for `"knn"`.
-        metric: "euclidean" or "cosine", for `"knn"`; the second overlooks how strong features are, such as an image's contrast.
-        samples: importance samples an image, for `"likelihood"`.
-        seed: of these samples, which are the same for every image: its score does not hang on what stands beside it.
+        by: kind of score, one of the above.
+        layer, pool: depth and pooling of the features for `"knn"`, see `Encoder.at`; by default the features of `encode`.
+        neighbours: number of nearest normal images, for `"knn"`.
+        metric: "euclidean" or "cosine", for `"knn"`; "cosine" ignores the length of feature vectors, which depends
+            for example on the contrast of an image.
+        samples: number of importance samples per image, for `"likelihood"`.
+        seed: random seed of the importance samples. All images use the same ones, so that the score of an image does not
+            depend on the other images of the batch.
 
     Raises:
-        ZooError: on a score that is not there, or that this model has not.
+        ZooError: if the score is unknown or the model does not support it, or an argument is out of range.
     """
 
     def __init__(self, model, by=COMBINED, layer=None, pool=None, neighbours=5, samples=100, seed=0, metric="euclidean"):
@@ -59,14 +62,22 @@ class AnomalyDetector:
         self._bank = None
 
     def fit(self, normal, batch_size=256):
-        """Remember normal images (N, *input_shape), best such as the model has not been trained on; returns the detector."""
+        """Store the features and scores of normal images; returns the detector.
+
+        Args:
+            normal: images (N, *input_shape), uint8 or floats 0..1, N > neighbours; preferably not used in training.
+            batch_size: number of images per batch.
+
+        Raises:
+            ZooError: if there are too few images, or they have another shape or range.
+        """
         normal = check_images(normal, self.model.data_shape)
         if len(normal) <= self.neighbours:
-            raise ZooError(f"got {len(normal)} normal images, expected more than the {self.neighbours} neighbours of each.")
+            raise ZooError(f"got {len(normal)} normal images, expected more than neighbours={self.neighbours}.")
         if "knn" in self.names:
             features = self._features(normal, batch_size)
             self._deviation = np.maximum(features.std(axis=0), 1e-6 * max(float(features.std()), 1e-30))
-            # Double here, not in every call of `distance`: a stream is scored batch by batch.
+            # Converted to double precision once, because `distance` is called for every batch of a stream.
             self._bank = self._scaled(features).astype(np.float64)
         if self.by == COMBINED:
             chosen = np.sort(np.random.default_rng(self.seed).permutation(len(normal))[:_CALIBRATED_ON])
@@ -76,16 +87,21 @@ class AnomalyDetector:
         return self
 
     def score(self, x, batch_size=256):
-        """Scores (N,), float64, of images (N, *input_shape); higher is more anomalous."""
+        """Anomaly scores (N,), float64, of images (N, *input_shape), uint8 or floats 0..1; higher is more anomalous.
+
+        Raises:
+            ZooError: if the score requires normal images and `fit` was not called.
+        """
         if self.needs_fit and self._bank is None:
-            raise ZooError(f"the anomaly score {self.by!r} needs normal images to compare with; fit the detector to some first.")
+            raise ZooError(f"the anomaly score {self.by!r} requires normal images; call fit with some first.")
         found = self._scores(x, batch_size)
         if self.by != COMBINED:
             return found[self.by]
         return np.mean([(v - self._middle[name]) / self._spread[name] for name, v in found.items()], axis=0)
 
     def _scores(self, x, batch_size, itself=False):
-        """By name, in the order of `names`; `itself`: x is among the normal images, and no neighbour of its own."""
+        """Mapping of each of `names` to scores (N,); with `itself`, x is part of the normal images, and an image is not its own
+        neighbour."""
         measures = {
             "reconstruction": lambda: self.model.reconstruction_error(x, batch_size),
             "likelihood": lambda: -log_likelihood(self.model, x, self.samples, self.seed, alike=True),
@@ -103,8 +119,11 @@ class AnomalyDetector:
 
 
 def distance(x, bank, neighbours, itself=False, block=500):
-    """Mean Euclidean distance (N,) from rows `x` (N, D) to the nearest of `bank` (M, D); `itself` leaves out one, the nearest."""
-    # The squares cancel: in single precision near neighbours would be noise.
+    """Mean Euclidean distance (N,) from rows `x` (N, D) to the nearest `neighbours` rows of `bank` (M, D).
+
+    With `itself`, the nearest row is skipped: rows of `bank` would find themselves.
+    """
+    # The squares cancel: in single precision, small distances would be rounding errors.
     bank = bank.astype(np.float64, copy=False)
     norms, found = np.sum(np.square(bank), axis=1), []
     count = neighbours + itself
@@ -117,6 +136,9 @@ def distance(x, bank, neighbours, itself=False, block=500):
 
 
 def spread(values):
-    """A robust standard deviation of values (N,): by the median absolute deviation, unless half of them and more are the same."""
+    """A robust standard deviation of values (N,): 1.4826 times the median absolute deviation.
+
+    If that is zero, the standard deviation, and if that is zero as well, 1.
+    """
     absolute = _DEVIATIONS * float(np.median(np.abs(values - np.median(values))))
     return absolute or float(values.std()) or 1.0

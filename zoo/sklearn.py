@@ -1,4 +1,4 @@
-"""Autoencoders as scikit-learn estimators: features for a pipeline, and outliers. Needs the extra `sklearn`."""
+"""Autoencoders as scikit-learn estimators: a transformer to features and an outlier detector. Requires the extra `sklearn`."""
 
 import contextlib
 import math
@@ -15,7 +15,7 @@ try:
     from sklearn.utils import check_random_state
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ModuleNotFoundError as error:
-    needed = f"zoo.sklearn needs scikit-learn: {install_command(error.name)}"
+    needed = f"zoo.sklearn requires scikit-learn: {install_command(error.name)}"
     raise ModuleNotFoundError(needed, name=error.name) from error
 
 from zoo.anomaly import COMBINED, AnomalyDetector, spread
@@ -29,22 +29,22 @@ from zoo.pretrained.loading import load
 from zoo.pretrained.resolve import is_model
 from zoo.utils.seeding import SEED_LOCK
 
-# Rows at a time, always as many: a row's features must not depend, by rounding, on how many others are asked for with it.
+# Fixed batch size: the rounding of a row's features must not depend on the number of rows given with it.
 _BLOCK = 256
-# Steps below which compiling them takes longer than they do.
+# Number of training steps up to which compiling takes longer than running eagerly.
 _FEW_STEPS = 200
-# Robust standard deviations below the median at which an outlier begins, where no share of outliers is given.
+# For contamination="auto": outliers are this many robust standard deviations below the median.
 _OUTLYING = 3.0
-# Anything else becomes the first.
+# Other dtypes are converted to the first.
 _DTYPES = [np.float64, np.float32, np.uint8]
 
 
 class _AutoencoderEstimator(BaseEstimator):
-    """What both have in common: a model that is pretrained, or is trained on what `fit` is given."""
+    """Base of the estimators: a model that is pretrained or trained by `fit`."""
 
     def _start(self, X):
-        """The rows `X` as the model takes them, after `model_`, pretrained or trained on them, is there."""
-        for left in ("mean_", "scale_", "loss_curve_"):  # by a fit before this one
+        """Set `model_`, pretrained or trained on the rows `X`; returns the rows as inputs of the model."""
+        for left in ("mean_", "scale_", "loss_curve_"):  # of an earlier fit
             self.__dict__.pop(left, None)
         pretrained = isinstance(self.model, Autoencoder) or _is_pretrained(self.model)
         if pretrained:
@@ -62,7 +62,7 @@ class _AutoencoderEstimator(BaseEstimator):
             if self.image_shape is None:
                 self.mean_ = X.mean(axis=0, dtype=np.float64)
                 deviation = X.std(axis=0, dtype=np.float64)
-                # What does not vary is left where it is, not blown up by its rounding.
+                # Constant columns are not scaled, because that would amplify rounding errors.
                 self.scale_ = np.where(deviation > 1e-9 * np.maximum(np.abs(self.mean_), 1e-30), deviation, 1.0)
             rows = self._rows(X)
             steps = self.epochs * math.ceil(len(rows) / self.batch_size)
@@ -74,16 +74,16 @@ class _AutoencoderEstimator(BaseEstimator):
     def _fresh(self, shape):
         model = registry.create(self.model, self.backbone, input_shape=shape, **(self.options or {}))
         if self.image_shape is None and model.config.get("loss") == "bernoulli" and "loss" not in (self.options or {}):
-            # What the variant takes for the probabilities of pixels are numbers of any size here.
+            # The variant expects pixels as probabilities; columns of flat vectors are unbounded.
             return registry.create(self.model, self.backbone, input_shape=shape, loss="gaussian", **(self.options or {}))
         return model
 
     def _rows(self, X):
-        """Validated `X` as images, or as standardized vectors where they are not images."""
+        """Validated `X` as images, or as standardized vectors."""
         shape = self.model_.data_shape
         if math.prod(X.shape[1:]) != math.prod(shape):
             raise ZooError(
-                f"got rows of shape {X.shape[1:]}, expected images {shape} or the {math.prod(shape)} numbers of one, flattened."
+                f"got rows of shape {X.shape[1:]}, expected images of shape {shape}, or flattened: {math.prod(shape)} numbers."
             )
         if hasattr(self, "mean_"):
             X = (X - self.mean_) / self.scale_
@@ -91,31 +91,31 @@ class _AutoencoderEstimator(BaseEstimator):
         return rows if rows.dtype == np.uint8 and is_image_shape(shape) else rows.astype(np.float32)
 
     def _asked(self, X):
-        """`X`, checked against what `fit` was given, as the model takes it."""
+        """`X`, validated against the input of `fit`, as inputs of the model."""
         check_is_fitted(self)
         allow_nd = is_image_shape(self.model_.data_shape)
         return self._rows(validate_data(self, X, dtype=_DTYPES, reset=False, allow_nd=allow_nd))
 
 
 class AutoencoderFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _AutoencoderEstimator):
-    """Rows to the features of an autoencoder: a pretrained one, or one trained on the rows that `fit` is given.
+    """Transformer from rows to the features of an autoencoder, pretrained or trained by `fit`.
 
-    Rows are flat vectors of any range, which are standardized, or images: (N, height, width, channels) or flattened, uint8
-    0..255 or floats 0..1, for a pretrained model of images or where `image_shape` says so.
+    Rows are vectors (N, D) of any range, which are standardized, or, for pretrained image models or with `image_shape`, images:
+    (N, height, width, channels) or flattened, uint8 0..255 or floats 0..1.
 
     Args:
-        model: a variant to train, such as "ae" or "vae"; or what `zoo.load` takes: a weight set, a public model, a folder, an
-            address; or an `Autoencoder`, which `fit` leaves as it is.
-        backbone: of a variant to train.
-        image_shape: (height, width, channels) of the images that rows are, for a variant to train; None for flat vectors.
-        options: mapping of what else `zoo.create` takes, such as {"latent_dim": 8}.
-        layer, pool: a depth of the encoder, see `Encoder.at`; by default what `encode` gives.
-        epochs, batch_size, learning_rate: of the training, by Adam.
-        random_state: of initial weights, order and noise, that of likelihoods included.
+        model: a variant to train, such as "ae" or "vae"; or what `zoo.load` accepts: a weight set, a public model, a folder,
+            an address; or an `Autoencoder`, which `fit` does not change.
+        backbone: backbone of a variant to train.
+        image_shape: (height, width, channels) of rows that are images, for a variant to train; None for vectors.
+        options: mapping of further arguments of `zoo.create`, such as {"latent_dim": 8}.
+        layer, pool: depth and pooling of the features, see `Encoder.at`; by default the features of `encode`.
+        epochs, batch_size, learning_rate: settings of the training with Adam.
+        random_state: seed of initial weights, order, noise and likelihood estimates.
 
     Attributes:
         model_: the `Autoencoder`.
-        loss_curve_: loss of every epoch, where it was trained.
+        loss_curve_: list of the loss of each epoch, if the model was trained.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class AutoencoderFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Au
         self.random_state = random_state
 
     def fit(self, X, y=None):
-        """Train the model on rows X (N, D), unless it is pretrained; `y` is not looked at. Returns the estimator."""
+        """Train the model on rows X (N, D), unless it is pretrained; `y` is ignored. Returns the estimator."""
         rows = self._start(X)
         self._n_features_out = self._features(rows[:1]).shape[1]
         return self
@@ -163,19 +163,19 @@ class AutoencoderFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Au
 
 
 class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
-    """Outliers by what an autoencoder makes of a row, and by how far its features lie from those of the rows of `fit`.
+    """Outlier detector by the anomaly scores of an autoencoder: its errors and its distances to the rows given to `fit`.
 
     Args:
         model, backbone, image_shape, options, layer, pool, epochs, batch_size, learning_rate, random_state: as for
             `AutoencoderFeatures`.
         by: "reconstruction", "likelihood", "knn" or "combined", see `zoo.anomaly.AnomalyDetector`.
-        neighbours: of a row, for "knn"; fewer where `fit` is given fewer.
-        contamination: share of the rows of `fit` that are outliers, 0 to 0.5; or "auto": an outlier is what scores three
-            standard deviations below the median of these rows, both estimated robustly (by the median absolute deviation).
+        neighbours: number of nearest rows, for "knn"; at most the number of rows of `fit` minus 1.
+        contamination: fraction of outliers among the rows of `fit`, above 0 and at most 0.5; or "auto": outliers are three
+            robust standard deviations (from the median absolute deviation) below the median score of these rows.
 
     Attributes:
         model_, loss_curve_: as for `AutoencoderFeatures`.
-        offset_: the score below which a row is an outlier.
+        offset_: threshold of `score_samples`; rows below it are outliers.
     """
 
     def __init__(
@@ -210,13 +210,13 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
         self.random_state = random_state
 
     def fit(self, X, y=None):
-        """Train the model on rows X (N, D), unless it is pretrained, and learn what is usual; `y` is not looked at."""
+        """Train the model on rows X (N, D), unless it is pretrained, and fit the threshold; `y` is ignored."""
         automatic = isinstance(self.contamination, str) and self.contamination == "auto"
         if not automatic and not (isinstance(self.contamination, numbers.Real) and 0 < self.contamination <= 0.5):
-            raise ZooError(f"got contamination={self.contamination!r}, expected a share above 0 and up to 0.5, or 'auto'.")
+            raise ZooError(f"got contamination={self.contamination!r}, expected a fraction above 0 and at most 0.5, or 'auto'.")
         rows = self._start(X)
         if len(rows) < 2:
-            raise ZooError(f"got n_samples = {len(rows)}, expected 2 rows or more to know what is usual.")
+            raise ZooError(f"got n_samples = {len(rows)}, expected at least 2 rows.")
         neighbours = min(self.neighbours, len(rows) - 1)
         self.detector_ = AnomalyDetector(self.model_, self.by, self.layer, self.pool, neighbours, seed=self._seed)
         if self.detector_.needs_fit:
@@ -229,15 +229,15 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
         return self
 
     def score_samples(self, X):
-        """How usual rows X (N, D) are: (N,), the lower the stranger."""
+        """Normality scores (N,) of rows X (N, D), the negative anomaly scores; lower is more anomalous."""
         return self._normality(self._asked(X))
 
     def decision_function(self, X):
-        """`score_samples` less `offset_`: negative for outliers."""
+        """`score_samples` minus `offset_`, (N,): negative for outliers."""
         return self.score_samples(X) - self.offset_
 
     def predict(self, X):
-        """1 for what is usual, -1 for outliers: (N,)."""
+        """1 for inliers, -1 for outliers, integers (N,)."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def _normality(self, rows):
@@ -245,12 +245,12 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
 
 
 def _is_pretrained(model):
-    """Whether a name or path is of a pretrained model; the name of a variant never is, whatever a folder is called."""
+    """Whether a value denotes a pretrained model. The name of a variant does not, even if a folder has the same name."""
     return not isinstance(model, str) or (model not in {*registry.variants(), *registry.list_models()} and is_model(model))
 
 
 def _in_blocks(function, rows):
-    """`function` of `_BLOCK` rows at a time, the last ones filled up by rows that are there."""
+    """`function` applied to blocks of `_BLOCK` rows; the last block is padded with copies of its last row."""
     found = []
     for start in range(0, len(rows), _BLOCK):
         part = rows[start : start + _BLOCK]
@@ -260,7 +260,7 @@ def _in_blocks(function, rows):
 
 @contextlib.contextmanager
 def _seeded(seed):
-    """Keras's draws, from `seed`, whatever other threads do; Python's and numpy's own go on afterwards as they were."""
+    """Seed the random numbers of Keras with `seed`, exclusively among threads; restores the states of Python and NumPy."""
     with SEED_LOCK:
         before = random.getstate(), np.random.get_state()
         try:

@@ -111,7 +111,7 @@ def test_twelve_bits_in_sixteen_keep_their_levels_and_are_told_of(tmp_path):
     found = sources.load(tmp_path)
     assert len(np.unique(found.images)) == len(np.unique(values))
     [note] = found.notes
-    assert f"the brightest value of 1 images of 16 bits is {values.max()}" in note
+    assert f"the brightest value of 1 images with 16 bits is {values.max()}" in note
     (tmp_path / "b.png").write_bytes(deep_png(values * 16))
     assert sources.load(tmp_path).notes == []
 
@@ -131,4 +131,4 @@ def test_eight_and_sixteen_bits_together(tmp_path):
 def test_transparency_is_told_once(tmp_path):
     for name in "abc":
         (tmp_path / f"{name}.png").write_bytes(encoded(with_alpha(COLOUR, np.zeros((6, 5, 1), np.uint8))))
-    assert sources.load(tmp_path).notes == ["3 images have transparent parts, which are shown on white"]
+    assert sources.load(tmp_path).notes == ["3 images have transparent parts, which are composited on white"]

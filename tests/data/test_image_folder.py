@@ -96,7 +96,7 @@ def test_other_files_are_named_and_counted(photos):
     (photos / "empty").mkdir()
     (photos / "again").symlink_to(photos / "cat", target_is_directory=True)
     assert sources.load(photos).notes == [
-        "left out 3 files that are no images: README, cat/notes.txt, dog.zip",
+        "left out 3 files that are not images: README, cat/notes.txt, dog.zip",
         "left out 1 links to folders that are read under another name: again",
         "left out 1 folders without images: empty/",
     ]
@@ -135,8 +135,8 @@ def test_a_folder_in_splits(tmp_path):
     stream = sources.stream(tmp_path, 99, None)
     [(ids, _)] = stream
     assert len(ids) == 10 and {i.split("/")[0] for i in ids} == {"train", "test"}
-    assert stream.notes == [f"{tmp_path} comes in splits, train, test; read: test, train"]
-    with pytest.raises(ZooError, match="has the splits train, test, and none for 'validation'"):
+    assert stream.notes == [f"{tmp_path} contains the splits train, test; read: test, train"]
+    with pytest.raises(ZooError, match="has the splits train, test, but none for 'validation'"):
         sources.load(tmp_path, "validation")
 
 

@@ -128,11 +128,11 @@ def test_unreadable_pictures_are_named_and_left_out_when_told_to(tmp_path):
     rows = [*PNGS[:3], b"no picture", None, *PNGS[5:]]
     path = write(tmp_path / "a.parquet", image=rows, key=[f"k{i}" for i in range(25)])
     message = refused(path)
-    assert message.startswith(f"{path}, row 3, is no readable image: ") and "--skip-unreadable" in message
+    assert message.startswith(f"{path}, row 3, cannot be read as an image: ") and "--skip-unreadable" in message
     stream = sources.stream(path, 4, None, skip_unreadable=True)
     ids = [i for batch, _ in stream for i in batch]
     assert stream.skipped == ["k3", "k4"] and len(ids) == 23 and not {"k3", "k4"} & set(ids)
-    assert "row 4, is no readable image: the row holds no bytes" in refused(
+    assert "row 4, cannot be read as an image: the row contains no bytes" in refused(
         write(tmp_path / "b.parquet", image=[*PNGS[:4], None])
     )
     assert "none of the 2 images" in refused(write(tmp_path / "c.parquet", image=[b"", b""]), skip_unreadable=True)
@@ -141,15 +141,15 @@ def test_unreadable_pictures_are_named_and_left_out_when_told_to(tmp_path):
 
 def test_tables_that_hold_no_images(tmp_path):
     path = tmp_path / "a.parquet"
-    assert f"{path} has the columns a, expected encoded pictures" in refused(write(path, a=["x"]))
+    assert f"{path} has the columns a, expected encoded images" in refused(write(path, a=["x"]))
     assert "several columns of images or vectors, a, b, expected one, or one called 'image'" in refused(
         write(path, a=PNGS, b=PNGS)
     )
     assert "several columns of images or vectors, a, b, expected one." in refused(write(path, a=[[1.0]], b=[[1.0]]))
-    assert f"{path}, row 1, holds a vector of 2 numbers" in refused(write(path, a=[[1.0], [1.0, 2.0]]))
-    assert f"{path}, row 0, holds no vector" in refused(write(path, a=pa.array([None, [1.0]])))
+    assert f"{path}, row 1, contains a vector of 2 numbers" in refused(write(path, a=[[1.0], [1.0, 2.0]]))
+    assert f"{path}, row 0, contains no vector" in refused(write(path, a=pa.array([None, [1.0]])))
     assert "NaN or infinite values in 1 of 2" in refused(write(path, a=[[1.0], [None]]))
-    assert "holds no rows" in refused(write(path, image=pa.array([], pa.binary())))
+    assert "contains no rows" in refused(write(path, image=pa.array([], pa.binary())))
     write(tmp_path / "b.parquet", a=[[1.0]])
     assert f"{tmp_path / 'b.parquet'} has other columns than {path}" in refused(tmp_path)
 
@@ -159,7 +159,7 @@ def test_damaged_files(tmp_path):
     whole = path.read_bytes()
     for data in (b"", b"text", whole[:-20], whole[: len(whole) // 2]):
         path.write_bytes(data)
-        assert refused(path) == f"{path} cannot be read: it is no Parquet file, damaged or cut short; write it again."
+        assert refused(path) == f"{path} cannot be read: it is not a Parquet file, or it is damaged or incomplete."
     path.write_bytes(b"PAR1" + b"\xff" * 400 + whole[404:])
     assert f"{path} cannot be read" in refused(path)
     assert "there is no file" in refused(tmp_path / "absent.parquet")

@@ -150,18 +150,18 @@ def test_a_folder_is_split_by_a_draw_and_always_the_same(tmp_path):
 
 BROKEN = {
     "empty.png": (b"", "the file is empty"),
-    "text.png": (b"hello", "no JPEG, PNG, GIF, BMP, WEBP file"),
-    "tiff.jpg": (encoded(RGB, "TIFF"), "no JPEG, PNG, GIF, BMP, WEBP file"),
-    "cut.png": (PNG[:60], "PNG file is damaged or cut short"),
+    "text.png": (b"hello", "not a JPEG, PNG, GIF, BMP, WEBP file"),
+    "tiff.jpg": (encoded(RGB, "TIFF"), "not a JPEG, PNG, GIF, BMP, WEBP file"),
+    "cut.png": (PNG[:60], "PNG file is damaged or incomplete"),
     "flipped.png": (PNG[:45] + bytes([PNG[45] ^ 255]) + PNG[46:], "PNG file is damaged"),
-    "cut.jpg": (JPEG[: len(JPEG) // 2], "JPEG file is damaged or cut short"),
-    "head.jpg": (JPEG[:20], "JPEG file is damaged or cut short"),
-    "cut.gif": (encoded(GREY, "GIF")[:-12], "GIF file is damaged or cut short"),
-    "cut.bmp": (encoded(RGB, "BMP")[:70], "BMP file is damaged or cut short"),
-    "sound.webp": (b"RIFF\x24\x00\x00\x00WAVEfmt ", "WEBP file is damaged or cut short"),
+    "cut.jpg": (JPEG[: len(JPEG) // 2], "JPEG file is damaged or incomplete"),
+    "head.jpg": (JPEG[:20], "JPEG file is damaged or incomplete"),
+    "cut.gif": (encoded(GREY, "GIF")[:-12], "GIF file is damaged or incomplete"),
+    "cut.bmp": (encoded(RGB, "BMP")[:70], "BMP file is damaged or incomplete"),
+    "sound.webp": (b"RIFF\x24\x00\x00\x00WAVEfmt ", "WEBP file is damaged or incomplete"),
     # No picture is to be missed without a word: those of other formats are refused by name.
-    "photo.tif": (encoded(RGB, "TIFF"), "no JPEG, PNG, GIF, BMP, WEBP file"),
-    "head.bmp": (encoded(RGB, "BMP")[:20], "BMP file is damaged or cut short"),
+    "photo.tif": (encoded(RGB, "TIFF"), "not a JPEG, PNG, GIF, BMP, WEBP file"),
+    "head.bmp": (encoded(RGB, "BMP")[:20], "BMP file is damaged or incomplete"),
 }
 
 
@@ -171,7 +171,7 @@ def test_an_unreadable_picture_is_named(tmp_path, name, capfd):
     folder_of(tmp_path, a_png=PNG, z_png=PNG)
     (tmp_path / name).write_bytes(data)
     message = refused(tmp_path)
-    assert message.startswith(f"{tmp_path / name} is no readable image: ") and reason in message
+    assert message.startswith(f"{tmp_path / name} cannot be read as an image: ") and reason in message
     assert "--skip-unreadable" in message
     found = sources.load(tmp_path, skip_unreadable=True)
     assert found.skipped == [name] and found.ids == ["a.png", "z.png"]
@@ -186,7 +186,7 @@ def test_a_folder_of_unreadable_pictures(tmp_path):
 
 def test_an_empty_folder(tmp_path):
     folder_of(tmp_path, notes_txt=b"none here")
-    assert "holds no images, expected files ending in .png" in refused(tmp_path)
+    assert "contains no images, expected files ending in .png" in refused(tmp_path)
     assert "there is no folder" in refused(f"{tmp_path}/absent")
 
 
@@ -211,8 +211,8 @@ def test_pictures_of_other_sizes_are_resized_only_when_asked(tmp_path):
     flat = np.full((9, 7, 3), 40, np.uint8)
     folder_of(tmp_path, a_png=PNG, b_png=encoded(flat, "PNG"))
     assert refused(tmp_path).endswith(
-        "b.png has shape (9, 7, 3), expected (6, 5, 3); bring all to the shape of the first, or give --resize, which brings all "
-        "to the size and channels of the model."
+        "b.png has shape (9, 7, 3), expected (6, 5, 3); convert all images to the shape of the first, or give "
+        "--resize, which converts all to the size and channels of the model."
     )
     assert "(9, 7, 3), expected (6, 5, 3); give --resize" in refused(tmp_path, image_shape=(6, 5, 3))
     found = sources.load(tmp_path, image_shape=(6, 5, 3), resize=True).images
@@ -223,7 +223,7 @@ def test_pictures_of_other_sizes_are_resized_only_when_asked(tmp_path):
 def test_grey_among_colours_is_refused_unless_the_channels_are_given(tmp_path):
     folder_of(tmp_path, a_png=encoded(GREY, "PNG"), b_png=PNG)
     message = refused(tmp_path)
-    assert f"b.png has shape (6, 5, 3) (in colour; the first, {tmp_path / 'a.png'}, is grey), expected (6, 5, 1)" in message
+    assert f"b.png has shape (6, 5, 3) (in colour; the first, {tmp_path / 'a.png'}, is gray), expected (6, 5, 1)" in message
     assert "--resize" in message
     assert sources.load(tmp_path, image_shape=(6, 5, 3)).images.shape == (2, 6, 5, 3)
 
@@ -242,7 +242,7 @@ def test_a_stream_of_pictures_keeps_the_order_in_batches(tmp_path):
 
 def test_pictures_for_a_model_of_other_channels(tmp_path):
     folder_of(tmp_path, a_png=PNG)
-    assert "pictures have 1 or 3 channels" in refused(tmp_path, image_shape=(6, 5, 4))
+    assert "image files have 1 or 3 channels" in refused(tmp_path, image_shape=(6, 5, 4))
 
 
 # -- arrays
@@ -335,22 +335,22 @@ def _bad_header(path):
 
 
 DAMAGED = {
-    "header.npy": (_bad_header, "damaged or cut short"),
-    "cut.npy": (_cut(-10), "damaged or cut short"),
-    "head.npy": (_cut(40), "damaged or cut short"),
-    "empty.npy": (_cut(0), "damaged or cut short"),
-    "text.npy": (lambda path: path.write_text("hello world"), "Python objects, or no arrays"),
-    "objects.npy": (_objects, "holds Python objects"),
-    "objects.npz": (_objects, "'images' of .* holds Python objects"),
-    "cut.npz": (_cut(300), "damaged or cut short"),
-    "empty.npz": (_cut(0), "damaged or cut short"),
-    "text.npz": (lambda path: path.write_text("hello world"), "Python objects, or no arrays"),
-    "sum.npz": (_bad_sum, "'images' of .* damaged or cut short"),
-    "deflate.npz": (_bad_deflate, "'images' of .* damaged or cut short"),
-    "member.npz": (_member("images.npy", b"\x93NUMPY\x01\x00"), "'images' of .* damaged or cut short"),
-    "bytes.npz": (_member("images", b"hello"), "'images' of .* is no NumPy array"),
-    "other.npz": (_member("weights.npy", b""), "holds weights, expected an array called x_train or .* images or x"),
-    "nothing.npz": (lambda path: path.write_bytes(b"PK\x05\x06" + bytes(18)), "holds nothing, expected an array"),
+    "header.npy": (_bad_header, "damaged or incomplete"),
+    "cut.npy": (_cut(-10), "damaged or incomplete"),
+    "head.npy": (_cut(40), "damaged or incomplete"),
+    "empty.npy": (_cut(0), "damaged or incomplete"),
+    "text.npy": (lambda path: path.write_text("hello world"), "Python objects or no arrays"),
+    "objects.npy": (_objects, "contains Python objects"),
+    "objects.npz": (_objects, "'images' of .* contains Python objects"),
+    "cut.npz": (_cut(300), "damaged or incomplete"),
+    "empty.npz": (_cut(0), "damaged or incomplete"),
+    "text.npz": (lambda path: path.write_text("hello world"), "Python objects or no arrays"),
+    "sum.npz": (_bad_sum, "'images' of .* damaged or incomplete"),
+    "deflate.npz": (_bad_deflate, "'images' of .* damaged or incomplete"),
+    "member.npz": (_member("images.npy", b"\x93NUMPY\x01\x00"), "'images' of .* damaged or incomplete"),
+    "bytes.npz": (_member("images", b"hello"), "'images' of .* is not a NumPy array"),
+    "other.npz": (_member("weights.npy", b""), "contains weights, expected an array called x_train or .* images or x"),
+    "nothing.npz": (lambda path: path.write_bytes(b"PK\x05\x06" + bytes(18)), "contains nothing, expected an array"),
 }
 
 
@@ -383,7 +383,7 @@ def test_arrays_that_are_no_images(tmp_path):
 
 def test_labels_must_be_one_an_image(tmp_path):
     for labels in (np.arange(4), np.eye(5)):
-        assert "expected one label an image" in refused(npz(tmp_path / "a.npz", images=IMAGES, labels=labels))
+        assert "expected one label per image" in refused(npz(tmp_path / "a.npz", images=IMAGES, labels=labels))
 
 
 def test_sources_that_are_none(tmp_path):
@@ -413,7 +413,7 @@ def test_a_known_name_that_cannot_be_downloaded(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", download)
     message = refused("fashion_mnist", data_dir=tmp_path)
     assert f"'fashion_mnist' is not prepared in {tmp_path}" in message
-    assert "(no route to host); name the folder that has it by --data-dir or TFDS_DATA_DIR" in message
+    assert "(no route to host); give the folder that contains it with --data-dir or TFDS_DATA_DIR" in message
     assert capfd.readouterr() == ("", "")
 
 

@@ -187,7 +187,7 @@ def test_folders_that_cannot_be_written(tmp_path):
 
 def test_no_image_takes_the_place_of_another(tmp_path):
     images = np.zeros((2, 4, 4, 1))
-    with pytest.raises(ZooError, match="two images that would both be a.jpg.png"), ImageFolder(tmp_path / "out") as folder:
+    with pytest.raises(ZooError, match="two images would be written to a.jpg.png"), ImageFolder(tmp_path / "out") as folder:
         folder.write(images, ["a.jpg", "a.jpg.png"])
     assert not (tmp_path / "out").exists()
 
@@ -217,9 +217,9 @@ def test_results_are_not_written_over_what_they_are_made_of(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "a.npy").touch()
     for source, output in (("a.npy", "a.npy"), ("photos", "photos"), ("photos", "photos/../photos")):
-        with pytest.raises(ZooError, match="lies on the images; choose another place"):
+        with pytest.raises(ZooError, match="is the same as the input images; choose another place"):
             check_apart(tmp_path / source, tmp_path / output)
-    with pytest.raises(ZooError, match="lies in the images"):
+    with pytest.raises(ZooError, match="is inside the input images"):
         check_apart(tmp_path / "photos", tmp_path / "photos" / "new" / "run", inside=True)
     check_apart(tmp_path / "photos", tmp_path / "photos" / "features.npy")
     check_apart("mnist", "mnist")

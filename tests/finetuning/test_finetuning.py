@@ -159,7 +159,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(digits, tmp_path, monkeypatc
     monkeypatch.undo()
     lines = []
     resumed, report = finetune(model, images, labels, names, tmp_path / "cut", settings, progress=lines.append)
-    assert "goes on after epoch 2" in lines and report["epochs"] == 4
+    assert "resuming after epoch 2" in lines and report["epochs"] == 4
     np.testing.assert_array_equal(resumed.classify(images), whole.classify(images))
     # Labels that were corrected since are another run's.
     corrected = np.where(np.arange(200) == 7, (labels + 1) % 10, labels)
@@ -249,7 +249,7 @@ def test_a_share_that_leaves_no_patch_out_is_refused_before_the_training(digits,
 
 @pytest.mark.parametrize("shares", [(0.5, 1.0), (-0.1, 0.5), ()], ids=str)
 def test_shares_that_cannot_be_are_refused(shares):
-    with pytest.raises(ZooError, match="patch_dropout=.*a share from 0 on, below 1, or several"):
+    with pytest.raises(ZooError, match="patch_dropout=.*a fraction of at least 0 and below 1, or several"):
         Settings(patch_dropout=shares, layer="block2", pool="mean")
 
 
@@ -295,7 +295,7 @@ def test_from_a_folder_to_a_classifier(folder, tmp_path, capsys):
     assert main(command) == 0
     said = capsys.readouterr().out
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["accuracy"] >= 0.9 and f"{report['accuracy']:.1%} of {report['held_out']} held-out images right" in said
+    assert report["accuracy"] >= 0.9 and f"{report['accuracy']:.1%} of {report['held_out']} held-out images correct" in said
     assert report["classes"] == [f"digit {i}" for i in range(4)]
     assert np.sum(report["confusion"]) == report["held_out"] and np.trace(report["confusion"]) >= 0.9 * report["held_out"]
     assert {p.name for p in (tmp_path / "out").iterdir()} >= {
@@ -335,7 +335,7 @@ def test_from_a_folder_to_a_classifier(folder, tmp_path, capsys):
         (["--precision", "float8"], "invalid choice: 'float8'"),
         (["--drop-path", "0.1"], "no option 'drop_path'"),
         (["--patch-dropout", "0.5"], "patch_dropout=0.5, expected a block"),
-        (["--patch-dropout", "half"], "got 'half', expected a share, or several"),
+        (["--patch-dropout", "half"], "got 'half', expected a fraction, or several"),
         (["--patch-dropout", "0.75,0.5"], r"patch_dropout=\(0.75, 0.5\), expected a block"),
         (["--patch-dropout", "0.5", "--layer", "stage1", "--pool", "mean"], "no option 'patch_dropout'"),
         (["--classes", "folders"], "from-folders"),
@@ -401,7 +401,7 @@ def test_no_class_vanishes(tmp_path, digits, capsys):
     for i in range(3):
         (tmp_path / "x" / "dog" / f"{i}.png").unlink()
     assert quickly(tmp_path, tmp_path / "x") == (2, None)
-    assert "dog/ without images" in capsys.readouterr().err
+    assert "the folders dog/ of" in capsys.readouterr().err
     write_images(tmp_path / "x", digits, "dog/0.png")
     assert quickly(tmp_path, tmp_path / "x") == (2, None)
     assert "one image of class 'dog'" in capsys.readouterr().err
@@ -462,7 +462,7 @@ def test_a_folder_with_something_else_is_refused_before_the_training(tmp_path, d
     (tmp_path / "out" / "model" / "notes.txt").touch()
     assert quickly(tmp_path, tmp_path / "x") == (2, None)
     said = capsys.readouterr()
-    assert "exists and is no model that zoo.save wrote" in said.err
+    assert "exists and was not written by zoo.save" in said.err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model"], "nothing was trained"
 
 

@@ -324,7 +324,7 @@ def test_wrong_arguments(folders, images, options, message):
 def test_what_is_no_source_or_no_model(folders, images):
     with pytest.raises(ZooError, match="got 7 for a source"):
         extract_features(folders / "mlp", 7)
-    with pytest.raises(ZooError, match="the source gave no images"):
+    with pytest.raises(ZooError, match="the source contains no images"):
         extract_features(folders / "mlp", iter(()))
     with pytest.raises(ZooError, match="expected the name of a weight set, the folder of a model, or a model"):
         extract_features(7, images)

@@ -153,7 +153,7 @@ def test_an_unreadable_picture_ends_the_job_and_its_parts_stay(cluster, place, t
     Image.fromarray(digits[0][0, ..., 0]).save(pictures / "00003.png")
     assert encode(place, pictures, folder) == 2
     err = capsys.readouterr().err
-    assert err.startswith(f"zoo: {pictures / '00192.png'} is no readable image: ") and err.count("\n") == 1, err
+    assert err.startswith(f"zoo: {pictures / '00192.png'} cannot be read as an image: ") and err.count("\n") == 1, err
     assert "--skip-unreadable" in err
     assert encode(place, pictures, folder, "--skip-unreadable") == 2, "another job"
     assert "a job with other options" in capsys.readouterr().err

@@ -5,7 +5,8 @@ import pytest
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.modalities.image import check_images
+from zoo.modalities import image as rule
+from zoo.modalities.image import check_images, extremes
 from zoo.modalities.tensors import assert_unit, to_unit
 
 SHAPE = (8, 8, 3)
@@ -29,6 +30,19 @@ def test_vectors_are_floats_of_any_range():
     np.testing.assert_array_equal(check_images(vectors, (2,)), vectors)
     with pytest.raises(ZooError, match="int64, expected floats"):
         check_images(vectors.astype(np.int64), (2,))
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64", "bfloat16"])
+def test_extremes_are_found_whichever_block_holds_them(monkeypatch, kind):
+    monkeypatch.setattr(rule, "_BLOCK", 400)  # Two images of 192 half floats, one of floats.
+    images = ops.convert_to_numpy(ops.cast(GOOD, kind))
+    for row in range(len(images)):
+        marked = images.copy()
+        marked[row, 0, 0, 0], marked[row, -1, -1, -1] = -2, 3
+        assert extremes(marked) == (-2, 3)
+        assert extremes(marked[:, ::-1]) == (-2, 3)
+        marked[row, 3, 3, 0] = np.nan
+        assert np.isnan(extremes(marked)).all()
 
 
 BAD = {

@@ -76,7 +76,7 @@ def test_a_model_goes_to_the_hub_and_comes_back(hub, run, saved, tmp_path):
     assert run(fetch_it) == "True\n"
     assert hub.requests and not [request for request in hub.requests if "safetensors" in request]
     # And with no hub the copy in the cache serves, which is said.
-    assert "hf://someone/mine was not reached" in run(fetch_it, HF_HUB_OFFLINE="1")
+    assert "hf://someone/mine could not be reached" in run(fetch_it, HF_HUB_OFFLINE="1")
 
 
 def test_a_weight_set_goes_with_its_figures(hub, run):
@@ -88,7 +88,7 @@ def test_a_weight_set_goes_with_its_figures(hub, run):
     assert json.loads(config)["sha256"] == entry["sha256"]
 
 
-@pytest.mark.parametrize("status, words", [(401, "Log in by 'hf auth login'"), (403, "(403)"), (500, "(500)")])
+@pytest.mark.parametrize("status, words", [(401, "Run 'hf auth login'"), (403, "(403)"), (500, "(500)")])
 def test_a_hub_that_refuses(hub, run, saved, status, words):
     hub.status = status
     assert words in run("print(main(['push', 'mine', 'hf://someone/mine']))")
@@ -103,7 +103,7 @@ for name in ('hf://someone/absent', 'hf://someone/empty', 'hf://someone/empty@v7
 """
     absent, empty, revision = run(lines).splitlines()
     assert "there is no saved model at hf://someone/absent: config.json not in that repository" in absent
-    assert "it holds no readable config.json" in empty
+    assert "it contains no readable config.json" in empty
     assert "not in that repository" in revision
 
 
@@ -133,7 +133,7 @@ def test_a_model_from_a_web_server(web, saved, images):
 def test_changed_weights_are_refused(web, hub):
     files = hub.repositories["any/where"]
     files["weights.safetensors"] = files["weights.safetensors"][:-1] + b"x"
-    with pytest.raises(ZooError, match="the weights at .* could not be fetched: weights.safetensors wrong content"):
+    with pytest.raises(ZooError, match="the weights at .* could not be downloaded: weights.safetensors wrong content"):
         zoo.load(web)
 
 
@@ -163,7 +163,7 @@ def test_a_config_without_a_hash_is_refused(web, hub):
 
 def test_a_page_that_is_no_config(web, hub):
     hub.repositories["any/where"]["config.json"] = b"<html>"
-    with pytest.raises(ZooError, match="there is no saved model at .*: config.json it holds no readable config.json"):
+    with pytest.raises(ZooError, match="there is no saved model at .*: config.json it contains no readable config.json"):
         zoo.load(web)
     with pytest.raises(ZooError, match="expected hf://user/repo or https://host/folder"):
         zoo.load("ftp://host/folder")

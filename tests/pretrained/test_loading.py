@@ -147,7 +147,7 @@ def functional():
 
 
 def test_what_would_be_left_out_is_an_error():
-    with pytest.raises(ZooError, match="holder holds .*kernel, .*bias where no path leads"):
+    with pytest.raises(ZooError, match="holder has variables without an attribute path: .*kernel, .*bias"):
         weights.named_variables(Holder(heads={dense()}))
 
 
@@ -222,25 +222,25 @@ BROKEN = {
     "longer": (write_arrays(lambda a, k: a.update({k: np.append(a[k], 0)})), "{key} has shape .*, expected"),
     "another axis": (write_arrays(lambda a, k: a.update({k: a[k][None]})), "{key} has shape .*, expected"),
     "broadcastable": (write_arrays(lambda a, k: a.update({k: a[k][:1]})), "{key} has shape .*, expected"),
-    "nan": (spoil(np.nan), "holds NaN or infinite values in {key}"),
-    "infinite": (spoil(-np.inf), "holds NaN or infinite values in {key}"),
+    "nan": (spoil(np.nan), "contains NaN or infinite values in {key}"),
+    "infinite": (spoil(-np.inf), "contains NaN or infinite values in {key}"),
     "too large": (
         write_arrays(lambda a, k: a.update({k: a[k].astype("float64") + 1e300})),
-        "holds NaN or infinite values in {key}",
+        "contains NaN or infinite values in {key}",
     ),
     "whole numbers": (write_arrays(lambda a, k: a.update({k: a[k].astype("int32")})), "{key} is int32, expected float32"),
     "complex": (write_arrays(lambda a, k: a.update({k: a[k].astype("complex64")})), "{key} is complex64, expected float32"),
-    "empty": (write_bytes(lambda b: b""), "is no readable safetensors file"),
-    "garbage": (write_bytes(lambda b: b"garbage " * 500), "is no readable safetensors file"),
-    "zeros": (write_bytes(lambda b: bytes(len(b))), "is no readable safetensors file"),
-    "pickle": (write_bytes(lambda b: pickle.dumps({"a": 1})), "is no readable safetensors file"),
-    "a byte short": (write_bytes(lambda b: b[:-1]), "is no readable safetensors file"),
-    "half": (write_bytes(lambda b: b[: len(b) // 2]), "is no readable safetensors file"),
-    "within the header": (write_bytes(lambda b: b[:50]), "is no readable safetensors file"),
-    "too long": (write_bytes(lambda b: b + b"x"), "is no readable safetensors file"),
-    "a huge header": (write_bytes(lambda b: b"\xff" * 7 + b"\x7f" + b[8:]), "is no readable safetensors file"),
-    "a folder": (lambda path, arrays: path.mkdir(), "is no readable safetensors file"),
-    "absent": (lambda path, arrays: None, "is no readable safetensors file"),
+    "empty": (write_bytes(lambda b: b""), "cannot be read as a safetensors file"),
+    "garbage": (write_bytes(lambda b: b"garbage " * 500), "cannot be read as a safetensors file"),
+    "zeros": (write_bytes(lambda b: bytes(len(b))), "cannot be read as a safetensors file"),
+    "pickle": (write_bytes(lambda b: pickle.dumps({"a": 1})), "cannot be read as a safetensors file"),
+    "a byte short": (write_bytes(lambda b: b[:-1]), "cannot be read as a safetensors file"),
+    "half": (write_bytes(lambda b: b[: len(b) // 2]), "cannot be read as a safetensors file"),
+    "within the header": (write_bytes(lambda b: b[:50]), "cannot be read as a safetensors file"),
+    "too long": (write_bytes(lambda b: b + b"x"), "cannot be read as a safetensors file"),
+    "a huge header": (write_bytes(lambda b: b"\xff" * 7 + b"\x7f" + b[8:]), "cannot be read as a safetensors file"),
+    "a folder": (lambda path, arrays: path.mkdir(), "cannot be read as a safetensors file"),
+    "absent": (lambda path, arrays: None, "cannot be read as a safetensors file"),
 }
 
 
@@ -263,7 +263,7 @@ def test_weights_that_diverged_are_not_saved(value, tmp_path):
     kernel = weights.named_variables(model)[next(iter(arrays_of(model)))]
     kernel.assign(np.full(kernel.shape, value))
     (tmp_path / "a").write_bytes(b"earlier")
-    with pytest.raises(ZooError, match="holds NaN or infinite values; weights that diverged are not saved"):
+    with pytest.raises(ZooError, match="contains NaN or infinite values; diverged weights are not saved"):
         weights.save_arrays(model, tmp_path / "a")
     assert tree(tmp_path) == {"a": b"earlier"}
 
@@ -311,7 +311,7 @@ def test_values_beyond_half_precision_are_refused(tmp_path):
     model = shaken("ae_mlp")
     key, variable = list(weights.named_variables(model).items())[-1]
     variable.assign(np.full(variable.shape, 7e4))
-    with pytest.raises(ZooError, match=f"{key} of .* holds values beyond half precision; save it with half=False"):
+    with pytest.raises(ZooError, match=f"{key} of .* contains values too large for float16; save it with half=False"):
         weights.publish(model, NAME, tmp_path, half=True)
     assert tree(tmp_path) == {}
     weights.publish(model, NAME, tmp_path)
@@ -419,7 +419,7 @@ IN_THE_WAY = {
 def test_saving_replaces_nothing_but_a_saved_model(kind, mine, model):
     IN_THE_WAY[kind](mine)
     before = tree(mine.parent)
-    with pytest.raises(ZooError, match="exists and is no model that zoo.save wrote; choose another path") as error:
+    with pytest.raises(ZooError, match="exists and was not written by zoo.save; choose another path") as error:
         zoo.save(model, mine)
     assert str(mine) in one_line(error)
     assert tree(mine.parent) == before
@@ -504,7 +504,7 @@ def test_a_model_that_diverged_does_not_replace_a_good_one(mine):
     bad = shaken("ae_mlp")
     bad.weights[0].assign(np.full(bad.weights[0].shape, np.nan))
     before = tree(mine.parent)
-    with pytest.raises(ZooError, match="weights that diverged are not saved"):
+    with pytest.raises(ZooError, match="diverged weights are not saved"):
         zoo.save(bad, mine)
     assert tree(mine.parent) == before
 
@@ -518,10 +518,10 @@ def test_a_model_that_no_config_describes_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "change, words",
     [
-        (empty, "holds no readable config.json, expected a folder that zoo.save wrote"),
-        (IN_THE_WAY["broken"], "holds no readable config.json"),
-        (IN_THE_WAY["a list"], "holds no readable config.json"),
-        (reword(schema=None), "holds no readable config.json"),
+        (empty, "contains no readable config.json, expected a folder written by zoo.save"),
+        (IN_THE_WAY["broken"], "contains no readable config.json"),
+        (IN_THE_WAY["a list"], "contains no readable config.json"),
+        (reword(schema=None), "contains no readable config.json"),
         (reword(schema=2, config=None), "has schema 2, expected 1; update autoencoder-zoo"),
         (reword(config=None), "has config=None, expected a mapping with the variant"),
         (reword(config=[1]), r"has config=\[1\], expected a mapping with the variant"),
@@ -535,7 +535,7 @@ def test_a_model_that_no_config_describes_is_refused(tmp_path):
         ),
         (
             lambda path: (reword(sha256=None)(path), (path / "weights.safetensors").write_bytes(b"x")),
-            "is no readable safetensors file",
+            "cannot be read as a safetensors file",
         ),
     ],
 )
@@ -731,14 +731,16 @@ def test_features_that_drifted_are_told(shelf, model):
             2, entry["reference_features"]["features"][1][2] + 0.01
         ),
     )
-    with pytest.raises(ZooError, match=f"the features of {NAME} have drifted by 0.01 from its card, which allows 0.001"):
+    with pytest.raises(
+        ZooError, match=f"the features of {NAME} differ from its reference features by 0.01, expected at most 0.001"
+    ):
         verification.verify_reference_features(NAME)
 
 
 def test_features_that_are_not_numbers_are_drift(shelf, model):
     shelf.put(NAME, model)
     shelf.reword(NAME, lambda entry: entry["reference_features"]["features"][1].__setitem__(2, float("nan")))
-    with pytest.raises(ZooError, match="have drifted by nan"):
+    with pytest.raises(ZooError, match="differ from its reference features by nan"):
         verification.verify_reference_features(NAME)
 
 
@@ -749,19 +751,19 @@ def test_a_model_that_gives_nan_has_drifted(shelf, model, monkeypatch):
 
     shelf.put(NAME, model)
     monkeypatch.setattr(loading, "load", lambda name: Diverged())
-    with pytest.raises(ZooError, match="have drifted by nan"):
+    with pytest.raises(ZooError, match="differ from its reference features by nan"):
         verification.verify_reference_features(NAME)
 
 
 def test_features_of_another_width_are_told(shelf, model):
     shelf.put(NAME, model)
     shelf.reword(NAME, lambda entry: entry["reference_features"].update(features=[[0.0] * 9] * 2))
-    with pytest.raises(ZooError, match=r"gives features of shape \(2, 4\), where its card states \(2, 9\)"):
+    with pytest.raises(ZooError, match=r"has features of shape \(2, 4\), but reference features of shape \(2, 9\)"):
         verification.verify_reference_features(NAME)
 
 
 def test_an_entry_without_reference_features(shelf, model):
     shelf.put(NAME, model)
     shelf.reword(NAME, lambda entry: entry.pop("reference_features"))
-    with pytest.raises(ZooError, match="states no reference features"):
+    with pytest.raises(ZooError, match="has no reference features"):
         verification.verify_reference_features(NAME)

@@ -237,10 +237,10 @@ def test_the_folder_of_the_runs_is_outside_the_repository(repository):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["--queue", "x", "--at-a-time", "0"], "--at-a-time: got '0', expected a whole number of at least 1"),
-        (["--queue", "x", "--seed", "1"], "flags of a training stand in the file"),
+        (["--queue", "x", "--at-a-time", "0"], "--at-a-time: got '0', expected an integer of at least 1"),
+        (["--queue", "x", "--seed", "1"], "give the flags of a training in the file"),
         (["a", "--queue", "x"], "the name of one recipe, or --all, or --queue FILE"),
-        (["a", "--status"], "give --queue FILE, too"),
+        (["a", "--status"], "require --queue FILE"),
         (["--queue", "x"], "x: No such file or directory"),
     ],
 )

@@ -163,7 +163,7 @@ def test_bad_flags_of_a_script_need_no_framework():
     [
         (zoo.ZooError("got a,\nexpected b."), "got a, expected b.", 2),
         (PermissionError(13, "Permission denied", "weights/x"), "weights/x: Permission denied", 2),
-        (KeyboardInterrupt(), "interrupted; the same command goes on from the last whole epoch", 130),
+        (KeyboardInterrupt(), "interrupted; the same command resumes after the last complete epoch", 130),
     ],
 )
 def test_what_fails_on_the_way_is_one_line(fault, line, code, monkeypatch, capsys):

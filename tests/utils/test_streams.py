@@ -25,7 +25,7 @@ def test_what_an_encoding_lacks_is_written_as_an_escape(encoding):
     done = process(code, PYTHONIOENCODING=encoding)
     assert done.returncode == 0 and done.stderr == b""
     text = done.stdout.decode(encoding)
-    assert "vae_mlp" in text and ("\\u03b1, 0 for none" in text or "α, 0 for none" in text)
+    assert "vae_mlp" in text and ("\\u03b1 of the Beta distribution" in text or "α of the Beta distribution" in text)
 
 
 @pytest.mark.parametrize("number", (0, 1, 2))

@@ -8,13 +8,13 @@ MODEL_HELP = "a name that zoo list prints, the folder of a saved model, or an ad
 
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse.ArgumentParser` that raises a `ZooError` where argparse prints its usage and exits."""
+    """An `argparse.ArgumentParser` that raises a `ZooError` instead of printing the usage and exiting."""
 
     def error(self, message):
         raise ZooError(f"{message}; see '{self.prog} --help'.")
 
     def parse_known_args(self, args=None, namespace=None):
-        # Unknown arguments are refused by the parser of the command itself, so that the error names that command's --help.
+        # The parser of the command itself rejects unknown arguments, so that the error names the --help of that command.
         arguments, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def whole_number(least):
-    """A type for argparse: a whole number, at least `least`."""
+    """Returns a type for argparse: an integer of at least `least`."""
 
     def parse(text):
         try:
@@ -30,19 +30,19 @@ def whole_number(least):
         except ValueError:
             number = None
         if number is None or number < least:
-            raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number of at least {least}")
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected an integer of at least {least}")
         return number
 
     return parse
 
 
 def number_or_word(text):
-    """A type for argparse: an `int` where the text is a whole number, else the text."""
+    """A type for argparse: an `int` if the text consists of digits, otherwise the text."""
     return int(text) if text.isdigit() else text
 
 
 def names(text):
-    """A type for argparse: a tuple of the names in a text with commas between them."""
+    """A type for argparse: a tuple of names, separated by commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
@@ -50,24 +50,24 @@ def add_images(parser, batch_size=256):
     """Add the arguments of a command that reads images with a model."""
     parser.add_argument("name", help=MODEL_HELP)
     parser.add_argument("source", nargs="?", help="a folder of images, a .npy, .npz or .parquet file, or a TFDS name")
-    parser.add_argument("--input", help="the same as SOURCE")
-    parser.add_argument("--split", default="test", help="the split of a data set (test)")
+    parser.add_argument("--input", help="another way to give SOURCE")
+    parser.add_argument("--split", default="test", help="split of the data set to read (default: test)")
     add_data_dir(parser)
-    parser.add_argument("--batch-size", type=whole_number(1), default=batch_size, help="images at a time")
-    parser.add_argument("--resize", action="store_true", help="resize the images of a folder to the model's size")
-    parser.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
+    parser.add_argument("--batch-size", type=whole_number(1), default=batch_size, help="number of images per batch")
+    parser.add_argument("--resize", action="store_true", help="resize image files to the input size of the model")
+    parser.add_argument("--skip-unreadable", action="store_true", help="skip images that cannot be read, and list them")
 
 
 def add_data_dir(parser):
     """Add --data-dir."""
-    parser.add_argument("--data-dir", help="the folder of TFDS data (TFDS's default)")
+    parser.add_argument("--data-dir", help="folder of the TFDS data (default: that of TFDS)")
 
 
 def add_depth(parser):
-    """Add --layer and --pool, which choose the features."""
-    parser.add_argument("--layer", help="the encoder layer whose features to read (default: the code)")
+    """Add --layer and --pool, which select the features."""
+    parser.add_argument("--layer", help="encoder depth whose features to use (default: the features that the set encodes to)")
     parser.add_argument(
         "--pool",
         type=number_or_word,
-        help="pooling of feature maps or tokens: flatten, mean, or a number of regions a side; of tokens also token",
+        help="pooling of feature maps or tokens: flatten, mean, a number of regions per side, or token (tokens only)",
     )

@@ -8,8 +8,8 @@ HELP = "write a model of transformers or diffusers in the zoo's own format"
 
 def add_arguments(parser):
     parser.add_argument("source", help="a public name, a folder, or hf://user/repo[@revision] or https://host/folder")
-    parser.add_argument("folder", help="for the model")
-    parser.add_argument("--size", type=whole_number(1), nargs=2, metavar=("HEIGHT", "WIDTH"), help="of the images")
+    parser.add_argument("folder", help="folder to write the converted model to")
+    parser.add_argument("--size", type=whole_number(1), nargs=2, metavar=("HEIGHT", "WIDTH"), help="size of the images in pixels")
 
 
 def run(arguments):

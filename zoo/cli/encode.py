@@ -1,4 +1,4 @@
-"""`zoo encode`: turn images into features."""
+"""`zoo encode`: compute features of images."""
 
 import dataclasses
 
@@ -7,17 +7,17 @@ from zoo.cli.arguments import add_depth, add_images
 from zoo.inference.options import FeatureOptions
 from zoo.inference.runtimes import RUNTIMES
 
-HELP = "turn images into features"
+HELP = "compute features of images"
 
 
 def add_arguments(parser):
     add_images(parser, batch_size=None)
     parser.add_argument(
-        "--output", required=True, help="a .npz, .npy, .csv or .parquet file; with --ray a folder of .parquet files"
+        "--output", required=True, help="file to write: .npz, .npy, .csv or .parquet; with --ray a folder of .parquet files"
     )
-    parser.add_argument("--ray", metavar="ADDRESS", help="compute on a Ray cluster: local (started for it), auto or host:port")
-    parser.add_argument("--runtime", default="auto", help=f"{', '.join(RUNTIMES)} (auto: the fastest that is installed)")
-    parser.add_argument("--dtype", default="float32", help="precision to compute in: float32 or bfloat16")
+    parser.add_argument("--ray", metavar="ADDRESS", help="compute on a Ray cluster: local (start one here), auto, or host:port")
+    parser.add_argument("--runtime", default="auto", help=f"{', '.join(RUNTIMES)} (default: auto, the fastest one installed)")
+    parser.add_argument("--dtype", default="float32", help="precision of the computation: float32 (default) or bfloat16")
     add_depth(parser)
 
 

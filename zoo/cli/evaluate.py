@@ -1,4 +1,4 @@
-"""`zoo evaluate`: measure a model on its test split; by default by the metrics that its card states."""
+"""`zoo evaluate`: measure a model on its test split, by default with the metrics of its card."""
 
 import json
 import math
@@ -17,23 +17,23 @@ _SHOWN = 16
 def add_arguments(parser):
     parser.add_argument("name", help=MODEL_HELP)
     parser.add_argument(
-        "--check", action="store_true", help="measure all that the card states again; exit code 1 if a value is off"
+        "--check", action="store_true", help="measure every figure of the card again; exit code 1 if one is outside its tolerance"
     )
     parser.add_argument("--metrics", help="names of metrics, separated by commas, such as mse,psnr,linear_error")
     parser.add_argument(
         "--probe",
         nargs="?",
         const="linear,knn",
-        help=f"some of {', '.join(_PROBES)}, separated by commas: classifiers on the features (without a value: linear,knn)",
+        help=f"{', '.join(_PROBES)}, separated by commas: classifiers trained on the features (without a value: linear,knn)",
     )
-    parser.add_argument("--data", help="a TFDS name, .npy, .npz or folder of images; by default what the weights were trained on")
+    parser.add_argument("--data", help="TFDS name, .npy or .npz file, or folder of images (default: the data of the set)")
     add_data_dir(parser)
-    parser.add_argument("--picture", help="write a .png of test images and their reconstructions, and one of samples beside it")
+    parser.add_argument("--picture", help=".png file for test images and their reconstructions; samples are written next to it")
     parser.add_argument("--json", action="store_true", help="print the measurements as JSON")
 
 
 def run(arguments):
-    """Measure; returns 0, or 1 when a check found a value outside its tolerance."""
+    """Measure a model; returns the exit code, 1 if --check found a value outside its tolerance, otherwise 0."""
     from zoo.data import sources
     from zoo.pretrained.resolve import resolve
 
@@ -42,11 +42,11 @@ def run(arguments):
     dataset = arguments.data or entry.get("dataset", {}).get("name")
     if arguments.check and not entry.get("metrics"):
         raise ZooError(f"{arguments.name} has no card to check against; --check is for the weight sets of zoo list.")
-    # --data may stand beside it: a card of someone's own data knows their name, not where they lie.
+    # --data is allowed with --check: the card of a user's own data states its name, but not its location.
     if arguments.check and (arguments.metrics or arguments.probe):
-        raise ZooError("--check measures what the card states as it states it; leave --metrics and --probe away.")
+        raise ZooError("--check measures the figures of the card; it cannot be combined with --metrics or --probe.")
     if dataset is None:
-        raise ZooError(f"{arguments.name} does not say what to measure it on; give --data.")
+        raise ZooError(f"{arguments.name} does not state its data set; give the data with --data.")
     sources.kind_of(dataset)
     picture = _picture_path(arguments.picture)
     probes = _list(arguments.probe, _PROBES, "probe")
@@ -62,9 +62,9 @@ def run(arguments):
     model = load_checkpoint(checkpoint)
     asked = [each if isinstance(each, str) else each["metric"] for each in wanted or ()]
     if not hasattr(model, "decoder") and (picture or any(NEEDS[name].decoder for name in asked)):
-        raise ZooError(f"{arguments.name} is a classifier, which gives no images back; measure its features by --probe.")
+        raise ZooError(f"{arguments.name} is a classifier and does not reconstruct images; measure its features with --probe.")
     if entry.get("dataset", {}).get("drawn"):
-        # Measured is what was kept of a source with one split, if this is that source.
+        # The test images were split off a source without a test split; measure on the same images if this is that source.
         splits, _ = sources.load_splits(dataset, arguments.data_dir, image_file_shape(model.data_shape))
         dataset = splits if splits["test"].name == entry["dataset"]["name"] else dataset
     if picture:
@@ -87,27 +87,27 @@ def run(arguments):
             for metric, result in measured.items()
             for name, value in _with_baselines(metric, result).items()
         ]
-        _table(("metric", "value", "images", "how"), rows)
+        _table(("metric", "value", "images", "protocol"), rows)
     return 0
 
 
 def _picture_path(given):
-    """The path of --picture, or None; what is wrong with it is said now, not after the minutes that measuring may take."""
+    """The path of --picture, or None. An invalid path is reported before measuring, which may take minutes."""
     if given is None:
         return None
     picture = Path(given)
     if picture.suffix.lower() != ".png":
-        raise ZooError(f"got the picture {picture}, expected a name that ends in .png.")
+        raise ZooError(f"got --picture {picture}, expected a name that ends in .png.")
     if not picture.parent.is_dir():
-        raise ZooError(f"there is no folder {picture.parent} to write {picture.name} to; make it first.")
+        raise ZooError(f"there is no folder {picture.parent} to write {picture.name} to; create it first.")
     return picture
 
 
 def _wanted(asked, entry):
-    """What to measure: metric names and mappings, or None for what the card states."""
+    """What to measure: metric names and mappings, or None for the metrics of the card."""
     if not asked:
         return None if entry.get("metrics") else ["mse", "psnr"]
-    # A metric on the card keeps its parameters: a depth, a number of samples.
+    # A metric on the card keeps its parameters, such as a depth or a number of samples.
     stated = {name: result.get("parameters", {}) for name, result in entry.get("metrics", {}).items()}
     return [{"metric": name, **stated.get(name, {})} for name in dict.fromkeys(asked)]
 
@@ -115,7 +115,7 @@ def _wanted(asked, entry):
 def _list(text, known, what):
     chosen = [name.strip() for name in (text or "").split(",") if name.strip()]
     if text is not None and not chosen:
-        raise ZooError(f"got no {what}, expected some of {', '.join(known)}.")
+        raise ZooError(f"got no {what}, expected one or more of {', '.join(known)}.")
     for name in chosen:
         if name not in known:
             raise ZooError(f"there is no {what} {name!r}.{suggest(name, known)} There are {', '.join(known)}.")
@@ -144,7 +144,7 @@ def _check(name, measured, card, as_json):
         found = _with_baselines(metric, measured[metric])
         for each, wanted in _with_baselines(metric, stated).items():
             value, tolerance = found.get(each, math.nan), stated["tolerance"]
-            # Not <= the other way round: a NaN is within no tolerance.
+            # A comparison with NaN is false, so NaN is never within the tolerance.
             ok = abs(value - wanted) <= tolerance
             if not ok:
                 off.append(each)
@@ -162,13 +162,13 @@ def _check(name, measured, card, as_json):
     else:
         _table(("metric", "measured", "card", "tolerance", ""), rows)
     if off:
-        print(f"zoo: {', '.join(off)} of {name} outside the card's tolerance", file=sys.stderr)
+        print(f"zoo: {', '.join(off)} of {name} differ from the card by more than the tolerance", file=sys.stderr)
         return 1
     return 0
 
 
 def _with_baselines(metric, result):
-    """A metric's value by its name, and that of each of its baselines by theirs."""
+    """Mapping of the name of a metric and of each of its baselines to their values."""
     beside = {f"{metric} of {name}": value for name, value in result.get("baselines", {}).items()}
     return {metric: result["value"], **beside}
 

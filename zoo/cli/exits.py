@@ -1,21 +1,21 @@
-"""How a command ends when something is wrong: one line on the standard error, and an exit code."""
+"""Errors of commands: one line on standard error, and an exit code."""
 
 import sys
 
 from zoo.errors import ZooError
 from zoo.utils.distributions import install_command
 
-# What a user can cause or meet; anything else is a defect of the zoo and keeps its traceback.
+# Errors that a user can cause or encounter; any other is a defect of the zoo and keeps its traceback.
 FAULTS = (ZooError, ModuleNotFoundError, OSError, MemoryError, KeyboardInterrupt)
 
 
 def report(fault, who="zoo"):
-    """Print one of `FAULTS` as a line that begins with `who`; returns the exit code: 130 on Ctrl-C, else 2."""
-    print(f"{who}: {' '.join(_words(fault).split())}", file=sys.stderr)
+    """Print one of `FAULTS` as a line that begins with `who`; returns the exit code: 130 on Ctrl-C, otherwise 2."""
+    print(f"{who}: {' '.join(_message(fault).split())}", file=sys.stderr)
     return 130 if isinstance(fault, KeyboardInterrupt) else 2
 
 
-def _words(fault):
+def _message(fault):
     if isinstance(fault, ModuleNotFoundError):
         return f"the package {fault.name!r} is missing; install it: {install_command(fault.name)}" if fault.name else str(fault)
     if isinstance(fault, OSError):

@@ -9,10 +9,10 @@ HELP = "write a model, or a part of it, in the format of another tool"
 def add_arguments(parser):
     parser.add_argument("name", help=MODEL_HELP)
     parser.add_argument("--format", required=True, help="onnx, openvino, saved_model, litert or keras")
-    parser.add_argument("--output", required=True, help="a file, or for saved_model a folder")
-    parser.add_argument("--part", default="encoder", help="encoder, decoder or autoencoder (encoder)")
+    parser.add_argument("--output", required=True, help="file to write; a folder for saved_model")
+    parser.add_argument("--part", default="encoder", help="encoder, decoder or autoencoder (default: encoder)")
     add_depth(parser)
-    parser.add_argument("--values", choices=("uint8", "float32"), help="dtype of the input images (uint8)")
+    parser.add_argument("--values", choices=("uint8", "float32"), help="dtype of the input images (default: uint8)")
 
 
 def run(arguments):

@@ -1,12 +1,12 @@
-"""`zoo gallery`: write a page of all weight sets, to look through in a browser."""
+"""`zoo gallery`: write an HTML page that shows all weight sets."""
 
 import os
 
-HELP = "write a page of all weight sets, to look through in a browser"
+HELP = "write an HTML page that shows all weight sets"
 
 
 def add_arguments(parser):
-    parser.add_argument("folder", help="for index.html and its pictures")
+    parser.add_argument("folder", help="folder to write index.html and its images to")
 
 
 def run(arguments):

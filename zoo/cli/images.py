@@ -1,4 +1,4 @@
-"""What commands that read images share: the source, its batches under a progress bar, the model."""
+"""Shared by the commands that read images: the source, its batches with a progress bar, and the model."""
 
 import sys
 
@@ -8,20 +8,20 @@ from zoo.utils.streams import say
 
 
 def source_of(arguments):
-    """The one source that the arguments name; what can be wrong with it is said before a framework is loaded for seconds."""
+    """The source that the arguments name. Raises ZooError if it is invalid, before a framework is loaded, which takes seconds."""
     from zoo.data.sources import kind_of
     from zoo.data.writers import check_apart
 
     source = arguments.source or arguments.input
     if not source or (arguments.source and arguments.input):
-        raise ZooError("give the images once: a folder, a .npy, .npz or .parquet file, or a TFDS name.")
+        raise ZooError("give the images either as SOURCE or with --input: a folder, .npy, .npz or .parquet file, or TFDS name.")
     kind_of(source)
     check_apart(source, arguments.output)
     return source
 
 
 def reading(arguments):
-    """How to read the source, as every stream takes it."""
+    """Keyword arguments of every stream that say how to read the source."""
     return dict(
         split=arguments.split,
         data_dir=arguments.data_dir,
@@ -31,7 +31,7 @@ def reading(arguments):
 
 
 def stream(arguments, source, shape):
-    """The batches of a source for a model whose inputs have that shape."""
+    """The stream of a source for a model with inputs of shape `shape`, without the batch axis."""
     from zoo.data import sources
     from zoo.modalities.image import image_file_shape
 
@@ -39,7 +39,7 @@ def stream(arguments, source, shape):
 
 
 def watched(stream):
-    """The batches of a stream, under a progress bar on a terminal, and what it left out or had to decide when it ends."""
+    """Yields the batches of a stream, with a progress bar on a terminal; prints its notes and skipped images at the end."""
     from tqdm import tqdm
 
     with tqdm(total=stream.total, unit="image", disable=None, file=sys.stderr) as bar:
@@ -50,7 +50,7 @@ def watched(stream):
 
 
 def tell(read):
-    """Say on the standard error what a stream or `Data` left out, and what else there is to know of how it was read."""
+    """Print on standard error the notes on how a stream or `Data` was read, and which images were skipped."""
     from zoo.data.left_out import left_out
 
     for line in [*read.notes, *left_out(read.skipped)]:
@@ -58,7 +58,7 @@ def tell(read):
 
 
 def checked(stream, *shapes):
-    """The batches of a stream of images, checked to have one of the shapes: the last where they have none of them."""
+    """Yields the batches of a stream of images. Raises ZooError if none of `shapes` fits; it names the last one."""
     from zoo.modalities.image import check_images
 
     for ids, images in watched(stream):
@@ -66,7 +66,7 @@ def checked(stream, *shapes):
 
 
 def load(name):
-    """The model of a name, folder or address; what is wrong with one is said before a framework is loaded for seconds."""
+    """The model of a name, folder or address. An invalid one is reported before a framework is loaded, which takes seconds."""
     from zoo.pretrained.resolve import resolve
 
     checkpoint = resolve(name)
@@ -77,12 +77,12 @@ def load(name):
 
 
 def load_for_pictures(name):
-    """The same, of an autoencoder whose outputs can be written as pictures."""
+    """Like `load`, but raises ZooError unless the model is an autoencoder whose outputs can be written as image files."""
     model = load(name)
     from zoo.modalities.image import image_file_shape
     from zoo.utils.models import check_autoencoder
 
     check_autoencoder(model, name)
     if image_file_shape(model.data_shape) is None:
-        raise ZooError(f"the outputs of this model have shape {model.data_shape}, expected 1 or 3 channels to write pictures.")
+        raise ZooError(f"the outputs of this model have shape {model.data_shape}, expected 1 or 3 channels to write image files.")
     return model

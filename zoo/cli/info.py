@@ -1,16 +1,16 @@
-"""`zoo info`: say what is known of a weight set."""
+"""`zoo info`: describe a weight set or a model."""
 
 import json
 
 from zoo.cli.arguments import MODEL_HELP
 from zoo.pretrained import catalog
 
-HELP = "say what is known of a weight set"
+HELP = "describe a weight set or a model"
 
 
 def add_arguments(parser):
     parser.add_argument("name", help=MODEL_HELP)
-    parser.add_argument("--json", action="store_true", help="the whole entry")
+    parser.add_argument("--json", action="store_true", help="print the complete manifest entry as JSON")
 
 
 def run(arguments):
@@ -42,7 +42,7 @@ def run(arguments):
 
 
 def _print_model(known):
-    """A model that is no weight set: of a folder or an address."""
+    """Print a model of a folder or an address, which is not a weight set."""
     print(known["name"])
     print(f"config    {', '.join(f'{k}={v}' for k, v in known['config'].items())}")
     print(f"sha256    {known['sha256'] or 'none stated'}")
@@ -58,8 +58,8 @@ def _print_public(known):
     print(f"licence   {licence_of(known)}")
     print("network   needed for the first use, after which the files are in the cache")
     shape = " x ".join(map(str, known["input_shape"]))
-    print(f"size      {known['parameters']:,} parameters, images of {shape} unless told otherwise")
-    hashes = known["sha256"] or {"not verified": "no hash is known here; that of the files fetched first is pinned"}
+    print(f"size      {known['parameters']:,} parameters, images of {shape} by default")
+    hashes = known["sha256"] or {"not verified": "the zoo knows no hash; later copies must match the first download"}
     for file, digest in hashes.items():
         print(f"sha256    {file}: {digest}")
     for what, value in known.get("reported", {}).items():

@@ -10,10 +10,10 @@ HELP = "list the weight sets, or the models that can be built"
 
 
 def add_arguments(parser):
-    parser.add_argument("pattern", nargs="?", default="*", help="shell wildcards")
+    parser.add_argument("pattern", nargs="?", default="*", help="names to list; may contain the wildcards * and ?")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--weights", action="store_true", help="weight sets (the default)")
-    which.add_argument("--models", action="store_true", help="models that can be built")
+    which.add_argument("--weights", action="store_true", help="list weight sets (default)")
+    which.add_argument("--models", action="store_true", help="list models that can be built")
 
 
 def run(arguments):
@@ -40,7 +40,7 @@ def _weights(pattern):
     for name in names:
         entry = entries[name]
         metrics, metric = entry.get("metrics", {}), entry.get("baseline", {}).get("metric")
-        # The figure that the set is compared by, where there is one.
+        # The metric by which the set is compared with its baseline, if the card has one.
         metric = metric if metric in metrics else next(iter(metrics), None)
         measured = f"{metric} {metrics[metric]['value']:.4g}" if metric else ""
         installed = manifest.is_installed(entry)
@@ -49,8 +49,8 @@ def _weights(pattern):
         print(f"{name:28} {entry['bytes'] / 1e6:6.1f} MB  {measured:24} {mark}{entry.get('paper', '')}")
     for name in others:
         entry = public()[name]
-        # As float32, which is what they become; many are stored in half precision.
+        # The size in memory, as float32; many are stored in half precision.
         size = f"{entry['parameters'] * 4e-6:6.1f} MB"
         print(f"{name:28} {size}  needs a network to fetch {entry['origin']}; licence {licence_of(entry)}")
     if away:
-        print(f"zoo: {away} of these sets are not installed; {manifest.INSTALL} brings them", file=sys.stderr)
+        print(f"zoo: {away} of these sets are not installed; to install them: {manifest.INSTALL}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The command line: `zoo COMMAND ...`. Thin: each command calls what the Python user calls."""
+"""The command line: `zoo COMMAND ...`. Each command calls the public Python API."""
 
 import importlib
 import os
@@ -9,8 +9,8 @@ from zoo.cli.arguments import Parser
 from zoo.errors import ZooError, suggest
 from zoo.utils import streams
 
-# One module of this package a command, in the order of `zoo --help`. Each has HELP, `add_arguments(parser)` and
-# `run(arguments)`, which returns an exit code or None for 0; frameworks are imported by `run` alone.
+# One module of this package per command, in the order of `zoo --help`. Each has HELP, `add_arguments(parser)` and
+# `run(arguments)`, which returns an exit code or None for 0; only `run` imports frameworks.
 COMMANDS = (
     "list",
     "info",
@@ -31,20 +31,20 @@ COMMANDS = (
 
 
 def main(argv=None):
-    """Run a command; returns its exit code: 0, 1 after a failed check, 2 after a line that says what is wrong, 130 on Ctrl-C."""
-    # Before anything imports a framework: TensorFlow's notes to developers are noise to a user.
+    """Run a command; returns its exit code: 0, 1 if a check failed, 2 after an error message, 130 on Ctrl-C."""
+    # Must be set before a framework is imported; TensorFlow's log messages are meant for developers.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     streams.harden()
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _run(argv) or 0
-        # Now, where a closed pipe can still be answered for; Python does it later, and complains.
+        # Flush here, where a closed pipe is handled below; Python would flush at exit and print an error.
         sys.stdout.flush()
         return code
-    except SystemExit as end:  # argparse ends so after --help
+    except SystemExit as end:  # argparse exits like this after --help
         return end.code or 0
     except BrokenPipeError:
-        # The reader of a pipe has seen enough; Python must not complain of it when it ends either.
+        # The reader closed the pipe; redirect the output so that Python prints no error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except exits.FAULTS as fault:

@@ -1,4 +1,4 @@
-"""`python -m zoo.cli.maintenance`: what maintainers do with published weight sets, besides training them."""
+"""`python -m zoo.cli.maintenance`: commands that maintain published weight sets."""
 
 import sys
 
@@ -9,7 +9,7 @@ from zoo.utils.quiet import load_quietly
 
 
 def main(argv=None):
-    """Run one of the commands; returns its exit code."""
+    """Run a command; returns its exit code: 0, 2 after an error message, 130 on Ctrl-C."""
     streams.harden()
     try:
         arguments = _parser().parse_args(argv)
@@ -20,21 +20,21 @@ def main(argv=None):
 
 
 def _parser():
-    parser = Parser(prog="python -m zoo.cli.maintenance", description="Work on published weight sets.")
+    parser = Parser(prog="python -m zoo.cli.maintenance", description="Maintain published weight sets.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
 
     text = "publish the training that is the median of several seeds"
     seeds = commands.add_parser("seeds", help=text, description=text)
-    seeds.add_argument("name", help="of the weight set")
-    seeds.add_argument("metric", help="whose median decides")
+    seeds.add_argument("name", help="name of the weight set")
+    seeds.add_argument("metric", help="metric by which the median run is chosen")
     seeds.add_argument("folders", nargs="+", metavar="folder", help="the --output-dir of each training")
     _add_output_dir(seeds)
     seeds.set_defaults(run=_seeds)
 
     text = "measure published sets again by the metrics of their recipes, without training"
     remeasure = commands.add_parser("remeasure", help=text, description=text)
-    remeasure.add_argument("names", nargs="+", metavar="name", help="of a weight set")
-    remeasure.add_argument("--metrics", help="measure these only, separated by commas, or none (''), and keep the others")
+    remeasure.add_argument("names", nargs="+", metavar="name", help="name of a weight set")
+    remeasure.add_argument("--metrics", help="metrics to measure, separated by commas, or none (''); others keep their values")
     add_data_dir(remeasure)
     _add_output_dir(remeasure)
     remeasure.set_defaults(run=_remeasure)
@@ -50,7 +50,7 @@ def _seeds(arguments):
 
     entry = publish_median(arguments.name, arguments.metric, arguments.folders, arguments.output_dir)
     values = ", ".join(f"{value:.4g} (seed {seed})" for seed, value in entry["seeds"]["values"][arguments.metric].items())
-    print(f"{arguments.metric}: {values}; published seed {entry['run']['seed']}, which its recipe has to name.")
+    print(f"{arguments.metric}: {values}; published seed {entry['run']['seed']}, set this seed in the recipe.")
 
 
 def _remeasure(arguments):

@@ -1,16 +1,16 @@
-"""`zoo push`: put a model on the Hugging Face Hub, with a card."""
+"""`zoo push`: upload a model with its card to the Hugging Face Hub."""
 
 from zoo.cli.arguments import MODEL_HELP
 from zoo.utils.quiet import load_quietly
 
-HELP = "put a model on the Hugging Face Hub, with a card"
+HELP = "upload a model with its card to the Hugging Face Hub"
 
 
 def add_arguments(parser):
     parser.add_argument("name", help=MODEL_HELP)
     parser.add_argument("address", help="hf://user/repo")
-    parser.add_argument("--private", action="store_true", help="hide a new repository from others")
-    parser.add_argument("--message", help="of the commit")
+    parser.add_argument("--private", action="store_true", help="make a new repository private")
+    parser.add_argument("--message", help="commit message")
 
 
 def run(arguments):

@@ -1,4 +1,4 @@
-"""`zoo reconstruct`: write a model's reconstructions of images; a restoration model restores damaged images."""
+"""`zoo reconstruct`: write a model's reconstructions of images; a restoration model restores degraded images."""
 
 from zoo.cli import images
 from zoo.cli.arguments import add_images
@@ -8,7 +8,7 @@ HELP = "write a model's reconstructions of images, or restored images by a resto
 
 def add_arguments(parser):
     add_images(parser)
-    parser.add_argument("--output", required=True, help="a folder for PNG files")
+    parser.add_argument("--output", required=True, help="folder to write PNG files to")
 
 
 def run(arguments):
@@ -17,7 +17,7 @@ def run(arguments):
     source = images.source_of(arguments)
     folder = ImageFolder(arguments.output)
     model = images.load_for_pictures(arguments.name)
-    # A folder holds what is to be restored; a data set, whole images.
+    # A folder contains images to restore; a data set contains original images.
     stream = images.stream(arguments, source, model.degraded_shape)
     with folder:
         for ids, batch in images.checked(stream, model.data_shape, model.degraded_shape):

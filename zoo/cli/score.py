@@ -1,20 +1,20 @@
-"""`zoo score`: write how anomalous each image is to a model."""
+"""`zoo score`: compute anomaly scores of images; higher is more anomalous."""
 
 from zoo.cli import images
 from zoo.cli.arguments import add_images
 from zoo.errors import ZooError
 
-HELP = "write how anomalous each image is to a model"
+HELP = "compute anomaly scores of images; higher is more anomalous"
 _SCORES = ("reconstruction", "likelihood", "knn", "combined")
 _COMPARING = ("knn", "combined")
 
 
 def add_arguments(parser):
     add_images(parser)
-    parser.add_argument("--output", required=True, help="a .npz, .npy, .csv or .parquet file")
-    parser.add_argument("--by", default=_SCORES[0], choices=_SCORES, help="what the score is computed from (reconstruction)")
-    parser.add_argument("--normal", help="images to compare with, for knn and combined: a folder, .npy, .npz, or a TFDS name")
-    parser.add_argument("--normal-split", default="train", help="the split of a data set of normal images (train)")
+    parser.add_argument("--output", required=True, help="file to write: .npz, .npy, .csv or .parquet")
+    parser.add_argument("--by", default=_SCORES[0], choices=_SCORES, help="kind of anomaly score (default: reconstruction)")
+    parser.add_argument("--normal", help="normal images, for knn and combined: folder, .npy or .npz file, or TFDS name")
+    parser.add_argument("--normal-split", default="train", help="split of the data set of normal images (default: train)")
 
 
 def run(arguments):
@@ -24,10 +24,10 @@ def run(arguments):
     source = images.source_of(arguments)
     if arguments.normal:
         if arguments.by not in _COMPARING:
-            raise ZooError(f"got --normal, which --by {arguments.by} does not look at; give --by knn or --by combined with it.")
+            raise ZooError(f"--normal has no effect with --by {arguments.by}; use it with --by knn or --by combined.")
         kind_of(arguments.normal)
     elif arguments.by in _COMPARING:
-        raise ZooError(f"the anomaly score {arguments.by!r} compares with normal images; give them with --normal.")
+        raise ZooError(f"the anomaly score {arguments.by!r} requires normal images; give them with --normal.")
     writer = open_writer(arguments.output, "score")
     model = images.load(arguments.name)
     from zoo.anomaly import AnomalyDetector

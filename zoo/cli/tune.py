@@ -1,5 +1,5 @@
-"""`zoo tune`: search for better settings of a recipe, by images held out of its training split. The same command resumes a
-search that was stopped."""
+"""`zoo tune`: search for better settings of a recipe, compared on images held out of its training split. The same command
+resumes an interrupted search."""
 
 import dataclasses
 from pathlib import Path
@@ -13,24 +13,24 @@ HELP = "search for better settings of a recipe"
 
 
 def add_arguments(parser):
-    parser.add_argument("recipe", help="of a weight set")
-    parser.add_argument("--strategy", choices=space.STRATEGIES, default="bayesian")
-    parser.add_argument("--trials", type=whole_number(1), default=20, help="at most (20)")
+    parser.add_argument("recipe", help="name of the recipe")
+    parser.add_argument("--strategy", choices=space.STRATEGIES, default="bayesian", help="search strategy (default: bayesian)")
+    parser.add_argument("--trials", type=whole_number(1), default=20, help="maximum number of trials (default: 20)")
     parser.add_argument(
         "--vary",
         action="append",
         metavar="NAME=VALUES",
-        help="latent_dim=8,16,32 or learning_rate=1e-4:1e-2; again for another setting (by default the learning rate, the "
-        f"size of the code, {space.DEPTH} and the weight of the penalty)",
+        help="setting and its values, latent_dim=8,16,32, or its range, learning_rate=1e-4:1e-2; may be repeated (default: the "
+        f"learning rate, the size of the code, {space.DEPTH} and the weight of the penalty)",
     )
-    parser.add_argument("--metric", help="to judge by (the recipe's first)")
-    parser.add_argument("--epochs", type=int, help="of every trial (the recipe's)")
-    parser.add_argument("--held-out", type=float, default=0.1, help="share of the training images to judge by (0.1)")
-    parser.add_argument("--data", dest="dataset", help="train on this instead: a TFDS name, .npy, .npz or folder of images")
+    parser.add_argument("--metric", help="metric to optimize (default: the first of the recipe)")
+    parser.add_argument("--epochs", type=int, help="epochs of each trial (default: those of the recipe)")
+    parser.add_argument("--held-out", type=float, default=0.1, help="fraction of the training images to compare on (default 0.1)")
+    parser.add_argument("--data", dest="dataset", help="TFDS name, .npy or .npz file, or image folder (default: see recipe)")
     add_data_dir(parser)
-    parser.add_argument("--seed", type=int, help="of the search and of every training")
-    parser.add_argument("--output", help="a folder for trials.csv, trials.png and what the search keeps (default: tuning/RECIPE)")
-    parser.add_argument("--restart", action="store_true", help="begin anew where OUTPUT holds an earlier search")
+    parser.add_argument("--seed", type=int, help="random seed of the search and of each training")
+    parser.add_argument("--output", help="folder for trials.csv, trials.png and the search state (default: tuning/RECIPE)")
+    parser.add_argument("--restart", action="store_true", help="discard the earlier search in OUTPUT and start again")
 
 
 def run(arguments):

@@ -1,4 +1,4 @@
-"""What tells one set of images from another, to know again what a stopped run had been given."""
+"""Fingerprints of arrays, to check that a resumed run gets the same data as before."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def fingerprint(array):
-    """SHA-256, as text, of an array's type, shape and numbers; None of None."""
+    """Hexadecimal SHA-256 of the dtype, shape and values of an array; None for None."""
     if array is None:
         return None
     array = np.ascontiguousarray(array)

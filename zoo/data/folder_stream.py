@@ -12,23 +12,25 @@ class FolderStream(ImageStream):
     """Batches of the images under a folder, sorted by path. Ids are paths relative to the folder.
 
     Args:
-        folder: an `ImageFolder`, see `zoo.data.image_folder.scan`.
-        files: those of it that are read, in their order; by default all.
+        folder: an `ImageFolder`, as returned by `zoo.data.image_folder.scan`.
+        files: the files of it to read, in order; by default all.
         batch_size, image_shape, resize, skip_unreadable: see `ImageStream`.
 
     Raises:
-        ZooError: when there are no images, or something under the folder is known already to be unreadable.
+        ZooError: if there are no images, or if the scan of the folder found something unreadable and it may not be skipped.
     """
 
     def __init__(self, folder, batch_size, image_shape, resize, skip_unreadable, files=None):
         super().__init__(batch_size, image_shape, resize, skip_unreadable)
         self.folder, self.files = folder, folder.files if files is None else files
         if not self.files:
-            others = f" It holds {len(folder.others)} other files, such as {folder.others[0]}." if folder.others else ""
-            raise ZooError(f"the folder {folder.path} holds no images, expected files ending in {', '.join(SUFFIXES)}.{others}")
+            others = f" It has {len(folder.others)} other files, such as {folder.others[0]}." if folder.others else ""
+            raise ZooError(
+                f"the folder {folder.path} contains no images, expected files ending in {', '.join(SUFFIXES)}.{others}"
+            )
         bad = next((file for file in self.files if file in folder.unreadable), None)
         if bad is not None and not skip_unreadable:
-            # Now, and not after hours of reading what comes before it.
+            # Raised here rather than when the file is reached, which may be after hours.
             if folder.relative(bad).endswith("/"):
                 reason = folder.unreadable[bad]
                 raise ZooError(f"{bad} cannot be read: {reason}; make it readable, move it away, or give --skip-unreadable.")
@@ -36,7 +38,7 @@ class FolderStream(ImageStream):
 
     @property
     def total(self):
-        """Number of images, those that cannot be read among them."""
+        """Number of images, including unreadable ones."""
         return len(self.files)
 
     @property
@@ -44,11 +46,11 @@ class FolderStream(ImageStream):
         lines, splits = [], self.folder.splits
         if splits:
             read = sorted({file.relative_to(self.folder.path).parts[0] for file in self.files})
-            lines = [f"{self.folder.path} comes in splits, {', '.join(splits.values())}; read: {', '.join(read)}"]
+            lines = [f"{self.folder.path} contains the splits {', '.join(splits.values())}; read: {', '.join(read)}"]
         return [*lines, *self.folder.notes(), *super().notes]
 
     def part(self, start, stop):
-        """The stream of the images from number `start` to before `stop`."""
+        """The stream of the images `start` to `stop` - 1, counted from 0."""
         return FolderStream(
             self.folder,
             self.batch_size,
@@ -59,7 +61,7 @@ class FolderStream(ImageStream):
         )
 
     def _encoded(self):
-        # Not by relative_to, which takes a fifth of the time that a small image does.
+        # Not with relative_to, which takes a fifth of the time of decoding a small image.
         start, bad = len((self.folder.path / "x").as_posix()) - 1, self.folder.unreadable
         for path in self.files:
             if path in bad:

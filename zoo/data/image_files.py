@@ -1,4 +1,4 @@
-"""Picture files to pixels and back, by Pillow: threads decode side by side, and no framework is loaded for it."""
+"""Decoding and encoding of image files with Pillow. Threads decode in parallel; no framework is loaded."""
 
 import io
 import os
@@ -13,17 +13,17 @@ SIGNATURES = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "GIF": b"GIF
 
 
 class Unreadable(Exception):
-    """No picture; the text says why."""
+    """A file that cannot be read as an image; the text says why."""
 
 
 class Picture(NamedTuple):
-    """A decoded file.
+    """A decoded image file.
 
     Attributes:
-        pixels: (H, W, 1) or (H, W, 3), uint8 0..255; of files of 16 bits a channel float32 0..1, on the scale 0..65535.
-        transparent: whether parts were transparent, which are shown on white.
-        deep: whether the file had 16 bits a channel.
-        brightest: of those, the highest value in the file, in 0..1.
+        pixels: (H, W, 1) or (H, W, 3), uint8 0..255; for files with 16 bits per channel, float32 0..1: values divided by 65535.
+        transparent: whether parts of the image were transparent; they are composited on white.
+        deep: whether the file has 16 bits per channel.
+        brightest: the highest value of a file with 16 bits per channel, in 0..1; otherwise 0.
     """
 
     pixels: np.ndarray
@@ -36,27 +36,30 @@ def read(path):
     """The bytes of a file.
 
     Raises:
-        Unreadable: when it cannot be opened, or is no regular file: from a pipe one would wait for ever.
+        Unreadable: if it cannot be opened, or is not a regular file; reading a pipe could block forever.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise Unreadable("it is no regular file")
+            raise Unreadable("it is not a regular file")
         return path.read_bytes()
     except OSError as error:
         raise Unreadable(error.strerror or "it cannot be opened") from None
 
 
 def decode(data):
-    """The `Picture` in a file's bytes: upright, the first frame, what is transparent on white.
+    """Decode the bytes of an image file to a `Picture`: the first frame, upright, composited on white.
 
-    Files of 16 bits keep them, on the scale 0..65535 that the format defines, also where their values use a part of it.
+    Args:
+        data: bytes of a JPEG, PNG, GIF, BMP or WebP file.
+
+    Files with 16 bits per channel keep their precision; their scale is 0..65535, even if the values use only a part of it.
 
     Raises:
-        Unreadable: when there is none to decode.
+        Unreadable: if the bytes cannot be decoded.
     """
     kind = next((kind for kind, start in SIGNATURES.items() if data.startswith(start)), None)
     if kind is None:
-        raise Unreadable(f"it is no {', '.join(SIGNATURES)} file" if data else "the file is empty")
+        raise Unreadable(f"it is not a {', '.join(SIGNATURES)} file" if data else "the file is empty")
     try:
         if kind == "PNG" and _is_deep(data):
             return _deep_picture(data)
@@ -64,23 +67,23 @@ def decode(data):
             return _picture(_upright(image), kind)
     except Image.DecompressionBombError:
         raise Unreadable(f"the {kind} file unpacks to more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels") from None
-    # Pillow passes on what its decoders meet in a broken file.
+    # The decoders of Pillow raise many kinds of errors for broken files.
     except Exception:
-        raise Unreadable(f"the {kind} file is damaged or cut short") from None
+        raise Unreadable(f"the {kind} file is damaged or incomplete") from None
 
 
 def _upright(image):
-    """The picture as a camera's note of how it was held says that it is to be seen."""
+    """The image rotated as its EXIF orientation says."""
     image.load()
     try:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # a broken note is no broken picture
+    except Exception:  # broken EXIF data do not make the image unreadable
         return image
     return ImageOps.exif_transpose(image) if turned in range(2, 9) else image
 
 
 def _picture(image, kind):
-    # A palette is taken for colours, as is all of GIF, whose grey is a palette too.
+    # Images with a palette are read as RGB, and so are all GIF files, whose gray images have palettes too.
     grey = image.mode in ("L", "1", "LA", "La") and kind != "GIF"
     if not image.has_transparency_data:
         pixels = np.asarray(image.convert("L" if grey else "RGB"))
@@ -96,7 +99,7 @@ def _on_white(colours, alpha):
     return colours * alpha + (1 - alpha)
 
 
-# Places in a PNG file's header (ISO/IEC 15948): the bits a channel, the kind of colour, the checksum.
+# Offsets in the header of a PNG file (ISO/IEC 15948): bits per channel, colour type, checksum.
 _BITS, _COLOUR, _CHECKSUM = 24, 25, slice(29, 33)
 _GREY_ALPHA, _RGB_ALPHA = 4, 6
 
@@ -106,9 +109,9 @@ def _is_deep(data):
 
 
 def _deep_picture(data):
-    """The `Picture` of a PNG file of 16 bits a channel, of which Pillow itself keeps 16 in grey ones only."""
+    """The `Picture` of a PNG file with 16 bits per channel. Pillow by itself keeps all 16 bits of gray images only."""
     if data[_COLOUR] == _GREY_ALPHA:
-        # Two channels of two bytes lie in a file as four of one do.
+        # Two channels of two bytes have the same layout as four channels of one byte.
         header = data[:_BITS] + bytes([8, _RGB_ALPHA]) + data[_COLOUR + 1 : _CHECKSUM.start]
         data = header + zlib.crc32(header[12:]).to_bytes(4, "big") + data[_CHECKSUM.stop :]
         bytes_of, clear = _loaded(data)
@@ -118,7 +121,7 @@ def _deep_picture(data):
         if high.ndim == 2:
             values = high.astype(np.uint16)[..., None]
         else:
-            # Read as if the low byte came first, the other half of each value comes out.
+            # Reading with the opposite byte order gives the low byte of each value.
             low, _ = _loaded(data, lambda mode: mode.replace("16B", "16L"))
             values = high.astype(np.uint16) << 8 | low
     unit = values / np.float32(65535)
@@ -133,7 +136,8 @@ def _deep_picture(data):
 
 
 def _loaded(data, raw_mode=None):
-    """An upright array of a PNG file's values, read in another of Pillow's raw modes where asked, and its transparent colour."""
+    """The upright pixel values of a PNG file as an array, and its transparent colour or None. `raw_mode` maps the raw mode of
+    Pillow to the one to read with."""
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
         if raw_mode is not None:
             image.tile = [tile._replace(args=raw_mode(tile.args)) for tile in image.tile]
@@ -149,13 +153,13 @@ def encode_png(image):
 
 
 def resized(image, size):
-    """An image (H, W, C), uint8 or float32, at another (height, width): bilinear, with the window as wide as what is left out."""
+    """An image (H, W, C), uint8 or float32, resized to `size`, (height, width): bilinear, with antialiasing."""
     planes = [Image.fromarray(plane).resize(size[::-1], Image.Resampling.BILINEAR) for plane in np.moveaxis(image, -1, 0)]
     return np.stack([np.asarray(plane) for plane in planes], axis=-1)
 
 
 def with_channels(image, channels):
-    """Grey repeated in three channels, or three as their luma (ITU-R BT.601), as picture files know it; uint8 or float32."""
+    """An image (H, W, 1 or 3), uint8 or float32, with 1 or 3 channels: gray is repeated, RGB becomes its luma (ITU-R BT.601)."""
     if image.shape[-1] == channels:
         return image
     if channels == 3:

@@ -1,4 +1,4 @@
-"""What lies under a folder of images: the images, what cannot be read, what is something else, classes and splits."""
+"""Scanning of image folders: images, unreadable files, other files, classes and splits."""
 
 import contextlib
 import os
@@ -9,13 +9,13 @@ from pathlib import Path
 from zoo.errors import ZooError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp")
-# Images in formats that are not read here: as files that cannot be read they are refused, or left out by name.
+# Image formats that are not supported: such files count as unreadable, so that they are reported or skipped by name.
 _OTHER_FORMATS = (
     *(".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".j2k", ".jpx", ".jxl", ".jxr", ".svg", ".ico", ".psd", ".tga"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".pcx", ".exr", ".hdr", ".dcm", ".dib", ".apng"),
     *(".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
 )
-# Names of the folders of a data set that comes in splits.
+# Folder names of splits.
 _SPLITS = {
     "train": "train",
     "training": "train",
@@ -30,16 +30,16 @@ _SHOWN = 10
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """What a folder holds. Hidden files and folders are no part of it.
+    """The contents of a folder, without hidden files and folders.
 
     Attributes:
-        path: of the folder.
-        files: paths of all images, sorted; those of `unreadable` among them.
-        unreadable: mapping of path to the reason why it cannot be read: locked folders, links to nothing, pipes called `.png`.
-        others: relative paths of files that are no images.
+        path: path of the folder.
+        files: paths of all images, sorted, including those of `unreadable`.
+        unreadable: mapping of path to the reason why it cannot be read, such as missing permission or a broken link.
+        others: relative paths of files that are not images.
         repeated: relative paths of links to folders that are read under another name.
-        imageless: relative paths of folders that hold neither an image nor a folder.
-        splits: mapping of "train", "test" and "validation" to the folders' names, empty where the folder has no splits.
+        imageless: relative paths of folders that contain neither images nor folders.
+        splits: mapping of "train", "test" and "validation" to folder names; empty if the folder has no splits.
     """
 
     path: Path
@@ -51,33 +51,35 @@ class ImageFolder:
     splits: dict
 
     def relative(self, path):
-        """The id of an image: its path relative to the folder. What is or may be a folder ends in a slash."""
+        """The id of an image: its path relative to the folder. An unreadable path that may be a folder ends in a slash."""
         text = path.relative_to(self.path).as_posix()
         return f"{text}/" if path in self.unreadable and not is_image_name(path.name) else text
 
     def class_of(self, image):
-        """The class of an id: the folders that it lies in, below that of a split; "." for none."""
+        """The class of an image id: the names of its parent folders, without that of the split; "." if there are none."""
         parts = Path(image).parts[bool(self.splits) :]
         return "/".join(parts if image.endswith("/") else parts[:-1]) or "."
 
     def of_split(self, split):
-        """The files of "train", "validation" or "test", for which validation does too; all of a folder without splits.
+        """The files of the split "train", "validation" or "test"; all files of a folder without splits.
+
+        Without a "test" folder, "test" means the validation split.
 
         Raises:
-            ZooError: when it has splits, and not this one.
+            ZooError: if the folder has splits, but not this one.
         """
         if not self.splits:
             return self.files
         name = self.splits.get("validation" if split == "test" and "test" not in self.splits else split)
         if name is None:
-            raise ZooError(f"{self.path} has the splits {', '.join(self.splits.values())}, and none for {split!r}.")
+            raise ZooError(f"{self.path} has the splits {', '.join(self.splits.values())}, but none for {split!r}.")
         return [file for file in self.files if file.relative_to(self.path).parts[0] == name]
 
     def notes(self):
-        """Lines that say what is left out besides images that cannot be read."""
+        """Lines about what was left out, besides unreadable images."""
         lines = []
         for names, what in (
-            (self.others, "files that are no images"),
+            (self.others, "files that are not images"),
             (self.repeated, "links to folders that are read under another name"),
             (self.imageless, "folders without images"),
         ):
@@ -88,15 +90,15 @@ class ImageFolder:
 
 
 def is_image_name(name):
-    """Whether a file of that name is an image, whether or not it can be read."""
+    """Whether a file name is that of an image, of a supported format or not."""
     return name.lower().endswith(SUFFIXES + _OTHER_FORMATS)
 
 
 def scan(folder):
-    """The `ImageFolder` of a path. Links are followed, and every folder is read once, under its own name where it has one here.
+    """The `ImageFolder` of a path. Links are followed; every folder is read once, under its real path if that is inside `folder`.
 
     Raises:
-        ZooError: when the folder itself cannot be read.
+        ZooError: if the folder itself cannot be read.
     """
     folder = Path(folder)
     found = _Scan(folder)
@@ -114,11 +116,11 @@ def scan(folder):
 class _Scan:
     def __init__(self, folder):
         self.files, self.unreadable, self.others, self.repeated, self.imageless = [], {}, [], [], []
-        # Links wait, so that what also lies in the folder itself is known by its own path.
+        # Links are visited last, so that a folder that is also reached directly gets its real path.
         self.links, self._seen = [], set()
 
     def visit(self, folder):
-        """Take in what lies in and under a folder."""
+        """Record the contents of a folder and its sub-folders."""
         waiting = [folder]
         while waiting:
             place = waiting.pop()
@@ -149,29 +151,29 @@ class _Scan:
                 elif stat.S_ISREG(mode):
                     self.files.append(path)
                 else:
-                    self.unreadable[path] = "it is no regular file"
+                    self.unreadable[path] = "it is not a regular file"
             if not inside and not links and len(self.files) + len(self.unreadable) == before:
                 self.imageless.append(place)
             waiting += reversed(inside)
             self.links += links
 
     def _mode(self, entry, path):
-        """What an entry is; None for what cannot be found out, which is then noted."""
+        """The mode of an entry; None if it cannot be read, in which case it is recorded."""
         try:
             if entry.is_file(follow_symlinks=False):
                 return stat.S_IFREG
             return os.stat(path).st_mode
         except OSError as error:
-            # A link to nothing: without a suffix it may have led to the folder of a class.
+            # A broken link without a suffix may have led to the folder of a class.
             if is_image_name(entry.name) or not path.suffix:
-                self.unreadable[path] = f"{'a link to nothing: ' if entry.is_symlink() else ''}{error.strerror}"
+                self.unreadable[path] = f"{'broken link: ' if entry.is_symlink() else ''}{error.strerror}"
             else:
                 self.others.append(path)
             return None
 
 
 def _splits(folder, files):
-    """The folders of splits, where all images lie in such, and one is for training."""
+    """Mapping of splits to folder names, if all images are in folders of splits and one is for training; otherwise empty."""
     tops = {file.relative_to(folder).parts[0] for file in files if file.parent != folder}
     kinds = {_SPLITS.get(top.lower()): top for top in tops}
     if None in kinds or "train" not in kinds or len(kinds) < len(tops) or any(file.parent == folder for file in files):

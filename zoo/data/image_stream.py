@@ -1,4 +1,4 @@
-"""Encoded images, from wherever they lie, to batches: decoded in parallel, in order, all of one shape."""
+"""Batches of encoded images: decoded in parallel, in order, all of one shape."""
 
 import itertools
 from collections import deque
@@ -12,26 +12,29 @@ from zoo.errors import ZooError
 from zoo.modalities.image import unit_array
 from zoo.utils.devices import processors
 
-# A thread takes so many images at a time: handing over one costs as much as decoding a small one.
+# Images per task of a thread: submitting a task takes as long as decoding a small image.
 _TOGETHER = 8
-# Of the range of 16 bits: what stays below it was probably recorded with fewer.
+# Fraction of the 16-bit range below which images were probably recorded with fewer bits.
 _DARK = 1 / 8
 
 
 class ImageStream:
-    """Batches (ids, images (N, H, W, C)), uint8 0..255, or float32 0..1 for a batch with images of 16 bits a channel.
+    """Batches (ids, images (N, H, W, C)), uint8 0..255, or float32 0..1 if a batch has images with 16 bits per channel.
 
-    Those that cannot be read are refused, or left out and named in `skipped`; `notes` are lines on what else there is to know.
-    Both are complete when the last batch has been given.
+    Unreadable images raise ZooError, or are skipped and listed in `skipped`; `notes` are messages about how images were read.
+    Both are complete after the last batch.
 
-    A subclass says in `_encoded()` what there is: an id, what errors call it, and a function that gives its bytes or raises
-    `Unreadable`; and in `total` how many there are.
+    A subclass defines `_encoded()`, which yields for each image an id, a name for errors, and a function that returns the bytes
+    or raises `Unreadable`; and `total`, the number of images.
 
     Args:
-        batch_size: images at a time.
-        image_shape: (height, width, 1 or 3) that images must have; None takes that of the first.
-        resize: bring images of other sizes to `image_shape` instead of refusing them.
-        skip_unreadable: leave out images that cannot be read instead of refusing them.
+        batch_size: number of images per batch.
+        image_shape: (height, width, 1 or 3) that images must have; None uses the shape of the first.
+        resize: resize images of other sizes to `image_shape` instead of raising ZooError.
+        skip_unreadable: skip images that cannot be read instead of raising ZooError.
+
+    Raises:
+        ZooError: if `resize` is given without `image_shape`, or the shape is not one of images.
     """
 
     def __init__(self, batch_size, image_shape, resize, skip_unreadable):
@@ -41,13 +44,14 @@ class ImageStream:
         self.shape = tuple(image_shape) if self.asked else None
         self._first = None
         if resize and self.shape is None:
-            raise ZooError("got resize without an image_shape to resize to.")
+            raise ZooError("got resize without image_shape, expected the shape to resize to.")
         if self.shape is not None and (len(self.shape) != 3 or self.shape[-1] not in (1, 3)):
-            raise ZooError(f"pictures have 1 or 3 channels, expected inputs of shape {self.shape}; give an array instead.")
+            shape = self.shape
+            raise ZooError(f"image files have 1 or 3 channels, but inputs have shape {shape}; give an array instead.")
 
     @property
     def notes(self):
-        """Lines on how images were read that whoever uses the features should know."""
+        """Messages about how images were read, for example that transparency was removed."""
         return self._seen.lines()
 
     def __iter__(self) -> Iterator:
@@ -57,14 +61,14 @@ class ImageStream:
             yield [i for i, _ in group], np.stack(alike([image for _, image in group]))
 
     def _decoded(self):
-        # Pillow's decoders let go of the interpreter's lock, so that threads run them side by side.
+        # The decoders of Pillow release the interpreter lock, so threads run in parallel.
         threads = max(2, processors())
         together = max(1, min(_TOGETHER, self.total // (4 * threads)))
         pool = ThreadPoolExecutor(threads)
         try:
             waiting, rest = deque(), self._encoded()
             while True:
-                # The first readable image may settle the shape of all.
+                # The first readable image may determine the shape of all.
                 ahead, size = (threads + 2, together) if self.shape else (1, 1)
                 while len(waiting) < ahead and (group := list(itertools.islice(rest, size))):
                     waiting.append(pool.submit(self._read_all, group))
@@ -84,11 +88,11 @@ class ImageStream:
             pool.shutdown(cancel_futures=True)
 
     def _read_all(self, group):
-        """Ids, names, and the pictures or what is wrong with them."""
+        """Tuples of id, name, and the `Picture` or the `Unreadable` error."""
         return [(i, name, self._read(name, data)) for i, name, data in group]
 
     def _read(self, name, data):
-        """The `Picture`, of the stream's shape once that is known; or the `Unreadable` that says why not."""
+        """The `Picture`, of the stream's shape once that is known, or the `Unreadable` error."""
         try:
             picture = decode(data())
         except Unreadable as reason:
@@ -104,28 +108,28 @@ class ImageStream:
 
     def _of_another_shape(self, name, shape):
         if self.asked:
-            return ZooError(f"{name} has shape {shape}, expected {self.shape}; give --resize to bring all to that size.")
-        kinds = {1: "grey", 3: "in colour"}
+            return ZooError(f"{name} has shape {shape}, expected {self.shape}; give --resize to resize all to that size.")
+        kinds = {1: "gray", 3: "in colour"}
         differ = shape[-1] != self.shape[-1]
         which = f" ({kinds[shape[-1]]}; the first, {self._first}, is {kinds[self.shape[-1]]})" if differ else ""
         return ZooError(
-            f"{name} has shape {shape}{which}, expected {self.shape}; bring all to the shape of the first, or give --resize, "
-            "which brings all to the size and channels of the model."
+            f"{name} has shape {shape}{which}, expected {self.shape}; convert all images to the shape of the first, or give "
+            "--resize, which converts all to the size and channels of the model."
         )
 
 
 def unreadable(name, reason):
-    """The `ZooError` for what cannot be read and is not to be left out."""
-    return ZooError(f"{name} is no readable image: {reason}; repair or remove it, or give --skip-unreadable.")
+    """The `ZooError` for an image that cannot be read and may not be skipped."""
+    return ZooError(f"{name} cannot be read as an image: {reason}; repair or remove it, or give --skip-unreadable.")
 
 
 def alike(arrays):
-    """Arrays of images of one kind of values: all uint8, or all float32 in 0..1 where some are."""
+    """Arrays of images with one dtype: all uint8, or all float32 in 0..1 if some of them are float32."""
     return arrays if len({array.dtype for array in arrays}) < 2 else [unit_array(array) for array in arrays]
 
 
 class _Seen:
-    """What was met in the images of a stream."""
+    """Statistics of the images of a stream, for its notes."""
 
     def __init__(self):
         self.transparent, self.deep, self.brightest = 0, 0, 0.0
@@ -138,10 +142,10 @@ class _Seen:
     def lines(self):
         found = []
         if self.transparent:
-            found.append(f"{self.transparent} images have transparent parts, which are shown on white")
+            found.append(f"{self.transparent} images have transparent parts, which are composited on white")
         if self.deep and self.brightest < _DARK:
             found.append(
-                f"the brightest value of {self.deep} images of 16 bits is {self.brightest * 65535:.0f}; they are read on the "
-                "scale 0..65535, hence dark: scale them to it first if they were recorded with fewer bits"
+                f"the brightest value of {self.deep} images with 16 bits is {self.brightest * 65535:.0f}; they are read on the "
+                "scale 0..65535 and therefore dark. If they were recorded with fewer bits, scale them to 0..65535 first"
             )
         return found

@@ -1,10 +1,10 @@
-"""What was left out of a source, in words."""
+"""Messages about skipped images."""
 
 
 def left_out(skipped):
-    """Lines that name and count images and folders that could not be read; none where there were none.
+    """Lines that name and count the images and folders that could not be read; an empty list if there are none.
 
     Args:
-        skipped: their ids, in the order in which they were met.
+        skipped: list of their ids, in order.
     """
     return [*(f"left out {name}: unreadable" for name in skipped), f"left out {len(skipped)} in all"] if skipped else []

@@ -1,4 +1,4 @@
-"""Images as people have them in memory: arrays, pairs with labels, mappings."""
+"""Batches of images in memory: arrays, pairs with labels, mappings."""
 
 import numbers
 
@@ -10,14 +10,14 @@ _NAMES = ("image", "images", "x")
 
 
 def images_of(batch):
-    """The array of images in a batch: itself, the first of a pair (images, labels), or the `image` of a mapping.
+    """The array of images in a batch: an array itself, the first element of a pair (images, labels), or an entry of a mapping.
 
     Args:
-        batch: an array (N, ...), or what becomes one; a tuple or list that begins with one; or a mapping with an entry called
-            `image`, `images` or `x`, or with one entry.
+        batch: an array-like (N, ...); a tuple or list that begins with one; or a mapping with an entry `image`, `images` or
+            `x`, or with a single entry.
 
     Raises:
-        ZooError: on a mapping in which no entry can be told to be the images, and on an empty tuple.
+        ZooError: if it is not clear which entry of a mapping contains the images, or a tuple is empty.
     """
     if isinstance(batch, dict):
         name = next((name for name in _NAMES if name in batch), None)
@@ -32,5 +32,5 @@ def images_of(batch):
 
 
 def is_whole(value):
-    """Whether a value is a whole number, Python's or NumPy's; True and False are none."""
+    """Whether a value is an integer of Python or NumPy; booleans are not."""
     return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))

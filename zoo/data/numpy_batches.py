@@ -1,4 +1,4 @@
-"""Batches without TensorFlow, for machines that have JAX alone: as those of `zoo.data.pipeline`, in an order of their own."""
+"""Training batches without TensorFlow. Like those of `zoo.data.pipeline`, but in another random order."""
 
 import numpy as np
 
@@ -6,19 +6,19 @@ from zoo.errors import ZooError
 
 
 def numpy_batches(images, batch_size, seed, first_step, steps, transforms, labels, pool, from_pool):
-    """An iterator over `steps` batches as `fit` takes them, from batch number `first_step` on.
+    """An iterator over `steps` batches for `fit`, beginning with batch number `first_step`.
 
     Args:
         images, batch_size, seed, first_step, steps, transforms, labels: see `zoo.data.pipeline.training_batches`.
-        pool: numbers of the images with a label.
-        from_pool: how many of each batch are drawn from those.
+        pool: indices of the images with a label.
+        from_pool: number of images of each batch that are drawn from `pool`.
 
     Raises:
-        ZooError: on a transform that needs TensorFlow.
+        ZooError: if a transform requires TensorFlow.
     """
     for name in transforms:
         if name not in TRANSFORMS:
-            raise ZooError(f"the transform {name!r} needs TensorFlow; install it, or take one of {', '.join(TRANSFORMS)}.")
+            raise ZooError(f"the transform {name!r} requires TensorFlow; install it, or use one of {', '.join(TRANSFORMS)}.")
     return _batches(images, batch_size, seed, range(first_step, first_step + steps), transforms, labels, pool, from_pool)
 
 
@@ -36,14 +36,14 @@ def _batches(images, batch_size, seed, steps, transforms, labels, pool, from_poo
 
 
 class _Permutations:
-    """An endless row of permutations of the numbers below `count`, each its own, `size` numbers of it a batch."""
+    """Batches of `size` indices from an endless sequence of random permutations of range(count)."""
 
     def __init__(self, count, size, seed, stream):
         self.count, self.size, self.key = count, size, (seed, stream)
         self.epoch, self.order = None, None
 
     def batch(self, step):
-        """The numbers of batch `step`, (size,)."""
+        """The indices of batch `step`, (size,)."""
         place, left, found = step * self.size, self.size, []
         while left:
             epoch, within = divmod(place, self.count)
@@ -55,18 +55,18 @@ class _Permutations:
 
 
 def _binarize(x, rng):
-    """Draw every pixel from a Bernoulli of its value."""
+    """Sample every pixel from a Bernoulli distribution with its value as probability."""
     unit = x / np.float32(255) if x.dtype == np.uint8 else x
     return (rng.random(x.shape, dtype=np.float32) < unit).astype(np.float32)
 
 
 def _flip(x, rng):
-    """Mirror each image left to right with a chance of one half."""
+    """Mirror each image left to right with probability 1/2."""
     return np.where(rng.random((len(x), 1, 1, 1)) < 0.5, x[:, :, ::-1], x)
 
 
 def _crop(x, rng):
-    """Each image moved by up to an eighth of either side; what comes in is mirrored."""
+    """Shift each image by up to an eighth of its height and width; the border is filled by reflection."""
     height, width = x.shape[1:3]
     high, wide = height // 8, width // 8
     x = np.pad(x, ((0, 0), (high, high), (wide, wide), (0, 0)), mode="reflect")

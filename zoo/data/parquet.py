@@ -1,4 +1,4 @@
-"""Images and vectors from Parquet: one file, or a folder of them in sorted order, read by row groups in flat memory."""
+"""Images and vectors from Parquet: a file, or a folder of files in sorted order, read by row groups with constant memory."""
 
 import copy
 import itertools
@@ -12,19 +12,19 @@ KEYS = ("key", "path", "id", "__index__")
 
 
 def parquet_files(folder):
-    """The .parquet files that lie in a folder, sorted, without hidden ones."""
+    """The .parquet files of a folder (a `pathlib.Path`), sorted, without hidden ones."""
     return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".parquet" and p.is_file() and not p.name.startswith("."))
 
 
 def open_parquet(path, batch_size, image_shape=None, resize=False, skip_unreadable=False):
-    """The stream of a file or folder: pictures where a column holds encoded ones, else vectors; see `zoo.data.sources.stream`.
+    """A file or folder as a stream: images if a column has encoded images, otherwise vectors. See `zoo.data.sources.stream`.
 
-    Pictures are binary, or Hugging Face's struct of `bytes` and `path`, in a column called `image` or the only one of the
-    kind. Vectors are the only column of lists of numbers. Ids come from a column `key`, `path`, `id` or `__index__` of texts
-    or whole numbers, the first of these that is there; else they are the numbers of the rows.
+    Images are binary values, or structs of `bytes` and `path` as Hugging Face writes them, in a column `image` or in the only
+    column of this type. Vectors are in the only column with lists of numbers. Ids are the texts or integers of the first of the
+    columns `key`, `path`, `id` and `__index__` that exists, otherwise the numbers of the rows.
 
     Raises:
-        ZooError: when there is no such column, or more than one, a file cannot be read, or pyarrow is missing.
+        ZooError: if there is no such column or more than one, a file cannot be read, or pyarrow is missing.
     """
     table = _Table(path)
     if table.encoded:
@@ -42,25 +42,25 @@ class _Rows:
 
     @property
     def borders(self):
-        """Numbers of the rows at which row groups begin."""
+        """Indices of the first rows of the row groups."""
         return [place for borders in self.table.borders for place in borders[:-1]]
 
     def part(self, start, stop):
-        """The stream of the rows from `start` to before `stop`."""
+        """The stream of the rows `start` to `stop` - 1."""
         part = copy.copy(self)
         part.table = self.table.part(start, stop)
         return part
 
 
 class ParquetPictures(_Rows, ImageStream):
-    """Batches of encoded pictures in a column, decoded in parallel."""
+    """Batches of the encoded images of a column, decoded in parallel."""
 
     def __init__(self, table, batch_size, image_shape, resize, skip_unreadable):
         super().__init__(batch_size, image_shape, resize, skip_unreadable)
         self.table, self.files = table, table.files
 
     def _encoded(self):
-        # Few at a time: a row may be a photograph of megabytes.
+        # Few rows at a time: each may be a photograph of several megabytes.
         for names, ids, column in self.table.chunks(16):
             for name, i, value in zip(names, ids, column.to_pylist()):
                 yield i, name, lambda value=value: _bytes(value)
@@ -69,7 +69,7 @@ class ParquetPictures(_Rows, ImageStream):
 def _bytes(value):
     data = value.get("bytes") if isinstance(value, dict) else value
     if data is None:
-        raise Unreadable("the row holds no bytes")
+        raise Unreadable("the row contains no bytes")
     return data
 
 
@@ -87,15 +87,15 @@ class ParquetVectors(_Rows):
             odd = next((k for k, length in enumerate(lengths) if length < 0 or length != lengths[0]), None)
             if odd is not None:
                 came = "no vector" if lengths[odd] < 0 else f"a vector of {lengths[odd]} numbers"
-                raise ZooError(f"{names[odd]} holds {came}, expected as many numbers as in the other rows.")
+                raise ZooError(f"{names[odd]} contains {came}, expected the same length as in the other rows.")
             yield ids, column.flatten().to_numpy(zero_copy_only=False).reshape(len(ids), -1)
 
 
 class _Table:
-    """The rows from `start` to before `stop` of files that have the same columns.
+    """The rows `start` to `stop` - 1 of files with the same columns.
 
-    `encoded` says whether `column` holds pictures; `borders` has for each file the places where its row groups begin, counted
-    over all files, and the place after its last row.
+    `encoded` says whether `column` contains encoded images; `borders` lists for each file the first row index of each of its row
+    groups, counted over all files, and the index after its last row.
     """
 
     def __init__(self, path):
@@ -112,7 +112,7 @@ class _Table:
             with self._open(file) as opened:
                 columns = self._columns(opened.schema_arrow, file)
                 if columns != (found or columns):
-                    raise ZooError(f"{file} has other columns than {self.files[0]}, expected files of the same kind.")
+                    raise ZooError(f"{file} has other columns than {self.files[0]}, expected the same columns in all files.")
                 found = columns
                 rows = [opened.metadata.row_group(group).num_rows for group in range(opened.num_row_groups)]
             self.borders.append(list(itertools.accumulate(rows, initial=place)))
@@ -120,7 +120,7 @@ class _Table:
         self.column, self.encoded, self.key = found
         self.start, self.stop = 0, place
         if not place:
-            raise ZooError(f"{path} holds no rows, expected images or vectors.")
+            raise ZooError(f"{path} contains no rows, expected images or vectors.")
 
     def __len__(self):
         return self.stop - self.start
@@ -131,7 +131,7 @@ class _Table:
         return part
 
     def chunks(self, size):
-        """What errors call rows, their ids, and their images as an array of Arrow's, at most `size` at a time."""
+        """Yields names for errors, ids, and an Arrow array of the column, for at most `size` rows at a time."""
         columns = [self.column, *([self.key] if self.key else [])]
         for file, borders in zip(self.files, self.borders):
             groups = [g for g in range(len(borders) - 1) if borders[g] < self.stop and borders[g + 1] > self.start]
@@ -156,7 +156,7 @@ class _Table:
 
     def _open(self, file):
         try:
-            # A small buffer and nothing read ahead: else whole row groups, all of them, come into memory.
+            # A small buffer and no read-ahead; otherwise whole row groups are loaded into memory.
             return self.arrow.parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
         except (self.arrow.ArrowException, OSError) as error:
             raise _unreadable(file, error) from None
@@ -168,7 +168,7 @@ class _Table:
             raise _unreadable(file, error) from None
 
     def _columns(self, schema, file):
-        """The column that holds images, whether they are pictures, and the column of keys, or None."""
+        """The column of images or vectors, whether it contains encoded images, and the column of keys or None."""
         types = self.arrow.types
 
         def numbers(kind):
@@ -195,7 +195,7 @@ class _Table:
                 wanted = "one, or one called 'image'" if encoded else "one"
                 raise ZooError(f"{file} has several columns of images or vectors, {', '.join(found)}, expected {wanted}.")
         raise ZooError(
-            f"{file} has the columns {', '.join(kinds) or 'none'}, expected encoded pictures (binary, or a struct with 'bytes') "
+            f"{file} has the columns {', '.join(kinds) or 'none'}, expected encoded images (binary, or a struct with 'bytes') "
             "or lists of numbers."
         )
 
@@ -203,4 +203,4 @@ class _Table:
 def _unreadable(file, error):
     if isinstance(error, OSError) and error.strerror:
         return ZooError(f"{file} cannot be read: {error.strerror}.")
-    return ZooError(f"{file} cannot be read: it is no Parquet file, damaged or cut short; write it again.")
+    return ZooError(f"{file} cannot be read: it is not a Parquet file, or it is damaged or incomplete.")

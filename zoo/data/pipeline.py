@@ -1,5 +1,5 @@
-"""Images in memory to batches for training. Batch number k is a function of the seed and k alone, so that a run can go on
-from any step as if it had never stopped."""
+"""Training batches of images in memory. Batch k depends on the seed and k only, so that an interrupted run can be resumed
+from any step with the same result."""
 
 import math
 
@@ -11,20 +11,25 @@ from zoo.utils.quiet import installed
 
 
 def training_batches(images, batch_size, seed, first_step, steps, transforms=(), labels=None, labelled_share=0.0):
-    """A `tf.data.Dataset` of `steps` batches (batch_size, ...), from number `first_step` on; without TensorFlow an iterator.
+    """A `tf.data.Dataset` of `steps` batches (batch_size, ...), beginning with `first_step`; without TensorFlow, an iterator.
 
-    Every epoch is a new permutation; a batch may end one epoch and begin the next, so that all have one shape.
+    Every epoch is a new permutation. A batch may span the end of one epoch and the start of the next, so that all batches have
+    the same shape.
 
     Args:
         images: array (N, ...), N >= batch_size.
-        batch_size: images a batch.
-        seed: of the order and of the transforms.
+        batch_size: number of images per batch.
+        seed: random seed of the order and the transforms.
         first_step: number of the first batch.
         steps: number of batches.
         transforms: names of random transforms, see `TRANSFORMS`, applied in order.
         labels: integers (N,), -1 where unknown; batches are then mappings {"images": (batch_size, ...), "labels": (batch_size,)}.
-        labelled_share: share of every batch, rounded to whole images, that is drawn from the images with a known label, in
-            permutations of their own, and comes first; the rest is drawn from all.
+        labelled_share: fraction of every batch, rounded to whole images, that is drawn from the images with a known label, in
+            separate permutations. These images come first; the others are drawn from all images.
+
+    Raises:
+        ZooError: if there are fewer images than a batch has, a transform is unknown or not available without TensorFlow, or
+            `labelled_share` is given and no image has a label.
     """
     if len(images) < batch_size:
         raise ZooError(f"got {len(images)} images, expected at least one batch of {batch_size}; lower the batch size.")
@@ -34,7 +39,7 @@ def training_batches(images, batch_size, seed, first_step, steps, transforms=(),
     pool = np.flatnonzero(np.asarray(labels) >= 0) if labels is not None else ()
     from_pool = round(labelled_share * batch_size)
     if from_pool and not len(pool):
-        raise ZooError(f"got labelled_share={labelled_share} of images without a label, expected some with one.")
+        raise ZooError(f"got labelled_share={labelled_share} and no labelled images, expected at least one image with a label.")
     if not installed("tensorflow"):
         return numpy_batches(images, batch_size, seed, first_step, steps, transforms, labels, pool, from_pool)
     import tensorflow as tf
@@ -45,11 +50,11 @@ def training_batches(images, batch_size, seed, first_step, steps, transforms=(),
         known = None if labels is None else tf.constant(labels, tf.int32)
 
     def shuffled(step, count, size, stream):
-        """The numbers below `count` that batch number `step` takes from an endless row of permutations, `size` a batch."""
+        """The indices below `count` of batch `step`: `size` per batch, from an endless sequence of permutations."""
         place = step * size + tf.range(size, dtype=tf.int64)
         epoch, within = place // count, place % count
         keys = tf.stack([tf.fill([size], tf.cast(seed, tf.int64)), epoch, stream * tf.ones_like(epoch)], axis=1)
-        # The public wrapper takes one seed for all; here each image goes by the permutation of its own epoch.
+        # The public wrapper takes one seed for all indices; here the seed depends on the epoch of each image.
         return tf.raw_ops.RandomIndexShuffle(index=within, seed=keys, max_index=tf.cast(count - 1, tf.int64), rounds=4)
 
     def batch(step):
@@ -70,9 +75,9 @@ def training_batches(images, batch_size, seed, first_step, steps, transforms=(),
 
 
 def fixed_batches(images, batch_size, labels=None):
-    """A `tf.data.Dataset` over the first whole batches of `images`, and `labels` if given, in order: for validation.
+    """A `tf.data.Dataset` of the complete batches of `images`, and of `labels` if given, in order: for validation.
 
-    Without TensorFlow the arrays, as `fit` takes them for that.
+    Without TensorFlow, a tuple with the arrays, which `fit` accepts as validation data.
     """
     batch_size = min(batch_size, len(images))
     usable = len(images) // batch_size * batch_size
@@ -85,21 +90,21 @@ def fixed_batches(images, batch_size, labels=None):
 
 
 def as_unit(x):
-    """A tensor of images in 0..1, float32: uint8 is divided by 255."""
+    """Images as a float32 tensor in 0..1: uint8 is divided by 255."""
     import tensorflow as tf
 
     return tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else tf.cast(x, tf.float32)
 
 
 def _binarize(x, seed):
-    """Draw every pixel from a Bernoulli of its value, anew each time it is seen: dynamic binarization."""
+    """Sample every pixel from a Bernoulli distribution with its value as probability: dynamic binarization."""
     import tensorflow as tf
 
     return tf.cast(tf.random.stateless_uniform(tf.shape(x), seed) < as_unit(x), tf.float32)
 
 
 def _flip(x, seed):
-    """Mirror each image left to right with a chance of one half."""
+    """Mirror each image left to right with probability 1/2."""
     import tensorflow as tf
 
     chosen = tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), seed) < 0.5
@@ -107,13 +112,13 @@ def _flip(x, seed):
 
 
 def _affine(x, seed):
-    """Every second image, on average, turned by up to 10 degrees, sheared and scaled by up to a tenth; what comes in is black."""
+    """With probability 1/2, rotate an image by up to 10 degrees, shear and scale it by up to a tenth; the border is black."""
     import tensorflow as tf
 
     count, (height, width) = tf.shape(x)[0], x.shape[1:3]
     unit = tf.random.stateless_uniform((5, count), seed, -1.0, 1.0)
     angle, shear, wide, high = unit[0] * (math.pi / 18), unit[1] / 10, 1 + unit[2] / 10, 1 + unit[3] / 10
-    # Rows of the map from a place in the new image to the place in the old one: turn, then shear, then scale.
+    # Rows of the matrix that maps positions of the new image to the old one: rotation, then shear, then scaling.
     a, b = wide * (tf.cos(angle) + shear * tf.sin(angle)), wide * (shear * tf.cos(angle) - tf.sin(angle))
     c, d = high * tf.sin(angle), high * tf.cos(angle)
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
@@ -131,7 +136,7 @@ def _affine(x, seed):
 
 
 def _crop(x, seed):
-    """Each image moved by up to an eighth of either side; what comes in is mirrored."""
+    """Shift each image by up to an eighth of its height and width; the border is filled by reflection."""
     import tensorflow as tf
 
     count, (height, width) = tf.shape(x)[0], x.shape[1:3]
@@ -148,12 +153,15 @@ TRANSFORMS = {"binarize": _binarize, "flip": _flip, "affine": _affine, "crop": _
 
 
 def known_labels(labels, count, seed):
-    """`labels` (N,) with all but `count` of them, as many of each class as of the next, chosen with `seed`, made -1: unknown.
+    """`labels` with `count` of them kept, evenly over the classes, and the others replaced by -1, unknown. Returns int32 (N,).
 
     Args:
-        labels: integers (N,) from 0 on.
-        count: how many to keep; "all" keeps them as they are.
-        seed: of the choice.
+        labels: integers (N,), at least 0.
+        count: number of labels to keep, or "all".
+        seed: random seed of the choice.
+
+    Raises:
+        ZooError: if a class has too few images.
     """
     labels = np.asarray(labels, np.int32)
     if count == "all":
@@ -166,6 +174,6 @@ def known_labels(labels, count, seed):
         wanted = count // len(classes) + (place < count % len(classes))
         chosen = order[labels[order] == name][:wanted]
         if len(chosen) < wanted:
-            raise ZooError(f"got labelled={count}, expected at most {len(chosen)} of class {name}, where {wanted} are wanted.")
+            raise ZooError(f"got labelled={count}, which requires {wanted} images of class {name}, but there are {len(chosen)}.")
         known[chosen] = name
     return known

@@ -1,5 +1,5 @@
-"""Images from where people have them: a TFDS name, a .npy, .npz or .parquet file, a folder of pictures or of .parquet files;
-and `zoo.data.sprites`."""
+"""Sources of images: a TFDS name, a .npy, .npz or .parquet file, a folder of image files or of .parquet files, and
+`zoo.data.sprites`."""
 
 import contextlib
 import lzma
@@ -31,10 +31,10 @@ from zoo.utils.streams import is_terminal
 
 @dataclass(frozen=True)
 class Data:
-    """Images (N, H, W, C) or vectors (N, D) in memory, with what is known of them.
+    """Images (N, H, W, C) or vectors (N, D) in memory, with labels and metadata.
 
-    `labels` are integers (N,) or None, `ids` a text for each, `skipped` names the files that could not be read and were left out,
-    and `notes` are lines on what else there is to know of how the source was read.
+    `labels` are integers (N,) or None, `ids` is a list of N texts, `skipped` lists the files that could not be read, and `notes`
+    are messages about how the source was read.
     """
 
     images: np.ndarray
@@ -47,7 +47,7 @@ class Data:
     notes: list = field(default_factory=list)
 
     def part(self, indices):
-        """The images number `indices`, an array of integers."""
+        """The `Data` of the images at `indices`, an array of integers."""
         labels = None if self.labels is None else np.asarray(self.labels)[indices]
         ids = [self.ids[i] for i in indices]
         return Data(self.images[indices], labels, ids, self.name, self.version, self.class_names, self.skipped, self.notes)
@@ -57,19 +57,20 @@ def load(source, split="train", data_dir=None, image_shape=None, resize=False, s
     """All of a source in memory, as a `Data`.
 
     Args:
-        source: a TFDS name ("mnist"), a `.npy` file of images, a `.npz` file (`images` or `x`, and perhaps `labels` or `y`; or
-            `x_train`, `y_train`, `x_test`, `y_test`), a folder of pictures, whose sub-folders, if any, are the classes, or the
-            splits `train`, `test` and `validation` with the classes in them, a
-            `.parquet` file or a folder of them, see `zoo.data.parquet`, or "sprites", which is rendered on the spot, see
-            `zoo.data.sprites`: its labels are the shapes, its ids places in the order of all its images.
-        split: "train" or "test", or a TFDS slice such as "train[:90%]"; Parquet, a single array and most folders have but one.
-        data_dir: where TFDS data lies or goes; by default TFDS_DATA_DIR, then TFDS's own.
-        image_shape: (height, width, channels) that pictures must have; None takes that of the first.
-        resize: bring pictures of other sizes to `image_shape` instead of refusing them.
-        skip_unreadable: leave out pictures that cannot be decoded instead of refusing the folder.
+        source: a TFDS name ("mnist"), a `.npy` file of images, a `.npz` file (`images` or `x`, optionally `labels` or `y`; or
+            `x_train`, `y_train`, `x_test`, `y_test`), a folder of image files, whose sub-folders, if any, are the classes or the
+            splits `train`, `test` and `validation` with the classes in them, a `.parquet` file or a folder of them, see
+            `zoo.data.parquet`, or "sprites", see `zoo.data.sprites`: its labels are the shapes, its ids the indices among all
+            its images.
+        split: "train", "test", or a TFDS slice such as "train[:90%]"; Parquet, single arrays and most folders have one split.
+        data_dir: folder of the TFDS data; by default TFDS_DATA_DIR, then the default of TFDS.
+        image_shape: (height, width, channels) that image files must have; None uses the shape of the first.
+        resize: resize image files to `image_shape` instead of raising ZooError for other sizes.
+        skip_unreadable: skip image files that cannot be read instead of raising ZooError.
 
     Raises:
-        ZooError: when there is no such source, or it holds something else than uint8 images, floats 0..1, or finite vectors.
+        ZooError: if there is no such source, it cannot be read, or it contains something other than uint8 images, images of
+            floats 0..1, or finite vectors.
     """
     kind = kind_of(source)
     if kind == "sprites":
@@ -93,10 +94,10 @@ def _checked(images, source):
 
 
 def kind_of(source):
-    """ "tfds", "array", "folder", "parquet" or "sprites"; `ZooError` for what is none."""
+    """The kind of a source: "tfds", "array", "folder", "parquet" or "sprites". Raises ZooError for a missing file or folder."""
     path = Path(source)
     if path.is_dir():
-        # Features that were written beside the pictures do not make it another folder.
+        # A folder of images remains one if features were written to it as .parquet files.
         return "parquet" if parquet_files(path) and not scan(path).files else "folder"
     if str(source) == sprites.NAME:
         return "sprites"
@@ -114,19 +115,19 @@ def kind_of(source):
 
 def _builder(name, data_dir):
     if not installed("tensorflow"):
-        raise ZooError(f"the data set {name!r} of TFDS needs TensorFlow; install it, or give a folder, .npy or .npz file.")
+        raise ZooError(f"the data set {name!r} of TFDS requires TensorFlow; install it, or give a folder, .npy or .npz file.")
     load_tensorflow_quietly()
     import tensorflow_datasets as tfds
 
     try:
         return tfds.builder(name, data_dir=data_dir)
-    except Exception as error:  # An assertion, a missing module, a value: TFDS has no error of its own for a bad name.
+    except Exception as error:  # TFDS raises several kinds of errors for an invalid name.
         reason = _first_line(error)
         if isinstance(error, tfds.core.DatasetNotFoundError) or reason.startswith("Parsing builder name"):
             near = suggest(name, [*tfds.list_builders(with_community_datasets=False), sprites.NAME])
             raise ZooError(f"there is no folder, file or TFDS data set {name!r}.{near}") from None
         reason = re.sub(r"^Failed to construct dataset .*?}\": ", "", reason)
-        raise ZooError(f"TFDS cannot make {name!r}: {reason[:160]}") from None
+        raise ZooError(f"TFDS could not prepare the data set {name!r}: {reason[:160]}") from None
 
 
 def _first_line(error):
@@ -138,24 +139,24 @@ def _prepared(name, data_dir):
     try:
         with _quiet_unless_watched():
             builder.download_and_prepare()
-    except Exception as error:  # TFDS lets the errors of every library below it through.
+    except Exception as error:  # TFDS passes on the errors of all libraries that it uses.
         reason = _first_line(error)[:120]
         if isinstance(error, ModuleNotFoundError) and error.name:
             reason += f"; {install_command(error.name)}"
         raise ZooError(
             f"the data set {name!r} is not prepared in {builder.data_dir} and could not be downloaded "
-            f"({reason}); name the folder that has it by --data-dir or TFDS_DATA_DIR."
+            f"({reason}); give the folder that contains it with --data-dir or TFDS_DATA_DIR."
         ) from None
     if "image" not in builder.info.features:
         raise ZooError(f"the data set {name!r} has the features {', '.join(builder.info.features)}, expected an 'image'.")
     if None in builder.info.features["image"].shape:
-        raise ZooError(f"the images of {name!r} differ in size; export them to a folder and give that with a size.")
+        raise ZooError(f"the images of {name!r} differ in size; export them to a folder, and give the folder and --resize.")
     return builder
 
 
 @contextlib.contextmanager
 def _quiet_unless_watched():
-    """A download shows on the standard error where someone watches; the standard output belongs to the results."""
+    """Show the progress of a download on standard error if it is a terminal; standard output is for results."""
     import tensorflow_datasets as tfds
 
     if is_terminal(sys.stderr):
@@ -168,7 +169,7 @@ def _quiet_unless_watched():
 
 
 def _examples(builder, split, fields, batch_size):
-    """Batches of the named fields of a prepared data set, in its own order, as tuples of arrays."""
+    """Yields batches of the given fields of a prepared data set, in its order, as tuples of arrays."""
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
@@ -197,7 +198,7 @@ def _load_tfds(name, split, data_dir):
     labelled = label.shape == () and np.issubdtype(label.np_dtype, np.integer)
     batches = list(_examples(builder, split, ("image", "label")[: 1 + labelled], 1000))
     if not batches:
-        raise ZooError(f"the split {split!r} of {name!r} holds no images.")
+        raise ZooError(f"the split {split!r} of {name!r} contains no images.")
     return Data(
         images=_checked(np.concatenate([b[0] for b in batches]), name),
         labels=np.concatenate([b[1] for b in batches]) if labelled else None,
@@ -226,8 +227,8 @@ def _load_array(path, split):
     return Data(_checked(images, path), labels, [str(i) for i in range(len(images))], path.stem, "")
 
 
-# All that reading a damaged or foreign file was seen to raise: NumPy passes on what zipfile, zlib, Python's parser of its
-# header and the file system say.
+# Errors that NumPy was observed to raise for damaged files and other formats: those of zipfile, zlib, the parser of the header
+# and the file system.
 _BROKEN = (
     *(ValueError, TypeError, OSError, EOFError, KeyError, IndexError, OverflowError, NotImplementedError, RuntimeError),
     *(SyntaxError, tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
@@ -246,11 +247,11 @@ def _arrays(path, split, mmap=False):
             images = _pick(loaded, path, (f"x_{split}", f"{split}_images", "images", "x"))
             labels = _pick(loaded, path, (f"y_{split}", f"{split}_labels", "labels", "y"), needed=False)
     if images.ndim not in (2, 3, 4) or len(images) == 0:
-        raise ZooError(f"{path} holds an array of shape {images.shape}, expected images (N, H, W, C) or vectors (N, D), N >= 1.")
-    # Grey images are often kept without their channel.
+        raise ZooError(f"{path} has an array of shape {images.shape}, expected images (N, H, W, C) or vectors (N, D), N >= 1.")
+    # Gray images are often stored without a channel axis.
     images = images[..., None] if images.ndim == 3 else images
     if labels is not None and labels.size != len(images):
-        raise ZooError(f"{path} holds {len(images)} images and labels of shape {labels.shape}, expected one label an image.")
+        raise ZooError(f"{path} contains {len(images)} images and labels of shape {labels.shape}, expected one label per image.")
     return images, None if labels is None else labels.reshape(-1)
 
 
@@ -262,24 +263,24 @@ def _pick(archive, path, names, needed=True):
             except _BROKEN as error:
                 raise ZooError(f"the array {name!r} of {path} cannot be read: {_broken(error)}.") from None
             if not isinstance(array, np.ndarray):
-                raise ZooError(f"the member {name!r} of {path} is no NumPy array.")
+                raise ZooError(f"the member {name!r} of {path} is not a NumPy array.")
             return array
     if needed:
-        raise ZooError(f"{path} holds {', '.join(archive.files) or 'nothing'}, expected an array called {' or '.join(names)}.")
+        raise ZooError(f"{path} contains {', '.join(archive.files) or 'nothing'}, expected an array called {' or '.join(names)}.")
     return None
 
 
 def _broken(error):
     text = str(error)
     if "allow_pickle" in text or "Python objects" in text:
-        return "it holds Python objects, or no arrays at all; save it anew as an array of numbers"
+        return "it contains Python objects or no arrays; save it again as a numeric array"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return "it is damaged or cut short; copy or save it again"
+    return "it is damaged or incomplete; copy or save it again"
 
 
 def _gathered(stream, source):
-    """The ids and images of a whole stream."""
+    """The ids and images of a stream. Raises ZooError if none can be read."""
     batches = list(stream)
     if not batches:
         raise ZooError(f"none of the {stream.total} images of {source} can be read; the first is {stream.skipped[0]}.")
@@ -290,7 +291,7 @@ def _load_folder(folder, split, image_shape, resize, skip):
     found = scan(folder)
     stream = FolderStream(found, 256, image_shape, resize, skip, found.of_split(split))
     ids, images = _gathered(stream, folder)
-    # Of a folder in splits all classes, so that their numbers are the same for each; else those of which there are images.
+    # For a folder with splits, the classes of all splits, so that labels agree; otherwise those with at least one image.
     known = [found.relative(file) for file in found.files] if found.splits else ids
     classes = sorted({found.class_of(i) for i in known if not i.endswith("/")})
     labels = None
@@ -309,11 +310,11 @@ def _load_parquet(path, image_shape, resize, skip):
 
 
 def load_splits(source, data_dir=None, image_shape=None):
-    """Mapping of "train" and "test" to the `Data` of these splits of a source, and whether the test split had to be drawn.
+    """Mapping of "train" and "test" to the `Data` of a source, and whether the test images had to be split off at random.
 
-    A folder with the folders `train` and `test` has both; with `train` and `validation` alone, the latter is the test. A source
-    with one split, as other folders are, has a tenth of its images drawn for the test, always the same: of each class, where it
-    has classes of two images and more.
+    A folder with `train` and `test` has both splits; with `train` and `validation` only, the latter is the test split. Of a
+    source with one split, such as other folders, a tenth of the images is split off, always the same ones: of each class, if all
+    classes have at least two images.
 
     Arguments and errors are those of `load`.
     """
@@ -331,16 +332,16 @@ def load_splits(source, data_dir=None, image_shape=None):
 
 
 def folder_splits(source):
-    """The splits that a folder of images comes in, "train" and perhaps "validation" and "test"; none for other sources."""
+    """Tuple of the splits of a folder of images, "train" and optionally "validation" and "test"; empty for other sources."""
     return tuple(scan(source).splits) if kind_of(source) == "folder" else ()
 
 
 def stream(source, batch_size, image_shape, split="test", data_dir=None, resize=False, skip_unreadable=False):
-    """Batches (ids, images) of a source of any size, in order, in flat memory.
+    """Batches (ids, images) of a source of any size, in order, with constant memory.
 
-    Arguments and errors are those of `load`, but that all images of a folder are read, whatever its splits: their ids say which.
-    `.total` is the number of images; `.skipped` names the files that were left out, and `.notes` are lines on what else there
-    is to know, both complete when the last batch has been given.
+    Arguments and errors are those of `load`, except that all splits of a folder are read; the ids contain their names. `.total`
+    is the number of images, `.skipped` lists the files that were skipped, and `.notes` are messages about how images were read;
+    both are complete after the last batch.
     """
     kind = kind_of(source)
     if kind == "sprites":
@@ -355,7 +356,7 @@ def stream(source, batch_size, image_shape, split="test", data_dir=None, resize=
 
 
 class ArrayStream:
-    """Batches of an array, memory-mapped where it comes from a .npy file."""
+    """Batches of an array, which is memory-mapped for a .npy file."""
 
     skipped = notes = ()
 
@@ -368,7 +369,7 @@ class ArrayStream:
         return len(self.images)
 
     def part(self, start, stop):
-        """The stream of the images from number `start` to before `stop`."""
+        """The stream of the images `start` to `stop` - 1."""
         return ArrayStream(self.images[start:stop], self.batch_size, self.first + start)
 
     def __iter__(self) -> Iterator:
@@ -378,7 +379,7 @@ class ArrayStream:
 
 
 class SpritesStream:
-    """Batches of `zoo.data.sprites`, rendered as they are asked for."""
+    """Batches of `zoo.data.sprites`, rendered one at a time."""
 
     skipped = notes = ()
 

@@ -1,4 +1,4 @@
-"""Which images are held out of training."""
+"""Random splits into images to train on and images to hold out."""
 
 import numpy as np
 
@@ -6,19 +6,20 @@ from zoo.errors import ZooError
 
 
 def split(count, labels, share, seed, names=None):
-    """Indices to train on and to hold out, sorted: `share` of each class, at least one of each, the same for a seed.
+    """Sorted indices of the images to train on and to hold out: `share` of each class, at least one image of each class.
 
-    Drawn, for images often come sorted: the last of them may all be of one class, or one day.
+    The choice is random, because images are often sorted: the last ones may all have one class or date. It depends on the seed
+    only.
 
     Args:
         count: number of images.
-        labels: integers (N,), or None for a share of all.
-        share: to hold out, above 0, below 1.
-        seed: of the draw.
-        names: of the classes, for errors.
+        labels: integers (N,), or None to treat all images as one class.
+        share: fraction to hold out, above 0 and below 1.
+        seed: random seed.
+        names: list of class names, for errors.
 
     Raises:
-        ZooError: on a single image of a class.
+        ZooError: if a class has only one image.
     """
     rng = np.random.default_rng(seed)
     kinds = np.zeros(count, int) if labels is None else np.asarray(labels)
@@ -27,7 +28,8 @@ def split(count, labels, share, seed, names=None):
         members = rng.permutation(np.flatnonzero(kinds == kind))
         if len(members) < 2:
             of = "" if labels is None else f" of class {kind if names is None else repr(names[kind])}"
-            raise ZooError(f"got one image{of}, expected two or more{of and ' of each'}: one to learn from, one to hold out.")
+            each = " of each" if of else ""
+            raise ZooError(f"got one image{of}, expected at least two{each}: one for training and one for validation.")
         held += list(members[: min(len(members) - 1, max(1, round(share * len(members))))])
     held = np.sort(held)
     return np.setdiff1d(np.arange(count), held), held

@@ -1,12 +1,12 @@
-"""The data set `sprites`: white shapes on black, 64 x 64, each made by five known factors; for measuring disentanglement.
+"""The data set `sprites`: white shapes on black, 64 x 64 pixels, defined by five known factors; for measuring disentanglement.
 
 The factors are those of dSprites (Matthey, Higgins, Hassabis & Lerchner 2017): shape, scale, orientation, x and y, 737,280
-images in the lexicographic order of the five. The pictures are this project's own, rendered here: they are NOT the files of
-dSprites, and what a model scores on the one is not what it scores on the other. No two of them are the same.
+images in the lexicographic order of the factors. The images are rendered by this module and are NOT those of dSprites:
+scores on the two data sets cannot be compared. All images are different.
 
-Splits: "test", every 73rd image, 10,100 of them; 73 divides none of the factors' sizes nor is divided by one, so that every
-value of every factor is in it. "train", 250,000 of the others, drawn once and in random order: 1 GB as bytes, so that training,
-which holds them twice, fits into 4 GB of memory.
+Splits: "test", every 73rd image, 10,100 in all; 73 has no common divisor with the sizes of the factors, so that every value of
+every factor occurs. "train", 250,000 of the others in a fixed random order: 1 GB, so that training, which keeps two copies, fits
+into 4 GB of memory.
 """
 
 import functools
@@ -22,14 +22,14 @@ VERSION = "1.0.0"
 SHAPE = (64, 64, 1)
 
 _STEPS = 41
-# Off the middle of a pixel by two unlike parts: a square's corners would else fall alike for several orientations.
+# Offsets from the centre of a pixel, different in x and y; otherwise a square would look alike in several orientations.
 _OFF_X, _OFF_Y = 0.37, 0.13
-# From a shape's centre, rounded down, to the edge of the square that it is cut from; and to its own furthest point at scale 1.
+# Distance in pixels from the centre of a shape, rounded down, to the edge of its crop, and to its furthest point at scale 1.
 _REACH, _RADIUS = 16, 15.5
 
-# What the values of every factor stand for: a shape's name, a share of the full size, radians clockwise, the place of the centre
-# in pixels, from the middle of the first. A full turn has one step more than there are orientations: 41 is prime, so that no
-# symmetry of a shape makes two of them one.
+# Values of the factors: name of the shape, fraction of the full size, radians clockwise, position of the centre in pixels from
+# the centre of the first pixel. A full turn has 41 steps, one more than there are orientations: 41 is prime, so that no two
+# orientations of a symmetric shape are equal.
 FACTORS = {
     "shape": ("square", "ellipse", "heart"),
     "scale": np.linspace(0.5, 1, 6),
@@ -45,25 +45,33 @@ _TRAIN = 250_000
 
 
 def factors(indices):
-    """The factors (N, 5), integers in the order of `FACTORS`, of images by their place (N,) among all 737,280."""
+    """The factors (N, 5), integers in the order of `FACTORS`, of the images with `indices` (N,) among all 737,280."""
     return np.stack(np.unravel_index(indices, SIZES), axis=1)
 
 
 def render(factors):
-    """Images (N, 64, 64, 1), uint8 0 or 255, of integer factors (N, 5) in the order of `FACTORS`."""
+    """Images (N, 64, 64, 1), uint8 0 or 255, of integer factors (N, 5) in the order of `FACTORS`.
+
+    Raises:
+        ZooError: if the factors have another shape or dtype, or are out of range.
+    """
     factors = np.asarray(factors)
     if factors.ndim != 2 or factors.shape[1] != len(SIZES) or not np.issubdtype(factors.dtype, np.integer):
         raise ZooError(f"got factors of shape {factors.shape} and dtype {factors.dtype}, expected integers (N, {len(SIZES)}).")
     if np.any(factors < 0) or np.any(factors >= SIZES):
-        raise ZooError(f"got factors beyond their sizes, expected each at least 0 and below {SIZES}.")
+        raise ZooError(f"got factors out of range, expected values from 0 to below {SIZES}.")
     shape, scale, orientation, x, y = factors.T
     form = np.ravel_multi_index((shape, scale, orientation), SIZES[:3])
-    # A window that lies further up shows the shape further down.
+    # Moving the window up moves the shape down.
     return _windows()[form, SIZES[4] - 1 - y, SIZES[3] - 1 - x][..., None]
 
 
 def split_indices(split):
-    """The places (N,) among all images of the "train" or the "test" split, in the order in which they are loaded."""
+    """The indices (N,) among all images of the "train" or "test" split, in order.
+
+    Raises:
+        ZooError: if there is no such split.
+    """
     if split not in ("train", "test"):
         near = suggest(split, ("train", "test"))
         raise ZooError(f"the data set {NAME!r} has no split {split!r}, expected train or test.{near}")
@@ -75,7 +83,7 @@ def split_indices(split):
 
 @functools.cache
 def _windows():
-    """A view (720, 32, 32, 64, 64) of every shape at every scale and orientation, seen through a window at every place."""
+    """A view (720, 32, 32, 64, 64) of every shape at every scale and orientation, through a window at every position."""
     margin = SIZES[4] - 1
     forms = np.array([_form(*values) for values in itertools.product(*list(FACTORS.values())[:3])])
     padded = np.pad(forms, ((0, 0), (margin, margin), (margin, margin)))
@@ -83,7 +91,7 @@ def _windows():
 
 
 def _form(shape, scale, angle):
-    """One shape, uint8 (33, 33), its centre at the middle pixel and the offset: a pixel is white whose middle lies inside."""
+    """One shape, uint8 (33, 33), centred on the middle pixel plus the offset; pixels whose centre is inside are white."""
     place = np.arange(-_REACH, _REACH + 1)
     across, down = np.meshgrid(place - _OFF_X, place - _OFF_Y)
     size = scale * _RADIUS
@@ -100,7 +108,7 @@ def _in_ellipse(u, v):
     return u**2 + (2 * v) ** 2 <= 1
 
 
-# Of the curve (x² + y² - 1)³ = x² y³: the height of its centre of mass, about which the heart turns, above the origin.
+# Height above the origin of the centre of mass of the curve (x² + y² - 1)³ = x² y³, about which the heart is rotated.
 _HEART = 0.29348
 
 

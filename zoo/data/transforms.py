@@ -1,4 +1,4 @@
-"""Transforms of whole arrays, in numpy: what evaluation does to images before it looks at them."""
+"""Transforms of arrays of images for evaluation, in NumPy."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from zoo.modalities.image import unit_array
 
 
 def binarize(images, seed):
-    """Every pixel drawn once from a Bernoulli of its value: (N, ...), uint8 or floats 0..1, to float32 of zeros and ones.
+    """Sample every pixel of images (N, ...), uint8 or floats 0..1, from a Bernoulli distribution: float32 (N, ...), 0 or 1.
 
-    The dynamic binarization of training (Burda et al. 2016, arXiv:1509.00519), held still by `seed` so that it can be repeated.
+    The dynamic binarization of training (Burda et al. 2016, arXiv:1509.00519) with a fixed `seed`, so that it is repeatable.
     """
     images = np.asarray(images)
     drawn = np.random.default_rng(seed).random(images.shape, dtype=np.float32)

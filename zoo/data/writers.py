@@ -1,4 +1,5 @@
-"""Results to disk, batch by batch, whole or not at all: rows to .npz, .npy, .csv or .parquet, images to a folder of PNG files."""
+"""Writers of results, batch by batch: rows to .npz, .npy, .csv or .parquet, images to a folder of PNG files. Files appear only
+when they are complete."""
 
 import contextlib
 import io
@@ -16,15 +17,15 @@ from zoo.utils.files import folder_beside
 def open_writer(path, columns="feature"):
     """A writer for the suffix of `path`: a context manager with `write(ids, rows)`, rows (N, D) float32.
 
-    The file appears under its name once all is written; after an error nothing is left. Of names of files that are no
-    UTF-8, .npz and .csv keep the bytes (Python's surrogate escapes); Parquet takes UTF-8 alone and gets them as `\\xff`.
+    The file appears once it is complete; after an error nothing is left. Ids that are not valid UTF-8 keep their bytes in
+    .npz and .csv (surrogate escapes of Python); in Parquet, which requires UTF-8, they are written as `\\xff`.
 
     Args:
-        path: ends in .npz (arrays `ids` and `features`), .npy (the rows alone), .csv or .parquet (a column `id`, one a number).
-        columns: name of the columns; of several, a number follows it.
+        path: ends in .npz (arrays `ids` and `features`), .npy (only the rows), .csv or .parquet (`id` and a column per value).
+        columns: name of the column; several columns are numbered from 0.
 
     Raises:
-        ZooError: on another suffix, a missing folder, and for .parquet without pyarrow.
+        ZooError: if the suffix is unknown, the folder does not exist, or pyarrow is missing for .parquet.
     """
     path = Path(path)
     writers = {".npz": _Npz, ".npy": _Npy, ".csv": _Csv, ".parquet": _Parquet}
@@ -37,23 +38,24 @@ def open_writer(path, columns="feature"):
 
 
 def check_apart(source, output, inside=False):
-    """Stop, with a `ZooError`, before results are written over what they are made of.
+    """Raises ZooError if the output would overwrite the source.
 
     Args:
-        source: a folder, a file, an address or a name.
-        output: where results go.
-        inside: whether a folder in the source will not do either: where what is written would be read the next time.
+        source: path of a folder or file, or the name of a data set.
+        output: path of the results.
+        inside: whether to reject a place inside the source folder as well, where the output would be read the next time.
     """
     source, output = Path(source).resolve(), Path(output).resolve()
     if not source.exists():  # the name of a data set
         return
     if output == source or (inside and source.is_dir() and source in output.parents):
-        raise ZooError(f"the output {output} lies {'in' if output != source else 'on'} the images; choose another place.")
+        place = "inside" if output != source else "the same as"
+        raise ZooError(f"the output {output} is {place} the input images; choose another place.")
 
 
 def _check_parent(path):
     if not path.parent.is_dir():
-        raise ZooError(f"there is no folder {path.parent} to write {path.name} to; make it first.")
+        raise ZooError(f"there is no folder {path.parent} to write {path.name} to; create it first.")
 
 
 class _Writer:
@@ -63,7 +65,7 @@ class _Writer:
 
     def __enter__(self):
         with contextlib.ExitStack() as opened, self.reported():
-            # A folder, for some formats gather what they write in more than one file.
+            # A folder, because some formats write more than one temporary file.
             self.temporary = opened.enter_context(folder_beside(self.path)) / f"rows{self.path.suffix}"
             self.begin()
             self._folder = opened.pop_all()
@@ -76,18 +78,22 @@ class _Writer:
             if complete:
                 os.replace(self.temporary, self.path)
         if kind is None and not complete:
-            raise ZooError(f"there is nothing to write to {self.path.name}: the source gave no rows.")
+            raise ZooError(f"there is nothing to write to {self.path.name}: the source has no rows.")
 
     @contextlib.contextmanager
     def reported(self):
-        """What the file system refuses, such as a full disk, is a `ZooError` that names the file."""
+        """Turn errors of the file system, such as a full disk, into a `ZooError` that names the file."""
         try:
             yield
         except OSError as error:
             raise ZooError(f"cannot write {self.path}: {error.strerror or error}.") from None
 
     def write(self, ids, rows):
-        """Append rows (N, D) and their ids."""
+        """Append rows (N, D) and their ids, a list of N texts.
+
+        Raises:
+            ZooError: if shapes do not match or the file cannot be written.
+        """
         rows = np.ascontiguousarray(rows, dtype=np.float32)
         if rows.ndim != 2 or len(rows) != len(ids) or self.width not in (None, rows.shape[1]):
             wanted = f"({len(ids)}, {self.width or 'D'})"
@@ -100,7 +106,7 @@ class _Writer:
         self.count += len(rows)
 
     def names(self):
-        """Names of the columns."""
+        """List of the names of the columns."""
         return [self.columns] if self.width == 1 else [f"{self.columns}{i}" for i in range(self.width)]
 
     def begin(self):
@@ -113,7 +119,7 @@ class _Writer:
         self.file.close()
 
 
-# Room for the header of any size of array, so that it can be written last.
+# Size in bytes of a header that fits any array, so that it can be written last.
 _HEADER = 128
 
 
@@ -138,7 +144,7 @@ class _Npy(_Writer):
 
 
 class _Npz(_Npy):
-    """The rows are gathered in a .npy beside it, because a member of an archive cannot be patched."""
+    """Collects the rows in a temporary .npy file, because a member of an archive cannot be changed afterwards."""
 
     def begin(self):
         self.rows = self.temporary.with_suffix(".npy")
@@ -176,7 +182,7 @@ class _Csv(_Writer):
 
 
 def _as_text(id):
-    """An id as UTF-8 can hold it: Python keeps other bytes of file names as lone surrogates."""
+    """An id as valid UTF-8; Python represents other bytes of file names as lone surrogates."""
     try:
         id.encode()
         return id
@@ -213,15 +219,16 @@ class _Parquet(_Writer):
 
 
 class ImageFolder:
-    """A folder of PNG files: a context manager with `write(images, ids=None)`, images (N, H, W, 1 or 3), float 0..1 or uint8.
+    """A folder of PNG files: a context manager with `write(images, ids=None)`, images (N, H, W, 1 or 3), floats 0..1 or uint8.
 
-    The files appear once all are written, in the place of files of the same names; after an error nothing is left.
+    The files appear when all are written, and replace files of the same names; after an error nothing is left.
 
     Args:
-        path: of the folder, made where there is none.
+        path: folder, which is created if it does not exist.
 
     Raises:
-        ZooError: when the folder that it would be in is missing, a file is in its place, or an id leads out of it.
+        ZooError: if its parent folder does not exist, `path` is a file, an id is not a relative path inside it, or the disk is
+            full.
     """
 
     def __init__(self, path):
@@ -233,13 +240,13 @@ class ImageFolder:
 
     @property
     def count(self):
-        """Images written."""
+        """Number of images written."""
         return len(self.names)
 
     def __enter__(self):
         self._beside = contextlib.ExitStack()
         with self._reported():
-            # Inside where that is possible: the folder above may be closed to us.
+            # Inside the folder if possible: its parent may not be writable.
             self.temporary = self._beside.enter_context(folder_beside(self.path, inside=self.path.is_dir()))
         return self
 
@@ -248,7 +255,7 @@ class ImageFolder:
             if kind is None and self.count:
                 self._publish()
         if kind is None and not self.count:
-            raise ZooError(f"there is nothing to write to {self.path}: the source gave no images.")
+            raise ZooError(f"there is nothing to write to {self.path}: the source has no images.")
 
     @contextlib.contextmanager
     def _reported(self):
@@ -267,19 +274,19 @@ class ImageFolder:
             os.replace(file, place)
 
     def write(self, images, ids=None):
-        """Append images; each is called after its id, a relative path, or by its number."""
+        """Append images (N, H, W, 1 or 3); `ids` are relative paths, by default five-digit numbers."""
         from zoo.data.image_files import encode_png
 
         for i, image in enumerate(images):
             if image.dtype != np.uint8:
                 image = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
             name = f"{self.count:05d}" if ids is None else ids[i]
-            # Another suffix stays: a.jpg and a.bmp are two images.
+            # Other suffixes are kept, because a.jpg and a.bmp are different images.
             name = name if name.lower().endswith(".png") else f"{name}.png"
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise ZooError(f"got the id {name!r} for a file of {self.path}, expected a relative path inside it.")
             if name in self.names:
-                raise ZooError(f"got two images that would both be {name} in {self.path}; give them names of their own.")
+                raise ZooError(f"two images would be written to {name} in {self.path}; give them different names.")
             self.names.add(name)
             path = self.temporary / name
             with self._reported():

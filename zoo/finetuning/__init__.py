@@ -1,1 +1,1 @@
-"""From a pretrained autoencoder to a model of a user's own data: a classifier, or the autoencoder itself trained on."""
+"""Fine-tuning of pretrained autoencoders on a user's data, as classifiers or as autoencoders."""

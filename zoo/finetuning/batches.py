@@ -1,4 +1,4 @@
-"""Labelled images to batches, mixed where asked."""
+"""Batches of labelled images, with optional mixup and CutMix."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from zoo.utils.quiet import installed
 
 def labelled_batches(images, rows, batch_size, seed, first_step, steps, transforms=(), mixup=0.0, cutmix=0.0):
     """`steps` pairs (images (batch_size, ...), class rows (batch_size, classes)), from `first_step` on: a `tf.data.Dataset`, or
-    without TensorFlow an iterator, with random numbers of its own.
+    without TensorFlow an iterator with other random numbers.
 
     Args:
         images: array (N, ...).
@@ -17,10 +17,10 @@ def labelled_batches(images, rows, batch_size, seed, first_step, steps, transfor
         batch_size, seed, transforms: see `zoo.data.pipeline.training_batches`.
         first_step: number of the first batch.
         steps: number of batches.
-        mixup: α; images and rows are averaged with those of another of the batch, by shares drawn from Beta(α, α) (Zhang et al.
-            2018, arXiv:1710.09412); 0 mixes none.
-        cutmix: α; a box of another image takes the place of as much (Yun et al. 2019, arXiv:1905.04899). With both, each batch
-            is mixed in one of the two ways.
+        mixup: α; images and rows are averaged with those of another image of the batch, with weights from Beta(α, α) (Zhang et
+            al. 2018, arXiv:1710.09412); 0 turns it off.
+        cutmix: α; a box of the image is replaced by that of another image (Yun et al. 2019, arXiv:1905.04899); 0 turns it off.
+            With both, each batch is mixed in one of the two ways at random.
     """
     plain = training_batches(images, batch_size, seed, first_step, steps, transforms, np.arange(len(images)))
     if not installed("tensorflow"):
@@ -63,7 +63,7 @@ def _numpy_pairs(plain, rows, seed, first_step, mixup, cutmix):
 
 
 def _numpy_box(shape, share, rng):
-    """A box of 1 - share of the area, or what the edge leaves of it, anywhere: (H, W) bool."""
+    """A random box with 1 - share of the area, clipped at the edges: (H, W) bool."""
     inside = []
     for size in shape:
         middle, half = rng.random() * size, np.sqrt(1 - share) * size / 2
@@ -73,7 +73,7 @@ def _numpy_box(shape, share, rng):
 
 
 def _beta(alpha, key):
-    """One draw from Beta(α, α)."""
+    """One sample of Beta(α, α)."""
     import tensorflow as tf
 
     a, b = (tf.random.stateless_gamma((), key + place, alpha) for place in (2, 3))
@@ -81,7 +81,7 @@ def _beta(alpha, key):
 
 
 def _cut(x, other, share, key):
-    """`x` with a box of `other`, of 1 - share of its area or what the edge leaves of it, and the share of x that is left."""
+    """`x` with a random box of `other`, of 1 - share of the area and clipped at the edges, and the fraction of `x` left."""
     import tensorflow as tf
 
     height, width = x.shape[1:3]

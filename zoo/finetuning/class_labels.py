@@ -1,4 +1,4 @@
-"""Names of classes, which are names of folders and may hold anything, as labels of a picture."""
+"""Class names, which may contain any characters of folder names, as labels of plots."""
 
 import unicodedata
 
@@ -6,10 +6,10 @@ _LONGEST = 24
 
 
 def class_labels(names):
-    """Texts to draw for the names of classes, and the mapping of properties that matplotlib's labels need to draw them.
+    """Texts for the class names, and a mapping of the text properties that matplotlib needs to draw them.
 
-    A long name is shortened, and what cannot be seen in it, such as an end of line, is a space. Scripts that matplotlib's own
-    font lacks are drawn in one that is installed; a name for which there is none is drawn as the number of the class.
+    Long names are shortened, and control characters become spaces. Scripts that the default font of matplotlib lacks are drawn
+    in an installed font that has them; if there is none, the number of the class replaces its name.
     """
     from matplotlib import font_manager, rcParams
 
@@ -18,7 +18,7 @@ def class_labels(names):
     usual = font_manager.findfont(font_manager.FontProperties(family=families))
     missing = {letter for text in texts for letter in text} - _letters(usual)
     for font in font_manager.fontManager.ttflist if missing else ():
-        # The font of last resort has a box for every letter, and one for each that is none.
+        # The fonts called Last Resort contain boxes instead of letters.
         found = set() if font.name.startswith("Last Resort") else missing & _letters(font.fname)
         if found:
             families.append(font.name)
@@ -26,7 +26,7 @@ def class_labels(names):
         if not missing:
             break
     texts = [f"class {number}" if missing & set(text) or not text.strip() else text for number, text in enumerate(texts)]
-    # A dollar sign is no mathematics here.
+    # Dollar signs are not math mode here.
     return texts, {"family": families, "parse_math": False}
 
 
@@ -36,11 +36,11 @@ def _shown(name):
 
 
 def _letters(path):
-    """The letters that the font in a file has."""
+    """The set of characters of the font in a file."""
     from matplotlib import ft2font
 
     try:
         font = ft2font.FT2Font(path)
         return {chr(code) for code in font.get_charmap()}
-    except (OSError, RuntimeError):  # a file that is no font, or has no table of letters
+    except (OSError, RuntimeError):  # not a font, or a font without a character map
         return set()

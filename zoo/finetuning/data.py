@@ -1,4 +1,4 @@
-"""The images to fine-tune on, with their classes, out of a source: in one part, or in the splits that a folder comes in."""
+"""The images of a source to fine-tune on, with their classes and splits."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ from zoo.errors import ZooError
 
 @dataclass(frozen=True)
 class Given:
-    """What a source gives.
+    """Images and classes of a source.
 
     Attributes:
-        images: (N, H, W, C), to train on and, without `validation`, to hold images out of.
-        labels: integers (N,), numbers of `names`, or None where no classes are asked for.
-        names: of the classes, or None.
-        validation, test: pairs (images, labels), or None where the source has no such split.
-        skipped: ids of what could not be read and was left out.
-        notes: lines on what else there is to know of how the source was read.
+        images: (N, H, W, C), uint8 or floats 0..1, to train on and, without `validation`, to hold out images from.
+        labels: integers (N,), indices into `names`, or None without classes.
+        names: list of class names, or None.
+        validation, test: pairs (images, labels), or None if the source has no such split.
+        skipped: list of the ids of images that could not be read.
+        notes: messages about how the source was read.
     """
 
     images: np.ndarray
@@ -32,12 +32,13 @@ class Given:
 
 
 def read(source, classes, data_dir=None, image_shape=None, resize=False, skip_unreadable=False):
-    """The `Given` of a source, see `zoo.data.sources.load`; with `classes` each class must have an image that can be read.
+    """The `Given` of a source, see `zoo.data.sources.load`; with `classes`, each class must have a readable image.
 
-    A folder of folders `train`, `validation` (or `val`, `valid`) and `test` is read as these splits, with the classes in them.
+    Sub-folders `train`, `validation` (or `val`, `valid`) and `test` are read as splits, with the classes in them.
 
     Raises:
-        ZooError: when classes are asked for and there are none, images lie beside them, or one has no image.
+        ZooError: if `classes` is true and there are no classes, images are outside the class folders, or a class has no image;
+            and for the errors of `zoo.data.sources.load`.
     """
     kind = sources.kind_of(source)
     splits = sources.folder_splits(source) or ("train",)
@@ -62,29 +63,29 @@ def read(source, classes, data_dir=None, image_shape=None, resize=False, skip_un
 def _class_names(source, data):
     if data.labels is None or len(np.unique(data.labels)) < 2:
         raise ZooError(
-            f"{source} has no classes, expected a folder for each of two or more, or a data set with labels; sort the images "
+            f"{source} has no classes, expected two or more sub-folders, one per class, or a data set with labels; sort images "
             "into folders, or give --autoencode to train without classes."
         )
     return data.class_names or [str(label) for label in np.unique(data.labels)]
 
 
 def _check_classes(source, data):
-    """Each folder is a class, and none may vanish because nothing in it can be read."""
+    """Raises ZooError if images are outside the class folders, or a class has no readable image."""
     names = data.class_names or []
     if "." in names:
         beside = int(np.sum(np.asarray(data.labels) == names.index(".")))
-        raise ZooError(f"{source} holds {beside} images beside the folders of the classes; move them into one of these, or away.")
+        raise ZooError(f"{source} contains {beside} images outside the class folders; move them into these or remove them.")
     folder = scan(source)
     lost = {folder.class_of(name) for name in data.skipped} - {names[i] for i in (data.labels if names else ())} - {"."}
     if lost:
         which = ", ".join(map(repr, sorted(lost)))
-        raise ZooError(f"{source}: no image of the class {which} can be read; repair them, or move the folder away.")
+        raise ZooError(f"{source}: no image of the class {which} can be read; repair the images, or remove the folder.")
     if folder.imageless:
-        raise ZooError(f"{source} holds {', '.join(folder.imageless)} without images, expected some of each class; move it away.")
+        raise ZooError(f"the folders {', '.join(folder.imageless)} of {source} contain no images; add images or remove them.")
 
 
 def _numbers(source, split, data, train, names):
-    """The labels of a split as numbers of the classes, each of which must have images to train on."""
+    """The labels of a split as class indices. Raises ZooError if a class has no images to train on."""
     labels = np.asarray(data.labels)
     if not data.class_names:
         return np.searchsorted(np.unique(train.labels), labels)

@@ -1,14 +1,14 @@
-"""The weights of a classifier by depth, and which of them its logits depend on."""
+"""The weights of a classifier by depth, and those without effect on its logits."""
 
 import keras
 import numpy as np
 
 
 def groups(model):
-    """The weights of a `Classifier`, from the image to the head: lists of variables, one a named depth, the last the head's.
+    """The weights of a `Classifier`, from the input to the head: one list of variables per named depth, the last for the head.
 
-    What has no depth of its own, such as a code's layers, belongs to the last before the head; what no image passes on its way
-    to the head is in none.
+    Layers without a depth, such as those of the code, belong to the last list before the head; layers that the logits do not use
+    are in no list.
     """
     encoder = model.encoder
     whole = getattr(encoder, "encoder", encoder)
@@ -27,7 +27,8 @@ def groups(model):
 def without_effect(model):
     """The trainable variables of a `Classifier` on which its logits do not depend, such as the head of a variance.
 
-    Told by the gradient of TensorFlow, the backend that distinguishes none from zero and warns of it; on others none is found.
+    Found from gradients by TensorFlow, the only backend that distinguishes a missing gradient from zero and warns of it; with
+    other backends, the list is empty.
     """
     if keras.backend.backend() != "tensorflow":
         return []
@@ -36,7 +37,7 @@ def without_effect(model):
     variables = list(model.trainable_variables)
     before = [np.array(v) for v in model.non_trainable_variables]
     with tf.GradientTape() as tape:
-        # In training, for only then do gradients pass a quantized code.
+        # In training mode, because gradients pass through a quantized code only then.
         logits = model(np.zeros((2, *model.data_shape), np.uint8), training=True)
     gradients = tape.gradient(logits, [v.value for v in variables])
     for variable, value in zip(model.non_trainable_variables, before):

@@ -1,4 +1,4 @@
-"""`zoo finetune NAME`: a pretrained model, a user's own images, and what becomes of the two."""
+"""`zoo finetune NAME`: train a pretrained model on a user's own images."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -33,34 +33,37 @@ from zoo.utils.precision import PRECISIONS, computing_in
 from zoo.utils.streams import say as tell
 from zoo.utils.streams import verbosity
 
-# What decides nothing where an autoencoder is trained on.
+# Settings that have no effect without classes.
 _OF_CLASSES = ("layer_decay", "freeze", "layer", "pool", "mixup", "cutmix", "patch_dropout")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All that decides what a fine-tuned model becomes, besides the model and the images.
+    """Settings of a fine-tuning run.
 
     Args:
-        epochs: passes over the training images, at most.
-        batch_size: images a step.
-        learning_rate: of the head, after a warm-up over a twentieth of the steps; falls to zero by a cosine.
-        layer_decay: factor on the rate from each depth of the encoder to the one before it, in (0, 1].
-        freeze: depths of the encoder, from the image on, that stay as they are; "all" trains the head alone. What begins anew,
-            because the images have another shape than the model's, is trained all the same.
-        layer, pool: the depth whose features the head reads, see `Encoder.at`; None is what `encode` gives.
-        weight_decay: decoupled.
-        mixup, cutmix: α of each, 0 for none, see `zoo.finetuning.batches`.
-        dropout, drop_path: of the encoder's backbone while it is trained; None leaves them as they were.
-        patch_dropout: the same, share of a transformer's patches that every step leaves out, and its time with them; the head
-            then reads a block (`layer`) by `pool` "mean" or "token". Several, such as (0.75, 0.5), take turns, each for an equal
-            part of the epochs.
+        epochs: maximum number of epochs.
+        batch_size: number of images per step.
+        learning_rate: learning rate of the head, after a warm-up over 1/20 of the steps; it decreases to zero as a cosine.
+        layer_decay: factor from the learning rate of each depth of the encoder to that of the one before it, in (0, 1].
+        freeze: number of encoder depths to freeze, counted from the input; "all" trains the head only. Weights that are
+            initialized again because of the shape of the images are always trained.
+        layer, pool: depth and pooling of the features that the head uses, see `Encoder.at`; None uses those of `encode`.
+        weight_decay: decoupled weight decay of AdamW, at least 0.
+        mixup, cutmix: α of their Beta distributions; 0 turns them off, see `zoo.finetuning.batches`.
+        dropout, drop_path: rates of dropout and stochastic depth in the backbone during training; None keeps those of the model.
+        patch_dropout: fraction of a transformer's patches to drop in each step, which is faster; requires a block as `layer` and
+            `pool` "mean" or "token". Several values, such as (0.75, 0.5), are used one after another, each for an equal part
+            of the epochs.
         transforms: random transforms of the training images, see `zoo.data.pipeline`.
-        validation: share of the images of each class that is held out.
-        patience: epochs without a better held-out loss until training stops; the best weights come back.
-        precision: "float32", or "mixed_bfloat16", which takes less time where the processor has it; what is saved, measured and
-            given back computes in single precision.
-        seed: of everything random.
+        validation: fraction of the images of each class to hold out, above 0 and below 1.
+        patience: number of epochs without a lower validation loss after which training stops; the best weights are restored.
+        precision: "float32", or "mixed_bfloat16", which is faster if the processor supports it; the model that is saved, measured
+            and returned computes in float32.
+        seed: random seed.
+
+    Raises:
+        ZooError: if a value is out of range.
     """
 
     epochs: int = 30
@@ -85,7 +88,7 @@ class Settings:
     def __post_init__(self):
         for field in ("epochs", "batch_size", "freeze", "patience", "seed"):
             if is_whole(getattr(self, field)):
-                # NumPy's too, which no JSON file takes.
+                # Integers of NumPy cannot be written as JSON.
                 object.__setattr__(self, field, int(getattr(self, field)))
 
         def expect(field, right, wanted):
@@ -95,20 +98,24 @@ class Settings:
         expect("epochs", self.epochs >= 1, "at least 1")
         expect("batch_size", self.batch_size >= 1, "at least 1")
         expect("learning_rate", 0 < self.learning_rate < 10, "a positive number, below 10")
-        expect("layer_decay", 0 < self.layer_decay <= 1, "a factor above 0, at most 1")
+        expect("layer_decay", 0 < self.layer_decay <= 1, "a factor above 0 and at most 1")
         number = isinstance(self.freeze, int) and self.freeze >= 0
-        expect("freeze", number or self.freeze == "all", "a number of depths from 0 on, or 'all'")
-        expect("weight_decay", self.weight_decay >= 0, "a number from 0 on")
-        expect("mixup", self.mixup >= 0, "a number from 0 on")
-        expect("cutmix", self.cutmix >= 0, "a number from 0 on")
+        expect("freeze", number or self.freeze == "all", "a number of depths, at least 0, or 'all'")
+        expect("weight_decay", self.weight_decay >= 0, "a number of at least 0")
+        expect("mixup", self.mixup >= 0, "a number of at least 0")
+        expect("cutmix", self.cutmix >= 0, "a number of at least 0")
         pooled = self.layer not in (None, "code") and self.pool in ("mean", "token")
-        expect("patch_dropout", not self.patch_dropout or pooled, "a block as layer and pool 'mean' or 'token' with it")
+        expect("patch_dropout", not self.patch_dropout or pooled, "it together with a block as layer and pool 'mean' or 'token'")
         shares = self.patch_dropout if isinstance(self.patch_dropout, tuple) else (self.patch_dropout or 0,)
-        expect("patch_dropout", shares and all(0 <= share < 1 for share in shares), "a share from 0 on, below 1, or several")
-        expect("validation", 0 < self.validation < 1, "a share above 0, below 1")
+        expect(
+            "patch_dropout",
+            shares and all(0 <= share < 1 for share in shares),
+            "a fraction of at least 0 and below 1, or several",
+        )
+        expect("validation", 0 < self.validation < 1, "a fraction above 0 and below 1")
         expect("patience", self.patience >= 1, "at least 1")
         expect("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
-        expect("seed", 0 <= self.seed < 2**31, "an integer from 0 on, below 2**31")
+        expect("seed", 0 <= self.seed < 2**31, "an integer of at least 0 and below 2**31")
 
 
 def finetune(
@@ -123,32 +130,33 @@ def finetune(
     validation=None,
     test=None,
 ):
-    """Train a classifier on a pretrained encoder, or without labels the autoencoder itself, and save it to `folder`/model.
+    """Train a classifier on a pretrained encoder, or without labels the autoencoder itself; save it to `folder`/model.
 
-    A run found in `folder` goes on. Beside the model lie report.json, history.csv, curves.png and, for a classifier,
-    confusion.png (with matplotlib).
+    An interrupted run in `folder` is resumed. The folder also gets report.json, history.csv and, with matplotlib, curves.png and
+    for a classifier confusion.png.
 
     Args:
-        model: an `Autoencoder`; it stays as it is.
-        images: (N, H, W, C), uint8 or floats 0..1; where their shape is not the model's, it is adapted to theirs.
-        labels: integers (N,), numbers of `class_names`, or None to train the autoencoder on.
-        class_names: of the labels, or None.
-        folder: of the results.
+        model: an `Autoencoder`, which is not changed.
+        images: (N, H, W, C), uint8 or floats 0..1; if they have another shape than the model's inputs, the model is adapted.
+        labels: integers (N,), indices into `class_names`, or None to train the autoencoder.
+        class_names: list of class names, or None.
+        folder: folder for the results.
         settings: a `Settings`.
-        about: a JSON-able mapping of where model and images come from: a run of another is not gone on with.
-        progress: called with lines of text; None for silence.
-        validation: a pair (images, labels) to stop by and measure on, in the place of images that are held out; labels None
-            where `labels` are.
-        test: such a pair, measured after the training.
+        about: JSON-serializable mapping that states the origin of model and images; a run with another is not resumed.
+        progress: function called with lines of text, or None.
+        validation: pair (images, labels) for early stopping and measuring, instead of held-out images; its labels are None if
+            `labels` is.
+        test: such a pair, measured after training.
 
     Returns:
-        The trained model, and the report, a mapping: `train` and `held_out` counts, `reinitialized` paths, `epochs`, `seconds`,
-        of the held-out images `loss` and, for a classifier, `accuracy` and `confusion`; with a test `test`, a mapping of
-        `images`, their number, and `loss` or, for a classifier, `accuracy` and `confusion`.
+        The trained model and the report, a mapping with the numbers of images `train` and `held_out`, the paths `reinitialized`,
+        `epochs`, `seconds`, and for the held-out images `loss` and, for a classifier, `accuracy` and `confusion`. With `test`,
+        its entry `test` is a mapping with the number of `images` and their `loss`, or for a classifier `accuracy` and
+        `confusion`.
 
     Raises:
-        ZooError: on images and labels that do not fit, settings that decide nothing, a folder of another run, and a place
-            where no model can be written; before the training.
+        ZooError: before training, if images and labels do not match, a setting has no effect, the folder contains another run,
+            or the model cannot be written there.
     """
     if labels is None:
         _refuse_of_classes(settings)
@@ -185,21 +193,21 @@ def finetune(
         known = named_variables(model)
         _freeze(trained, grouped, settings.freeze, [known[path] for path in anew])
     if anew:
-        say(f"begins anew, as the images are {tuple(images.shape[1:])}: {', '.join(anew)}")
+        say(f"initialized again because the images have shape {tuple(images.shape[1:])}: {', '.join(anew)}")
     steps = len(train) // settings.batch_size
     _compile(trained, grouped, settings, steps * settings.epochs)
     folder.mkdir(parents=True, exist_ok=True)
     given = {"images": fingerprint(images), "labels": fingerprint(labels), "classes": names}
     if len(train) == len(images):  # held out by the user, not by the settings
         given["validation"] = fingerprint(validation[0])
-    # As JSON gives it back: a checkpoint is held against it.
+    # As JSON returns it, to compare it with that of a checkpoint.
     chosen = {key: list(value) if isinstance(value, tuple) else value for key, value in dataclasses.asdict(settings).items()}
     decides = {**chosen, **(about or {}), **given}
     stopping = EarlyStopping(settings.patience)
     checkpoint = Checkpoint(folder, decides, stopping)
     done = checkpoint.restore(trained)
     if done:
-        say(f"goes on after epoch {done}")
+        say(f"resuming after epoch {done}")
     if not checkpoint.stopped and done < settings.epochs:
         held, classes = validation
         table = None if labels is None else np.eye(len(names), dtype=np.float32)
@@ -212,7 +220,7 @@ def finetune(
             stop_by = (held, table[classes])
         trained.fit(
             batches,
-            shuffle=False,  # the batches come shuffled
+            shuffle=False,  # the batches are shuffled already
             epochs=settings.epochs,
             initial_epoch=done,
             steps_per_epoch=steps,
@@ -241,7 +249,7 @@ def finetune(
     if test is not None:
         loss = {} if labels is not None else {"loss": _loss(trained, test[0], settings.batch_size)}
         report["test"] = {"images": len(test[0]), **(loss or _measured(trained, *test, len(names)))}
-    # Before the pictures: these are looked at, the report is what the training has found.
+    # The report first: it must not be lost if a plot fails.
     write_report(folder, report)
     draw_curves(checkpoint.rows, folder / "curves.png")
     if labels is not None:
@@ -260,7 +268,7 @@ def _loss(model, images, batch_size):
 
 
 def _checked_pair(pair, shape, labels, class_names):
-    """A pair (images, labels) that fits the images and labels to train on, or None."""
+    """A pair (images, labels), checked to match the images and labels to train on, or None."""
     if pair is None:
         return None
     images, classes = check_images(pair[0], shape), pair[1]
@@ -270,7 +278,7 @@ def _checked_pair(pair, shape, labels, class_names):
 
 
 def _checked_labels(labels, images, class_names):
-    """`labels` as an array of integers, one an image, each the number of a class."""
+    """`labels` as an array of integers (N,), one class index per image. Raises ZooError if they are something else."""
     if class_names is None:
         raise ZooError("got labels without class_names, expected a name for each class, in the order of the labels.")
     found, classes = np.asarray(labels), len(class_names)
@@ -278,23 +286,23 @@ def _checked_labels(labels, images, class_names):
     if found.shape != (images,) or not np.issubdtype(found.dtype, np.integer):
         raise ZooError(f"got labels of shape {found.shape} and type {found.dtype}, {wanted}.")
     if found.min() < 0 or found.max() >= classes:
-        raise ZooError(f"got labels from {found.min()} to {found.max()}, {wanted}; name as many classes as there are.")
+        raise ZooError(f"got labels from {found.min()} to {found.max()}, {wanted}; give a name for every class.")
     return found
 
 
 def _refuse_of_classes(settings):
-    """A setting that would decide nothing is one that was meant for something else."""
+    """Raises ZooError for settings that have no effect without classes."""
     for field in dataclasses.fields(Settings):
         value = getattr(settings, field.name)
         if field.name in _OF_CLASSES and value != field.default:
-            raise ZooError(f"got {field.name}={value!r} without classes, where it decides nothing; leave it out, or give labels.")
+            raise ZooError(f"{field.name}={value!r} has no effect without classes; omit it, or give labels.")
 
 
 def _freeze(model, grouped, freeze, fresh):
-    """Leave trainable what is in use and not frozen, and what is `fresh`: frozen, that would stay as chance made it."""
+    """Freeze all variables but those that are used and not to be frozen. Newly initialized variables, `fresh`, stay trainable."""
     depths = len(grouped) - 1
     if freeze != "all" and freeze > depths:
-        raise ZooError(f"got freeze={freeze}, expected at most {depths}, the depths of the encoder that are read, or 'all'.")
+        raise ZooError(f"got freeze={freeze}, expected at most {depths}, the number of encoder depths that are used, or 'all'.")
     used = {id(v) for group in grouped for v in group}
     free = {id(v) for group in grouped[depths if freeze == "all" else freeze :] for v in group} | {id(v) for v in fresh}
     idle = {id(v) for v in without_effect(model)}
@@ -316,11 +324,11 @@ def _compile(model, grouped, settings, steps):
 
 
 def run(name, source, output, settings, autoencode=False, data_dir=None, resize=False, skip_unreadable=False, restart=False):
-    """What `zoo finetune` does: load, train, save; returns the report. Arguments are those of its flags."""
+    """Load, train and save a model, as `zoo finetune` does, whose flags are the arguments; returns the report."""
     check_apart(source, output, inside=True)
     model = load(name)
     if not isinstance(model, Autoencoder):
-        raise ZooError(f"{name} is a classifier already, expected an autoencoder; fine-tune the one that it was made from.")
+        raise ZooError(f"{name} is already a classifier; fine-tune the autoencoder that it was made from.")
     shape = image_file_shape(model.data_shape) if resize else None
     given = read(source, not autoencode, data_dir, shape, resize, skip_unreadable)
     for line in [*given.notes, *left_out(given.skipped)]:

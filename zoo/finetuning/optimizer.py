@@ -1,14 +1,14 @@
-"""AdamW with a learning rate of its own for every depth (Howard & Ruder 2018, arXiv:1801.06146; Bao et al. 2022, BEiT)."""
+"""AdamW with a separate learning rate for every depth (Howard & Ruder 2018, arXiv:1801.06146; Bao et al. 2022, BEiT)."""
 
 from zoo.optimizers.adam import AdamW
 
 
 class DepthwiseAdamW(AdamW):
-    """AdamW whose learning rate is multiplied, for every variable, by a factor of its own.
+    """AdamW that multiplies the learning rate by a factor for each variable.
 
     Args:
         factors: mapping of `id(variable)` to factor; 1 for others.
-        **kwargs: of `keras.optimizers.AdamW`.
+        **kwargs: arguments of `keras.optimizers.AdamW`.
     """
 
     def __init__(self, factors, **kwargs):
@@ -17,7 +17,7 @@ class DepthwiseAdamW(AdamW):
 
     def build(self, variables):
         super().build(variables)
-        # By place: TensorFlow updates variables of its own in place of these.
+        # By index: TensorFlow updates variables of its own instead of these.
         self._factor_at = [self._factors.get(id(variable), 1.0) for variable in variables]
 
     def update_step(self, gradient, variable, learning_rate):
@@ -26,11 +26,11 @@ class DepthwiseAdamW(AdamW):
 
 
 def factors(groups, decay):
-    """Factor of every variable by `id`: `decay` to the number of depths between it and the last group.
+    """Mapping of `id(variable)` to factor: `decay` to the power of the number of groups after that of the variable.
 
     Args:
-        groups: lists of variables, from the image to the head.
-        decay: in (0, 1]; 1 gives all one rate.
+        groups: lists of variables, from the input to the head.
+        decay: in (0, 1]; 1 gives all variables the same rate.
     """
     last = len(groups) - 1
     return {id(variable): decay ** (last - place) for place, group in enumerate(groups) for variable in group}

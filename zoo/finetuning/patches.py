@@ -1,4 +1,4 @@
-"""Fewer patches first, more of them later: steps are short while much is to be learned, and end near what is read in the end."""
+"""Patch dropout that decreases during training: early steps are faster, and the last ones see nearly all patches."""
 
 import keras
 
@@ -7,16 +7,16 @@ from zoo.utils.keras_internals import flatten_layers
 
 
 class PatchDropoutTurns(keras.callbacks.Callback):
-    """Several shares of left-out patches, each in its turn and for an equal part of the epochs (Tan & Le 2021, "EfficientNetV2",
-    arXiv:2104.00298, does so with the size of the images).
+    """Use several rates of patch dropout one after another, each for an equal part of the epochs. (Tan & Le 2021,
+    "EfficientNetV2", arXiv:2104.00298, change the size of the images in this way.)
 
     Args:
-        model: whose encoder leaves patches out.
-        shares: in [0, 1), first to last.
-        epochs: of the whole training.
+        model: model whose encoder drops patches.
+        shares: fractions of patches to drop, in [0, 1), in order.
+        epochs: number of epochs of the training.
 
     Raises:
-        ZooError: on a share that leaves out no patch or all of them: now, not when its turn comes.
+        ZooError: if a fraction drops no patch or all patches; raised by the constructor.
     """
 
     def __init__(self, model, shares, epochs):
@@ -35,5 +35,5 @@ class PatchDropoutTurns(keras.callbacks.Callback):
         share = self.shares[epoch * len(self.shares) // self.epochs]
         if any(layer.rate != share for layer in self.layers):
             self._leave_out(share)
-            # How many patches a step sees is settled when it is traced.
+            # The number of patches of a step is fixed when it is traced.
             self.model.make_train_function(force=True)

@@ -1,4 +1,4 @@
-"""What came of fine-tuning, to look at: curves, and which classes are taken for which."""
+"""The report of a fine-tuning run: learning curves and confusion matrix."""
 
 import json
 from importlib.util import find_spec
@@ -11,19 +11,19 @@ from zoo.utils.files import replacing, write_atomically
 
 
 def confusion(labels, guesses, count):
-    """How often images of each class (rows) were taken for each (columns): (count, count) integers."""
+    """Confusion matrix, integers (count, count): rows are the true classes, columns the predicted ones."""
     table = np.zeros((count, count), int)
     np.add.at(table, (labels, guesses), 1)
     return table
 
 
 def write_report(folder, report):
-    """Write `report`, a JSON-able mapping, to report.json."""
+    """Write `report`, a JSON-serializable mapping, to report.json."""
     write_atomically(Path(folder) / "report.json", (json.dumps(report, indent=1) + "\n").encode())
 
 
 def draw_curves(rows, path):
-    """Write a picture of the history, one row an epoch: training and held-out loss and, where there is one, accuracy."""
+    """Plot training and validation loss, and accuracy if there is one; `rows` are mappings, one per epoch."""
     canvas = figure((10, 4))
     if canvas is None:
         return
@@ -40,7 +40,7 @@ def draw_curves(rows, path):
 
 
 def draw_confusion(table, names, path):
-    """Write a picture of a confusion table: shares of each class, with counts where there is room."""
+    """Plot a confusion matrix: fractions of each class, with counts for up to 20 classes."""
     side = max(4.0, 0.45 * len(names) + 2)
     canvas = figure((side, side))
     if canvas is None:
@@ -49,7 +49,7 @@ def draw_confusion(table, names, path):
     axes = canvas.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     places = range(len(names))
-    axes.set(xticks=places, yticks=places, xlabel="taken for", ylabel="is")
+    axes.set(xticks=places, yticks=places, xlabel="predicted class", ylabel="true class")
     shown, style = class_labels(names)
     axes.set_yticklabels(shown, **style)
     axes.set_xticklabels(shown, rotation=90, **style)
@@ -62,10 +62,10 @@ def draw_confusion(table, names, path):
 
 
 def figure(size):
-    """A figure, or None without matplotlib: a picture for which a package is missing is no reason to lose a model."""
+    """A matplotlib figure of `size` inches, or None without matplotlib: a missing package must not end a training."""
     if find_spec("matplotlib") is None:
         return None
     from matplotlib.figure import Figure
 
-    # Not pyplot's: this one asks for no display and leaves no state behind.
+    # Not from pyplot: this class needs no display and keeps no global state.
     return Figure(figsize=size, layout="constrained")

@@ -1,1 +1,1 @@
-"""Models applied to data: features, tiles, runtimes, exports."""
+"""Inference: feature extraction, tiling, runtimes and exports."""

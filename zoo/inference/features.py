@@ -1,4 +1,4 @@
-"""Images to features at full speed, in flat memory: read, compute and write at the same time."""
+"""Feature extraction of any number of images with constant memory: reading, computing and writing run in parallel."""
 
 import copy
 import os
@@ -26,23 +26,22 @@ def extract_features(
     Args:
         name_or_model: the name of a weight set, the folder of a saved model, or a model.
         source: an array (N, *input_shape), uint8 0..255 or floats 0..1; an iterable of such arrays, for example a batched
-            `tf.data.Dataset`, also of pairs (images, labels) and of mappings with `image`; or what `zoo encode` takes: a folder
-            of pictures, a .npy, .npz or .parquet file, a TFDS name.
+            `tf.data.Dataset`, also of pairs (images, labels) and of mappings with `image`; or what `zoo encode` accepts: a folder
+            of images, a .npy, .npz or .parquet file, a TFDS name.
         runtime: "openvino", "onnxruntime", "tensorflow", "jax", "torch", or "auto", the fastest that is installed: see
             `zoo.inference.runtimes`. Graphs are exported once, checked, and kept in the cache.
-        batch_size: images at a time, or "auto".
-        dtype: precision to compute in, "float32" or "bfloat16", which OpenVINO and Keras's backends have.
-        layer, pool: the depth to read, see `zoo.load_encoder`; None is the code.
-        output: a .npz, .npy, .csv or .parquet file, written batch by batch, see `zoo.data.writers.open_writer`; memory stays
-            flat for any number of images.
+        batch_size: number of images per batch, or "auto".
+        dtype: precision of the computation, "float32" or "bfloat16", which OpenVINO and the backends of Keras support.
+        layer, pool: depth and pooling of the features, see `zoo.load_encoder`; by default the code.
+        output: a .npz, .npy, .csv or .parquet file, written batch by batch, see `zoo.data.writers.open_writer`; memory
+            does not grow with the number of images.
         **reading: `split`, `data_dir`, `resize`, `skip_unreadable`, see `zoo.data.sources.load`.
 
     Returns:
-        An array (N, D), float32; with `output` its path. What was left out, and what else there is to know of how images were
-        read, is said by a warning.
+        An array (N, D), float32; with `output` its path. Warnings list skipped images and how images were read.
 
     Raises:
-        ZooError: on a wrong name, source, runtime or size; a file is then not written.
+        ZooError: if the name, source or runtime is invalid, or images have another size; no file is written then.
     """
     from zoo.data.writers import check_apart, open_writer
 
@@ -53,7 +52,7 @@ def extract_features(
     if output is None:
         rows = [rows for _, rows in stream]
         if not rows:
-            raise ZooError("the source gave no images.")
+            raise ZooError("the source contains no images.")
         result = np.concatenate(rows)
     else:
         with open_writer(output) as writer:
@@ -72,9 +71,8 @@ class FeatureStream:
         name_or_model, source: as for `extract_features`.
         options: a `zoo.inference.options.FeatureOptions`; or its fields as keywords, which are those of `extract_features`.
 
-    `.total` is the number of images, or None where the source does not know it; how many batches they become is known only to
-    the runtime. Files that were left out are named in `.skipped`, and what else there is to know of how images were read is said
-    by the lines in `.notes`, both complete after the last batch.
+    `.total` is the number of images, or None if unknown; the number of batches depends on the runtime. `.skipped` lists the files
+    that could not be read, and `.notes` are messages about how images were read; both are complete after the last batch.
     """
 
     def __init__(self, name_or_model, source, options=None, **fields):
@@ -85,28 +83,28 @@ class FeatureStream:
 
     @property
     def total(self):
-        """Number of images, those that cannot be read among them; None where the source does not know it."""
+        """Number of images, including unreadable ones; None if unknown."""
         return getattr(self.images, "total", None)
 
     def part(self, start, stop):
-        """The stream of the images from number `start` to before `stop` of a folder or file, on the same engines."""
+        """The stream of the images `start` to `stop` - 1 of a folder or file, on the same engines."""
         part = copy.copy(self)
         part.images = self.images.part(start, stop)
         return part
 
     @property
     def skipped(self):
-        """Files that could not be read, where they are to be left out."""
+        """Files that could not be read and were skipped."""
         return getattr(self.images, "skipped", ())
 
     @property
     def notes(self):
-        """Lines on how images were read that whoever uses the features should know."""
+        """Messages about how images were read, for example that transparency was removed."""
         return getattr(self.images, "notes", ())
 
     @property
     def runtime(self):
-        """Name of the runtime that computes, once it does; None before."""
+        """Name of the runtime; None before the first batch."""
         return next((engine.name for engine in self._engines.values()), None)
 
     def __iter__(self):
@@ -121,12 +119,12 @@ class FeatureStream:
                 for start in range(0, len(images), size):
                     part = images[start : start + size]
                     if first:
-                        # Alone: what a backend compiles on its first call is not to be compiled by two threads.
+                        # The first batch runs alone, so that two threads do not compile the same function.
                         first = False
                         yield ids[:size], _run(engine, part, size)
                         continue
                     waiting.append((ids[start : start + size], threads.submit(_run, engine, part, size)))
-                    # One more than are computed, so that none of the threads waits for the reader.
+                    # One batch more than there are threads, so that none of them waits for the reader.
                     ahead = engine.threads + 1
                     while len(waiting) > ahead:
                         names, future = waiting.popleft()
@@ -142,7 +140,7 @@ class FeatureStream:
 
 
 def _run(engine, images, size):
-    """Features of at most `size` images, padded to that number: the engine sees one shape only."""
+    """Features of at most `size` images, padded to that number, so that the engine sees one shape only."""
     count = len(images)
     if count < size:
         images = np.concatenate([images, np.repeat(images[-1:], size - count, axis=0)])
@@ -151,7 +149,7 @@ def _run(engine, images, size):
 
 
 class _Batches:
-    """Images of the batches of an iterable, called by their numbers."""
+    """The images of an iterable of batches; ids are their indices."""
 
     def __init__(self, batches):
         self.batches = batches
@@ -167,12 +165,12 @@ class _Batches:
 def _stream(source, data_shape, options):
     from zoo.data import sources
 
-    # Read in batches that suit every engine; each takes its own number out of them.
+    # Read in batches large enough for every engine, which splits them.
     batch_size = 1024 if options.batch_size == "auto" else options.batch_size
     if isinstance(source, str) or hasattr(source, "__fspath__"):
         return sources.stream(source, batch_size, image_file_shape(data_shape), **options.reading)
     if options.reading_given:
-        raise ZooError(f"got {', '.join(options.reading_given)} for images in memory, which are taken as they are.")
+        raise ZooError(f"the options {', '.join(options.reading_given)} apply to files only, not to images in memory.")
     if isinstance(source, dict):
         source = images_of(source)
     if isinstance(source, np.ndarray) or hasattr(source, "__array__"):

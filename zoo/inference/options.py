@@ -11,10 +11,10 @@ _READING = ("split", "data_dir", "resize", "skip_unreadable")
 
 @dataclass(frozen=True)
 class FeatureOptions:
-    """See `zoo.extract_features` for each.
+    """Options of feature extraction; see `zoo.extract_features`.
 
     Raises:
-        ZooError: on a runtime, precision or batch size that there is none of.
+        ZooError: if the runtime, precision or batch size is invalid.
     """
 
     runtime: str = "auto"
@@ -32,7 +32,7 @@ class FeatureOptions:
         if self.batch_size == "auto":
             return
         try:
-            # NumPy's integers are as good as Python's; a truth value is no number of images.
+            # Integers of NumPy are accepted, booleans are not.
             size = 0 if isinstance(self.batch_size, bool) else operator.index(self.batch_size)
         except TypeError:
             size = 0
@@ -47,7 +47,7 @@ class FeatureOptions:
 
     @property
     def reading_given(self):
-        """Names of those that differ from their defaults."""
+        """Names of the options in `reading` that differ from their defaults."""
         return [field.name for field in fields(self) if field.name in _READING and getattr(self, field.name) != field.default]
 
 

@@ -10,22 +10,22 @@ from zoo.errors import ZooError
 from zoo.modalities.image import check_images, image_file_shape
 from zoo.utils.files import write_atomically
 
-# TensorBoard takes one picture of all images, of at most this side.
+# TensorBoard requires one image with all thumbnails, with sides of at most this many pixels.
 _LARGEST = 8192
 _THUMBNAIL = 32
 
 
 def write_projector(folder, features, labels=None, images=None):
-    """Write features, and what to show for each, to `folder`.
+    """Write features, with labels and thumbnails, to `folder`.
 
     Args:
-        folder: made where there is none.
+        folder: folder, which is created if it does not exist.
         features: (N, D), floats.
-        labels: what each is called: (N,) texts or numbers, or a mapping of column to such.
+        labels: texts or numbers (N,), or a mapping of column name to such.
         images: (N, H, W, 1 or 3), uint8 0..255 or floats 0..1, shown as thumbnails.
 
     Raises:
-        ZooError: when the numbers of features, labels and images differ, or there are more images than a picture holds.
+        ZooError: if the numbers of features, labels and images differ, or there are too many images.
     """
     features = np.asarray(features, np.float32)
     if features.ndim != 2 or not len(features) or not np.isfinite(features).all():
@@ -52,19 +52,19 @@ def write_projector(folder, features, labels=None, images=None):
         ]
     rows = "\n".join("\t".join(map(str, row)) for row in features)
     write_atomically(folder / "features.tsv", (rows + "\n").encode())
-    # Last: it names the others.
+    # Written last, because it refers to the other files.
     write_atomically(folder / "projector_config.pbtxt", ("\n".join([*lines, "}"]) + "\n").encode())
 
 
 def _table(columns):
     rows = [[" ".join(str(value).split()) for value in row] for row in zip(*columns.values())]
-    # A single column has no head, by the projector's rule.
+    # A single column has no header in the projector's format.
     head = [list(columns)] if len(columns) > 1 else []
     return ("\n".join("\t".join(row) for row in head + rows) + "\n").encode()
 
 
 def _sprite(images, count):
-    """All images in rows of one picture, and the (height, width) that each has in it."""
+    """One image with thumbnails of all images, and the (height, width) of a thumbnail."""
     images = check_images(images, np.shape(images)[1:])
     if len(images) != count or image_file_shape(images.shape[1:]) is None:
         raise ZooError(f"got images of shape {images.shape} for {count} features, expected ({count}, H, W, 1 or 3).")

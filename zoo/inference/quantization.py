@@ -1,4 +1,4 @@
-"""Models with int8 weights, by Keras's own quantization."""
+"""Quantization of models to int8 weights with Keras."""
 
 import warnings
 
@@ -9,15 +9,14 @@ from zoo.utils.keras_internals import flatten_layers
 
 
 def quantize(model):
-    """Give the dense layers of an `Autoencoder` int8 weights, in place; returns it.
+    """Quantize the weights of the dense layers of an `Autoencoder` to int8, in place; returns the model.
 
-    Keras keeps a scale for each output of a layer, and rounds what goes into the layer to int8 as well, image by image. What
-    has no int8 in Keras stays as it is: convolutions, normalizations, codebooks. The model encodes, decodes and exports to
-    "onnx" and "saved_model"; it does not train, and it cannot be saved or copied: save the
-    model before.
+    Keras uses one scale per output of a layer, and rounds the inputs of the layer to int8 as well, for each image separately.
+    Convolutions, normalizations and codebooks are not quantized. A quantized model encodes, decodes and exports to "onnx" and
+    "saved_model"; it cannot be trained, saved or copied, so save it before.
 
     Raises:
-        ZooError: when the model has no dense layers, or is quantized already.
+        ZooError: if the model has no dense layers, or is quantized already.
     """
     layers = [layer for part in (model.encoder, model.decoder) for layer in flatten_layers(part) if _dense(layer)]
     if not layers:
@@ -25,7 +24,7 @@ def quantize(model):
     if any(layer.quantization_mode for layer in layers):
         raise ZooError(f"{model.name} is quantized already.")
     with warnings.catch_warnings():
-        # Of every other layer Keras says that it cannot.
+        # Keras warns about every layer that it cannot quantize.
         warnings.simplefilter("ignore")
         for layer in layers:
             layer.quantize("int8")

@@ -1,10 +1,10 @@
-"""Large images through a model in tiles of the size that it was built for, in memory that does not grow with the model's work.
+"""Apply a model to large images in overlapping tiles of its input size.
 
-What a tile says counts most in its middle and fades linearly over the overlap with its neighbours, so that no seam shows. A model
-whose layers look at a whole image, by attention or by group normalization, sees tiles instead: the result is near to that of a
-model built for the whole image (`zoo.load(name, input_shape=...)`), not the same.
+The weight of a tile decreases linearly over the overlap with its neighbours, so that there are no visible seams. For models with
+layers that depend on the whole image, such as attention or group normalization, the result is close to that of a model built for
+the whole image (`zoo.load(name, input_shape=...)`), but not equal.
 
-Memory: the images and codes, the sums of their size in float32, and what the model needs for `batch_size` tiles.
+Memory: the images and codes, sums of the same size in float32, and the memory of the model for `batch_size` tiles.
 """
 
 import numpy as np
@@ -20,11 +20,11 @@ def encode(model, x, overlap=0.25, batch_size=1):
     Args:
         model: an `Autoencoder` whose codes are feature maps.
         x: images, uint8 0..255 or floats 0..1; the factor between image and code divides H and W.
-        overlap: share of a tile that it has in common with the next.
-        batch_size: tiles at a time.
+        overlap: fraction of a tile that overlaps with the next one, at least 0 and below 1.
+        batch_size: number of tiles per batch.
 
     Raises:
-        ZooError: on a model with other codes, and images that are too small or not a multiple of the factor.
+        ZooError: if the codes are not feature maps, or images are too small or not a multiple of the factor.
     """
     factor = _factor(model)
     x = np.asarray(x)
@@ -59,7 +59,7 @@ def decode(model, z, overlap=0.25, batch_size=1):
 
 
 def reconstruct(model, x, overlap=0.25, batch_size=1):
-    """What the model makes of images (N, H, W, channels), float32 0..1, same shape; see `encode`."""
+    """Reconstructions, float32 0..1, of images (N, H, W, channels), in the same shape; see `encode`."""
     return decode(model, encode(model, x, overlap, batch_size), overlap, batch_size)
 
 
@@ -71,9 +71,9 @@ def _factor(model):
 
 
 def _blended(count, shape, tile, overlap, batch_size, run, factor, channels):
-    """The sums of all tiles by their weights. Places are counted in the code; the result is `factor` times as large."""
+    """The weighted mean of all tiles. Positions are those in the code; results are `factor` times larger."""
     if not 0 <= overlap < 1:
-        raise ZooError(f"got overlap={overlap}, expected a share of a tile, from 0 on, below 1.")
+        raise ZooError(f"got overlap={overlap}, expected a fraction of at least 0 and below 1.")
     axes = [_along(size, side, overlap, factor) for size, side in zip(shape, tile)]
     result = np.zeros((count, shape[0] * factor, shape[1] * factor, channels), np.float32)
     total = np.zeros((*result.shape[1:3], 1), np.float32)
@@ -81,7 +81,7 @@ def _blended(count, shape, tile, overlap, batch_size, run, factor, channels):
     batch_size = min(batch_size, len(places))
     for first in range(0, len(places), batch_size):
         some = places[first : first + batch_size]
-        # Filled up to the size of the others: a model traced anew takes longer than tiles that nobody looks at.
+        # Padded to the full batch size: tracing the model again takes longer than computing unused tiles.
         filled = some + some[-1:] * (batch_size - len(some))
         for (i, a, b), made in zip(some, run(filled)):
             window = np.s_[a * factor : (a + tile[0]) * factor, b * factor : (b + tile[1]) * factor]
@@ -93,10 +93,10 @@ def _blended(count, shape, tile, overlap, batch_size, run, factor, channels):
 
 
 def _along(size, side, overlap, factor):
-    """Mapping of where tiles of `side` begin along an axis of `size` to the weights, (side * factor,), of what they say.
+    """Mapping of the start of each tile of `side` along an axis of `size` to the weights of its values, (side * factor,).
 
-    They begin evenly, at most a tile less the overlap apart, and end with the axis. Where a tile has a neighbour it counts for
-    nothing over the outer quarter of the overlap, where it knows too little of what lies beyond, and linearly more from there.
+    Starts are evenly spaced, at most a tile minus the overlap apart, and the last tile ends with the axis. Next to a neighbour,
+    the weight is zero over the outer quarter of the overlap, where the model lacks context, and increases linearly from there.
     """
     common = round(side * overlap)
     count = 1 + -(-(size - side) // max(1, side - common))

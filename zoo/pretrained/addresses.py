@@ -1,4 +1,4 @@
-"""Models at an address: the config is asked for each time, the weights once, and checked by the hash that it states."""
+"""Models at an address. The config is requested each time, the weights once; they are checked by the hash in the config."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ from zoo.pretrained.checkpoint import ARRAYS, CONFIG, Checkpoint, read_config
 from zoo.pretrained.download import Refused, download, matches
 from zoo.pretrained.hashes import fault
 
-# More than any config has.
+# Maximum size of a config in bytes.
 _MOST_CONFIG = 1_000_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -22,13 +22,13 @@ def checkpoint_at(address):
     the layout of transformers or diffusers.
 
     Raises:
-        ZooError: if there is none, or its config states no hash.
+        ZooError: if there is no model, or its config states no hash.
     """
     address = address.rstrip("/")
     if not address.startswith(("hf://", "http://", "https://")):
         raise ZooError(f"got the address {address!r}, expected hf://user/repo or https://host/folder.")
     if foreign.is_foreign(foreign.cache_folder(address) / CONFIG):
-        # Fetched before, or laid there by hand.
+        # Downloaded before, or copied there by the user.
         return foreign.remote(address)
     folder = cache_dir() / "models" / hashlib.sha256(address.encode()).hexdigest()[:16]
     kept = folder / CONFIG
@@ -37,9 +37,9 @@ def checkpoint_at(address):
     except Refused as reason:
         if not kept.is_file():
             raise ZooError(f"there is no saved model at {address}: {CONFIG} {reason}.") from None
-        warnings.warn(f"{address} was not reached ({reason}); this is the copy in the cache.", stacklevel=3)
+        warnings.warn(f"{address} could not be reached ({reason}); using the copy in the cache.", stacklevel=3)
     if foreign.is_foreign(kept):
-        # Moved to where such a model is kept, so that it is not fetched twice.
+        # Moved to the cache of such models, so that it is not downloaded twice.
         place = foreign.cache_folder(address)
         place.mkdir(parents=True, exist_ok=True)
         os.replace(kept, place / CONFIG)
@@ -47,7 +47,7 @@ def checkpoint_at(address):
     saved = read_config(kept, address)
     digest, size = saved.get("sha256"), saved.get("bytes")
     if not (isinstance(digest, str) and _SHA256.fullmatch(digest) and isinstance(size, int) and size > 0):
-        raise ZooError(f"the {CONFIG} at {address} states no hash and size of its weights; save the model again and push it.")
+        raise ZooError(f"the {CONFIG} at {address} states no hash and size of its weights; save the model again and upload it.")
     return Checkpoint(address.rpartition("/")[2], saved["config"], lambda: (_weights(address, saved, folder),), lambda: digest)
 
 
@@ -67,4 +67,4 @@ def _weights(address, saved, folder):
     try:
         return download(address, ARRAYS, saved["bytes"], target, matches(saved))
     except Refused as reason:
-        raise ZooError(f"the weights at {address} could not be fetched: {ARRAYS} {reason}.") from None
+        raise ZooError(f"the weights at {address} could not be downloaded: {ARRAYS} {reason}.") from None

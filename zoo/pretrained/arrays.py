@@ -1,4 +1,4 @@
-"""A model's variables into and out of safetensors files: arrays alone, nothing that runs."""
+"""Variables of a model to and from safetensors files, which contain arrays only and no code."""
 
 import hashlib
 from pathlib import Path
@@ -15,14 +15,14 @@ from zoo.utils.keras_internals import own_variables, walk
 
 
 def named_variables(model):
-    """Mapping of attribute path ("encoder/backbone/stages/1/kernel") to variable, for all that the model's function depends on.
+    """Mapping of attribute path ("encoder/backbone/stages/1/kernel") to variable, for all variables that outputs depend on.
 
     Paths are the model's own attributes: the automatic names of Keras depend on what else was built in the process. Layers
-    may be attributes, or lie in lists, tuples and mappings that are. Metrics, optimizers and the states of random seeds are
-    no part of the function.
+    may be attributes, or be in lists, tuples and mappings that are attributes. Metrics, optimizers and states of random
+    seeds are not included.
 
     Raises:
-        ZooError: when two variables share a path, or one is held where it has none.
+        ZooError: if two variables share a path, or a variable cannot be found by a path.
     """
     found = {}
     for path, layer in walk(model):
@@ -32,23 +32,27 @@ def named_variables(model):
             if key in found:
                 raise ZooError(f"two variables of {model.name} share the path {key!r}; give them different names.")
             found[key] = variable
-    # What Keras itself would save, found in its own way: nothing of it may be left out.
+    # All variables that Keras itself would save must have been found.
     reached = {id(variable) for variable in found.values()}
     lost = [variable.path for variable in model.weights if id(variable) not in reached]
     if lost:
         raise ZooError(
-            f"{model.name} holds {', '.join(lost)} where no path leads; keep layers as attributes, in lists or in mappings."
+            f"{model.name} has variables without an attribute path: {', '.join(lost)}; keep layers as attributes, in lists or in "
+            "mappings."
         )
     return found
 
 
 def save_arrays(model, path, half=False):
-    """Write the variables of `model` to a safetensors file, the same bytes for the same weights.
+    """Write the variables of `model` to a safetensors file; equal weights give equal bytes.
 
     Args:
         model: a built Keras model.
-        path: of the file, replaced whole.
-        half: store float32 as float16; refused where a value would overflow.
+        path: path of the file, which is replaced atomically.
+        half: whether to store float32 as float16.
+
+    Raises:
+        ZooError: if a value is NaN or infinite, or too large for float16.
     """
     write_atomically(path, serialized(model, half))
 
@@ -57,18 +61,18 @@ def serialized(model, half=False):
     """The bytes of the safetensors file of a model's variables; see `save_arrays`."""
     arrays = {}
     for key, variable in sorted(named_variables(model).items()):
-        # numpy has no bfloat16, and every one is a float32. (np.ascontiguousarray would make a vector of a scalar.)
+        # NumPy has no bfloat16; float32 represents its values exactly. (np.ascontiguousarray would turn a scalar into a vector.)
         dtype = np.float32 if variable.dtype == "bfloat16" else None
         array = np.array(keras.ops.convert_to_numpy(variable), dtype=dtype, order="C")
         if not np.isfinite(array).all():
-            raise ZooError(f"{key} of {model.name} holds NaN or infinite values; weights that diverged are not saved.")
-        # A single number, such as a count of steps, saves nothing by being rounded.
+            raise ZooError(f"{key} of {model.name} contains NaN or infinite values; diverged weights are not saved.")
+        # Scalars, such as a number of steps, are kept: rounding them saves nothing.
         if half and array.dtype == np.float32 and array.ndim:
             if np.abs(array).max(initial=0) > np.finfo(np.float16).max:
-                raise ZooError(f"{key} of {model.name} holds values beyond half precision; save it with half=False.")
+                raise ZooError(f"{key} of {model.name} contains values too large for float16; save it with half=False.")
             array = array.astype(np.float16)
         arrays[key] = array
-    # No metadata: with two or more keys of it the format's bytes differ on each save.
+    # No metadata: with two or more keys, their order and thus the bytes would vary.
     return to_bytes(arrays)
 
 
@@ -76,12 +80,13 @@ def load_arrays(model, path):
     """Set the variables of `model` from a safetensors file.
 
     Raises:
-        ZooError: on a broken file, and when arrays are missing, left over, mis-shaped or not finite; the model is unchanged.
+        ZooError: if the file is damaged, or arrays are missing, unknown, not finite or of another shape; the model is then
+            unchanged.
     """
     try:
         arrays = load_file(path)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise ZooError(f"{path} is no readable safetensors file ({error}); fetch or save it again.") from None
+        raise ZooError(f"{path} cannot be read as a safetensors file ({error}); download or save it again.") from None
     variables = named_variables(model)
     missing, extra = sorted(variables.keys() - arrays.keys()), sorted(arrays.keys() - variables.keys())
     if missing or extra:
@@ -98,11 +103,11 @@ def _fitting(path, model, key, variable, array):
         raise ZooError(f"{path} does not fit {model.name}: {key} has shape {array.shape}, expected {tuple(variable.shape)}.")
     if np.issubdtype(array.dtype, np.floating) != keras.backend.is_float_dtype(dtype) or array.dtype.kind == "c":
         raise ZooError(f"{path} does not fit {model.name}: {key} is {array.dtype}, expected {dtype}.")
-    # Numbers beyond the variable's range become infinite, which the next line tells.
+    # Values beyond the range of the variable become infinite, which is reported below.
     with np.errstate(over="ignore"):
         array = array.astype(dtype)
     if not np.isfinite(array).all():
-        raise ZooError(f"{path} holds NaN or infinite values in {key}; fetch or save it again.")
+        raise ZooError(f"{path} contains NaN or infinite values in {key}; download or save it again.")
     return array
 
 

@@ -1,4 +1,4 @@
-"""From a manifest entry to a file whose hash has been checked: installed, cached, or fetched from a mirror."""
+"""From a manifest entry to a file with a checked hash: installed, cached, or downloaded from a mirror."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from zoo.pretrained.mirrors import mirrors
 
 
 def cache_dir():
-    """Where fetched files are kept: the environment variable ZOO_CACHE, or the system's cache folder."""
+    """The folder of downloaded files: the environment variable ZOO_CACHE, or the system's cache folder."""
     if os.environ.get("ZOO_CACHE"):
         return Path(os.environ["ZOO_CACHE"]).expanduser()
     import pooch
@@ -20,20 +20,19 @@ def cache_dir():
 
 
 def places(entry, directory=None):
-    """Where the weight file of an entry may lie on this machine: (what the place is, path), in the order of search."""
+    """Possible places of the weight file of an entry on this machine: pairs (kind of place, path), in search order."""
     folders = manifest.folders() if directory is None else [Path(directory)]
     return [*(("installed", folder / entry["file"]) for folder in folders), ("cache", cache_dir() / entry["file"])]
 
 
 def locate(name, entry, directory=None):
-    """Path of the weight file of an entry, its whole hash checked.
+    """Path of the weight file of an entry, with its hash checked.
 
-    It is looked for in the installed folders (in `directory` alone where one is given), in the cache, and at the mirrors. What
-    is fetched goes to a temporary file in the cache, which is renamed once its hash is right; a file there with wrong content
-    is thereby replaced.
+    The installed folders (or only `directory`, if given), the cache and the mirrors are searched. A download goes to a temporary
+    file in the cache, which is renamed once its hash is correct and replaces a file with wrong content.
 
     Raises:
-        ZooError: if no place has the right file: which were tried, why each failed, and what to do.
+        ZooError: if no place has the right file; the message lists the places, why each failed, and what to do.
     """
     tried = []
     for place, path in places(entry, directory):

@@ -1,4 +1,4 @@
-"""A model that is not built yet: its config, and where its arrays lie. Loads no framework."""
+"""A model that is not built yet: its config and its weight files. Loads no framework."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from types import ModuleType
 from zoo.errors import ZooError
 from zoo.pretrained import manifest
 
-# What a folder that `zoo.save` wrote holds.
+# The files of a folder written by `zoo.save`.
 CONFIG, ARRAYS = "config.json", "weights.safetensors"
 SCHEMA = 1
 
@@ -18,10 +18,10 @@ class Checkpoint:
     """A model of the zoo's own: a config and one safetensors file.
 
     Args:
-        name: of the weight set, the folder or the repository.
-        config: what `zoo.models.registry.build` reads.
-        files: function that gives the paths of the safetensors files, one here, fetched if need be and checked.
-        sha256: function that gives the hexadecimal digest of the weights, known of a weight set before it is fetched.
+        name: name of the weight set, the folder or the repository.
+        config: argument of `zoo.models.registry.build`.
+        files: function that returns the paths of the safetensors files, here one, downloaded if necessary and checked.
+        sha256: function that returns the hexadecimal digest of the weights, for a weight set without a download.
     """
 
     name: str
@@ -35,14 +35,14 @@ class Checkpoint:
         return tuple(self.config.get("model", self.config)["input_shape"])
 
     def resized(self, input_shape):
-        """The same for inputs of another shape, as far as the weights fit."""
+        """The checkpoint for inputs of another shape; loading fails if the weights do not fit."""
         if "model" in self.config:
             return replace(self, config={**self.config, "model": {**self.config["model"], "input_shape": list(input_shape)}})
         return replace(self, config={**self.config, "input_shape": list(input_shape)})
 
     def weight_set(self):
-        """(name, manifest entry) of the weight set that this is, whatever it is called here: known by the hash of its weights
-        and its config; None where it is none."""
+        """(name, manifest entry) of the weight set with the same hash and config, whatever its name is here; None if there is
+        none."""
         return manifest.described(self.sha256(), self.config)
 
 
@@ -51,10 +51,10 @@ class ForeignCheckpoint(Checkpoint):
     """A model of another library: its config, safetensors files, and the converter that reads both.
 
     Args:
-        name, config, files, sha256: as of a `Checkpoint`, where `config` is already the zoo's.
+        name, config, files, sha256: as for `Checkpoint`; `config` is that of the zoo's model.
         converter: module of `zoo.pretrained.converters`, see `families.families`.
         original_config: mapping of its `config.json`.
-        where: what errors call it.
+        where: folder or address, for errors.
     """
 
     converter: ModuleType
@@ -62,26 +62,26 @@ class ForeignCheckpoint(Checkpoint):
     where: str
 
     def resized(self, input_shape):
-        """The same for images of another shape."""
+        """The checkpoint for images of another shape."""
         return replace(self, config=self.converter.config(self.original_config, tuple(input_shape)))
 
     def weight_set(self):
-        """None: no weight set of the zoo is in the files of another library."""
+        """None, because files of other libraries are not weight sets of the zoo."""
         return None
 
 
 def read_config(file, where):
-    """The mapping of a `config.json` that `zoo.save` wrote; `where` is what errors call its folder.
+    """The content of a `config.json` written by `zoo.save`, a mapping; `where` names its folder in errors.
 
     Raises:
-        ZooError: if it is none, or of another schema.
+        ZooError: if the file is something else or has another schema.
     """
     try:
         saved = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         saved = None
     if not isinstance(saved, dict) or "schema" not in saved:
-        raise ZooError(f"{where} holds no readable {CONFIG}, expected a folder that zoo.save wrote.")
+        raise ZooError(f"{where} contains no readable {CONFIG}, expected a folder written by zoo.save.")
     if saved["schema"] != SCHEMA:
         raise ZooError(f"{where} has schema {saved['schema']!r}, expected {SCHEMA}; update autoencoder-zoo.")
     config = saved.get("config")

@@ -1,4 +1,4 @@
-"""Models to the Hugging Face Hub, with a card. Needs the extra `hub`."""
+"""Upload of models with their cards to the Hugging Face Hub. Needs the extra `hub`."""
 
 import json
 import shutil
@@ -15,21 +15,21 @@ from zoo.pretrained.resolve import resolve
 
 
 def push(name_or_path, address, private=False, message=None):
-    """Put a model where `zoo.load(address)` finds it: `config.json`, `weights.safetensors` and a model card.
+    """Upload a model to the Hugging Face Hub, for `zoo.load(address)`: `config.json`, `weights.safetensors` and a model card.
 
-    The repository is made if there is none; who may write to it is settled by `hf auth login` or the variable HF_TOKEN.
+    The repository is created if it does not exist. Log in with `hf auth login` or set the environment variable HF_TOKEN.
 
     Args:
         name_or_path: as for `zoo.load`; the model of another library is pushed in the zoo's own format.
         address: `hf://user/repo`.
-        private: whether a new repository is hidden from others.
-        message: of the commit.
+        private: whether a new repository is private.
+        message: commit message, or None.
 
     Returns:
         The address of the commit.
 
     Raises:
-        ZooError: without the extra, on an address that is none, and when the hub refuses.
+        ZooError: if the extra `hub` is not installed, the address is invalid, or the Hub rejects the upload.
     """
     try:
         from huggingface_hub import HfApi
@@ -51,15 +51,15 @@ def push(name_or_path, address, private=False, message=None):
                 commit_message=message or f"{title} by autoencoder-zoo {zoo.__version__}",
             )
         except LocalTokenNotFoundError:
-            raise ZooError("the hub does not know you; log in by 'hf auth login', or set HF_TOKEN.") from None
+            raise ZooError("not logged in to the Hugging Face Hub; run 'hf auth login', or set HF_TOKEN.") from None
         except HFValidationError as error:
             raise ZooError(f"got the address {address!r}, expected hf://user/repo ({error}).") from None
         except HfHubHTTPError as error:
             status = getattr(error.response, "status_code", None)
-            hint = " Log in by 'hf auth login', or set HF_TOKEN." if status in (401, 403) else ""
-            raise ZooError(f"the hub refused to write {address} ({status or type(error).__name__}).{hint}") from None
+            hint = " Run 'hf auth login', or set HF_TOKEN." if status in (401, 403) else ""
+            raise ZooError(f"the hub rejected the upload to {address} ({status or type(error).__name__}).{hint}") from None
         except OSError as error:
-            raise ZooError(f"the hub was not reached ({type(error).__name__}).") from None
+            raise ZooError(f"the Hugging Face Hub could not be reached ({type(error).__name__}).") from None
     return done.commit_url
 
 

@@ -18,20 +18,21 @@ from zoo.utils.keras_internals import flatten_layers
 
 
 def load(name_or_path, input_shape=None):
-    """The model of a weight set's name, of a folder that `save` wrote, or of the address of one, with its weights.
+    """The model of a weight set, a folder written by `save`, or an address, with its weights.
 
     Public models of other libraries are loaded by the names of `zoo.pretrained.public`, such as "sd_vae_ft_mse",
     or from a folder or address in the layout of transformers or diffusers.
 
     Args:
-        name_or_path: which.
-        input_shape: of an image, for a model whose weights fit images of other sizes: convolutions alone, or a transformer.
+        name_or_path: name, folder or address.
+        input_shape: shape (height, width, channels) of an image, for models that accept other image sizes: convolutional networks
+            and transformers.
 
-    An address is `hf://user/repo`, of which `hf://user/repo@revision` is one state, or `https://host/folder`. What lies there
-    is kept in the cache, and taken from there when it cannot be reached.
+    An address is `hf://user/repo`, optionally with a revision, `hf://user/repo@revision`, or `https://host/folder`. Its files
+    are cached, and the cache is used if the address cannot be reached.
 
     Raises:
-        ZooError: on an unknown name, a file that is nowhere to be found or is not what its hash says, or a broken folder.
+        ZooError: if the name is unknown, a file cannot be found or does not match its hash, or a folder is damaged.
     """
     checkpoint = resolve(name_or_path)
     return load_checkpoint(checkpoint.resized(tuple(input_shape)) if input_shape else checkpoint)
@@ -41,7 +42,7 @@ def load_checkpoint(checkpoint):
     """The model of a `Checkpoint`, with its weights.
 
     Raises:
-        ZooError: if its files are nowhere to be found, are not what their hash says, or do not fit the model.
+        ZooError: if its files cannot be found, do not match their hashes, or do not fit the model.
     """
     files = checkpoint.files()
     model = registry.build(checkpoint.config)
@@ -66,8 +67,11 @@ def load_encoder(name_or_path, layer=None, pool=None, resize=False):
     Args:
         name_or_path: as for `load`.
         layer: a depth of `encoder.feature_layers`; None is the code.
-        pool: of feature maps or tokens: "flatten", "mean" or a number of regions a side, or "token", see `Encoder.at`.
-        resize: take images of any one size and bring them to the model's inside; without, another size is an error.
+        pool: of feature maps or tokens: "flatten", "mean" or a number of regions per side, or "token", see `Encoder.at`.
+        resize: whether the encoder resizes images to its input size; otherwise other sizes raise an error.
+
+    Raises:
+        ZooError: as `load`, and if the encoder has no such layer or pooling.
     """
     model = load(name_or_path)
     encoder = model.encoder.at(layer, pool)
@@ -75,19 +79,19 @@ def load_encoder(name_or_path, layer=None, pool=None, resize=False):
 
 
 def save(model, path):
-    """Save a model of your own to the folder `path`, which `load` reads: `config.json` and `weights.safetensors`.
+    """Save a model to the folder `path` as `config.json` and `weights.safetensors`, for `load`.
 
-    A model saved there before is replaced, once the new one is written.
+    An earlier model there is replaced once the new one is complete.
 
     Raises:
-        ZooError: when anything else is in the way, the model cannot be rebuilt from its config, holds NaN, or the disk
-            refuses; what was at `path` is then unchanged.
+        ZooError: if `path` is something else, the model cannot be rebuilt from its config or contains NaN, or writing fails;
+            `path` is then unchanged.
     """
     # A link to a folder stays one.
     path = Path(path).resolve()
     config = getattr(model, "config", None)
     if not isinstance(config, dict) or "variant" not in config:
-        raise ZooError(f"got {model!r}, expected a model of zoo.create or zoo.load: only those can be built again from a config.")
+        raise ZooError(f"got {model!r}, expected a model of zoo.create or zoo.load: only those can be rebuilt.")
     check_place(path)
     if any(getattr(layer, "quantization_mode", None) for layer in flatten_layers(model)):
         raise ZooError("got a quantized model, which its config cannot build again; save it before zoo.quantize, or export it.")
@@ -102,21 +106,21 @@ def save(model, path):
             (temporary / CONFIG).write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
             replace_folder(temporary, path)
     except OSError as error:
-        raise ZooError(f"the model could not be saved to {path} ({error.strerror}); choose another path or make room.") from None
+        raise ZooError(f"the model could not be saved to {path} ({error.strerror}); choose another path or free space.") from None
 
 
 def check_place(path):
-    """Stop where `save` would: before hours of training, not after them.
+    """Raise the error that `save` would raise for this path, so that it appears before a training.
 
     Raises:
-        ZooError: when at `path` is anything else than a model that `save` wrote and nobody added to, or it cannot be written.
+        ZooError: if `path` exists and is not exactly a folder written by `save`, or cannot be written.
     """
     path = Path(path).resolve()
     if path.exists() and not _is_saved(path):
-        raise ZooError(f"{path} exists and is no model that zoo.save wrote; choose another path.")
+        raise ZooError(f"{path} exists and was not written by zoo.save; choose another path.")
     above = next(folder for folder in path.parents if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise ZooError(f"the model could not be saved to {path} ({above} is no folder that can be written); choose another path.")
+        raise ZooError(f"the model could not be saved to {path} ({above} is not a writable folder); choose another path.")
 
 
 def _is_saved(path):

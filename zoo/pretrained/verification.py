@@ -1,4 +1,4 @@
-"""Whether weight files, and the features that models give, are what the manifest states."""
+"""Verification of weight files by hashes, and of models by reference features."""
 
 import numpy as np
 
@@ -12,25 +12,24 @@ from zoo.pretrained.resolve import is_name, resolve
 
 
 def verify(names=None):
-    """Hash every weight file that lies on this machine again, installed or cached.
+    """Compute the hashes of installed and cached weight files, and compare them with the manifest.
 
     Args:
-        names: of weight sets and public models, folders of saved models, addresses; by default all weight sets.
+        names: names of weight sets and public models, folders of saved models, addresses; by default all weight sets.
 
     Returns:
-        A list of (name, status, detail). The status is "ok" where all files have the hashes that the manifest or the model's
-        own config states, "unpinned" where no hash is known but that of the first fetch, "absent" or "corrupt". A set is
-        corrupt if any copy is, even one that `load` would pass over or fetch again: a disk or a hand has changed a file that
-        nothing should change.
+        A list of (name, status, detail). The status is "ok" if all files have the hashes stated by the manifest or the
+        config of the model, "unpinned" if only the hash of the first download is known, "absent" or "corrupt". A set is
+        corrupt if any copy is, even one that `load` would skip or download again.
 
     Raises:
-        ZooError: if a name, folder or address is none.
+        ZooError: if a name, folder or address does not denote a model.
     """
     return [(name, *_verify(name)) for name in names or sorted(manifest.read())]
 
 
 def check_names(names):
-    """Raise a `ZooError` at what is no name and no folder of a model, before any file is hashed."""
+    """Raises ZooError if something is neither a name nor the folder of a model, before any file is hashed."""
     for name in names:
         if "://" not in name and not is_name(name):
             resolve(name)
@@ -47,7 +46,7 @@ def _verify(name):
     if isinstance(checkpoint, ForeignCheckpoint):
         if "://" in name:
             return foreign.state_of(foreign.cache_folder(name.rstrip("/")), {}, name)
-        return "unpinned", f"no hash of its files is known; they lie in {name}"
+        return "unpinned", f"no hash of its files is known; they are in {name}"
     try:
         files = checkpoint.files()
     except ZooError as error:
@@ -59,37 +58,37 @@ def _verify_set(entry):
     faults = {path: fault(path, entry) for _, path in places(entry)}
     corrupt = [f"{path}: {reason}" for path, reason in faults.items() if reason not in (None, "not there")]
     if corrupt:
-        return "corrupt", f"{'; '.join(corrupt)}; delete it, and it is fetched again on next use"
+        return "corrupt", f"{'; '.join(corrupt)}; delete it, and it will be downloaded again when it is needed"
     if None not in faults.values():
-        return "absent", f"{entry['file']} is neither installed nor in the cache; {manifest.INSTALL} brings it"
+        return "absent", f"{entry['file']} is neither installed nor in the cache; to install it: {manifest.INSTALL}"
     return "ok", f"{entry['bytes']:,} bytes, sha256 {entry['sha256'][:16]}"
 
 
 def reference_input(entry):
-    """The input (n, *input_shape), float32 0..1, whose features an entry states."""
+    """The input (n, *input_shape), float32 0..1, of the reference features of an entry."""
     reference = entry["reference_features"]
     return np.random.default_rng(reference["seed"]).random((reference["n"], *entry["config"]["input_shape"]), dtype=np.float32)
 
 
 def verify_reference_features(name):
-    """Largest difference between the features that a set gives today and those its entry states; `ZooError` beyond tolerance."""
+    """Largest difference between the features of a set and its reference features. Raises ZooError beyond the tolerance."""
     from zoo.pretrained.loading import load
 
     entry = manifest.entry(name)
     if "reference_features" not in entry:
-        raise ZooError(f"the manifest entry {name!r} states no reference features to compare with; publish the set again.")
+        raise ZooError(f"the manifest entry {name!r} has no reference features to compare with; publish the set again.")
     wanted = np.asarray(entry["reference_features"]["features"])
     got = load(name).encode(reference_input(entry))[:, : wanted.shape[-1]]
     if got.shape != wanted.shape:
         raise ZooError(
-            f"{name} gives features of shape {got.shape}, where its card states {wanted.shape}; publish the set again."
+            f"{name} has features of shape {got.shape}, but reference features of shape {wanted.shape}; publish the set again."
         )
     difference = float(np.abs(got - wanted).max())
-    # Asked this way round, NaN fails.
+    # A comparison with NaN is false, so NaN fails.
     if not difference <= entry["reference_features"]["tolerance"]:
         raise ZooError(
-            f"the features of {name} have drifted by {difference:.2g} from its card, which allows "
-            f"{entry['reference_features']['tolerance']:.2g}; fetch the file again, or compare the installed versions with the "
-            "card's."
+            f"the features of {name} differ from its reference features by {difference:.2g}, expected at most "
+            f"{entry['reference_features']['tolerance']:.2g}; download the file again, or compare the installed versions with "
+            "those of the card."
         )
     return difference

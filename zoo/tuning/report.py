@@ -1,4 +1,4 @@
-"""What a search found, to read and to look at: a table, and a picture of parallel coordinates."""
+"""Report of a search: a table and a plot with parallel coordinates."""
 
 import csv
 import io
@@ -38,9 +38,9 @@ def _cell(value):
 
 
 def draw(rows, metric, path):
-    """Write a picture with an axis for every setting and one for the metric, and a line a trial, the better the darker.
+    """Plot parallel coordinates: one axis per setting and one for the metric, one line per trial; better trials are darker.
 
-    Returns whether it could be drawn: not without matplotlib.
+    Returns whether a plot was written; False without matplotlib.
     """
     canvas = figure((2.2 * max(2, len(rows[0]) - 2), 4.5))
     if canvas is None:
@@ -49,7 +49,7 @@ def draw(rows, metric, path):
     names = [name for name in rows[0] if name not in ("trial", "score", "seconds")]
     columns = [_scaled([row[name] for row in rows]) for name in names] + [_scaled([row["score"] for row in rows])]
     axes = canvas.subplots()
-    # The worst first, so that the best lie on top.
+    # The worst first, so that the best are on top.
     for rank in reversed(range(len(rows))):
         shade = 0.85 * rank / max(1, len(rows) - 1)
         axes.plot([column[0][rank] for column in columns], color=str(shade), lw=2.5 if rank == 0 else 1)
@@ -66,7 +66,7 @@ def draw(rows, metric, path):
 
 
 def _scaled(values):
-    """Heights 0..1 of the values, and (height, text) of some ticks: even for words, by the logarithm over a factor of ten."""
+    """Heights 0..1 of the values, and pairs (height, text) of ticks: even spacing for texts, logarithmic over a factor of ten."""
     if not all(is_number(value) for value in values):
         known = sorted(set(map(str, values)))
         heights = {value: i / max(1, len(known) - 1) for i, value in enumerate(known)}

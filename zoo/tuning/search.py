@@ -1,4 +1,4 @@
-"""Trials of a recipe, each trained, measured on held-out training images, and remembered."""
+"""Search over settings of a recipe: trials are trained, measured on held-out training images, and recorded."""
 
 import contextlib
 import dataclasses
@@ -19,7 +19,7 @@ from zoo.tuning import space
 from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
 
-# Folder of Keras Tuner's own books, and the file that says what the search is for.
+# Folder of the state of Keras Tuner, and the file that describes the search.
 _SEARCH = "search"
 _DECIDES = "search.json"
 
@@ -27,27 +27,27 @@ _DECIDES = "search.json"
 def tune(
     recipe, strategy="bayesian", trials=20, axes=None, metric=None, held_out=0.1, folder="tuning", data_dir=None, restart=False
 ):
-    """Search the settings of `recipe` that do best on images held out of its training split; the test split is not looked at.
+    """Search for the settings of `recipe` that are best on images held out of its training split; the test split is not used.
 
-    A search that was stopped goes on where it was, within a trial from its last whole epoch.
+    An interrupted search is resumed, an interrupted trial after its last complete epoch.
 
     Args:
-        recipe: a `zoo.training.Recipe`; how long a trial trains are its `epochs`.
+        recipe: a `zoo.training.Recipe`; its `epochs` are those of each trial.
         strategy: "grid", "random", or "bayesian" (Gaussian process; Snoek, Larochelle & Adams 2012, arXiv:1206.2944).
-        trials: at most so many; a grid may be smaller.
-        axes: what to vary, `zoo.tuning.space.Axis`; None takes `zoo.tuning.space.default_axes`.
-        metric: to judge by, a name or a mapping, see `zoo.evaluation`; None is the recipe's first.
-        held_out: share of the training images.
-        folder: where the search keeps what it knows.
-        data_dir: where TFDS data lies.
-        restart: begin anew.
+        trials: maximum number of trials; a grid may be smaller.
+        axes: list of `zoo.tuning.space.Axis`, the settings to vary; None uses `zoo.tuning.space.default_axes`.
+        metric: metric to optimize, a name or a mapping, see `zoo.evaluation`; None uses the first of the recipe.
+        held_out: fraction of the training images to measure on, above 0 and below 1.
+        folder: folder for the state of the search.
+        data_dir: folder of the TFDS data.
+        restart: whether to discard an earlier search in `folder`.
 
     Returns:
         A list of mappings, best first and failed trials last: `trial`, the value of each axis, `score` (None for a failed one)
         and `seconds`.
 
     Raises:
-        ZooError: on a wrong strategy, axis or metric, when no trial came to an end, and without Keras Tuner.
+        ZooError: if an argument is invalid, the folder contains another search, all trials failed, or Keras Tuner is missing.
     """
     try:
         import keras_tuner
@@ -60,7 +60,7 @@ def tune(
     if trials < 1:
         raise ZooError(f"got trials={trials}, expected at least 1.")
     if not 0 < held_out < 1:
-        raise ZooError(f"got held_out={held_out}, expected a share between 0 and 1.")
+        raise ZooError(f"got held_out={held_out}, expected a fraction between 0 and 1.")
     axes = list(axes or space.default_axes(recipe))
     space.check(recipe, axes)
     metric = metric or recipe.metrics[0]
@@ -96,7 +96,7 @@ def tune(
                 model, _ = fit(chosen, train.images, place, labels=train.labels)
                 result = measure(model, [metric], {"train": train, "test": held}, seed=recipe.seed, progress=None)[name]
             except Exception as error:
-                # One that diverged, cannot be built or does not fit in memory tells where not to look; the search goes on.
+                # Trials that diverge, cannot be built or do not fit into memory are recorded as failed; the search continues.
                 reasons.append(f"{next(iter(str(error).splitlines()), type(error).__name__)}")
                 print(f"trial {trial.trial_id}: failed, {_shown(trial.hyperparameters.values)}: {reasons[-1]}", flush=True)
                 raise keras_tuner.errors.FailedTrialError(reasons[-1]) from None
@@ -104,19 +104,19 @@ def tune(
                 seconds = time.perf_counter() - start
             trial.metrics.register("seconds", "min")
             trial.metrics.update("seconds", seconds)
-            # What only resumes a training is of no use after it.
+            # Checkpoints are not needed after training.
             forget(place)
             print(f"trial {trial.trial_id}: {name} {result['value']:.6g}, {_shown(trial.hyperparameters.values)}", flush=True)
             return {name: result["value"], "seconds": seconds}
 
     tuner = Search(oracle, directory=folder, project_name=_SEARCH, overwrite=restart)
-    # Keras Tuner prints the traceback of every trial that fails there; the line above says what there is to say.
+    # Keras Tuner prints tracebacks of failed trials to standard error; the line printed above is enough.
     with contextlib.redirect_stderr(io.StringIO()):
         tuner.search(verbose=0)
     rows = [_row(trial, axes, name) for trial in oracle.trials.values()]
     done = [row for row in rows if row["score"] is not None]
     if not done:
-        raise ZooError(f"none of the {len(rows)} trials came to an end{f'; the last: {reasons[-1]}' if reasons else ''}")
+        raise ZooError(f"all {len(rows)} trials failed{f'; the last: {reasons[-1]}' if reasons else ''}")
     done.sort(key=lambda row: row["score"], reverse=better == "max")
     return done + [row for row in rows if row["score"] is None]
 
@@ -127,19 +127,19 @@ def _data(recipe, data_dir):
 
 
 def _remember(folder, decides, restart):
-    """Write what the search is for to `folder`; `ZooError` where one lies there that was for something else."""
+    """Write the description of the search to `folder`. Raises ZooError if the folder contains another search."""
     path = folder / _DECIDES
     decides = json.loads(json.dumps(decides))
     if (folder / _SEARCH).is_dir() and not restart:
         try:
             before = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            raise ZooError(f"{folder} holds a search without a readable {_DECIDES}; give --restart to begin anew.") from None
+            raise ZooError(f"{folder} contains a search without a readable {_DECIDES}; give --restart to discard it.") from None
         if before != decides:
             keys = sorted(key for key in {**before, **decides} if before.get(key) != decides.get(key))
             raise ZooError(
-                f"{folder} holds a search with other values of {', '.join(keys)}; give the same, another --output, or --restart "
-                "to begin anew."
+                f"{folder} contains a search with different values of {', '.join(keys)}; give the same values, another --output, "
+                "or --restart to discard that search."
             )
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(path, (json.dumps(decides, indent=1) + "\n").encode())
@@ -161,7 +161,7 @@ def _oracle(keras_tuner, strategy, axes, objective, trials, seed):
         "random": oracles.RandomSearchOracle,
         "bayesian": oracles.BayesianOptimizationOracle,
     }
-    # All may fail: whoever searches wants to see the table of what did.
+    # Do not stop after failed trials: the table of failures is useful, too.
     return kinds[strategy](**common, max_consecutive_failed_trials=trials + 1)
 
 

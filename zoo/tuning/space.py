@@ -1,4 +1,4 @@
-"""What a search varies of a recipe: axes, read from text or taken from the recipe itself."""
+"""Axes of a search: the settings of a recipe to vary, parsed from text or derived from the recipe."""
 
 import dataclasses
 import importlib
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from zoo.errors import ZooError, suggest
 
 _RECIPE_FIELDS = ("learning_rate", "batch_size", "weight_decay", "warmup_epochs", "epochs", "optimizer", "schedule")
-# What variants call the price of their idea.
+# Names of the options that weight a variant's penalty.
 _PENALTIES = ("beta", "weight", "lambda_", "gamma", "lambda_od", "commitment")
-# Options of the backbones that say how deep they are: lists of widths, or numbers.
+# Options of backbones that set their depth: lists of widths, or numbers.
 _WIDTHS, _COUNTS = ("hidden", "filters"), ("blocks", "depth")
-# What some backbones list by stage beside the widths.
+# Further options with one value per stage.
 _BY_STAGE = ("blocks", "kinds", "scales")
 DEPTH = "network_depth"
 STRATEGIES = ("grid", "random", "bayesian")
@@ -21,7 +21,7 @@ STRATEGIES = ("grid", "random", "bayesian")
 
 @dataclass(frozen=True)
 class Axis:
-    """One setting and where it may lie: among `choices`, or from `low` to `high`, on a logarithmic scale if `log`."""
+    """A setting and its range: one of `choices`, or a number from `low` to `high`, on a logarithmic scale if `log`."""
 
     name: str
     choices: tuple = ()
@@ -33,7 +33,10 @@ class Axis:
 def parse(text):
     """The `Axis` of "latent_dim=8,16,32", "batch_norm=true,false" or "learning_rate=1e-4:1e-2".
 
-    The last is logarithmic over a factor of ten and more.
+    A range over a factor of at least ten is logarithmic.
+
+    Raises:
+        ZooError: if the text has another form, or its values differ in type or repeat.
     """
     name, equals, values = text.partition("=")
     name = name.strip().replace("-", "_")
@@ -42,20 +45,20 @@ def parse(text):
     if ":" in values:
         ends = [_number(value) for value in values.split(":")]
         if len(ends) != 2 or not all(is_number(end) and math.isfinite(end) for end in ends) or ends[0] >= ends[1]:
-            raise ZooError(f"got {text!r}, expected two numbers, the lesser first: NAME=LEAST:MOST.")
+            raise ZooError(f"got {text!r}, expected two numbers in increasing order: NAME=LEAST:MOST.")
         return Axis(name, low=ends[0], high=ends[1], log=ends[0] > 0 and ends[1] >= 10 * ends[0])
     choices = tuple(_number(value) for value in values.split(","))
     if all(is_number(choice) for choice in choices) and any(isinstance(choice, float) for choice in choices):
-        choices = tuple(float(choice) for choice in choices)  # "0,0.5,1" are three of a kind
+        choices = tuple(float(choice) for choice in choices)  # "0,0.5,1" are all floats
     if len({is_number(choice) for choice in choices}) > 1 or len({isinstance(choice, bool) for choice in choices}) > 1:
-        raise ZooError(f"got {text!r}, expected values of one kind: numbers, words, or true and false.")
+        raise ZooError(f"got {text!r}, expected values of one type: numbers, texts, or true and false.")
     if len(set(choices)) < len(choices):
-        raise ZooError(f"got {text!r}, which names a value twice.")
+        raise ZooError(f"got {text!r}, expected each value once.")
     return Axis(name, choices)
 
 
 def is_number(value):
-    """Whether an axis along such values has a scale."""
+    """Whether a value is a number; booleans are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -72,7 +75,7 @@ def _number(text):
 
 
 def default_axes(recipe):
-    """What is worth varying of any recipe: learning rate, size of the code, depth of the networks, weight of the penalty."""
+    """The default axes: learning rate, size of the code, depth of the networks, and weight of the penalty."""
     model, rate = recipe.model, recipe.learning_rate
     axes = [Axis("learning_rate", low=rate / 10, high=rate * 10, log=True)]
     if isinstance(model.get("latent_dim"), int):
@@ -103,9 +106,9 @@ def _penalty(model):
 
 
 def _depth_option(model):
-    """The backbone's option that makes it deeper, a number of layers or a list of widths; None where the recipe sets none.
+    """The option that sets the depth of the backbone, a number of layers or a list of widths; None if the recipe sets none.
 
-    Nor where there are other lists of one value a stage: each would have to grow in a way that nobody can guess.
+    None as well if other options have one value per stage: there is no obvious way to extend them.
     """
     own = {name: value for name, value in model.items() if name not in _build_of(model)}
     counted = next((name for name in _COUNTS if isinstance(own.get(name), int)), None)
@@ -127,7 +130,7 @@ def changed(recipe, values):
     """`recipe` with the values {name: value} of one trial.
 
     Raises:
-        ZooError: on a name that the recipe has no setting of.
+        ZooError: if the recipe does not set a depth and one is given.
     """
     fields = {name: value for name, value in values.items() if name in _RECIPE_FIELDS}
     model = {**recipe.model, **{name: value for name, value in values.items() if name not in (*fields, DEPTH)}}
@@ -153,12 +156,12 @@ def _deeper(model, depth):
 
 
 def check(recipe, axes):
-    """Stop, with a `ZooError`, at an axis that the recipe has no setting for: before the first trial is trained."""
+    """Raises ZooError if an axis is not a setting of the recipe, before the first trial is trained."""
     from zoo import backbones
 
     names = [axis.name for axis in axes]
     if len(set(names)) < len(names):
-        raise ZooError(f"got {', '.join(names)} to vary, expected each once.")
+        raise ZooError(f"got {', '.join(names)} to vary, expected each setting once.")
     backbone = recipe.model.get("backbone") or _build_of(recipe.model)["backbone"].default
     own = [name for name in _build_of(recipe.model) if name not in ("backbone", "input_shape", "backbone_options")]
     known = [*_RECIPE_FIELDS, DEPTH, *own, *backbones.options(backbone)]

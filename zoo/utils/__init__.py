@@ -1,1 +1,1 @@
-"""Small things with no home elsewhere."""
+"""Utilities that several packages use."""

@@ -1,4 +1,4 @@
-"""What a machine computes on: accelerators and processors."""
+"""Detection of accelerators and processors."""
 
 import importlib.metadata
 import os

@@ -6,4 +6,4 @@ from zoo.errors import ZooError
 def check_autoencoder(model, name):
     """Raise a `ZooError` if `model`, which the user calls `name`, has no decoder, as a classifier has none."""
     if not hasattr(model, "decoder"):
-        raise ZooError(f"{name} is a classifier, which reconstructs nothing; expected an autoencoder. Its encoder can be used.")
+        raise ZooError(f"{name} is a classifier, which gives no images back; expected an autoencoder. Its encoder can be used.")

@@ -1,4 +1,4 @@
-"""Whole numbers, as options give them: Python's and NumPy's, and no booleans, which Python takes for 0 and 1."""
+"""Checks of numeric options: numbers of Python and NumPy are accepted, booleans are not."""
 
 import math
 import numbers
@@ -9,7 +9,7 @@ from zoo.errors import ZooError
 
 
 def is_whole(value):
-    """Whether `value` is an integer, of Python or NumPy, and no boolean."""
+    """Whether `value` is an integer, of Python or NumPy, and not a boolean."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
@@ -19,21 +19,21 @@ def is_number(value):
 
 
 def check_at_least(least, **options):
-    """`ZooError` that names the first of these options that is no finite number from `least` on."""
+    """Raises ZooError for the first of the options that is not a finite number of at least `least`."""
     for name, value in options.items():
         if not is_number(value) or value < least:
             raise ZooError(f"got {name}={value!r}, expected a finite number from {least} on.")
 
 
 def check_positive(**options):
-    """`ZooError` that names the first of these options that is no finite number above zero."""
+    """Raises ZooError for the first of the options that is not a finite number above zero."""
     for name, value in options.items():
         if not is_number(value) or value <= 0:
             raise ZooError(f"got {name}={value!r}, expected a finite number above 0.")
 
 
 def check_whole(least, **options):
-    """`ZooError` that names the first of these options that is no whole number from `least` on."""
+    """Raises ZooError for the first of the options that is not an integer of at least `least`."""
     for name, value in options.items():
         if not is_whole(value) or value < least:
             raise ZooError(f"got {name}={value!r}, expected a whole number from {least} on.")

@@ -1,4 +1,4 @@
-"""What models compute in: single precision, or bfloat16 with single-precision weights."""
+"""Precision of models: float32, or bfloat16 with float32 weights."""
 
 import contextlib
 
@@ -7,7 +7,7 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 
 @contextlib.contextmanager
 def computing_in(precision):
-    """Models made inside compute in one of `PRECISIONS`; Keras's own policy is what it was, after."""
+    """Models created in the block compute in one of `PRECISIONS`; the policy of Keras is restored afterwards."""
     import keras
 
     before = keras.config.dtype_policy()

@@ -1,4 +1,4 @@
-"""Frameworks imported, and others started, without their notes to developers."""
+"""Import of frameworks without their log messages, and the settings of Keras before it is imported."""
 
 import contextlib
 import importlib.util
@@ -8,7 +8,7 @@ import sys
 
 from zoo.errors import ZooError, suggest
 
-# What Keras can run on and the zoo runs on. Keras has others that compute and cannot train, or cannot run its own layers.
+# Backends that the zoo supports. The other backends of Keras cannot train or lack layers.
 BACKENDS = ("tensorflow", "jax", "torch")
 # Keras's settings that decide what a model computes, and their defaults.
 _SETTINGS = {"backend": "tensorflow", "image_data_format": "channels_last", "floatx": "float32", "epsilon": 1e-7}
@@ -56,7 +56,7 @@ def installed(package):
 
 
 def load_quietly():
-    """Import what Keras runs on, without its notes.
+    """Import the backend of Keras without its log messages.
 
     Raises:
         ZooError: on a backend that the zoo does not run on, or that is not installed.
@@ -71,7 +71,7 @@ def load_quietly():
 
 
 def load_tensorflow_quietly():
-    """Import TensorFlow with the standard error closed: its first notes to developers obey no setting."""
+    """Import TensorFlow with standard error closed, because no setting suppresses its first log messages."""
     if "tensorflow" in sys.modules:
         return
     with closed_standard_error():
@@ -82,7 +82,7 @@ def load_tensorflow_quietly():
 
 @contextlib.contextmanager
 def closed_standard_error():
-    """Nothing that is written to the standard error, by Python or by what is below it, is seen."""
+    """Discard everything that is written to standard error, by Python or by native code."""
     if sys.stderr is not None:
         sys.stderr.flush()
     try:

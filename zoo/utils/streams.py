@@ -25,12 +25,12 @@ def harden():
 
 
 def is_terminal(stream):
-    """Whether somebody watches a stream, which may be None or closed."""
+    """Whether a stream, which may be None or closed, is a terminal."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def say(line):
-    """Print a line to the standard error, where there is one."""
+    """Print a line to standard error, if there is one."""
     if sys.stderr is not None:
         print(line, file=sys.stderr, flush=True)
 
