@@ -1,4 +1,4 @@
-"""Residual undercomplete autoencoder on CIFAR-10, 256 latents, in parallel with a linear map that is initialized by PCA."""
+"""Residual undercomplete autoencoder on CIFAR-10, 256 latents, with a linear path initialized by PCA."""
 
 from zoo.training import Recipe, run
 

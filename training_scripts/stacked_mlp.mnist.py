@@ -1,4 +1,4 @@
-"""Stacked autoencoder 784-1000-500-250-30 on MNIST: each layer is pretrained by a shallow autoencoder, then all are fine-tuned."""
+"""Stacked autoencoder 784-1000-500-250-30 on MNIST: each layer pretrained by a shallow autoencoder, then all fine-tuned."""
 
 from zoo.training import Recipe, run
 

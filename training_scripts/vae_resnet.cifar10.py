@@ -1,4 +1,4 @@
-"""Variational autoencoder on CIFAR-10, 128 latents, discretized logistic mixture, in parallel with a linear map that is initialized by PCA."""
+"""Variational autoencoder on CIFAR-10, 128 latents, discretized logistic mixture, with a linear path initialized by PCA."""
 
 from zoo.training import Recipe, run
 
