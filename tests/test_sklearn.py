@@ -100,7 +100,7 @@ def test_a_variant_is_trained_on_images(images):
 
 
 def test_what_does_not_fit_is_refused(images):
-    with pytest.raises(ZooError, match=r"expected images \(8, 8, 1\) or the 64 numbers of one"):
+    with pytest.raises(ZooError, match=r"expected images of shape \(8, 8, 1\), or flattened: 64 numbers"):
         AutoencoderFeatures(tiny("ae_conv")).fit(np.zeros((4, 63)))
     with pytest.raises(ZooError, match="0..1"):
         AutoencoderFeatures(tiny("ae_conv")).fit(images.astype(float)).transform(images.astype(float))
