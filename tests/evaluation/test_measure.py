@@ -170,7 +170,7 @@ def test_a_finetuned_encoder_beats_a_frozen_one_and_is_left_as_it_was(dataset):
         (["mze"], "no metric 'mze'.*Did you mean 'mse'"),
         ([{"n": 3}], "no metric None"),
         (["mse", {"metric": "mse"}], "'mse' twice"),
-        ([{"metric": "pca_mse", "clipp": True}], "no parameter 'clipp'; it takes clip.*Did you mean 'clip'"),
+        ([{"metric": "pca_mse", "clipp": True}], "no parameter 'clipp'; its parameters are clip.*Did you mean 'clip'"),
         ([{"metric": "mse", "n": 3}], "'mse' has no parameter 'n'; it has no parameters"),
     ],
 )

@@ -104,11 +104,11 @@ def test_a_file_lists_recipes_with_flags_and_comments(file):
     [
         ("a --passes 3", "line 2: unrecognized arguments: --passes 3"),
         ("a --seed one", "line 2: argument --seed: invalid int value: 'one'"),
-        ("a --output-dir x", "line 2: got --output-dir, but a queue decides"),
+        ("a --output-dir x", "line 2: got --output-dir, but a queue sets"),
         ("a --publish", "line 2: got --publish"),
         ("a --restart", "line 2: got --restart"),
         ("a 'b", "line 2: No closing quotation"),
-        ("b", "line 2: b comes twice"),
+        ("b", "line 2: b occurs twice"),
     ],
 )
 def test_a_wrong_line_is_named(line, message, tmp_path):
