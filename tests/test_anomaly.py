@@ -119,5 +119,5 @@ def test_bad_detectors_are_refused(images):
         AnomalyDetector(model).fit(images[:5])
     with pytest.raises(ZooError, match="neighbours=0"):
         AnomalyDetector(model, neighbours=0)
-    with pytest.raises(ZooError, match="is no likelihood"):
+    with pytest.raises(ZooError, match="does not define a likelihood"):
         tiny("ae_mlp", loss="mae").anomaly_score(images, by="likelihood")

@@ -1,4 +1,4 @@
-"""Convolutional adversarial autoencoder on MNIST, 16 latents that an adversary makes standard normal."""
+"""Convolutional adversarial autoencoder on MNIST, 16 latents whose distribution is matched to a standard normal prior."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""Deep undercomplete autoencoder on MNIST with two latents: the one to draw."""
+"""Deep undercomplete autoencoder on MNIST with two latents, for plots of the latent plane."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""Residual undercomplete autoencoder on CIFAR-10, 256 latents, around a linear map that starts at PCA's solution."""
+"""Residual undercomplete autoencoder on CIFAR-10, 256 latents, with a linear path initialized by PCA."""
 
 from zoo.training import Recipe, run
 

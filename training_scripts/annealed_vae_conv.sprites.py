@@ -1,4 +1,4 @@
-"""Annealed VAE on sprites: ten latents that may hold ever more, up to 20 nats on an image."""
+"""Annealed VAE on sprites: ten latents with a capacity that increases to 20 nats per image."""
 
 from zoo.training import Recipe, run
 
@@ -9,7 +9,7 @@ RECIPE = Recipe(
         backbone="conv",
         input_shape=(64, 64, 1),
         latent_dim=10,
-        # At 30 and 100, with twice the learning rate, the decoder never came to use the latents.
+        # At 30 and 100, with twice the learning rate, the decoder did not use the latents.
         gamma=10.0,
         c_max=20.0,
         c_steps=4500,

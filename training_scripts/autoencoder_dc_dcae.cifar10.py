@@ -1,4 +1,4 @@
-"""Deep compression autoencoder on CIFAR-10, small: 4 x 4 places of 16 numbers, attention at the lowest resolution."""
+"""Deep compression autoencoder on CIFAR-10, small: 4 x 4 positions of 16 numbers, attention at the lowest resolution."""
 
 from zoo.training import Recipe, run
 
@@ -12,7 +12,7 @@ RECIPE = Recipe(
         scaling=1.0,
         loss="mse",
         filters=(32, 64, 128, 128),
-        # A first stage without blocks: at full resolution they would be most of the work.
+        # The first stage has no blocks, because at full resolution they would take most of the time.
         blocks=(0, 1, 1, 1),
         kinds=("residual", "residual", "residual", "attention"),
         scales=((), (), (), (5,)),

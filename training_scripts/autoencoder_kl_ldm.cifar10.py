@@ -1,4 +1,4 @@
-"""Latent diffusion's autoencoder on CIFAR-10, small: 8 x 8 places of 4 numbers, whose deviation the divergence brings to 1."""
+"""Latent diffusion's autoencoder on CIFAR-10, small: 8 x 8 positions of 4 numbers with a deviation near 1."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""Tiny autoencoder on CIFAR-10: 8 x 8 places of 4 numbers, by plain convolutions of 32 maps."""
+"""Tiny autoencoder on CIFAR-10: 8 x 8 positions of 4 numbers, convolutions with 32 channels."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""β-TC-VAE on sprites: ten latents that should each stand for one factor."""
+"""β-TC-VAE on sprites: ten latents, each of which should represent one factor."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""β-VAE on sprites: ten latents that should each stand for one factor, β rising to 16."""
+"""β-VAE on sprites: ten latents, each of which should represent one factor; β increases to 16."""
 
 from zoo.training import Recipe, run
 
@@ -9,7 +9,7 @@ RECIPE = Recipe(
         backbone="conv",
         input_shape=(64, 64, 1),
         latent_dim=10,
-        # At 20 from the first step on, the latents stay unused.
+        # With 20 from the first step, the latents were not used.
         beta=16.0,
         warmup_steps=1500,
         filters=(8, 16, 32, 64),

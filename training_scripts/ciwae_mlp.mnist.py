@@ -1,4 +1,4 @@
-"""Combination importance weighted autoencoder on MNIST, dynamically binarized, 8 draws an image, 50 latents."""
+"""Combination importance weighted autoencoder on MNIST, dynamically binarized, 8 samples per image, 50 latents."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""Conditional variational autoencoder on MNIST, dynamically binarized, 50 latents beside the digit."""
+"""Conditional variational autoencoder on MNIST, dynamically binarized, 50 latents and the class label."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""Denoising convolutional autoencoder on CIFAR-10, Gaussian noise of deviation .2, maps at full resolution before the code."""
+"""Denoising convolutional autoencoder on CIFAR-10, Gaussian noise of standard deviation 0.2."""
 
 from zoo.training import Recipe, run
 

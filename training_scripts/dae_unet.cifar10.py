@@ -1,5 +1,5 @@
-"""Denoising autoencoder on a U-Net, CIFAR-10: the local contrast of images from ones with Gaussian noise of up to a tenth, read
-through a dictionary of patches that k-means finds before the training."""
+"""Denoising autoencoder on a U-Net, CIFAR-10: reconstructs the local contrast of images with Gaussian noise of standard
+deviation up to 0.1; the first layer is a dictionary of patches by k-means."""
 
 from zoo.training import Recipe, run
 
@@ -28,10 +28,10 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     ema=0.999,
     start="patches",
-    # Of what denoising taught: the dictionary, which k-means finds before, is read in patch_dictionary_conv.cifar10. By a linear
-    # classifier on 3,000 training images "down1" reads .60 of the test images.
+    # Measured at "down1", which denoising trains; the k-means dictionary is measured in patch_dictionary_conv.cifar10. With 3,000
+    # training images, a linear classifier on "down1" has an accuracy of 0.60.
     metrics=({"metric": "linear_accuracy", "flips": True}, "knn_accuracy"),
-    baseline=("linear_accuracy", 0.9005, "denoising diffusion autoencoder of 35.7 million parameters, Xiang et al. 2023"),
+    baseline=("linear_accuracy", 0.9005, "denoising diffusion autoencoder with 35.7 million parameters, Xiang et al. 2023"),
 )
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Denoiser of CIFAR-10 images, as `denoising_unet.cifar10`, at full resolution and with four times the weights: for a GPU.
 
-Its weights are not published: no GPU was to be had so far. An image is seven times the work that it is for the small one.
+Its weights are not published, because no GPU has been available. An image takes seven times as long as with the small model.
 """
 
 from zoo.training import Recipe, run

@@ -18,7 +18,7 @@ RECIPE = Recipe(
     transforms=("flip",),
     epochs=12,
     batch_size=50,
-    # At 3e-3, without a bound on the gradient, the training broke in its third epoch.
+    # At 3e-3, without gradient clipping, the training diverged in its third epoch.
     learning_rate=1.5e-3,
     warmup_epochs=0.5,
     clip_norm=0.02,

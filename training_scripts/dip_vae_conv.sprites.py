@@ -1,4 +1,4 @@
-"""DIP-VAE-II on sprites: ten latents whose codes' covariance should be the identity."""
+"""DIP-VAE-II on sprites: ten latents with a covariance close to the identity."""
 
 from zoo.training import Recipe, run
 
@@ -10,7 +10,7 @@ RECIPE = Recipe(
         input_shape=(64, 64, 1),
         latent_dim=10,
         kind="II",
-        # At 200, with twice the learning rate, the decoder never came to use the latents.
+        # At 200, with twice the learning rate, the decoder did not use the latents.
         lambda_od=20.0,
         lambda_d=20.0,
         filters=(8, 16, 32, 64),

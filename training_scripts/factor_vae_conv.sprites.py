@@ -1,4 +1,4 @@
-"""FactorVAE on sprites: six latents that a discriminator cannot tell from independent ones."""
+"""FactorVAE on sprites: six latents that are independent according to a discriminator."""
 
 from zoo.training import Recipe, run
 
@@ -21,7 +21,7 @@ RECIPE = Recipe(
     batch_size=256,
     learning_rate=2e-3,
     precision="mixed_bfloat16",
-    # Of 0, 1 and 2 the one in the middle.
+    # The median of the seeds 0, 1 and 2.
     seed=2,
     metrics=("mig", "factor_vae_score", "sap", "dci_disentanglement", "elbo", "mse"),
     baseline=("mig", 0.43, "FactorVAE on dSprites, best reported"),

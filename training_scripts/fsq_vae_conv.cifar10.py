@@ -1,4 +1,4 @@
-"""Convolutional autoencoder with finite scalar quantization on CIFAR-10, an 8 x 8 grid of 8³ = 512 codes: 576 bits an image."""
+"""Convolutional autoencoder with finite scalar quantization on CIFAR-10, an 8 x 8 grid of 8³ = 512 codes: 576 bits per image."""
 
 from zoo.training import Recipe, run
 

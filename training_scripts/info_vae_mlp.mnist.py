@@ -1,4 +1,4 @@
-"""InfoVAE on MNIST, dynamically binarized, 10 latents: half of the divergence, and a discrepancy of all codes from the prior."""
+"""InfoVAE on MNIST, dynamically binarized, 10 latents: half of the KL divergence and an MMD penalty."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""Importance weighted autoencoder on MNIST, dynamically binarized, 50 draws an image, 50 latents."""
+"""Importance weighted autoencoder on MNIST, dynamically binarized, 50 samples per image, 50 latents."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""k-sparse autoencoder on MNIST, 4000 units of which 25 stay."""
+"""k-sparse autoencoder on MNIST, 4000 units, of which 25 are active."""
 
 from zoo.training import Recipe, run
 

@@ -1,7 +1,7 @@
 """Ladder VAE on CIFAR-10, discretized logistic mixture: a stochastic layer at 4 x 4 and two at 8 x 8, pixels in seven groups.
 
-Whatever the pixels beside it say of a pixel needs no latent variable: the decoder draws a sixteenth of them from the code, and
-the others in two doublings. Four nats per map of latents are free: without them the latents stay unused.
+Dependence between neighboring pixels needs no latent variables: the decoder samples a sixteenth of the pixels from the code, and
+the others in two doublings of the resolution. Four free nats per map of latents keep the latents in use.
 
 On a GPU: filters (128, 192, 192, 192) of strides (1, 2, 2, 2), three convolutions per stage, stochastic_layers (0, 5, 4, 2),
 silu, groups (192, 256), batches of 64 at a learning rate of 6e-4, 100 epochs and more, patches as here.

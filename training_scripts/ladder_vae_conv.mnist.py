@@ -1,4 +1,4 @@
-"""Ladder VAE on MNIST, dynamically binarized: three stochastic layers at 4 x 4 and two at 7 x 7, eight maps each."""
+"""Ladder VAE on MNIST, dynamically binarized: three stochastic layers at 4 x 4 and two at 7 x 7, with eight maps each."""
 
 from zoo.training import Recipe, run
 
@@ -27,7 +27,7 @@ RECIPE = Recipe(
     precision="mixed_bfloat16",
     ema=0.999,
     metrics=({"metric": "nll", "k": 200, "n": 1000}, "elbo", "mse"),
-    baseline=("nll", 81.74, "ladder VAE of five layers, Sønderby et al. 2016, table 1"),
+    baseline=("nll", 81.74, "ladder VAE with five layers, Sønderby et al. 2016, table 1"),
 )
 
 if __name__ == "__main__":

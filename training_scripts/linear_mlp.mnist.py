@@ -1,4 +1,4 @@
-"""Linear autoencoder on MNIST, 32 latents: PCA's subspace, found by gradient descent."""
+"""Linear autoencoder on MNIST, 32 latents: learns the subspace of PCA by gradient descent."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""M2 on MNIST with 100 labels, ten of each digit: every batch holds ten labelled images, all turned and sheared a little."""
+"""M2 on MNIST with 100 labels, ten of each digit: ten labelled images per batch, all images rotated and sheared slightly."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""Multiply importance weighted autoencoder on MNIST, dynamically binarized, 2 bounds of 8 draws an image, 50 latents."""
+"""Multiply importance weighted autoencoder on MNIST, dynamically binarized, 2 bounds of 8 samples per image, 50 latents."""
 
 from zoo.training import Recipe, run
 

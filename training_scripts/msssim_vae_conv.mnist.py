@@ -1,4 +1,4 @@
-"""VAE on MNIST that compares images by their structure at several sizes, 16 latents."""
+"""VAE on MNIST with multi-scale structural similarity as its reconstruction loss, 16 latents."""
 
 from zoo.training import Recipe, run
 

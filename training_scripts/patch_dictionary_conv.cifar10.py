@@ -13,7 +13,7 @@ RECIPE = Recipe(
     baseline=(
         "linear_accuracy",
         0.796,
-        "k-means with 4,000 atoms and a linear SVM, Coates, Lee & Ng 2011, read in its abstract",
+        "k-means with 4,000 atoms and a linear SVM, Coates, Lee & Ng 2011 (abstract)",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Convolutional regularized autoencoder on MNIST, 16 latents, a decoder of small slope."""
+"""Convolutional regularized autoencoder on MNIST, 16 latents, gradient penalty on the decoder."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""Convolutional regularized autoencoder on MNIST, 16 latents, a decoder of small weights."""
+"""Convolutional regularized autoencoder on MNIST, 16 latents, weight decay on the decoder."""
 
 from zoo.training import Recipe, run
 

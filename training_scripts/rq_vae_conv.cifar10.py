@@ -1,4 +1,4 @@
-"""Residual-quantized autoencoder on CIFAR-10, a 4 x 4 grid of stacks of four of 512 codes: 576 bits an image."""
+"""Residual-quantized autoencoder on CIFAR-10, a 4 x 4 grid of stacks of four of 512 codes: 576 bits per image."""
 
 from zoo.training import Recipe, run
 
@@ -21,7 +21,7 @@ RECIPE = Recipe(
     warmup_epochs=0.2,
     precision="mixed_bfloat16",
     metrics=("mse", "psnr", "codebook_usage", "codebook_perplexity"),
-    baseline=("mse", 0.003286, "vq_vae_conv.cifar10, as many bits, measured"),
+    baseline=("mse", 0.003286, "vq_vae_conv.cifar10, with the same number of bits"),
 )
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Super-resolution of CIFAR-10 images: 16 x 16 pixels to 32 x 32."""
+"""Super-resolution of CIFAR-10 images: from 16 x 16 to 32 x 32 pixels."""
 
 from zoo.training import Recipe, run
 

@@ -1,4 +1,4 @@
-"""VAE with ten planar flows on MNIST, dynamically binarized, 50 latents: the nets of vae_mlp.mnist, half of its epochs."""
+"""VAE with ten planar flows on MNIST, dynamically binarized, 50 latents: the networks of vae_mlp.mnist, half of its epochs."""
 
 from zoo.training import Recipe, run
 
@@ -19,7 +19,7 @@ RECIPE = Recipe(
     batch_size=128,
     learning_rate=1e-3,
     metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
-    baseline=("nll", 85.67, "vae_mlp.mnist, the same nets with a Gaussian posterior"),
+    baseline=("nll", 85.67, "vae_mlp.mnist, the same networks with a Gaussian posterior"),
 )
 
 if __name__ == "__main__":

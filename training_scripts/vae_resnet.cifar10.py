@@ -1,4 +1,4 @@
-"""Variational autoencoder on CIFAR-10, 128 latents, discretized logistic mixture, around a linear map that starts at PCA."""
+"""Variational autoencoder on CIFAR-10, 128 latents, discretized logistic mixture, with a linear path initialized by PCA."""
 
 from zoo.training import Recipe, run
 
@@ -22,7 +22,7 @@ RECIPE = Recipe(
     warmup_epochs=0.3,
     clip_norm=200.0,
     metrics=("bits_per_dim", "mse", "pca_mse"),
-    baseline=("bits_per_dim", 4.51, "a convolutional VAE, van den Oord et al. 2017, read in section 4.1 of arXiv:1711.00937"),
+    baseline=("bits_per_dim", 4.51, "convolutional VAE, van den Oord et al. 2017, section 4.1"),
 )
 
 if __name__ == "__main__":

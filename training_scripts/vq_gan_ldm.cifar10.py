@@ -1,4 +1,4 @@
-"""VQGAN's autoencoder on CIFAR-10, small: an 8 x 8 grid of 512 codes, 576 bits an image."""
+"""VQGAN's autoencoder on CIFAR-10, small: an 8 x 8 grid of 512 codes, 576 bits per image."""
 
 from zoo.training import Recipe, run
 
@@ -8,7 +8,7 @@ RECIPE = Recipe(
         variant="vq_gan",
         backbone="ldm",
         input_shape=(32, 32, 3),
-        # Codes of 32 numbers, beside a squared error, learned less: .0144 on average in the second epoch, .0109 here after one.
+        # Codes of 32 numbers with a squared error were worse: 0.0144 on average in the second epoch, here 0.0109 after one.
         latent_channels=4,
         latent_dim=4,
         codes=512,

@@ -1,4 +1,4 @@
-"""Vector-quantized convolutional autoencoder on CIFAR-10, an 8 x 8 grid of 512 codes: 576 bits an image."""
+"""Vector-quantized convolutional autoencoder on CIFAR-10, an 8 x 8 grid of 512 codes: 576 bits per image."""
 
 from zoo.training import Recipe, run
 

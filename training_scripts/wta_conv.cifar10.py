@@ -1,4 +1,4 @@
-"""Convolutional winner-take-all autoencoder on CIFAR-10: edges and colours of the local contrast, one winner a feature map."""
+"""Convolutional winner-take-all autoencoder on CIFAR-10: local contrast normalization, one winner per feature map."""
 
 from zoo.training import Recipe, run
 
@@ -29,7 +29,7 @@ RECIPE = Recipe(
     baseline=(
         "linear_accuracy",
         0.796,
-        "k-means with 4,000 atoms and a linear SVM, Coates, Lee & Ng 2011, read in its abstract",
+        "k-means with 4,000 atoms and a linear SVM, Coates, Lee & Ng 2011 (abstract)",
     ),
     embedded=True,
 )

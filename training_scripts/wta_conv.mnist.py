@@ -1,4 +1,4 @@
-"""Convolutional winner-take-all autoencoder on MNIST: one winner a feature map, one linear deconvolution."""
+"""Convolutional winner-take-all autoencoder on MNIST: one winner per feature map, a linear deconvolution as decoder."""
 
 from zoo.training import Recipe, run
 
@@ -25,7 +25,7 @@ RECIPE = Recipe(
     baseline=(
         "linear_error",
         0.012,
-        "a fully-connected winner-take-all autoencoder and a linear SVM, Makhzani & Frey 2015, read in guoguo12/tensorflow-fcwta",
+        "fully connected winner-take-all autoencoder and linear SVM, Makhzani & Frey 2015 (quoted by guoguo12/tensorflow-fcwta)",
     ),
     embedded=True,
 )

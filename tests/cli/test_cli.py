@@ -684,7 +684,7 @@ def test_train_on_a_folder_keeps_a_tenth_for_the_test(scripts, digits, tmp_path,
     # Without classes a probe is left out, and said to be.
     np.save(tmp_path / "plain.npy", digits[0][:60])
     assert cli.main(["train", NAME, "--data", "plain.npy", "--output-dir", "plain", "--run-dir", "other"]) == 0
-    assert "knn_error is left out: plain has no labels" in capfd.readouterr().err
+    assert "the metric knn_error is not measured: plain has no labels" in capfd.readouterr().err
     assert set(manifest.read(tmp_path / "plain")[NAME]["metrics"]) == {"mse"}
 
 

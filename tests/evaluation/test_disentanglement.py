@@ -194,7 +194,5 @@ def test_measured_by_name_and_again():
 
 def test_data_of_unknown_factors_are_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((4, 8, 8, 1), np.uint8))
-    with pytest.raises(
-        zoo.ZooError, match="factors by which .*a.npy was made are not known; measure disentanglement on 'sprites'"
-    ):
+    with pytest.raises(zoo.ZooError, match="factors of .*a.npy are not known; measure disentanglement on 'sprites'"):
         measure(tiny("ae_mlp"), ["dci_disentanglement"], str(tmp_path / "a.npy"), progress=None)

@@ -93,9 +93,9 @@ def test_the_metric_names_who_looked_and_repeats(looker, dataset):
 
 def test_other_data_need_an_encoder_of_their_shape(dataset):
     model = tiny("vae_mlp")
-    with pytest.raises(zoo.ZooError, match="no encoder of its own"):
+    with pytest.raises(zoo.ZooError, match="no default encoder"):
         measure(model, ["frechet_distance"], dataset, progress=None)
-    with pytest.raises(zoo.ZooError, match="reads images"):
+    with pytest.raises(zoo.ZooError, match="takes images of shape"):
         measure(model, [{"metric": "frechet_distance", "encoder": "ae_conv.mnist"}], dataset, progress=None)
 
 
@@ -108,10 +108,10 @@ def test_the_default_encoders_are_known_sets_with_these_depths():
 
 def test_fid_downloads_nothing(tmp_path, monkeypatch, dataset):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    with pytest.raises(zoo.ZooError, match="downloads nothing"):
+    with pytest.raises(zoo.ZooError, match="does not download"):
         measure(tiny("vae_mlp"), ["fid"], dataset, progress=None)
     path = tmp_path / "models" / "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
     path.parent.mkdir()
     path.write_bytes(b"something else")
-    with pytest.raises(zoo.ZooError, match="keras.applications pins"):
+    with pytest.raises(zoo.ZooError, match="does not match the hash that keras.applications expects"):
         inception_features()

@@ -66,7 +66,7 @@ def test_mse_is_of_the_clipped_images_and_mse_unclipped_of_the_outputs(model, da
     results = measure(model, ["mse", "mse_unclipped"], dataset, progress=None)
     assert results["mse"]["value"] == pytest.approx(np.mean((images / 255 - np.clip(outputs, 0, 1)) ** 2), rel=1e-4)
     assert results["mse_unclipped"]["value"] == pytest.approx(np.mean((images / 255 - outputs) ** 2), rel=1e-4)
-    assert "before they are clipped" in results["mse_unclipped"]["protocol"]
+    assert "before clipping" in results["mse_unclipped"]["protocol"]
 
 
 def test_mse_unclipped_takes_many_images_of_either_kind(model):
@@ -86,7 +86,9 @@ def test_mse_unclipped_is_for_losses_whose_images_are_clipped_outputs(loss, imag
 
 @pytest.mark.parametrize("loss", ["bce", "bernoulli", "logistic_mixture"])
 def test_mse_unclipped_is_refused_where_outputs_are_no_images(loss, dataset):
-    with pytest.raises(zoo.ZooError, match=f"needs decoder outputs that are images.*got the loss '{loss}'; measure mse instead"):
+    with pytest.raises(
+        zoo.ZooError, match=f"requires a decoder whose outputs are images.*got the loss '{loss}'; measure mse instead"
+    ):
         measure(tiny("ae_mlp", loss=loss), ["mse_unclipped"], dataset, progress=None)
 
 
@@ -102,7 +104,10 @@ def test_pca_mse_says_and_does_whether_it_clips(model, dataset, arrays):
     made = theirs.inverse_transform(theirs.transform(test))
     wanted = {True: np.mean((test - np.clip(made, 0, 1)) ** 2), False: np.mean((test - made) ** 2)}
     assert wanted[True] < wanted[False]
-    for clip, words in ((True, "3 principal.*reconstructions clipped to 0..1$"), (False, "reconstructions not clipped$")):
+    for clip, words in (
+        (True, "PCA with 3 components.*reconstructions clipped to 0..1$"),
+        (False, "reconstructions not clipped$"),
+    ):
         result = measure(model, [{"metric": "pca_mse", "clip": clip}], dataset, progress=None)["pca_mse"]
         assert result["value"] == pytest.approx(wanted[clip], rel=1e-5)
         assert re.search(words, result["protocol"])
@@ -165,8 +170,8 @@ def test_a_finetuned_encoder_beats_a_frozen_one_and_is_left_as_it_was(dataset):
         (["mze"], "no metric 'mze'.*Did you mean 'mse'"),
         ([{"n": 3}], "no metric None"),
         (["mse", {"metric": "mse"}], "'mse' twice"),
-        ([{"metric": "pca_mse", "clipp": True}], "no parameter 'clipp'; it takes clip.*Did you mean 'clip'"),
-        ([{"metric": "mse", "n": 3}], "'mse' has no parameter 'n'; it takes none"),
+        ([{"metric": "pca_mse", "clipp": True}], "no parameter 'clipp'; its parameters are clip.*Did you mean 'clip'"),
+        ([{"metric": "mse", "n": 3}], "'mse' has no parameter 'n'; it has no parameters"),
     ],
 )
 def test_what_is_asked_wrongly_is_refused_before_anything_is_loaded(asked, message, model):
@@ -187,7 +192,7 @@ def test_what_the_data_set_forbids_is_said_before_a_training():
 def test_a_missing_package_is_said_before_a_training(monkeypatch):
     check(["sap"])
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(zoo.ZooError, match=r"need scikit-learn; pip install 'autoencoder-zoo\[sklearn\]'"):
+    with pytest.raises(zoo.ZooError, match=r"require scikit-learn; run: pip install 'autoencoder-zoo\[sklearn\]'"):
         check(["sap"])
     check(["mig"])
 
@@ -196,7 +201,7 @@ def test_a_missing_package_is_said_before_a_training(monkeypatch):
     "metric, message",
     [
         ("ssim", "ssim does not apply to inputs of shape"),
-        ("bits_per_dim", "likelihood of the 256 levels"),
+        ("bits_per_dim", "likelihood of 256 levels"),
         ({"metric": "elbo", "n": 101}, "n=101, expected between 1 and the 100 images"),
         ({"metric": "linear_error", "layer": "hidden7"}, "no feature layer 'hidden7'"),
     ],
@@ -209,7 +214,7 @@ def test_what_does_not_apply_is_one_clear_error(metric, message, dataset):
 def test_one_split_is_not_held_against_itself(model, arrays, tmp_path):
     np.save(tmp_path / "all.npy", arrays[0])
     measure(model, ["mse", "mse_unclipped"], str(tmp_path / "all.npy"), progress=None)
-    with pytest.raises(zoo.ZooError, match="one split only"):
+    with pytest.raises(zoo.ZooError, match="has a single split"):
         measure(model, ["pca_mse"], str(tmp_path / "all.npy"), progress=None)
     np.savez(tmp_path / "bare.npz", x_train=arrays[0], x_test=arrays[2])
     with pytest.raises(zoo.ZooError, match="no labels"):

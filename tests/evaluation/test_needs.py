@@ -7,7 +7,7 @@ import pytest
 
 from zoo.data.sources import Data
 from zoo.evaluation import measurement as module
-from zoo.evaluation.measurement import rehearse
+from zoo.evaluation.measurement import unmeasurable
 from zoo.evaluation.metrics import METRICS
 from zoo.evaluation.needs import NEEDS
 
@@ -40,7 +40,7 @@ def test_what_data_lacks_is_said_by_metric(data, refused, monkeypatch):
     asked = ["mse", "linear_error", "knn_accuracy", "finetuned_error", "classification_error", "pca_mse", "ssim"]
     asked += [{"metric": "inpainted_mse", "box": 2}, {"metric": "denoised_psnr", "n": 3}, {"metric": "nll", "n": 4}]
     before = random.getstate(), np.random.get_state()[1].tolist()
-    reasons = rehearse(asked, data)
+    reasons = unmeasurable(asked, data)
     assert set(reasons) == refused and all(str(reason) for reason in reasons.values())
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before
 
@@ -53,15 +53,15 @@ def metric_of(name, function):
 
 
 def test_more_test_images_than_there_are():
-    reasons = rehearse([{"metric": "elbo", "n": 5}, {"metric": "denoised_psnr", "n": 4}], splits())
+    reasons = unmeasurable([{"metric": "elbo", "n": 5}, {"metric": "denoised_psnr", "n": 4}], splits())
     assert list(reasons) == ["elbo"] and "expected between 1 and the 4 images" in str(reasons["elbo"])
 
 
 def test_a_box_larger_than_the_images():
-    reasons = rehearse([{"metric": "inpainted_mse", "box": 8}], splits())
+    reasons = unmeasurable([{"metric": "inpainted_mse", "box": 8}], splits())
     assert "got box=8, expected from 1 to 7" in str(reasons["inpainted_mse"])
 
 
 def test_probes_of_mirror_images_need_images():
-    reasons = rehearse([{"metric": "linear_error", "flips": True}, "knn_error"], splits(IMAGES.reshape(12, 64)))
+    reasons = unmeasurable([{"metric": "linear_error", "flips": True}, "knn_error"], splits(IMAGES.reshape(12, 64)))
     assert list(reasons) == ["linear_error"] and "expected (height, width, channels)" in str(reasons["linear_error"])

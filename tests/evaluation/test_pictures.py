@@ -78,7 +78,7 @@ def test_what_cannot_be_drawn_is_one_clear_error(images, tmp_path):
         samples_grid(tiny("ae_mlp"), tmp_path / "p.png")
     with pytest.raises(zoo.ZooError, match="ends in .png"):
         side_by_side(tiny("ae_mlp"), images[:2], tmp_path / "p.jpg")
-    with pytest.raises(zoo.ZooError, match="cannot write the picture .*: No such file"):
+    with pytest.raises(zoo.ZooError, match="cannot write the image .*: No such file"):
         side_by_side(tiny("ae_mlp"), images[:2], tmp_path / "nowhere" / "p.png")
     assert not list(tmp_path.iterdir())
     assert [image_file_shape(s) is not None for s in ((8, 8, 1), (8, 8, 3), (8, 8, 2), (9,))] == [True, True, False, False]

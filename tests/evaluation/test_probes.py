@@ -119,7 +119,7 @@ def test_a_handful_of_images_is_enough(digits):
 def test_features_that_are_no_numbers_are_refused(probe, digits):
     train_x, train_y, test_x, test_y = digits
     broken = np.where(np.arange(len(test_x))[:, None] == 5, np.nan, test_x)
-    with pytest.raises(zoo.ZooError, match="got test features that are NaN or infinite"):
+    with pytest.raises(zoo.ZooError, match="got test features with NaN or infinite"):
         probe(train_x, train_y, broken, test_y)
 
 
@@ -139,7 +139,7 @@ def test_weight_decay_is_never_chosen_on_the_test_set(digits):
 
 def test_probe_refuses_what_it_cannot_read(digits):
     train_x, train_y, test_x, test_y = digits
-    with pytest.raises(zoo.ZooError, match="one class only"):
+    with pytest.raises(zoo.ZooError, match="a single class"):
         linear_probe(train_x, np.zeros_like(train_y), test_x, test_y)
     with pytest.raises(zoo.ZooError, match="constant"):
         linear_probe(np.ones_like(train_x), train_y, test_x, test_y)

@@ -76,7 +76,7 @@ def test_what_a_model_does_is_measured_on_damaged_images(data):
     found = measure(model, ["enlarged_psnr"], data, progress=None)["enlarged_psnr"]
     expected = psnr(IMAGES[:20], model.reconstruct(shrunk(IMAGES[:20], 2))).mean()
     assert found["value"] == pytest.approx(expected, rel=1e-5)
-    with pytest.raises(ZooError, match="does not enlarge images"):
+    with pytest.raises(ZooError, match="is not a super-resolution model"):
         measure(tiny("denoising_conv", (12, 12, 3)), ["enlarged_psnr"], data, progress=None)
 
 

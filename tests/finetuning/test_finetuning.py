@@ -164,7 +164,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(digits, tmp_path, monkeypatc
     # Labels that were corrected since are another run's.
     corrected = np.where(np.arange(200) == 7, (labels + 1) % 10, labels)
     for given, differing in ((dict(labels=corrected), "labels"), (dict(class_names=names[::-1]), "classes")):
-        with pytest.raises(ZooError, match=f"other values of {differing};"):
+        with pytest.raises(ZooError, match=f"different values of {differing};"):
             given = {"labels": labels, "class_names": names, **given}
             finetune(model, images, folder=tmp_path / "cut", settings=settings, progress=None, **given)
 
@@ -320,7 +320,7 @@ def test_from_a_folder_to_a_classifier(folder, tmp_path, capsys):
     np.testing.assert_array_equal(zoo.load(tmp_path / "out" / "model").classify(data.images), probabilities)
     # What is not the same run is refused, and --restart begins anew.
     assert main([*command, "--seed", "1"]) == 2
-    assert "other values of seed" in capsys.readouterr().err
+    assert "different values of seed" in capsys.readouterr().err
     assert main([*command, "--seed", "1", "--epochs", "1", "--restart"]) == 0
 
 

@@ -55,7 +55,7 @@ def test_what_a_set_says_is_text_and_no_markup(tmp_path):
 
 
 def test_where_there_is_nothing_to_show_and_nowhere_to_show_it(tmp_path):
-    with pytest.raises(ZooError, match="there are no weight sets"):
+    with pytest.raises(ZooError, match="contains no weight sets"):
         write(tmp_path / "page", tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(ZooError, match="is a file, expected a folder"):

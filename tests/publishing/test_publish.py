@@ -168,7 +168,7 @@ def test_what_cannot_be_measured_leaves_what_was_published(published, dataset):
     chosen = recipe(dataset=dataset, metrics=("mse", "bits_per_dim"))
     model = zoo.create(**VAE)
     splits, drawn = training.sources.load_splits(dataset)
-    with pytest.raises(zoo.ZooError, match="bits_per_dim needs a likelihood of the 256 levels"):
+    with pytest.raises(zoo.ZooError, match="bits_per_dim requires a likelihood of 256 levels"):
         publish.publish(chosen, model, 1.0, 1, splits, output_dir=folder)
     model.trainable_variables[0].assign(np.full(model.trainable_variables[0].shape, np.nan))
     with pytest.raises(zoo.ZooError, match="NaN or infinite"):
@@ -219,7 +219,7 @@ def test_of_several_seeds_the_one_in_the_middle_is_published(dataset, tmp_path):
     assert values[str(entry["run"]["seed"])] == sorted(values.values())[1]
     assert entry["seeds"]["values"]["mse"] == values and set(entry["seeds"]["values"]) == {"mse", "knn_error"}
     text = (tmp_path / "weights" / "cards" / f"{NAME}.md").read_text()
-    assert f"with the seeds 5, 6, 7: mse {', '.join(card.number(v) for v in values.values())}; knn_error" in text
+    assert f"Trained with 3 seeds (5, 6, 7): mse {', '.join(card.number(v) for v in values.values())}; knn_error" in text
     assert {path.name for path in (tmp_path / "weights" / "cards").iterdir()} == {
         path.name for path in (folders[0] / "cards").iterdir()
     }
@@ -236,10 +236,10 @@ def test_trainings_that_differ_by_more_than_the_seed_have_no_middle(dataset, tmp
     [other] = seeds_folders(tmp_path, dataset, (3,), metrics=("mse",), batch_size=32)
     for given, metric, message in (
         (folders, "mse", r"seeds \[1, 2\], expected an odd number"),
-        ([*folders, folders[0]], "mse", r"seeds \[1, 2, 1\], expected an odd number of different ones"),
-        ([*folders, other], "elbo", "was not measured by 'elbo', expected one of mse"),
+        ([*folders, folders[0]], "mse", r"seeds \[1, 2, 1\], expected an odd number of different seeds"),
+        ([*folders, other], "elbo", "has no metric 'elbo', expected one of mse"),
         ([*folders, other], "mse", "another recipe"),
-        ([*folders, tmp_path / "none"], "mse", f"no {NAME} in .*none, expected what --output-dir was"),
+        ([*folders, tmp_path / "none"], "mse", f"{NAME} is not in .*none; give the --output-dir"),
     ):
         with pytest.raises(zoo.ZooError, match=message):
             publish_median(NAME, metric, given, tmp_path / "weights")
@@ -260,7 +260,7 @@ def test_a_published_set_is_measured_again_by_what_its_recipe_names_now(publishe
     assert f"{NAME} mse " in capsys.readouterr().out
     text = (folder / "manifest.json").read_bytes()
     monkeypatch.setattr(remeasure, "load_recipe", lambda name: dataclasses.replace(now, seed=9))
-    with pytest.raises(zoo.ZooError, match="by another recipe than training_scripts/"):
+    with pytest.raises(zoo.ZooError, match="by a different recipe than training_scripts/"):
         remeasure.remeasure(NAME, output_dir=folder)
     monkeypatch.setattr(remeasure, "load_recipe", lambda name: now)
     manifest.write_entry(NAME, {**entry, "seeds": {"median_of": "mse", "values": {"mse": {"1": 0.1}}}}, folder)
@@ -402,7 +402,7 @@ def test_the_depth_of_the_features_may_move_without_training(dataset, tmp_path, 
     assert weights.verify_reference_features(now.name) < 1e-5
     other = recipe(model={**model, "features": "stage1", "level": 0.5}, **fields)
     monkeypatch.setattr(remeasure, "load_recipe", lambda name: other)
-    with pytest.raises(zoo.ZooError, match="trained by another recipe"):
+    with pytest.raises(zoo.ZooError, match="trained by a different recipe"):
         remeasure.remeasure(now.name, output_dir=tmp_path)
 
 
@@ -433,6 +433,15 @@ def test_a_figure_that_a_baseline_beats_says_so():
     assert card.against(better) == "linear_accuracy 0.5: a paper" and card.against({"metrics": {}}) == ""
     unclipped = {"metrics": {**FIGURES["metrics"], "pca_mse": {"value": 0.002, "parameters": {"clip": False}}}}
     assert card.figure(unclipped, "mse") == "0.003"
+
+
+def test_a_rounded_baseline_is_compared_to_its_stated_precision():
+    entry = {"metrics": {"mse": {"value": 0.0168283}}, "baseline": {"metric": "mse", "value": 0.0168, "source": "PCA"}}
+    assert card.against(entry) == "mse 0.0168: PCA"
+    entry["metrics"]["mse"]["value"] = 0.01686
+    assert card.against(entry) == "worse than mse 0.0168: PCA"
+    entry["baseline"]["value"] = 0.01685
+    assert card.against(entry) == "mse 0.01685: PCA"
 
 
 def test_tables_state_the_baselines_beside_the_figure():

@@ -125,10 +125,10 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(some, tmp_
 def test_a_checkpoint_of_another_recipe_is_refused_and_stays(some, tmp_path):
     fit(tiny_recipe(epochs=1), some, tmp_path)
     before = (tmp_path / "checkpoint.npz").read_bytes()
-    with pytest.raises(zoo.ZooError, match="learning_rate, seed; give the same, another folder, or --restart"):
+    with pytest.raises(zoo.ZooError, match="learning_rate, seed; give the same values, another folder, or --restart"):
         fit(tiny_recipe(epochs=1, learning_rate=1e-3, seed=1), some, tmp_path)
     assert (tmp_path / "checkpoint.npz").read_bytes() == before
-    with pytest.raises(zoo.ZooError, match="other values of images;"):
+    with pytest.raises(zoo.ZooError, match="different values of images;"):
         fit(tiny_recipe(epochs=1), some[::-1], tmp_path)
     # What is measured afterwards, and how the set ships, is no part of the training.
     fit(tiny_recipe(epochs=1, metrics=("psnr",), half=True, embedded=False, baseline=("mse", 1.0, "")), some, tmp_path)

@@ -97,9 +97,9 @@ def test_what_has_no_labels_is_refused(digits, tmp_path):
     images, labels = digits[0][:64], digits[1][:64]
     with pytest.raises(zoo.ZooError, match="training images have no labels"):
         fit(m2_recipe(), images, tmp_path)
-    with pytest.raises(zoo.ZooError, match="dae_mlp learns from no labels"):
+    with pytest.raises(zoo.ZooError, match="dae_mlp does not use labels"):
         fit(tiny_recipe(labelled="all"), images, tmp_path, labels=labels)
-    with pytest.raises(zoo.ZooError, match="from 0 to 9; give the model"):
+    with pytest.raises(zoo.ZooError, match="from 0 to 9; set the number of classes"):
         fit(m2_recipe(), images, tmp_path, labels=labels + 1)
     for changes in (dict(labelled=-1), dict(labelled="some"), dict(labelled_share=1.0), dict(labelled=0)):
         with pytest.raises(zoo.ZooError, match="got labelled"):
@@ -144,5 +144,5 @@ def test_a_classifier_knows_classes_by_name(digits):
     assert error((guesses + 1) % 3, ["eight", "3", "5"]) == 0
     assert error(np.ones(60, int), ["3", "eight"]) == pytest.approx(np.mean(guesses != 2), rel=1e-5)
     assert error(np.full(60, 5), None) == pytest.approx(np.mean(guesses != 1), rel=1e-5)
-    with pytest.raises(zoo.ZooError, match="the class 4, 7, which the classifier does not know, expected 3, 5, eight"):
+    with pytest.raises(zoo.ZooError, match="the classes 4, 7, expected the classes of the model: 3, 5, eight"):
         error(np.where(labels > 5, 7, 4), None)

@@ -86,5 +86,5 @@ def test_killed_in_pretraining_it_goes_on_with_the_layer_it_was_at(digits, tmp_p
 
 
 def test_what_cannot_be_stacked_is_one_clear_error(digits, tmp_path):
-    with pytest.raises(zoo.ZooError, match="layers are stacked on a dense code only"):
+    with pytest.raises(zoo.ZooError, match="layer-wise pretraining requires a dense code"):
         started(tmp_path, digits[0][:64], recipe(model=dict(variant="vae", input_shape=(8, 8, 1), latent_dim=3, hidden=(8,))))

@@ -91,9 +91,11 @@ def test_the_dictionary_is_the_first_depth(digits, tmp_path):
 
 def test_what_cannot_have_a_dictionary_is_one_clear_error(digits):
     images = digits[0]
-    with pytest.raises(ZooError, match="dae_unet has no dictionary to start from patches; build it on a U-Net with atoms=256"):
+    with pytest.raises(
+        ZooError, match="dae_unet has no dictionary to initialize; use patch_dictionary, or a model on unet with atoms=256"
+    ):
         start_from_patches(zoo.create(**{**MODEL, "atoms": 0}), images)
-    with pytest.raises(ZooError, match="got 600 atoms, expected at most 400, the patches that 20 images give"):
+    with pytest.raises(ZooError, match="got 600 atoms, expected at most 400, the number of patches in 20 images"):
         start_from_patches(zoo.create(**{**MODEL, "atoms": 600}), images[:20])
     with pytest.raises(ZooError, match="got images of 6 x 8, expected at least 7 x 7"):
         start_from_patches(zoo.create(**{**MODEL, "input_shape": (6, 8, 1)}), images[:, :6])

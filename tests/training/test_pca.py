@@ -80,7 +80,7 @@ def test_images_that_do_not_vary_in_some_directions_start_finite():
 
 def test_what_has_no_start_at_pca_is_one_clear_error(digits, tmp_path):
     without = {**PATH, "linear_path": False}
-    with pytest.raises(zoo.ZooError, match="no linear path to start from PCA; build it with linear_path=True"):
+    with pytest.raises(zoo.ZooError, match="no linear path to initialize; build it with linear_path=True"):
         training.fit(recipe(model=without), digits[0][:64], tmp_path)
-    with pytest.raises(zoo.ZooError, match="a code of 65 numbers, expected at most the 64"):
+    with pytest.raises(zoo.ZooError, match="a code of 65 numbers, expected at most 64"):
         training.fit(recipe(model={**PATH, "latent_dim": 65}), digits[0][:64], tmp_path)

@@ -104,11 +104,11 @@ def test_a_file_lists_recipes_with_flags_and_comments(file):
     [
         ("a --passes 3", "line 2: unrecognized arguments: --passes 3"),
         ("a --seed one", "line 2: argument --seed: invalid int value: 'one'"),
-        ("a --output-dir x", "line 2: got --output-dir, but a queue decides"),
+        ("a --output-dir x", "line 2: got --output-dir, but a queue sets"),
         ("a --publish", "line 2: got --publish"),
         ("a --restart", "line 2: got --restart"),
         ("a 'b", "line 2: No closing quotation"),
-        ("b", "line 2: b comes twice"),
+        ("b", "line 2: b occurs twice"),
     ],
 )
 def test_a_wrong_line_is_named(line, message, tmp_path):
@@ -225,7 +225,7 @@ def test_a_line_that_is_wrong_meanwhile_stops_nothing(file, folder, repository, 
     monkeypatch.setattr(queue.time, "sleep", lambda seconds: (file.write_text("a\na\n"), sleep(seconds)))
     work(file, folder, repository, at_a_time=1, poll=0.02)
     assert [Run(job, folder).state() for job in (Job("a"), Job("b"), Job("c", ("--seed", "1")))] == ["done"] * 3
-    assert "line 2: a comes twice; give one of them another --seed. The queue continues" in capsys.readouterr().out
+    assert "line 2: a occurs twice; give one of them a different --seed. Continuing" in capsys.readouterr().out
 
 
 def test_the_folder_of_the_runs_is_outside_the_repository(repository):

@@ -156,7 +156,7 @@ def test_bad_flags_of_a_script_need_no_framework():
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
-    wanted = "linear_mlp.mnist: got epochs=0, expected at least 1, or 0 for the start at patches.\n"
+    wanted = "linear_mlp.mnist: got epochs=0, expected at least 1, or 0 with start='patches'.\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", wanted)
 
 

@@ -1,6 +1,6 @@
-"""How good a model is: reconstruction errors, probes of its features, likelihoods, each with a stated protocol.
+"""Evaluation of models, by stated protocols: reconstruction errors, probes of the features, likelihoods and sample quality.
 
-Names are imported on first use, so that what models need of this package loads none of what measures them.
+Names are imported on first use, so that the parts of this package that models use do not load the others.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""How much of its alphabet a discrete code uses."""
+"""Use of the codebooks of a discrete code."""
 
 import numpy as np
 
@@ -10,10 +10,10 @@ from zoo.utils.batching import apply_in_batches
 
 
 def code_indices(model, images, batch_size=256):
-    """Integers (N, *index_shape) below `model.bottleneck.code_count`, of images (N, *input_shape), uint8 or floats 0..1.
+    """Code indices of images (N, *input_shape), uint8 or floats 0..1: integers (N, *index_shape) below `bottleneck.code_count`.
 
     Raises:
-        ZooError: for a model whose code is not discrete.
+        ZooError: if the code of the model is not discrete.
     """
     if not isinstance(model.bottleneck, DiscreteCode):
         raise ZooError(f"{model.name} has no discrete code, expected a model such as vq_vae, rq_vae, fsq_vae or gumbel_vae.")
@@ -25,19 +25,19 @@ def code_indices(model, images, batch_size=256):
 
 
 def codebook_counts(model, images):
-    """How often each code stands somewhere in the codes of `images`: integers (books, code_count)."""
+    """Number of occurrences of each code in the codes of `images`: integers (books, code_count)."""
     indices, books = code_indices(model, images), model.bottleneck.books
     indices = indices.reshape(-1, books)
     return np.stack([np.bincount(indices[:, book], minlength=model.bottleneck.code_count) for book in range(books)])
 
 
 def codebook_usage(counts):
-    """Share of the codes that are used at all, mean over the books, of counts (books, codes)."""
+    """Fraction of the codes that occur at least once, mean over the codebooks, from counts (books, codes)."""
     return float((counts > 0).mean())
 
 
 def codebook_perplexity(counts):
-    """exp of the entropy of the codes' frequencies, mean over the books: as many codes, used equally, say as much."""
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    entropies = -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=1)
+    """exp of the entropy of the frequencies of the codes, mean over the codebooks: the effective number of codes in use."""
+    frequencies = counts / counts.sum(axis=1, keepdims=True)
+    entropies = -(frequencies * np.log(np.where(frequencies > 0, frequencies, 1.0))).sum(axis=1)
     return float(np.exp(entropies).mean())

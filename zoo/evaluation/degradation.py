@@ -1,4 +1,4 @@
-"""Damage to test images, always the same for a seed, as a user's files would have it: 8 bits a pixel, 0..255."""
+"""Degraded test images, reproducible by a seed and with 8 bits per channel (0..255), as image files have."""
 
 import numpy as np
 
@@ -9,7 +9,10 @@ from zoo.utils.batching import apply_in_batches
 
 
 def noisy(images, noise, level, seed=0):
-    """Images (N, H, W, C) with noise, uint8: "gaussian" of deviation `level` in 0..1 units, or "masking", a share of black."""
+    """Images (N, H, W, C) with noise, uint8.
+
+    `noise` is "gaussian", of standard deviation `level` for pixels in 0..1, or "masking": a fraction `level` of black pixels.
+    """
     rng = np.random.default_rng(seed)
     if noise == "gaussian":
         return _as_bytes(unit_array(images) + level * rng.standard_normal(images.shape, dtype=np.float32))
@@ -19,7 +22,7 @@ def noisy(images, noise, level, seed=0):
 
 
 def boxed(images, side):
-    """Images with a black box of `side` x `side` pixels in their middle, and where it is, (H, W) bool."""
+    """Images with a black box of `side` x `side` pixels at the center, uint8, and the mask of the box, (H, W) bool."""
     height, width = images.shape[1:3]
     if not 1 <= side < min(height, width):
         raise ZooError(f"got a box of side {side}, expected from 1 to {min(height, width) - 1} for images of {height} x {width}.")
@@ -30,7 +33,7 @@ def boxed(images, side):
 
 
 def shrunk(images, scale):
-    """Images (N, H, W, C) at (N, H / scale, W / scale, C): bicubic and antialiased."""
+    """Images (N, H, W, C) reduced to (N, H / scale, W / scale, C), bicubic and antialiased, uint8."""
     height, width, channels = images.shape[1:]
     layer = Shrink(scale, (height // scale, width // scale, channels))
     return _as_bytes(apply_in_batches(layer, layer.call, unit_array(images), 256))

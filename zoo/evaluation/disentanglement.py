@@ -1,8 +1,9 @@
-"""How well single numbers of a code stand for single factors of the data: MIG, the FactorVAE score, SAP and DCI.
+"""Disentanglement scores: MIG, the FactorVAE score, SAP and DCI.
 
-Each as disentanglement_lib defines it, with the sizes of its study (Locatello et al. 2019, "Challenging common assumptions in the
-unsupervised learning of disentangled representations", arXiv:1811.12359): factors drawn uniformly and independently over the
-whole data set, codes without chance, scores from 0 to 1, higher is better.
+They measure whether single variables of a code represent single factors of the data. Each is defined as in disentanglement_lib,
+with the sample sizes of its study (Locatello et al. 2019, "Challenging common assumptions in the
+unsupervised learning of disentangled representations", arXiv:1811.12359): factors sampled uniformly and independently from
+the whole data set, deterministic codes, scores from 0 to 1, higher is better.
 """
 
 from collections.abc import Callable
@@ -12,15 +13,15 @@ import numpy as np
 
 from zoo.errors import ZooError
 
-# Images rendered and encoded at a time: some tens of megabytes.
+# Number of images that are rendered and encoded at a time: some tens of megabytes.
 _BLOCK = 4096
 
 
 @dataclass(frozen=True)
 class FactorData:
-    """A data set that is made by its factors.
+    """A data set whose images are determined by discrete factors.
 
-    `sizes` is the number of values of every factor, (F,); `render` makes images (N, ...) of integer factors (N, F).
+    `sizes` is the number of values of each factor, (F,); `render` is a function from integer factors (N, F) to images (N, ...).
     """
 
     sizes: tuple
@@ -28,24 +29,24 @@ class FactorData:
 
     def __post_init__(self):
         if min(self.sizes) < 2:
-            raise ZooError(f"got factors of {tuple(self.sizes)} values, expected each to have at least 2: one says nothing.")
+            raise ZooError(f"got factors with {tuple(self.sizes)} values, expected at least 2 values for each factor.")
 
 
 def mig(represent, data, n=10_000, bins=20, seed=0):
     """Mutual information gap (Chen et al. 2018, arXiv:1802.04942, section 4).
 
-    The mean over factors of the gap between the two numbers of the code with the most mutual information with it, as a share of
-    its entropy; every number of the code is cut into `bins` of equal width.
+    For each factor, the difference between the two largest values of mutual information with a variable of the code, divided by
+    the entropy of the factor; mean over factors. Each variable of the code is discretized into `bins` of equal width.
 
     Args:
         represent: function from images (N, ...) to codes (N, D), numpy.
         data: a `FactorData`.
-        n: images drawn.
-        bins: of every number of the code.
-        seed: of the draws.
+        n: number of images to sample.
+        bins: number of bins of each variable of the code.
+        seed: random seed.
 
     Returns:
-        A mapping: `mig`, and `gaps`, that of every factor.
+        A mapping: `mig`, and `gaps`, the value of each factor.
     """
     factors, codes = _sample(represent, data, n, np.random.default_rng(seed))
     binned = np.stack([np.digitize(c, np.histogram(c, bins)[1][:-1]) - 1 for c in codes.T], axis=1)
@@ -58,22 +59,22 @@ def mig(represent, data, n=10_000, bins=20, seed=0):
 def factor_vae_score(represent, data, votes=10_000, test_votes=5_000, batch_size=64, n=10_000, threshold=0.05, seed=0):
     """The score of Kim & Mnih 2018 ("Disentangling by factorising", arXiv:1802.05983, section 4): an accuracy.
 
-    A vote: of a batch of images that share the value of one factor, the number of the code that varies least, relative to its
-    variance over the data. Every number is taken to stand for the factor with most of its votes; the score is the share of
-    `test_votes` further votes for which that is the factor that was held.
+    A vote is the variable of the code with the smallest variance, relative to its variance over the data, in a batch of images
+    that share the value of one factor. Each variable is assigned to the factor with most of its votes; the score is the fraction
+    of `test_votes` further votes whose variable is assigned to the factor that was fixed.
 
     Args:
         represent: function from images (N, ...) to codes (N, D), numpy.
         data: a `FactorData`.
-        votes: by which numbers are given to factors.
-        test_votes: by which that is judged.
-        batch_size: images of a vote.
-        n: images from which the variance over the data is taken.
-        threshold: numbers with a smaller standard deviation over the data have no part; with none left the score is 0.
-        seed: of the draws.
+        votes: number of votes to assign variables to factors.
+        test_votes: number of votes to evaluate the assignment.
+        batch_size: number of images of a vote.
+        n: number of images to estimate the variance over the data.
+        threshold: variables with a smaller standard deviation over the data are excluded; if none is left, the score is 0.
+        seed: random seed.
 
     Returns:
-        A mapping: `factor_vae_score`, `train` (the share of the first votes), `active` (how many numbers have a part).
+        A mapping: `factor_vae_score`, `train` (the accuracy on the first votes), `active` (the number of variables in use).
     """
     rng = np.random.default_rng(seed)
     spread = _sample(represent, data, n, rng)[1].std(axis=0, ddof=1)
@@ -100,25 +101,26 @@ def factor_vae_score(represent, data, votes=10_000, test_votes=5_000, batch_size
 def sap(represent, data, n=10_000, test_n=5_000, seed=0):
     """Separated attribute predictability (Kumar et al. 2018, arXiv:1711.00848, section 3).
 
-    The mean over factors of the gap between the two numbers of the code that predict it best, each alone: the accuracy on
-    `test_n` images of a linear support vector machine (C = 0.01, classes weighted to the same mass) that was fitted to `n`.
+    For each factor, the difference between the accuracies of the two variables of the code that predict it best, each alone;
+    mean over factors. The accuracy is that of a linear support vector machine (C = 0.01, balanced class weights) that is fitted
+    to `n` images and evaluated on `test_n` images.
 
     Args:
         represent: function from images (N, ...) to codes (N, D), numpy.
         data: a `FactorData`.
-        n: images fitted to.
-        test_n: images judged on.
-        seed: of the draws.
+        n: number of training images.
+        test_n: number of test images.
+        seed: random seed.
 
     Returns:
-        A mapping: `sap`, and `gaps`, that of every factor.
+        A mapping: `sap`, and `gaps`, the value of each factor.
     """
     svm = _scikit_learn("svm")
     rng = np.random.default_rng(seed)
     (factors, codes), (test_factors, test_codes) = (_sample(represent, data, count, rng) for count in (n, test_n))
 
     def accuracy(i, j):
-        # The primal has the same solution as the dual of the definition, and needs no random order of the images to find it.
+        # The primal problem has the same solution as the dual one of the definition, and its solver is deterministic.
         machine = svm.LinearSVC(C=0.01, class_weight="balanced", dual=False).fit(codes[:, i : i + 1], factors[:, j])
         return machine.score(test_codes[:, i : i + 1], test_factors[:, j])
 
@@ -129,19 +131,19 @@ def sap(represent, data, n=10_000, test_n=5_000, seed=0):
 def dci(represent, data, n=10_000, test_n=5_000, seed=0):
     """Disentanglement, completeness and informativeness (Eastwood & Williams 2018, ICLR, section 2).
 
-    Gradient boosted trees predict every factor from the whole code; what each number of the code counts in them is its
-    importance. Disentanglement: 1 - the entropy over factors of a number's importances, mean over numbers weighted by their
-    importance. Completeness: the same with numbers and factors exchanged. Informativeness: the trees' accuracy.
+    Gradient boosted trees predict each factor from the whole code; their feature importances are the importances of the variables
+    of the code. Disentanglement: 1 - the entropy over factors of the importances of a variable, mean over variables weighted by
+    their importance. Completeness: the same with variables and factors exchanged. Informativeness: the accuracy of the trees.
 
     Args:
         represent: function from images (N, ...) to codes (N, D), numpy.
         data: a `FactorData`.
-        n: images fitted to.
-        test_n: images judged on.
-        seed: of the draws.
+        n: number of training images.
+        test_n: number of test images.
+        seed: random seed.
 
     Returns:
-        A mapping: `disentanglement`, `completeness`, `informativeness` (on the further images), `importance` (D, F).
+        A mapping: `disentanglement`, `completeness`, `informativeness` (on the test images), `importance` (D, F).
     """
     ensemble = _scikit_learn("ensemble")
     rng = np.random.default_rng(seed)
@@ -161,7 +163,7 @@ def dci(represent, data, n=10_000, test_n=5_000, seed=0):
 
 
 def _concentration(importance):
-    """1 - entropy of every row, in units of its largest, mean over rows weighted by their sums; 0 where all is zero."""
+    """1 - entropy of each row, relative to the maximum, mean over rows weighted by their sums; 0 if all values are zero."""
     if importance.sum() == 0 or importance.shape[1] == 1:
         return float(importance.sum() > 0)
     share = importance + 1e-11
@@ -171,13 +173,13 @@ def _concentration(importance):
 
 
 def _gaps(scores):
-    """Of scores (D, F), none negative: the largest less the second of every factor, (F,). A lone number has nothing beside it."""
+    """The difference between the two largest of the scores (D, F) of each factor, (F,); 0 is the second if D is 1."""
     ordered = np.sort(np.vstack([np.zeros(scores.shape[1]), scores]), axis=0)
     return ordered[-1] - ordered[-2]
 
 
 def _mutual_information(a, b):
-    """Of two rows of small integers (N,), in nats."""
+    """Mutual information of two vectors of small integers (N,), in nats."""
     joint = np.zeros((a.max() + 1, b.max() + 1))
     np.add.at(joint, (a, b), 1 / len(a))
     independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
@@ -190,13 +192,13 @@ def _draw(data, n, rng):
 
 
 def _sample(represent, data, n, rng):
-    """Factors (n, F), drawn uniformly, and their codes (n, D)."""
+    """Factors (n, F), sampled uniformly, and their codes (n, D)."""
     factors = _draw(data, n, rng)
     return factors, _encode(represent, data, factors)
 
 
 def _encode(represent, data, factors):
-    """The codes (N, D) of factors (N, F), every distinct image rendered and encoded once."""
+    """The codes (N, D) of factors (N, F); each distinct image is rendered and encoded once."""
     distinct, where = np.unique(np.ravel_multi_index(factors.T, data.sizes), return_inverse=True)
     codes = []
     for start in range(0, len(distinct), _BLOCK):
@@ -213,4 +215,4 @@ def _scikit_learn(module):
     try:
         return importlib.import_module(f"sklearn.{module}")
     except ImportError:
-        raise ZooError("sap and dci_disentanglement need scikit-learn: pip install 'autoencoder-zoo[sklearn]'") from None
+        raise ZooError("sap and dci_disentanglement require scikit-learn; run: pip install 'autoencoder-zoo[sklearn]'") from None

@@ -13,43 +13,43 @@ from zoo.modalities.image import check_images
 from zoo.modalities.tensors import to_unit
 from zoo.utils.batching import compiled
 
-# Numbers that the decoder gives out in one call, about: what keeps the working set at some tens of megabytes.
+# Approximate number of decoder outputs in one call, which limits the memory use to some tens of megabytes.
 _NUMBERS_A_CALL = 4_000_000
 
 
 def log_likelihood(model, images, k=5000, seed=0, alike=False):
-    """log p(x) in nats, (N,) float64, estimated from below by `k` importance samples an image.
+    """log p(x) in nats, (N,) float64, a lower bound estimated by `k` importance samples per image.
 
     log 1/k Σ_i p(x|z_i) p(z_i) / q(z_i|x), z_i ~ q(z|x): Burda, Grosse & Salakhutdinov 2016, "Importance weighted
     autoencoders", arXiv:1509.00519, equation 8. With k = 1 its mean is the evidence lower bound.
 
     Args:
         model: an `Autoencoder` with a likelihood ("bernoulli", "gaussian" with a fixed sigma, "logistic_mixture") and a
-            bottleneck that gives importance samples.
-        images: (N, *input_shape), uint8 or floats 0..1. Under "bernoulli", whose density is of zeros and ones, other images
-            are binarized once by their pixels' values, see `zoo.data.transforms.binarize`.
-        k: samples an image.
+            bottleneck with importance samples.
+        images: (N, *input_shape), uint8 or floats 0..1. Under "bernoulli", a density of zeros and ones, other images
+            are binarized once at random, with their pixel values as probabilities, see `zoo.data.transforms.binarize`.
+        k: number of samples per image.
         seed: of the samples and the binarization.
-        alike: whether the figures are to be compared image by image: every image then meets the same draws, alone or among
-            others, and under "bernoulli" keeps its grey levels, which count by their mean over binarizations (the
-            cross-entropy). For a mean over many images draws of their own tell more, and a call takes many.
+        alike: whether the values of single images are to be compared. Each image then gets the same random numbers, whatever
+            the other images are, and under "bernoulli" gray levels are kept: their value is the mean over binarizations (the
+            cross-entropy). For a mean over many images, independent samples are more precise, and faster.
 
     Raises:
-        ZooError: for a model that has no such likelihood.
+        ZooError: if the model has no such likelihood.
     """
     return _reduce(model, images, k, seed, alike)[0] - math.log(k)
 
 
 def elbo(model, images, k=1, seed=0):
-    """The evidence lower bound E_q [log p(x|z) + log p(z) - log q(z|x)] in nats, (N,) float64, by `k` samples an image.
+    """The evidence lower bound E_q [log p(x|z) + log p(z) - log q(z|x)] in nats, (N,) float64, by `k` samples per image.
 
-    Arguments and errors are those of `log_likelihood`.
+    Arguments and errors are the same as for `log_likelihood`.
     """
     return _reduce(model, images, k, seed, alike=False)[1] / k
 
 
 def bits_per_dim(nats, shape):
-    """-log₂ of a probability of 256-level pixels, a pixel and channel, from `nats` an image of `shape`."""
+    """Bits per pixel and channel, from the negative log-likelihood in nats of images of `shape` with 256 levels."""
     return nats / (math.prod(shape) * math.log(2))
 
 
@@ -96,9 +96,9 @@ def _weigher(model, count):
 
 
 class _Drawn(keras.random.SeedGenerator):
-    """A seed that was drawn before: compiled functions take it as an argument, so that no call repeats another's noise.
+    """A seed generator that starts at a given seed: an argument of compiled functions, so that each call has new noise.
 
-    A bottleneck may draw more than once a call: each time it gets another seed.
+    A bottleneck may ask for several seeds per call: each of them is different.
     """
 
     def __init__(self, seed):
@@ -106,7 +106,7 @@ class _Drawn(keras.random.SeedGenerator):
 
     def next(self, ordered=True):
         draws, self._draws = self._draws, self._draws + 1
-        # The first of the two numbers moves: the second is the one that counts the calls.
+        # The first of the two numbers is changed, because the second one counts the calls.
         moved = ops.convert_to_tensor([draws * 65_536, 0])
         return self._seed + ops.cast(moved, self._seed.dtype) if draws else self._seed
 
@@ -116,7 +116,7 @@ def _outputs(model):
 
 
 def has_likelihood(model):
-    """Whether `log_likelihood` can say something of this model."""
+    """Whether `log_likelihood` supports this model."""
     try:
         _check_density(model)
     except ZooError:
@@ -128,13 +128,16 @@ def _check_density(model):
     loss = model.reconstruction_loss
     if not loss.is_likelihood:
         raise ZooError(
-            f"the reconstruction loss {loss.name!r} is no likelihood, expected 'bernoulli', 'gaussian' or 'logistic_mixture'."
+            f"the reconstruction loss {loss.name!r} does not define a likelihood, expected 'bernoulli', 'gaussian' or "
+            "'logistic_mixture'."
         )
     if getattr(loss, "sigma", 1.0) is None:
-        raise ZooError("the gaussian loss fits its sigma to each batch, which is no density; measure with a fixed sigma.")
+        raise ZooError(
+            "the gaussian loss estimates sigma from each batch, so it does not define a density; set sigma to a fixed value."
+        )
     if not hasattr(model.bottleneck, "importance_samples"):
         raise ZooError(
-            f"{type(model.bottleneck).__name__} has no posterior to draw from; measure a variational model, such as vae."
+            f"{type(model.bottleneck).__name__} has no posterior to sample from; use a variational model, such as vae."
         )
 
 

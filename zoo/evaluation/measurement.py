@@ -1,4 +1,4 @@
-"""Metrics by name: what a recipe asks for, a card states and `zoo evaluate --check` repeats."""
+"""Measurement of metrics by name, as recipes, cards and `zoo evaluate --check` use them."""
 
 import inspect
 
@@ -14,23 +14,23 @@ def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print, untr
     Args:
         model: an `Autoencoder`.
         metrics: names, or mappings such as `{"metric": "nll", "k": 5000, "n": 1000}` with the parameters of a metric; see
-            `names`, and `zoo.evaluation.metrics` for what each takes. `layer="best"` has a probe look for its depth.
+            `names` and `zoo.evaluation.metrics`. With `layer="best"`, a probe selects the depth of the features.
         dataset: a TFDS name, a .npy or .npz file, or a folder of images; or a mapping of "train" and "test" to
             `zoo.data.sources.Data`.
-        data_dir: where TFDS data lies.
-        seed: of every random choice.
-        progress: called with a line of text as each metric is done; None for silence.
-        untrained: function from the training images to the model as it was before its first step, see
-            `zoo.training.untrained`: one of the baselines of a probe. None leaves that baseline out.
+        data_dir: folder of the TFDS data.
+        seed: of all random choices.
+        progress: function that is called with a line of text after each metric; None prints nothing.
+        untrained: function from the training images to the model before its first training step, a baseline of probes; see
+            `zoo.training.initialization.start.untrained`. None omits that baseline.
 
     Returns:
         A mapping of metric name to a JSON-able mapping: `value` (6 significant digits), `split`, `n` (test images),
-        `protocol` (in words), `parameters` and `seed` (what `repeat` needs), `tolerance` (absolute; how far another machine's
-        value may lie), and whatever else the metric has to say: of a probe `baselines`, a mapping of "raw input", "PCA" (as many
-        components as the features are numbers) and "untrained" to what the same protocol gives of those.
+        `protocol` (a description), `parameters` and `seed` (which `repeat` needs), `tolerance` (the largest absolute difference
+        of a value that is measured on another machine), and further fields of the metric. A probe has `baselines`, a mapping of
+        "raw input", "PCA" (with as many components as there are features) and "untrained" to the values of the same protocol.
 
     Raises:
-        ZooError: on an unknown metric or parameter, and where a metric does not apply to the model or the data.
+        ZooError: if a metric or parameter is unknown, or a metric does not apply to the model or the data.
     """
     wanted = check(metrics)
     subject = Subject(model, dataset, data_dir, seed, progress or (lambda line: None), untrained)
@@ -47,20 +47,25 @@ def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print, untr
 
 
 def check(metrics, dataset=None):
-    """The (name, parameters given) of each of `metrics`; `ZooError` on unknown and repeated ones, and what `dataset` forbids."""
+    """The name and the given parameters of each of `metrics`.
+
+    Raises ZooError if a metric is unknown, occurs twice, or cannot be measured on `dataset`.
+    """
     wanted = [_resolve(metric) for metric in metrics]
     for name, given in wanted:
         if sum(name == other for other, _ in wanted) > 1:
-            raise ZooError(f"got the metric {name!r} twice, expected each at most once: a card has one value under a name.")
+            raise ZooError(
+                f"got the metric {name!r} twice, expected each metric at most once, because a card has one value for each name."
+            )
         if name in CHECKS:
             CHECKS[name](given, dataset)
     return wanted
 
 
-def rehearse(metrics, splits):
-    """What keeps each of `metrics` from being measured on these splits, whatever the model: a mapping of name to `ZooError`.
+def unmeasurable(metrics, splits):
+    """Mapping of the metrics that cannot be measured on these splits, with any model, to the `ZooError` that says why.
 
-    It goes by what the metrics declare, see `zoo.evaluation.needs`: nothing is computed, and nothing drawn.
+    The declared requirements of the metrics decide, see `zoo.evaluation.needs`: nothing is computed or sampled.
 
     Args:
         metrics: as for `measure`.
@@ -78,7 +83,7 @@ def rehearse(metrics, splits):
 
 
 def repeat(model, recorded, dataset, data_dir=None, progress=print, untrained=None):
-    """Measure again, exactly as it was done, what an earlier `measure` returned; arguments as there."""
+    """Repeat the measurement of `recorded`, the result of an earlier `measure`; the other arguments are the same as there."""
     seeds = {result.get("seed", 0) for result in recorded.values()}
     results = {}
     for seed in sorted(seeds):
@@ -95,20 +100,20 @@ def names():
 
 
 def _resolve(metric):
-    """A name or a mapping -> name, parameters given; both known."""
+    """The name and the given parameters of a metric, which is given as a name or a mapping; raises ZooError if one is unknown."""
     given = {"metric": metric} if isinstance(metric, str) else dict(metric)
     name = given.pop("metric", None)
     if name not in METRICS:
-        raise ZooError(f"there is no metric {name!r}.{suggest(name, METRICS)} There are {', '.join(METRICS)}.")
+        raise ZooError(f"there is no metric {name!r}.{suggest(name, METRICS)} The metrics are {', '.join(METRICS)}.")
     known = defaults(name)
     for parameter in given:
         if parameter not in known:
-            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            takes = f"its parameters are {', '.join(known)}" if known else "it has no parameters"
             raise ZooError(f"the metric {name!r} has no parameter {parameter!r}; {takes}.{suggest(parameter, known)}")
     return name, given
 
 
 def defaults(name):
-    """Mapping of the parameters of a metric to their values where none are given."""
+    """Mapping of the parameters of a metric to their default values."""
     parameters = inspect.signature(METRICS[name]).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}

@@ -1,4 +1,4 @@
-"""What each metric needs, as data: known before the training whose figures it is to give, without a model."""
+"""Requirements of the metrics, declared as data, so that they can be checked before a training and without a model."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from zoo.errors import ZooError
 
 @dataclass(frozen=True)
 class Needs:
-    """What a metric asks of the data and of the model.
+    """Requirements of a metric on the data and the model.
 
     Args:
-        train: a training split beside the test split.
-        labels: the splits whose labels it reads.
-        image: inputs that are images: always, or where the parameter of this name is true.
-        test_images: whether its parameter `n` is a number of test images, at most as many as there are.
-        inside: name of the parameter that is a number of pixels, fewer than an image is high and wide.
-        decoder: a decoder, which a classifier has not.
+        train: whether a training split is required in addition to the test split.
+        labels: the splits whose labels are required.
+        image: whether inputs must be images: always, or if the parameter of this name is true.
+        test_images: whether the parameter `n` is a number of test images, which is limited by their number.
+        inside: name of a parameter that is a number of pixels, smaller than the height and width of the images.
+        decoder: whether a decoder is required, which classifiers do not have.
     """
 
     train: bool = False
@@ -26,7 +26,7 @@ class Needs:
     decoder: bool = True
 
     def refuse(self, name, subject, parameters):
-        """Raise a `ZooError` that says what the data of a `zoo.evaluation.metrics.subject.Subject` lacks for a metric."""
+        """Raise a `ZooError` if the data of a `zoo.evaluation.metrics.subject.Subject` does not meet the requirements."""
         for split in self.labels:
             subject.labels(split)
         if self.train:

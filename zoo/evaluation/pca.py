@@ -1,4 +1,4 @@
-"""Principal components as a baseline: the best that a linear autoencoder can do."""
+"""PCA as a baseline of the reconstruction error: the optimum of a linear autoencoder."""
 
 import numpy as np
 
@@ -7,9 +7,9 @@ from zoo.layers.math.pca import blocks, principal_components
 
 
 def pca_mse(train_images, test_images, count, clip=True):
-    """Mean squared error, over pixels in 0..1, of test images rebuilt from `count` principal components of the training images.
+    """Mean squared error, over pixels in 0..1, of test images reconstructed from `count` principal components of training images.
 
-    With `clip` the reconstructions are clipped to 0..1 as a model's are. Images: (N, ...), uint8 or floats.
+    Images are (N, ...), uint8 or floats 0..1. With `clip`, the reconstructions are clipped to 0..1, as those of models are.
     """
     dimensions = int(np.prod(train_images.shape[1:]))
     if not 1 <= count <= dimensions:

@@ -1,4 +1,4 @@
-"""What frozen features know of the classes: linear and nearest-neighbour probes."""
+"""Linear and nearest-neighbor probes: the accuracy of classifiers on frozen features."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from zoo.evaluation.softmax_regression import SoftmaxRegression, predict
 from zoo.modalities.image import check_images, unit_array
 from zoo.utils.batching import apply_in_batches
 
-# Strong to weak: every fit starts where the one before ended, and little decay is the slow end.
+# From strong to weak: each fit starts at the previous solution, and fits with a weak penalty are the slow ones.
 WEIGHT_DECAYS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 _HELD_OUT = 0.1
 _MOST_FEATURES = 8192
@@ -16,7 +16,7 @@ _QUARTERS = 2
 
 
 def probe_features(model, images, layer=None, pool=None, batch_size=256):
-    """Features (N, D), float32, of images (N, *input_shape) at a depth of `model.encoder`: see `Encoder.at`."""
+    """Features (N, D), float32, of images (N, *input_shape) at a depth of `model.encoder`, see `Encoder.at`."""
     extractor = model.encoder.at(layer or "code", pool)
     return apply_in_batches(extractor, extractor.call, check_images(images, model.data_shape), batch_size)
 
@@ -24,28 +24,30 @@ def probe_features(model, images, layer=None, pool=None, batch_size=256):
 def linear_probe(train_x, train_y, test_x, test_y, seed=0, mirrored=None, adam_epochs=0):
     """A linear classifier on frozen features.
 
-    The protocol, in scikit-learn's words: `make_pipeline(StandardScaler(), LogisticRegression(C=C))`, fitted to convergence.
-    `C` is chosen: with the penalty ½ λ ||W||² beside the mean cross-entropy of N rows, `C = 1 / (λ N)`, a fit for each λ from
-    `WEIGHT_DECAYS`, from strong to weak, on all but the last tenth of the training set after a shuffle with `seed`; the λ
-    with the highest accuracy on that tenth is kept (the stronger of equals; the search ends after two that are worse than
-    the best). The classifier is fitted again on the whole training set and meets the test set once. Features that are
-    constant over the training set are left out, as their standardized values of zero would be.
+    The protocol is `make_pipeline(StandardScaler(), LogisticRegression(C=C))` of scikit-learn, fitted to convergence. `C` is
+    selected by validation: `C = 1 / (λ N)` corresponds to the mean cross-entropy of N rows with the penalty ½ λ ||W||². For each
+    λ of `WEIGHT_DECAYS`, from strong to weak, the classifier is fitted to all but the last tenth of the training set, which is
+    shuffled with `seed`; the λ with the highest accuracy on that tenth is selected (the larger one if several are equal; the
+    search ends after two values that are worse than the best). The classifier is then fitted to the whole training set and
+    evaluated on the test set once. Features that are constant over the training set are omitted; their standardized values
+    would be zero.
 
     Args:
         train_x, test_x: features (N, D), floats.
         train_y, test_y: classes (N,), integers.
         seed: of the shuffle.
-        mirrored: features (N, D) of the training images flipped left to right, to train on as well; they are never held out.
-        adam_epochs: epochs of Adam to train a second classifier by, on the same standardized features: what an ordinary
-            optimizer reaches where features are badly conditioned; 0 for none.
+        mirrored: features (N, D) of the training images flipped left to right, which are used for training only.
+        adam_epochs: number of epochs to train a second classifier with Adam, on the same standardized features, which shows
+            what an ordinary optimizer reaches if the features are badly conditioned; 0 for none.
 
     Returns:
-        A mapping: `accuracy` and `error` on the test set, shares; `weight_decay`, the λ chosen, and `C`, the same for
-        scikit-learn; `validation_accuracy`, of that choice; `features`, the number in use; with `adam_epochs` also
-        `adam_accuracy`, the share by Adam.
+        A mapping: `accuracy` and `error` on the test set, as fractions; `weight_decay`, the selected λ, and `C`, the same for
+        scikit-learn; `validation_accuracy` with this λ; `features`, the number of features in use; with `adam_epochs` also
+        `adam_accuracy`, the accuracy of the classifier trained with Adam.
 
     Raises:
-        ZooError: on features that do not fit their classes or are not finite, one class only, or none that varies.
+        ZooError: if the features do not match the classes or are not finite, if there is a single class, or if all features are
+            constant.
     """
     _check(train_x, train_y, test_x, test_y)
     if mirrored is not None and mirrored.shape != train_x.shape:
@@ -54,7 +56,7 @@ def linear_probe(train_x, train_y, test_x, test_y, seed=0, mirrored=None, adam_e
         )
     fit = _Search(train_x, train_y, seed, mirrored)
     if not fit.alive.any():
-        raise ZooError("got features that are constant over the training set; nothing can be read from them.")
+        raise ZooError("all features are constant over the training set, so a probe cannot be fitted.")
     regression, w = fit.refit()
     test = fit.standardize(test_x)
     accuracy = float(np.mean(fit.labels[predict(test, w)] == test_y))
@@ -73,17 +75,17 @@ def linear_probe(train_x, train_y, test_x, test_y, seed=0, mirrored=None, adam_e
 
 
 class _Search:
-    """The weight decay that does best on the held-out tenth of the training set."""
+    """Search for the weight decay with the highest accuracy on the held-out tenth of the training set."""
 
     def __init__(self, x, y, seed, mirrored=None):
         self.labels, y = np.unique(y, return_inverse=True)
         if len(self.labels) < 2:
-            raise ZooError(f"got labels of one class only ({self.labels[0]}), expected two classes or more for a linear probe.")
+            raise ZooError(f"got labels of a single class ({self.labels[0]}), expected two classes or more for a linear probe.")
         order = np.random.default_rng(seed).permutation(len(x))
         self.mean, self.deviation = _moments(x)
         self.alive = self.deviation > _rounding(self.mean, self.deviation)
         versions = [x] if mirrored is None else [x, mirrored]
-        # Those of one image side by side, so that none is trained on while another is held out.
+        # The versions of an image are adjacent, so that none is used for training while another is held out.
         self.x = np.empty((len(versions) * len(x), int(self.alive.sum())), np.float32)
         for i, version in enumerate(versions):
             self.standardize(version, order, out=self.x[i :: len(versions)])
@@ -108,7 +110,7 @@ class _Search:
         return regression, regression.fit(self.weight_decay, start=self.w, tolerance=1e-5)
 
     def standardize(self, x, order=None, out=None, block=1000):
-        """Standardized rows, those of `order` or all, in one copy: a new one, or `out`."""
+        """Standardized rows, all or those of `order`, in a new array or in `out`."""
         order = np.arange(len(x)) if order is None else order
         made = np.empty((len(order), int(self.alive.sum())), np.float32) if out is None else out
         for i in range(0, len(order), block):
@@ -118,16 +120,16 @@ class _Search:
 
 
 def _rounding(mean, deviation):
-    """The deviation (D,) that a constant feature may have by rounding: by its own size, and by what the others usually have.
+    """The deviation (D,) that a constant feature may have by rounding, relative to its own size and to the other deviations.
 
-    The median of those, not the largest: beside a feature of millions one that moves by thousandths tells classes apart.
+    It is relative to their median, not to the largest one: features of very different scales may all be informative.
     """
     moving = deviation[deviation > 0]
     return 1e-6 * np.maximum(np.abs(mean), np.median(moving) if len(moving) else 0)
 
 
 def _moments(x, block=1000):
-    """Mean and standard deviation (D,) of the columns, float32, summed in float64 without a float64 copy of the whole."""
+    """Mean and standard deviation (D,) of the columns, float32, summed in float64 without a float64 copy of `x`."""
     blocks = range(0, len(x), block)
     mean = sum(x[i : i + block].sum(axis=0, dtype=np.float64) for i in blocks) / len(x)
     variance = sum(np.square(x[i : i + block] - mean).sum(axis=0) for i in blocks) / len(x)
@@ -135,22 +137,23 @@ def _moments(x, block=1000):
 
 
 def knn_probe(train_x, train_y, test_x, test_y, k=20, block=500):
-    """The class of the nearest training features.
+    """A k-nearest-neighbor classifier on frozen features.
 
-    The protocol: cosine similarity of the raw features; the `k` nearest vote for their class with their similarity (negative
-    ones with nothing); of equal classes the lower label wins.
+    The protocol: cosine similarity of the features, which are not standardized; the `k` nearest training features vote for
+    their class, weighted by similarity (negative similarities have weight 0); of classes with equal votes, the lower label is
+    chosen.
 
     Args:
         train_x, test_x: features (N, D), floats.
         train_y, test_y: classes (N,), integers.
         k: number of neighbours.
-        block: test features compared at a time; memory goes with it.
+        block: number of test features compared at a time; the memory use is proportional to it.
 
     Returns:
-        A mapping: `accuracy` and `error` on the test set, shares; `k`.
+        A mapping: `accuracy` and `error` on the test set, as fractions; `k`.
 
     Raises:
-        ZooError: on features that do not fit their classes or are not finite, or fewer of them than `k`.
+        ZooError: if the features do not match the classes or are not finite, or there are fewer than `k`.
     """
     _check(train_x, train_y, test_x, test_y)
     if not 1 <= k <= len(train_x):
@@ -175,10 +178,10 @@ def _on_the_sphere(x):
 
 
 def candidates(model, images):
-    """(layer, pool) of every depth of the encoder that a probe may read, each with the finest pool of at most 8192 features.
+    """(layer, pool) of each depth of the encoder, with the finest pooling that gives at most 8192 features.
 
-    A depth's maps are flattened where that fits, else averaged over the largest grid of 8, 4, 2 or 1 regions a side that does;
-    of tokens that do not fit, there are the means of an image's quarters, the mean and the first.
+    Feature maps are flattened if that fits, otherwise averaged over the largest grid of 8, 4, 2 or 1 regions per side that fits.
+    For tokens that do not fit, the candidates are the means of the quarters of the image, the mean, and the first token.
     """
     found = []
     for layer in model.encoder.feature_layers:
@@ -197,10 +200,10 @@ def candidates(model, images):
 
 
 def best_feature_layer(model, train_images, train_labels, seed=0, n=10_000, progress=None):
-    """The (layer, pool) whose features a linear classifier reads best, judged on held-out training images alone.
+    """The (layer, pool) whose features have the most accurate linear classifier, on held-out training images.
 
-    The protocol: `n` training images drawn with `seed`; at each of the `candidates` the search of `linear_probe`; the depth
-    with the highest accuracy on the held-out tenth, the deeper of equals.
+    The protocol: `n` training images are sampled with `seed`, and the search of `linear_probe` is run for each of the
+    `candidates`. The depth with the highest accuracy on the held-out tenth is returned, the deeper one if several are equal.
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(train_images))[:n])
     images, labels = train_images[chosen], train_labels[chosen]
@@ -221,6 +224,8 @@ def _check(train_x, train_y, test_x, test_y):
                 f"got {what} features of shape {np.shape(x)} and labels of shape {np.shape(y)}, expected (N, D) and (N,), N >= 2."
             )
         if not np.isfinite(x).all():
-            raise ZooError(f"got {what} features that are NaN or infinite, expected numbers; look at the images and the model.")
+            raise ZooError(
+                f"got {what} features with NaN or infinite values, expected finite numbers; check the images and the model."
+            )
     if train_x.shape[1] != test_x.shape[1]:
         raise ZooError(f"got {train_x.shape[1]} training and {test_x.shape[1]} test features, expected the same number.")

@@ -1,4 +1,4 @@
-"""How near reconstructions come to their images: squared error, PSNR and structural similarity."""
+"""Reconstruction errors: squared error, PSNR and structural similarity."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from zoo.utils.batching import apply_in_batches
 
 _BLOCK = 512
 _WINDOW = 11
-# An exact reconstruction has an infinite ratio; this is far below what 8 bits can show.
+# The PSNR of an exact reconstruction would be infinite; this error is far below the resolution of 8 bits.
 _SMALLEST_MSE = 1e-10
 
 
@@ -22,7 +22,7 @@ def reconstruction_metrics(model, images):
 
     Returns:
         A mapping of floats, summed in float64: `mse`, over all pixels; `sse`, the squared error summed over an image, mean
-        over images; `psnr`, in dB with a peak of 1, mean over images; and, where a side has at least 11 pixels, `ssim`,
+        over images; `psnr`, in dB with a peak of 1, mean over images; and, if both sides have at least 11 pixels, `ssim`,
         mean over images.
     """
     with_ssim = is_image_shape(model.data_shape) and min(model.data_shape[:2]) >= _WINDOW
@@ -53,8 +53,8 @@ def psnr(mse):
 def unclipped_mse(model, images):
     """Mean squared error, over pixels in 0..1, of the decoder's outputs before they are clipped to 0..1, summed in float64.
 
-    What a linear autoencoder minimizes, and what PCA is the optimum of. Defined for the losses whose images are the outputs
-    clipped ("mse", "mae", "huber" and their like); a `ZooError` for those whose outputs are logits or a mixture.
+    A linear autoencoder minimizes this error, and PCA is the optimum. It is defined for losses whose images are the clipped
+    outputs (such as "mse", "mae" and "huber"). Raises ZooError if the outputs are logits or parameters of a mixture.
 
     Args:
         model: an `Autoencoder`.
@@ -63,7 +63,7 @@ def unclipped_mse(model, images):
     loss = model.reconstruction_loss
     if type(loss).to_image is not ReconstructionLoss.to_image:
         raise ZooError(
-            f"mse_unclipped needs decoder outputs that are images but for clipping, as the loss 'mse' has them, got the loss "
+            f"mse_unclipped requires a decoder whose outputs are images before clipping, as with the loss 'mse', got the loss "
             f"{loss.name!r}; measure mse instead."
         )
 
@@ -78,11 +78,11 @@ def unclipped_mse(model, images):
 
 
 def ssim(x, y):
-    """Structural similarity (N,) of images (N, H, W, C) in 0..1, the mean over the places of the window and the channels.
+    """Structural similarity (N,) of images (N, H, W, C) in 0..1, the mean over the positions of the window and the channels.
 
     Wang, Bovik, Sheikh & Simoncelli 2004, "Image quality assessment: from error visibility to structural similarity": a
-    Gaussian window of 11 x 11 pixels and deviation 1.5, K₁ = 0.01, K₂ = 0.03, without the places where the window overhangs.
-    An image with a side under 11 has no such place and is a `ZooError`.
+    Gaussian window of 11 x 11 pixels and deviation 1.5, K₁ = 0.01, K₂ = 0.03, without positions where the window exceeds the
+    image. Raises ZooError if a side has fewer than 11 pixels.
     """
     if min(x.shape[1:3]) < _WINDOW:
         raise ZooError(f"got images of {x.shape[1]} x {x.shape[2]}, expected sides of at least 11 for ssim; use mse or psnr.")
@@ -102,7 +102,7 @@ def ssim(x, y):
 
 
 def _window(side):
-    """The Gaussian window along one axis as a matrix (places, side), so that blurring is two matrix products."""
+    """The Gaussian window along one axis as a matrix (positions, side), so that blurring is two matrix products."""
     taps = np.exp(-((np.arange(_WINDOW) - _WINDOW // 2) ** 2) / (2 * 1.5**2))
     taps /= taps.sum()
     places = side - _WINDOW + 1

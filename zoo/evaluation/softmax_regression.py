@@ -1,25 +1,25 @@
-"""Multinomial logistic regression with L2 weight decay, by preconditioned L-BFGS: convex, deterministic, no learning rate.
+"""Multinomial logistic regression with an L2 penalty, by preconditioned L-BFGS: deterministic, without a learning rate.
 
 The curvature of the softmax is bounded by ½ XᵀX / N for every class (Böhning 1992, "Multinomial logistic regression
-algorithm"), whatever the weights. The inverse of that bound is where L-BFGS (Nocedal & Wright 2006, algorithm 7.4) starts its
-estimate of the curvature, so that correlated features cost a few dozen passes over the data and not thousands.
+algorithm"), for any weights. L-BFGS (Nocedal & Wright 2006, algorithm 7.4) uses the inverse of this bound as its initial estimate
+of the inverse Hessian, so that correlated features need a few dozen passes over the data instead of thousands.
 """
 
 import numpy as np
 
 _MEMORY = 10
-# Rows that the bound on the curvature is computed of: it decides the number of steps, not where they lead.
+# Number of rows for the bound on the curvature, which affects the number of steps, but not the solution.
 _BOUND_ROWS = 10_000
 
 
 class SoftmaxRegression:
-    """Linear classifiers of the rows of `x`, for one weight decay after another.
+    """Linear classifiers of the rows of `x`, for several weight decays.
 
     Args:
         x: features (N, D), float32, standardized (each column of mean zero).
         y: classes (N,), integers 0..classes - 1.
-        classes: how many.
-        bound: ½ XᵀX / N of these or of similar rows; by default of 10,000 of these.
+        classes: number of classes.
+        bound: ½ XᵀX / N of these or similar rows; by default of about 10,000 rows of `x`.
     """
 
     def __init__(self, x, y, classes, bound=None):
@@ -34,10 +34,10 @@ class SoftmaxRegression:
         """The minimum of the mean cross-entropy in nats + ½ `weight_decay` ||W||²: (D + 1, classes), the last row the bias.
 
         Args:
-            weight_decay: on the weights, not on the bias.
+            weight_decay: of the weights, not of the bias.
             start: (D + 1, classes), by default zeros.
-            tolerance: stops when the next step promises a decrease below this share of the objective.
-            iterations: largest number of steps.
+            tolerance: the fit stops if the predicted decrease of the next step is below this fraction of the objective.
+            iterations: maximum number of steps.
         """
         curvature = self.bound.copy()
         curvature[np.diag_indices_from(curvature)] += np.float32(weight_decay + 1e-6)
@@ -53,9 +53,9 @@ class SoftmaxRegression:
         return _lbfgs(objective, w.astype(np.float64), precondition, tolerance, iterations)
 
     def fit_by_adam(self, epochs, seed=0, learning_rate=1e-3, batch_size=128):
-        """What an ordinary optimizer reaches: weights (D + 1, classes) after `epochs` of Adam (Kingma & Ba 2015) from zeros.
+        """Weights (D + 1, classes) after `epochs` of Adam (Kingma & Ba 2015), initialized with zeros.
 
-        No weight decay, a constant learning rate, batches drawn without replacement in an order that `seed` decides.
+        There is no weight decay, the learning rate is constant, and batches are shuffled in each epoch, with `seed`.
         """
         w = np.zeros((self.x.shape[1] + 1, self.classes), np.float32)
         first, second, step = np.zeros_like(w), np.zeros_like(w), 0
@@ -113,7 +113,7 @@ def _lbfgs(objective, w, precondition, tolerance, iterations):
             if new_value <= value + 1e-4 * length * slope:
                 break
             length /= 2
-            if length < 1e-4:  # float32 resolves no further decrease
+            if length < 1e-4:  # no further decrease in float32
                 return w
         moved, turned = length * step, new_gradient - gradient
         if np.vdot(moved, turned) > 0:

@@ -1,27 +1,31 @@
-"""Cards: text rendered from the manifest, never edited by hand."""
+"""Model cards: Markdown rendered from the manifest, never edited manually."""
 
+from decimal import Decimal
 from pathlib import Path
 
 from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
 
 BASELINES = ("raw input", "PCA", "untrained")
+# Variants whose figure has a row of degraded, or of corrupted images.
+RESTORING = ("denoising", "inpainting", "superres")
+CORRUPTING = ("dae", "mae")
 _BASELINES = (
-    "The same classifier, fitted and judged on the same images, reads: the raw input; PCA, as many principal components as there "
-    "are features (at most all); untrained, the same features of the model before its first step (same seed, after a start that "
-    "the data decides)."
+    "Baselines of the probes are the same classifier, fitted and evaluated on the same images, with other features: the raw "
+    "input; PCA, with as many components as the model has features (or all, if there are fewer); and untrained, the features of "
+    "the model before its first training step (same seed, after a data-dependent initialization)."
 )
-# What was no training by gradients, but is part of the weights; see `zoo.training.Recipe`.
+# Initializations that are part of the weights although gradients did not train them; see `zoo.training.Recipe`.
 _STARTS = {
     "random": "",
-    "pca": "; the linear path is PCA's solution, set before and kept",
-    "patches": "; the dictionary's atoms are from k-means of patches, set before and kept",
-    "layerwise": "; before, greedy pretraining of every layer",
+    "pca": "; linear path set to the PCA solution before training and frozen",
+    "patches": "; dictionary atoms set by k-means of patches before training and frozen",
+    "layerwise": "; after greedy pretraining of each layer",
 }
 
 
 def write_card(name, entry, folder):
-    """Write the card of a weight set to `folder/NAME.md`; its pictures lie beside it."""
+    """Write the card of a weight set to `folder/NAME.md`; its figures are expected in the same folder."""
     write_atomically(Path(folder) / f"{name}.md", card(name, entry, folder).encode())
 
 
@@ -41,21 +45,21 @@ def card(name, entry, folder):
         "",
     ]
     beside = [name for name in BASELINES if any(name in baselines(entry, metric) for metric in entry["metrics"])]
-    head = ["metric", "value", *beside, "split", "images", "tolerance", "how"]
+    head = ["metric", "value", *beside, "split", "images", "tolerance", "protocol"]
     lines += [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for metric, result in entry["metrics"].items():
         found = baselines(entry, metric)
         cells = [metric, figure(entry, metric), *(number(found[name]) if name in found else "" for name in beside)]
         cells += [result.get("split", "test"), str(result.get("n", "")), f"±{number(result['tolerance'])}"]
         lines.append(f"| {' | '.join([*cells, result.get('protocol', '')])} |")
-    again = f"`zoo evaluate {name} --check` measures them again."
-    lines += ["", f"Each was written here by the command that measured it; {again}"]
+    again = f"To measure them again, run `zoo evaluate {name} --check`."
+    lines += ["", f"These figures were written by the command that measured them. {again}"]
     if any("baselines" in result for result in entry["metrics"].values()):
         lines += ["", _BASELINES]
     if "seeds" in entry:
         lines += ["", seeds(entry)]
     if baseline:
-        lines += ["", f"Compare: {against(entry)}."]
+        lines += ["", f"Compared with: {against(entry)}."]
     lines += [
         "",
         "| | |",
@@ -65,15 +69,16 @@ def card(name, entry, folder):
         f"| parameters | {run['parameters']:,} |",
         f"| training | {run['epochs']} epochs, {run['seconds'] / 60:.1f} minutes, seed {run['seed']}, {run['precision']}, "
         f"XLA {'on' if run['jit'] else 'off'}{_STARTS[recipe['start']]} |",
-        f"| on | {run['device']}; {run['backend']} backend; {', '.join(f'{k} {v}' for k, v in run['versions'].items())} |",
-        f"| recipe | `{recipe['path']}`, sha256 of its fields {recipe['sha256'][:16]} |",
+        f"| hardware | {run['device']} |",
+        f"| software | {run['backend']} backend; {', '.join(f'{k} {v}' for k, v in run['versions'].items())} |",
+        f"| recipe | `{recipe['path']}`, SHA-256 of its settings {recipe['sha256'][:16]} |",
         f"| file | {entry['file']}, {entry['bytes']:,} bytes, revision {entry['revision']} |",
-        f"| licence | weights {entry['licence']['weights']}; data {entry['licence']['data']} |",
+        f"| license | weights {entry['licence']['weights']}; data {entry['licence']['data']} |",
     ]
     pictures = {
-        f"{name}.png": "Test images and what the model makes of them",
+        f"{name}.png": _shown(entry["config"]["variant"]),
         f"{name}.samples.png": "Samples from the prior",
-        f"{name}.plane.png": "The plane of its two codes: where test images fall, and what it decodes to",
+        f"{name}.plane.png": "Latent plane: codes of the test images, and images decoded from a grid of codes",
     }
     for picture, text in pictures.items():
         if (Path(folder) / picture).exists():
@@ -82,7 +87,10 @@ def card(name, entry, folder):
 
 
 def baselines(entry, metric):
-    """Mapping of baseline to its value for a metric of a manifest entry: those measured with it, and PCA's error for its own."""
+    """Mapping of baseline name to value for a metric of a manifest entry.
+
+    These are the baselines that were measured with the metric, or the error of PCA if the metric is a squared error.
+    """
     metrics = entry["metrics"]
     pca = metrics.get("pca_mse")
     same = {"mse": True, "mse_unclipped": False}
@@ -92,47 +100,62 @@ def baselines(entry, metric):
 
 
 def figure(entry, metric):
-    """The value of a metric in text, with a word on every baseline that it does not beat."""
+    """The value of a metric as text, with the baselines that it does not reach."""
     value = entry["metrics"][metric]["value"]
-    # Within rounding, a linear autoencoder is PCA.
     lost = [name for name, other in baselines(entry, metric).items() if _worse(metric, value, other)]
     return number(value) + (f" (worse than {', '.join(lost)})" if lost else "")
 
 
 def against(entry):
-    """The published or measured number that a set is compared with, its source, and whether the set falls short of it."""
+    """The published or measured value that a set is compared with, its source, and whether the set is worse."""
     baseline = entry.get("baseline") or {}
     if not baseline:
         return ""
     metric, value = baseline["metric"], baseline["value"]
-    told = f"{metric} {number(value)}: {baseline['source']}"
-    short = metric in entry["metrics"] and _worse(metric, entry["metrics"][metric]["value"], value)
-    return f"worse than {told}" if short else told
+    text = f"{metric} {number(value)}: {baseline['source']}"
+    worse = metric in entry["metrics"] and _worse(metric, entry["metrics"][metric]["value"], value, _rounding(value))
+    return f"worse than {text}" if worse else text
 
 
-def _worse(metric, value, other):
-    margin = 1e-3 * abs(other)
+def _worse(metric, value, other, rounding=0.0):
+    """Whether a value is worse than another one that is known to within `rounding`."""
+    # A tenth of a percent at least: a linear autoencoder reaches PCA only up to the convergence of its training.
+    margin = max(1e-3 * abs(other), rounding)
     return value < other - margin if higher_is_better(metric) else value > other + margin
 
 
+def _rounding(value):
+    """Largest rounding error of a value that is stated in decimals, such as 0.00005 of 0.0168."""
+    return float(Decimal(5).scaleb(Decimal(str(value)).as_tuple().exponent - 1))
+
+
+def _shown(variant):
+    """Caption of the figure that `zoo.publishing.pictures.side_by_side` draws for models of a variant."""
+    if variant in RESTORING:
+        return "Test images, degraded images and restored images"
+    if variant in CORRUPTING:
+        return "Test images, corrupted images and reconstructions"
+    return "Test images and their reconstructions"
+
+
 def split_of(dataset):
-    """Which images of a manifest entry's data set the weights were trained on, in words."""
+    """The images of a manifest entry's data set that the weights were trained on, as text."""
     return dataset["split"] if dataset.get("drawn") else f"{dataset['split']} split"
 
 
 def seeds(entry):
-    """What the trainings with other seeds gave, and which of them this is, as a sentence."""
+    """The results of trainings with different seeds, and which of them is published, as text."""
     median, values = entry["seeds"]["median_of"], entry["seeds"]["values"]
-    told = "; ".join(f"{metric} {', '.join(number(value) for value in found.values())}" for metric, found in values.items())
+    text = "; ".join(f"{metric} {', '.join(number(value) for value in found.values())}" for metric, found in values.items())
     count = len(values[median])
-    return f"Trained {count} times, with the seeds {', '.join(values[median])}: {told}. This is the median of {median}."
+    return f"Trained with {count} seeds ({', '.join(values[median])}): {text}. The published set has the median {median}."
 
 
 def shape(values):
-    """(28, 28, 1) as it is written in text."""
+    """Shape of a batch of inputs, such as "(N, 28, 28, 1)"."""
     return f"(N, {', '.join(map(str, values))})"
 
 
 def number(value):
-    """A measured value to four significant digits."""
+    """A value with four significant digits."""
     return f"{value:.4g}"

@@ -1,4 +1,4 @@
-"""Pictures of what a model does: reconstructions beside their images, samples, a plane of codes."""
+"""Figures of a model: reconstructions, samples, and the latent plane."""
 
 from pathlib import Path
 
@@ -17,23 +17,23 @@ _WHITE = 1.0
 
 
 def side_by_side(model, images, path, columns=16):
-    """Write a PNG of images, what the corruption makes of them (where the model has one), and the reconstructions.
+    """Write a PNG file of images, their corrupted versions if the model has a corruption, and the reconstructions.
 
-    The reconstructions of a model with a corruption are those of the corrupted images, drawn the same way each time.
+    A model with a corruption reconstructs the corrupted images. The corruption is the same in each call.
 
     Args:
         model: an `Autoencoder` of images.
         images: (N, *input_shape), uint8 or floats 0..1.
-        path: of the picture.
-        columns: images a row; each row is repeated below itself, once for every stage.
+        path: of the PNG file.
+        columns: images per row. Below each row of images are a row of corrupted images, if any, and one of reconstructions.
 
     Raises:
-        ZooError: for vectors, which have no picture.
+        ZooError: if the model is not a model of images.
     """
     _check(model)
     images = check_images(images, model.data_shape)
     stages = [unit_array(images)]
-    # Past `reconstruct`, which takes no values outside 0..1, as noise has: the model is shown what it was trained on.
+    # Not by `reconstruct`, which refuses values outside 0..1, as noise produces them: the model gets inputs as in training.
     shown, made = _example(model, stages[0])
     stages += [made] if np.array_equal(shown, stages[0]) else [shown, made]
     groups = []
@@ -43,20 +43,20 @@ def side_by_side(model, images, path, columns=16):
 
 
 def samples_grid(model, path, n=64, seed=0):
-    """Write a PNG of `n` samples from the prior, drawn with `seed`, in a grid as square as can be.
+    """Write a PNG file of `n` samples from the prior in an approximately square grid; `seed` is the random seed.
 
     Raises:
-        ZooError: for vectors, and for a variant that has no prior.
+        ZooError: if the model is not a model of images, or has no prior.
     """
     _check(model)
     _write_png(_grid(model.sample(n, seed), int(np.ceil(np.sqrt(n)))), path)
 
 
 def draws_images(model):
-    """Whether samples from the model's own prior are pictures that a person would call samples.
+    """Whether samples from the model's own prior look like images of the data.
 
-    Not so where the code is a map whose places the prior draws independently: what that decodes to is texture. A sampler
-    fitted to the codes draws images of such a model, see `zoo.samplers`.
+    This is not the case if the code is a feature map whose positions the prior samples independently: such codes decode to
+    texture. A sampler fitted to the codes gives images of such a model, see `zoo.samplers`.
     """
     bottleneck = model.bottleneck
     if isinstance(bottleneck, (DiscreteCode, GaussianMap)) and len(bottleneck.code_shape) == 3:
@@ -69,34 +69,32 @@ def draws_images(model):
 
 
 def latent_plane(model, images, labels, path, side=20):
-    """Write a picture of a model with two codes: where images fall, coloured by class, and what the plane decodes to.
+    """Plot the latent plane of a model: the codes of images, coloured by class, and images decoded from a grid of codes.
 
     Args:
         model: an `Autoencoder` of images with 2 latent dimensions.
         images: (N, *input_shape).
         labels: classes (N,), integers.
-        path: of the picture, .png, .svg or .pdf.
-        side: decoded images a side, on a grid over the middle 98 % of the codes.
+        path: of the plot, .png, .svg or .pdf.
+        side: number of decoded images per side of the grid, which spans the central 98 % of the codes.
 
     Raises:
-        ZooError: for a code of another size, and when matplotlib is missing.
+        ZooError: if the code does not consist of 2 numbers, or matplotlib is not installed.
     """
     _check(model)
     if tuple(model.bottleneck.code_shape) != (2,):
-        raise ZooError(
-            f"got a code of shape {tuple(model.bottleneck.code_shape)}, expected 2 numbers for a picture of its plane."
-        )
+        raise ZooError(f"got a code of shape {tuple(model.bottleneck.code_shape)}, expected 2 numbers to plot the latent plane.")
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ZooError("pictures of the latent plane need matplotlib; run: pip install 'autoencoder-zoo[plots]'") from None
+        raise ZooError("plots of the latent plane require matplotlib; run: pip install 'autoencoder-zoo[plots]'") from None
     codes = model.encode(images)
     low, high = np.percentile(codes, [1, 99], axis=0)
     across, up = (np.linspace(low[i], high[i], side) for i in (0, 1))
-    # Rows of a picture go down, the second code up.
+    # Rows of an image are counted downwards, the second code upwards.
     decoded = model.decode(np.stack(np.meshgrid(across, up[::-1]), axis=-1).reshape(-1, 2))
 
-    # A Figure of its own, not pyplot's, asks for no display and leaves no state behind.
+    # A Figure without pyplot requires no display and leaves no global state.
     figure = Figure(figsize=(13, 6.2), layout="constrained")
     scatter, grid = figure.subplots(1, 2)
     classes = np.unique(labels)
@@ -108,25 +106,25 @@ def latent_plane(model, images, labels, path, side=20):
     shown = _mosaic(decoded, side, gap=0)
     extent = (low[0], high[0], low[1], high[1])
     grid.imshow(shown.squeeze(-1) if shown.shape[-1] == 1 else shown, cmap="gray", vmin=0, vmax=1, extent=extent, aspect="auto")
-    grid.set(title="what the plane decodes to", xlabel="z₁", ylabel="z₂")
+    grid.set(title="decoded grid of codes", xlabel="z₁", ylabel="z₂")
 
     path = Path(path)
     try:
         with replacing(path) as temporary:
             figure.savefig(temporary, dpi=100)
     except ValueError as error:
-        raise ZooError(f"cannot write the picture {path}: {error}") from None
+        raise ZooError(f"cannot write the plot {path}: {error}") from None
 
 
 def _check(model):
     if not is_image_shape(model.data_shape):
-        raise ZooError(f"pictures need a model of images (height, width, channels), got inputs of shape {model.data_shape}.")
+        raise ZooError(f"figures require a model of images (height, width, channels), got inputs of shape {model.data_shape}.")
     if image_file_shape(model.data_shape) is None:
-        raise ZooError(f"pictures need 1 or 3 channels, got {model.data_shape[-1]}.")
+        raise ZooError(f"figures require 1 or 3 channels, got {model.data_shape[-1]}.")
 
 
 def _example(model, images):
-    """What `model.example` gives of images, as numpy; the same chance each time."""
+    """The outputs of `model.example` for images as NumPy arrays; the corruption is the same in each call."""
     state = None if model.corruption is None else model.corruption.seed_generator.state
     before = None if state is None else np.asarray(state)
     if state is not None:
@@ -143,7 +141,7 @@ def _grid(images, columns):
 
 
 def _mosaic(images, columns, gap):
-    """(N, H, W, C) -> (rows (H + gap), columns (W + gap), C), row by row, white where there is none."""
+    """(N, H, W, C) -> (rows (H + gap), columns (W + gap), C), row by row, the rest white."""
     count, height, width, channels = images.shape
     rows = -(-count // columns)
     cells = np.full((rows * columns, height + gap, width + gap, channels), _WHITE, np.float32)
@@ -153,7 +151,7 @@ def _mosaic(images, columns, gap):
 
 
 def _stack(groups):
-    """Groups of rows, one below the other, set apart."""
+    """Groups of rows below each other, with gaps in between."""
     gap = np.full((3 * _GAP, *groups[0].shape[1:]), _WHITE, np.float32)
     parts = [part for group in groups for part in (group, gap)]
     return np.concatenate(parts[:-1])
@@ -168,4 +166,4 @@ def _write_png(picture, path):
     try:
         write_atomically(path, data)
     except OSError as error:
-        raise ZooError(f"cannot write the picture {path}: {error.strerror}.") from None
+        raise ZooError(f"cannot write the image {path}: {error.strerror}.") from None

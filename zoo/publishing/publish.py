@@ -1,4 +1,4 @@
-"""From a trained model to a weight set: file, measurements, manifest entry, card, pictures."""
+"""From a trained model to a weight set: weight file, measurements, manifest entry, card and figures."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ from zoo.utils.files import write_atomically
 
 _REFERENCE = {"seed": 0, "n": 4, "tolerance": 1e-3}
 
-# What is known of the data sets that recipes use by name: TFDS keeps no machine-readable licence of these two.
+# Licenses of the data sets that recipes use by name: TFDS has no machine-readable license for MNIST and CIFAR-10.
 _DATA_LICENCES = {
     "mnist": "CC BY-SA 3.0",
     "cifar10": "none stated by its authors; published for research use",
@@ -31,37 +31,37 @@ _DATA_LICENCES = {
 
 
 def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None, history=None, untrained=None):
-    """Write the weight file, measure what was written, then the manifest entry, the card and its pictures.
+    """Write the weight file and measure it, then write the manifest entry, the card and its figures.
 
     Args:
         recipe: the `Recipe` that was run.
-        model: trained by it.
-        seconds: of training.
-        epochs: trained, fewer than the recipe's where it stopped early.
-        splits: mapping of "train" and "test" to the `Data` trained on and measured on.
-        drawn: whether the test split was drawn from a source that has but one.
+        model: the trained `Autoencoder`.
+        seconds: duration of the training.
+        epochs: number of epochs trained; with early stopping this may be fewer than the recipe states.
+        splits: mapping of "train" and "test" to the `Data` for training and measurement.
+        drawn: whether the test split was drawn from a source with a single split.
         output_dir: a weights folder; by default the zoo's own.
-        history: path of the CSV file of the training's losses, kept beside the card.
-        untrained: function from training images to the model before its first step, a baseline of probes, or None.
+        history: path of the CSV file with the losses of the training, which is copied to the folder of the card.
+        untrained: function from the training images to the model before its first training step, a baseline of probes; or None.
 
     Returns:
-        The manifest entry, as it was written.
+        The manifest entry that was written.
 
     Raises:
-        ZooError: where a metric does not apply, and on weights that are not finite; what was published before stays.
+        ZooError: if a metric does not apply, or the weights are not finite. What was published before is not changed.
     """
     folder = Path(output_dir) if output_dir else manifest.weights_dir()
     folder.mkdir(parents=True, exist_ok=True)
     earlier = manifest.read(folder).get(recipe.name)
     jit = bool(model.jit_compile)
-    # Measured is what a user will load: a float32 model with the weights as they are on disk.
+    # Measure what users will load: a float32 model with the weights of the file.
     written = arrays.publish(model, recipe.name, folder, half=recipe.half)
     loaded = registry.build(model.config)
     try:
         arrays.load_arrays(loaded, folder / written["file"])
         metrics = measured(recipe, loaded, splits, untrained)
     except BaseException:
-        # A file that no manifest names would lie there for ever.
+        # A file that the manifest does not list would never be removed.
         if not earlier or earlier["file"] != written["file"]:
             (folder / written["file"]).unlink(missing_ok=True)
         raise
@@ -75,7 +75,7 @@ def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None
         **written,
         "config": model.config,
         "dataset": trained_on,
-        "licence": {"weights": "Apache-2.0", "data": _DATA_LICENCES.get(data.name, "that of the data's owner")},
+        "licence": {"weights": "Apache-2.0", "data": _DATA_LICENCES.get(data.name, "stated by the owner of the data")},
         "paper": registry.variants()[model.config["variant"]],
         "metrics": metrics,
         **recipe.stated(),
@@ -106,7 +106,7 @@ def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None
 
 
 def measured(recipe, model, splits, untrained=None):
-    """The metrics of a recipe as a manifest entry holds them, of a model as users load it."""
+    """The metrics of a recipe for a model as users load it, in the form of a manifest entry."""
     metrics = measure(model, recipe.metrics, splits, untrained=untrained)
     for result in metrics.values():
         result["command"] = f"zoo evaluate {recipe.name} --check"
@@ -114,7 +114,7 @@ def measured(recipe, model, splits, untrained=None):
 
 
 def draw(model, name, folder, test):
-    """Write the pictures of a card: reconstructions, samples from a prior, the plane of two codes; vectors have none."""
+    """Write the figures of a card: reconstructions, samples from the prior, and the latent plane; none for models of vectors."""
     for kind in ("", ".samples", ".plane"):
         (folder / f"{name}{kind}.png").unlink(missing_ok=True)
     if image_file_shape(model.data_shape) is None:
@@ -122,13 +122,13 @@ def draw(model, name, folder, test):
     side_by_side(model, test.images[:16], folder / f"{name}.png")
     if draws_images(model):
         samples_grid(model, folder / f"{name}.samples.png", 64, seed=0)
-    # A picture for which a package is missing is no reason to lose the set.
+    # The set is published even if matplotlib, which only this figure requires, is not installed.
     if tuple(model.bottleneck.code_shape) == (2,) and test.labels is not None and find_spec("matplotlib"):
         latent_plane(model, test.images, test.labels, folder / f"{name}.plane.png")
 
 
 def keep_history(source, target):
-    """Write a history to `target`, its numbers to five significant digits; without one, what lay there goes."""
+    """Write a history to `target`, with five significant digits; if there is none, an earlier `target` is removed."""
     target.unlink(missing_ok=True)
     if source is None or not Path(source).is_file():
         return
@@ -142,17 +142,17 @@ def keep_history(source, target):
 
 
 def reference_features(model):
-    """An input that anyone can make again and the features it must give."""
+    """Reference features: the seed of an input that can be generated again, and the features that the model gives for it."""
     from zoo.pretrained.verification import reference_input
 
     entry = {"reference_features": _REFERENCE, "config": model.config}
     features = model.encode(reference_input(entry))
-    # A few dozen numbers show a drift as well as all of them.
+    # The first 16 features of each input are enough to detect a deviation.
     return {**_REFERENCE, "features": np.round(features[:, :16].astype(float), 6).tolist()}
 
 
 def device():
-    """The device that the backend computes on, in words."""
+    """Name of the device that the backend uses."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -171,7 +171,7 @@ def device():
 
 
 def versions():
-    """Versions of what the numbers depend on."""
+    """Versions of the packages that the results depend on."""
     backend = keras.backend.backend()
     return {
         "python": platform.python_version(),

@@ -1,8 +1,8 @@
-"""Tables and pictures of README and of the documentation: rendered from the manifest and the registry, never edited by hand.
+"""Tables and figures of README and the documentation: rendered from the manifest and the registry, never edited manually.
 
-`python -m zoo.publishing.readme` renders them again, each between its two markers, and every card in `weights/cards/`.
-Two fields of a manifest entry are stated by the recipe rather than measured: whether the main package carries the set, and the
-figure that it is compared with. They are copied from the recipe into the manifest first.
+`python -m zoo.publishing.readme` renders each of them between its two markers, and all cards in `weights/cards/`.
+Some fields of a manifest entry are stated by the code rather than measured: the recipe states whether the main package contains
+the set and the value that it is compared with, the variant states its paper. They are copied into the manifest first.
 """
 
 from pathlib import Path
@@ -11,14 +11,14 @@ from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.pretrained import manifest
 from zoo.pretrained.public import public
-from zoo.publishing.card import BASELINES, against, baselines, figure, number, write_card
+from zoo.publishing.card import BASELINES, RESTORING, against, baselines, figure, number, write_card
 from zoo.training.recipe import load_recipe, recipes
 from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
 
 _COLUMNS = 4
-_RESTORING = ("denoising", "inpainting", "superres", "mae")
-# The sets that README names: task, name, and the metric that judges the task.
+_FIGURES = (*RESTORING, "mae")
+# The sets that README lists: task, name, and the metric that evaluates the task.
 SELECTION = (
     ("Features of photographs", "mae_vit_base.imagenet1k", "ImageNet top-1 linear, %"),
     ("Features of small color images, winner-take-all autoencoder", "wta_conv.cifar10", "linear_accuracy"),
@@ -45,7 +45,7 @@ def render(root):
     """
     root = Path(root)
     written, known = manifest.read(root / "weights"), recipes()
-    entries = {name: _as_said(entry, load_recipe(name)) if name in known else entry for name, entry in written.items()}
+    entries = {name: _as_stated(entry, load_recipe(name) if name in known else None) for name, entry in written.items()}
     pages = rendered(root, entries)
     for name, entry in entries.items():
         if entry != written[name]:
@@ -58,13 +58,14 @@ def render(root):
         write_atomically(root / page, text.encode())
 
 
-def _as_said(entry, recipe):
-    """The entry with the fields that the recipe states, if these weights were trained by the recipe as it is now."""
-    return {**entry, **recipe.stated()} if recipe.sha256() == entry["recipe"]["sha256"] else entry
+def _as_stated(entry, recipe):
+    """The entry with the fields that its variant states, and its recipe if it is the one that trained the weights."""
+    entry = {**entry, "paper": registry.variants().get(entry["config"]["variant"], entry["paper"])}
+    return {**entry, **recipe.stated()} if recipe and recipe.sha256() == entry["recipe"]["sha256"] else entry
 
 
 def rendered(root, entries):
-    """Mapping of page to its text with the blocks as they should be, for the manifest's entries."""
+    """Mapping of page to its text, with its blocks rendered from the manifest's entries."""
     root = Path(root)
     cards = root / "weights" / "cards"
     blocks = {
@@ -84,13 +85,13 @@ def _replaced(page, blocks):
         head, _, rest = text.partition(begin)
         _, found, tail = rest.partition(end)
         if not found or text.count(begin) != 1 or text.count(end) != 1:
-            raise ZooError(f"{page} has no place for its table, expected {begin} and {end}, once each.")
+            raise ZooError(f"{page} does not have the markers of its table, expected {begin} and {end}, once each.")
         text = f"{head}{begin}\n{block}\n{end}{tail}"
     return text
 
 
 class _Cards:
-    """The folder of the cards, as a page that lies `depth` folders below the checkout's root links to it."""
+    """The folder of the cards, and links to it from a page `depth` folders below the root of the checkout."""
 
     def __init__(self, folder, depth):
         self.folder, self.address = folder, "../" * depth + "weights/cards"
@@ -106,7 +107,7 @@ class _Cards:
 
 
 def selection_table(entries, cards):
-    """The sets of `SELECTION` by task, as Markdown."""
+    """Markdown table of the sets in `SELECTION`, by task."""
     lines = ["| task | name | input | size | figure | baseline |", "|---|---|---|---|---|---|"]
     for task, name, metric in SELECTION:
         if name in entries:
@@ -126,8 +127,8 @@ def selection_table(entries, cards):
 
 
 def weights_table(entries, cards):
-    """Every weight set with all that was measured, as Markdown."""
-    lines = ["| weights | size | measured on the test split | compare |", "|---|---|---|---|"]
+    """Markdown table of all weight sets with all their figures."""
+    lines = ["| weights | size | measured on the test split | compared with |", "|---|---|---|---|"]
     for name, entry in sorted(entries.items()):
         baseline = entry.get("baseline") or {}
         values = {metric: _measured(entry, metric) for metric in entry["metrics"]}
@@ -138,8 +139,8 @@ def weights_table(entries, cards):
 
 
 def variants_table(entries, cards):
-    """Every variant with its paper, and the figure of each of its weight sets beside what it is compared with, as Markdown."""
-    lines = ["| variant | idea and paper | weights | figure | compare |", "|---|---|---|---|---|"]
+    """Markdown table of all variants with their papers, weight sets, and the values that these are compared with."""
+    lines = ["| variant | idea and paper | weights | figure | compared with |", "|---|---|---|---|---|"]
     for variant, about in registry.variants().items():
         sets = {name: entry for name, entry in sorted(entries.items()) if entry["config"]["variant"] == variant}
         rows = [(cards.link(name), _figure(entry), against(entry)) for name, entry in sets.items()]
@@ -150,7 +151,7 @@ def variants_table(entries, cards):
 
 
 def gallery(entries, cards):
-    """The samples of every model that has some, as a Markdown table of pictures."""
+    """Markdown table of the samples of all models that have a figure of them."""
     names = [name for name in sorted(entries) if cards.has(f"{name}.samples.png")]
     cells = [f"{cards.picture(f'Samples of {name}', f'{name}.samples.png')}<br>`{name}`" for name in names]
     if not cells:
@@ -163,8 +164,8 @@ def gallery(entries, cards):
 
 
 def restored(entries, cards):
-    """Images, the degraded images and the restored images of every restoration model, as Markdown."""
-    names = [name for name in sorted(entries) if entries[name]["config"]["variant"] in _RESTORING]
+    """Markdown with the figure of each restoration model: images, degraded images and restored images."""
+    names = [name for name in sorted(entries) if entries[name]["config"]["variant"] in _FIGURES]
     shown = [name for name in names if cards.has(f"{name}.png")]
     title = "Images, degraded images and restored images of"
     blocks = [f"{cards.link(name)}\n\n{cards.picture(f'{title} {name}', f'{name}.png')}" for name in shown]
@@ -181,14 +182,14 @@ def _figure(entry):
 
 
 def _measured(entry, metric):
-    """A metric with its value and, in brackets, its baselines."""
+    """A metric with its value and, in brackets, the baselines of a probe."""
     found = entry["metrics"][metric].get("baselines", {})
     beside = ", ".join(f"{name} {number(found[name])}" for name in BASELINES if name in found)
     return f"{metric} {figure(entry, metric)}{f' [{beside}]' if beside else ''}"
 
 
 def _baseline(entry, metric):
-    """What the value of a metric is compared with: baselines measured with it, then a published or separately measured one."""
+    """The baselines that were measured with a metric, then the published or separately measured one, as text."""
     found = baselines(entry, metric) if metric in entry["metrics"] else {}
     baseline = entry.get("baseline") or {}
     stated = [f"{number(value)}: {name}" for name, value in found.items()]

@@ -1,7 +1,7 @@
-"""Published sets measured again by the metrics that their recipes name now, and their cards written: no training.
+"""Measure published sets again, without training, by the current metrics of their recipes, and write their cards.
 
-The depth that features come from by default (`features` of a model's options) is the recipe's word as well, as long as the
-arrays are the same: the config, the reference features and the recipe's record in the manifest follow it.
+The encoder depth that features are taken from by default (the model option `features`) is taken from the recipe, too, as long
+as the arrays are the same. The config, the reference features and the recipe in the manifest are then updated.
 
 python -m zoo.cli.maintenance remeasure NAME...
 """
@@ -23,27 +23,28 @@ from zoo.training.recipe import load_recipe, recorded
 
 
 def remeasure(name, data_dir=None, output_dir=None, only=None):
-    """Measure a published set by its recipe's metrics, and write them to its manifest entry and card.
+    """Measure a published set by the metrics of its recipe, and write them to its manifest entry and card.
 
     Args:
         name: of the set.
-        data_dir: where TFDS data lies.
-        output_dir: the weights folder that it lies in; by default the zoo's own.
-        only: names of metrics to measure, none if empty; others are kept where the entry has them, measured as the recipe asks.
-            None measures all.
+        data_dir: folder of the TFDS data.
+        output_dir: weights folder that contains the set; by default the zoo's own.
+        only: names of the metrics to measure; the others are kept if the entry has them with the parameters of the recipe. An
+            empty sequence measures none; None measures all.
 
     Returns:
-        The manifest entry, as it was written.
+        The manifest entry that was written.
 
     Raises:
-        ZooError: on a set that does not lie there, that another recipe trained, or of several seeds; nothing is written.
+        ZooError: if the folder does not contain the set, if a different recipe trained it, or if it is the median of several
+            seeds. Nothing is written then.
     """
     folder = Path(output_dir) if output_dir else manifest.weights_dir()
     entry, recipe = dict(manifest.entry(name, folder)), load_recipe(name)
     if _trains(recorded(entry)) != _trains(recipe):
-        raise ZooError(f"{name} was trained by another recipe than {entry['recipe']['path']} holds now; train it anew.")
+        raise ZooError(f"{name} was trained by a different recipe than {entry['recipe']['path']} now contains; train it again.")
     if "seeds" in entry:
-        raise ZooError(f"{name} is the median of several trainings, each of which has to be measured; train them anew.")
+        raise ZooError(f"{name} is the median of several trainings, all of which have to be measured; train them again.")
     config = {**entry["config"], "features": recipe.model["features"]} if _moved(entry, recipe) else entry["config"]
     model = registry.build(config)
     arrays.load_arrays(model, folder / entry["file"])
@@ -51,9 +52,9 @@ def remeasure(name, data_dir=None, output_dir=None, only=None):
         entry["config"], entry["reference_features"] = model.config, reference_features(model)
         entry["recipe"] = {**entry["recipe"], "sha256": recipe.sha256(), **recipe.decides()}
     names = [metric if isinstance(metric, str) else metric["metric"] for metric in recipe.metrics]
-    strange = [each for each in only or () if each not in names]
-    if strange:
-        raise ZooError(f"the recipe of {name} has no metric {strange[0]!r}, expected some of {', '.join(names)}.")
+    unknown = [each for each in only or () if each not in names]
+    if unknown:
+        raise ZooError(f"the recipe of {name} has no metric {unknown[0]!r}, expected some of {', '.join(names)}.")
     asked = tuple(metric for each, metric in zip(names, recipe.metrics) if only is None or each in only)
     kept = {each: entry["metrics"][each] for each, given in check(recipe.metrics) if _as_asked(entry, each, given)}
     found = kept
@@ -67,7 +68,7 @@ def remeasure(name, data_dir=None, output_dir=None, only=None):
 
 
 def _as_asked(entry, metric, given):
-    """Whether an entry has a metric with the parameters that a recipe gives; the depth that reads best is any."""
+    """Whether an entry has a metric with the parameters that a recipe gives; any depth matches layer="best"."""
     if metric not in entry["metrics"]:
         return False
     asked = json.loads(json.dumps({**defaults(metric), **given}))
@@ -78,11 +79,11 @@ def _as_asked(entry, metric, given):
 
 
 def _moved(entry, recipe):
-    """Whether the features of the recipe's model come from another depth than the entry's."""
+    """Whether the recipe takes the features from a different depth than the entry."""
     return "features" in recipe.model and entry["config"].get("features") != recipe.model["features"]
 
 
 def _trains(recipe):
-    """What decides the arrays of a recipe's weights: all that decides, but for the depth that features come from."""
+    """The settings that the arrays of the weights depend on: all settings except the depth of the features."""
     decides = recipe.decides()
     return {**decides, "model": {key: value for key, value in decides["model"].items() if key != "features"}}

@@ -1,4 +1,4 @@
-"""Trainings of one recipe that differ by the seed alone: the one in the middle is published, with what all of them gave.
+"""Several trainings of a recipe that differ only in the seed: the median is published, with the results of all of them.
 
 python training_scripts/NAME.py --seed 1 --output-dir seeds/1 --run-dir runs/1    # and so on
 python -m zoo.cli.maintenance seeds NAME METRIC seeds/0 seeds/1 seeds/2
@@ -17,34 +17,36 @@ def publish_median(name, metric, folders, output_dir=None):
     """Publish the weight set whose `metric` is the median of those in several weights folders.
 
     Args:
-        name: of the set, which each folder holds.
-        metric: one that each was measured by.
-        folders: weights folders, an odd number from 3 on, so that one lies in the middle.
-        output_dir: where the set goes; by default the zoo's own weights.
+        name: of the set, which each folder contains.
+        metric: name of a metric that was measured for all of them.
+        folders: weights folders, an odd number of them, 3 or more, so that there is a median.
+        output_dir: weights folder to write to; by default the zoo's own.
 
     Returns:
-        Its manifest entry, whose `seeds` has every metric's value by seed.
+        The manifest entry, whose `seeds` has the value of each metric for each seed.
 
     Raises:
-        ZooError: on folders that lack the set or the metric, or whose recipes differ by more than the seed; nothing is written.
+        ZooError: if a folder lacks the set or the metric, or the recipes differ in more than the seed. Nothing is written then.
     """
     folders = [Path(folder) for folder in folders]
     found = [manifest.read(folder) for folder in folders]
     lacking = [str(folder) for folder, sets in zip(folders, found) if name not in sets]
     if lacking:
-        raise ZooError(f"there is no {name} in {', '.join(lacking)}, expected what --output-dir was of each of its trainings.")
+        raise ZooError(f"{name} is not in {', '.join(lacking)}; give the --output-dir of each training.")
     entries = [sets[name] for sets in found]
     seeds = [entry["run"]["seed"] for entry in entries]
     if len(seeds) < 3 or len(seeds) % 2 == 0 or len(set(seeds)) < len(seeds):
-        raise ZooError(f"got trainings with the seeds {seeds}, expected an odd number of different ones, 3 or more.")
+        raise ZooError(f"got trainings with the seeds {seeds}, expected an odd number of different seeds, 3 or more.")
     for folder, entry in zip(folders, entries):
         if metric not in entry["metrics"]:
-            raise ZooError(f"{name} in {folder} was not measured by {metric!r}, expected one of {', '.join(entry['metrics'])}.")
+            raise ZooError(f"{name} in {folder} has no metric {metric!r}, expected one of {', '.join(entry['metrics'])}.")
         if _of_all(entry) != _of_all(entries[0]):
-            raise ZooError(f"{name} in {folder} was trained by another recipe than in {folders[0]}; train both by the same.")
+            raise ZooError(
+                f"{name} in {folder} was trained by a different recipe than in {folders[0]}; use the same recipe for all."
+            )
     order = sorted(range(len(entries)), key=lambda i: entries[i]["metrics"][metric]["value"])
     source, entry = folders[order[len(order) // 2]], dict(entries[order[len(order) // 2]])
-    # The folder that it goes to counts the revisions.
+    # Revisions are counted by the target folder.
     entry.pop("revision", None)
     values = {key: {str(seed): e["metrics"][key]["value"] for seed, e in zip(seeds, entries)} for key in entry["metrics"]}
     entry["seeds"] = {"median_of": metric, "values": values}
@@ -67,5 +69,5 @@ def publish_median(name, metric, folders, output_dir=None):
 
 
 def _of_all(entry):
-    """What is the same of all trainings: the recipe, but for the seed and the hash that it changes."""
+    """The part of the recipe that all trainings share: everything except the seed and the hash, which depends on it."""
     return {key: value for key, value in entry["recipe"].items() if key not in ("seed", "sha256")}

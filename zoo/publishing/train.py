@@ -1,10 +1,10 @@
-"""A weight set from its recipe: trained, measured and published."""
+"""From a recipe to a published weight set: training, measurement and publication."""
 
 import dataclasses
 from pathlib import Path
 
 from zoo.data import sources
-from zoo.evaluation.measurement import check, rehearse
+from zoo.evaluation.measurement import check, unmeasurable
 from zoo.modalities.image import image_file_shape
 from zoo.models import registry
 from zoo.pretrained import manifest
@@ -17,22 +17,23 @@ from zoo.utils.streams import say
 
 
 def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, tensorboard=False, measurable=False):
-    """Train `recipe` to its end, measure it and publish it; returns the manifest entry.
+    """Train `recipe`, measure the model and write the weight set; returns the manifest entry.
 
     Args:
         recipe: a `Recipe`.
-        data_dir: where TFDS data lies.
-        output_dir: where the weight file, the manifest entry and the card go; by default `weights` in `run_dir`, so that
-            nothing that is published is replaced.
-        run_dir: checkpoint, logs and the model; a run found there is resumed; by default `runs/NAME`.
-        restart: begin anew.
+        data_dir: folder of the TFDS data.
+        output_dir: folder for the weight file, the manifest entry and the card; by default `weights` in `run_dir`, so that
+            published files are not replaced.
+        run_dir: folder for the checkpoint, the logs and the model, by default `runs/NAME`; a run in it is resumed.
+        restart: discard the earlier run in `run_dir` and start again.
         tensorboard: write TensorBoard logs to `run_dir`.
-        measurable: leave out, with a line that says so, what the data cannot be measured by, rather than refuse it: for data
-            that the recipe's metrics were not chosen for.
+        measurable: omit, with a message, metrics that cannot be measured on the data, instead of raising an error: for data
+            other than that of the recipe.
 
-    A data set with one split, such as a folder, has a tenth of its images kept for the test, see `sources.load_splits`.
+    If the data has a single split, as a folder has, a tenth of the images is held out as the test split, see
+    `sources.load_splits`.
     """
-    # What would fail after the training fails before it.
+    # Errors that would occur after the training are raised before it.
     check(recipe.metrics, None if measurable else recipe.dataset)
     folder = Path(run_dir or Path("runs") / recipe.name)
     output_dir = Path(output_dir or folder / "weights")
@@ -47,7 +48,7 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
     model, checkpoint = fit(recipe, data.images, folder, tensorboard, data.labels)
     done = dict(seconds=checkpoint.seconds, epochs=checkpoint.epoch, history=folder / "history.csv")
     entry = publish(recipe, model, splits=splits, drawn=drawn, output_dir=output_dir, untrained=untrained(recipe), **done)
-    # What was measured: the weights as they are on disk.
+    # Saved with the weights that were measured: those of the file, which may be in half precision.
     published = registry.build(entry["config"])
     load_arrays(published, output_dir / entry["file"])
     save(published, folder / "model")
@@ -56,11 +57,11 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
 
 
 def _measurable(metrics, splits, leave_out):
-    """Those of `metrics` that the data can be measured by; the first reason why one cannot is raised, or all are printed."""
-    reasons = rehearse(metrics, splits)
+    """The metrics that can be measured on the data. Errors of the others are printed with `leave_out`, or the first is raised."""
+    reasons = unmeasurable(metrics, splits)
     for name, reason in reasons.items():
         if not leave_out:
             raise reason
-        say(f"zoo: {name} is left out: {reason}")
+        say(f"zoo: the metric {name} is not measured: {reason}")
     names = [metric if isinstance(metric, str) else metric["metric"] for metric in metrics]
     return tuple(metric for metric, name in zip(metrics, names) if name not in reasons) or ("mse",)

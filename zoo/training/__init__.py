@@ -1,6 +1,6 @@
-"""Recipes, and the one training loop that runs them.
+"""Recipes, and the training loop that runs them.
 
-Names are imported on first use: `run`, which a training script ends with, is a program of the command line.
+Names are imported on first use, because `run`, which training scripts call, is part of the command line.
 """
 
 import importlib

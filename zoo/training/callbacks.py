@@ -1,4 +1,4 @@
-"""What happens beside `fit`: a checkpoint that a killed run goes on from, early stopping, a stop on NaN, logs."""
+"""Callbacks of the training: checkpoints to resume from, early stopping, a stop on NaN, logs."""
 
 import csv
 import importlib.util
@@ -17,14 +17,14 @@ from zoo.utils.files import write_atomically
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """After every epoch writes all that the rest of the run depends on to one file, and the history as CSV beside it.
+    """Writes the state of the run to one file after each epoch, and the history to a CSV file in the same folder.
 
-    The state is the variables of the model (those of its random generators among them: Keras's own backup leaves them out)
-    and of the optimizer, the epoch, the history, and the early stopping's memory.
+    The state consists of the variables of the model (including its random generators, which Keras's backup omits) and of the
+    optimizer, the epoch, the history, and the state of early stopping.
 
     Args:
         folder: of the run.
-        recipe: JSON-able mapping; a checkpoint of another recipe is refused.
+        recipe: JSON-able mapping; a checkpoint of a different recipe is refused.
         stopping: an `EarlyStopping`, or None.
     """
 
@@ -39,13 +39,13 @@ class Checkpoint(keras.callbacks.Callback):
         self.seconds = 0.0
 
     def restore(self, model):
-        """Put the state of the checkpoint, where there is one, into `model` and this; returns the epochs that are done.
+        """Restore `model` and this callback from the checkpoint, if there is one; returns the number of finished epochs.
 
         Raises:
-            ZooError: when it is of another recipe, or broken; `model` is unchanged.
+            ZooError: if the checkpoint is of a different recipe or cannot be read; `model` is unchanged.
         """
         for leftover in self.path.parent.glob(f".{self.path.name}.*"):
-            leftover.unlink(missing_ok=True)  # of a run killed while it wrote
+            leftover.unlink(missing_ok=True)  # of a run that was killed while writing
         if not self.path.exists():
             return 0
         variables = _state_variables(model)
@@ -55,15 +55,15 @@ class Checkpoint(keras.callbacks.Callback):
                 values = [file[f"variable{i}"] for i in range(len(variables))]
                 best = [file[f"best{i}"] for i in range(state["best"])]
         except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise ZooError(f"{self.path} cannot be read ({error}); give --restart to begin anew.") from None
+            raise ZooError(f"{self.path} cannot be read ({error}); give --restart to start again.") from None
         if state["recipe"] != self.recipe:
             keys = sorted(k for k in {**state["recipe"], **self.recipe} if state["recipe"].get(k) != self.recipe.get(k))
             raise ZooError(
-                f"{self.path} belongs to a run with other values of {', '.join(keys)}; "
-                "give the same, another folder, or --restart to begin anew."
+                f"{self.path} belongs to a run with different values of {', '.join(keys)}; "
+                "give the same values, another folder, or --restart to discard that run."
             )
         if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
-            raise ZooError(f"{self.path} does not fit the model that this version builds; give --restart to begin anew.")
+            raise ZooError(f"{self.path} does not match the model that this version builds; give --restart to start again.")
         for variable, value in zip(variables, values):
             variable.assign(value)
         if self.stopping is not None:
@@ -73,7 +73,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     @property
     def stopped(self):
-        """Whether early stopping had ended the run."""
+        """Whether early stopping has ended the run."""
         return self.stopping is not None and self.stopping.done
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -102,7 +102,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._write_log()
 
     def _write_log(self):
-        # Written whole: a row that a killed run had appended after its last checkpoint would come twice.
+        # Always written completely: a row that a killed run appended after its last checkpoint would occur twice.
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(self.rows[0]), extrasaction="ignore")
         writer.writeheader()
@@ -118,9 +118,9 @@ def _state_variables(model):
 
 
 class EarlyStopping(keras.callbacks.Callback):
-    """Stops after `patience` epochs without a better validation loss and brings the best weights back.
+    """Stops after `patience` epochs without a lower validation loss and restores the best weights.
 
-    Keras's own forgets what it has seen when a run is taken up again; this one's memory goes into the checkpoint.
+    The callback of Keras loses its state when a run is resumed; the state of this one is part of the checkpoint.
     """
 
     def __init__(self, patience):
@@ -145,19 +145,19 @@ class EarlyStopping(keras.callbacks.Callback):
             self.model.stop_training = self.done
 
     def bring_back_best(self):
-        """Set the model's weights to the best seen."""
+        """Set the weights of the model to the best ones so far."""
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Ends training with a message that says where, in which term, and what helps."""
+    """Ends the training if a loss or weight is not finite, with a message that names the step, the term and remedies."""
 
     def on_train_batch_end(self, batch, logs=None):
         self._refuse([name for name, value in (logs or {}).items() if not math.isfinite(value)])
 
     def on_epoch_end(self, epoch, logs=None):
-        # A rectifier may turn NaN into 0: the loss then looks well over weights that are lost.
+        # A rectifier may turn NaN into 0, so that the loss is finite although the weights are not.
         weights = self.model.trainable_variables
         self._refuse([v.path for v in weights if not np.isfinite(keras.ops.convert_to_numpy(v)).all()])
 
@@ -171,7 +171,7 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 def tensorboard_log(folder):
-    """The callback that writes every epoch's history to `folder` for TensorBoard; `ZooError` where its package is missing."""
+    """The callback that writes the history to `folder` for TensorBoard. Raises ZooError if tensorboard is not installed."""
     if importlib.util.find_spec("tensorboard") is None:
-        raise ZooError("TensorBoard logs need the package tensorboard; pip install 'autoencoder-zoo[tensorboard]'.")
+        raise ZooError("TensorBoard logs require the package tensorboard; run: pip install 'autoencoder-zoo[tensorboard]'.")
     return keras.callbacks.TensorBoard(folder, write_graph=False)

@@ -1,4 +1,4 @@
-"""The one training loop: a recipe's data into plain `fit`, resumed where it was stopped."""
+"""The training loop: `keras.Model.fit` with the data and settings of a recipe, resumed if it was interrupted."""
 
 import shutil
 from pathlib import Path
@@ -17,14 +17,14 @@ from zoo.training.initialization.start import begin, fresh_model, held_out
 from zoo.training.optimizers import optimizer
 from zoo.utils.streams import verbosity
 
-# Steps that one call from Python runs: enough that a small net is not bound by the calls.
+# Maximum number of steps per call from Python, so that the calls do not limit the speed of small networks.
 _STEPS_A_CALL = 32
 
 _TENSORBOARD = "tensorboard"
 
 
 def forget(folder):
-    """Remove what an earlier run wrote to `folder`, and nothing else: it may be a folder of the user's."""
+    """Remove the files that an earlier run wrote to `folder`, and nothing else, because it may be a folder of the user."""
     for path in (*folder.glob("checkpoint.npz"), *folder.glob("history.csv")):
         path.unlink()
     shutil.rmtree(folder / _TENSORBOARD, ignore_errors=True)
@@ -33,9 +33,10 @@ def forget(folder):
 
 
 def fit(recipe, images, folder, tensorboard=False, labels=None):
-    """The trained model of a `Recipe` on images (N, ...), and its last `Checkpoint`, which knows the epochs and seconds.
+    """Train the model of a `Recipe` on images (N, ...), uint8 or floats 0..1.
 
-    `labels` (N,) are read where the recipe asks for labelled images.
+    `labels` (N,) are used if the recipe has labelled images. Returns the model and its last `Checkpoint`, which has the numbers
+    of epochs and seconds.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +48,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     held_images, held_labels = (part if part is None else part[held] for part in (images, known))
     images, known = (part if part is None else part[train] for part in (images, known))
     if recipe.patience is not None and not len(held_images):
-        raise ZooError("got a patience without validation images; set validation to the number to hold out.")
+        raise ZooError("got a patience without validation images; set validation to the number of images to hold out.")
     steps = len(images) // recipe.batch_size
     if not steps:
         raise ZooError(f"got {len(images)} training images, expected at least one batch of {recipe.batch_size}.")
@@ -61,7 +62,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     if tensorboard:
         callbacks.append(tensorboard_log(folder / _TENSORBOARD))
     if not checkpoint.stopped and done == recipe.epochs:
-        # What `fit` does at its end: the moving average, where there is one, becomes the weights.
+        # As `fit` does at its end: the moving average, if there is one, replaces the weights.
         model.optimizer.finalize_variable_values(model.trainable_variables)
     elif not checkpoint.stopped:
         left = (recipe.epochs - done) * steps
@@ -69,7 +70,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
             training_batches(
                 images, recipe.batch_size, recipe.seed, done * steps, left, recipe.transforms, known, recipe.labelled_share
             ),
-            shuffle=False,  # the batches come shuffled
+            shuffle=False,  # the batches are shuffled already
             epochs=recipe.epochs,
             initial_epoch=done,
             steps_per_epoch=steps,
@@ -84,39 +85,39 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
 
 
 def _known(recipe, model, count, labels, train, held):
-    """The labels that the recipe lets the training know, -1 for the others; None for a training without labels."""
+    """The labels (N,) that the training may use, -1 for unknown ones; None for a training without labels."""
     if not recipe.labelled:
         return None
     classes = getattr(model.bottleneck, "classes", None)
     if classes is None:
-        raise ZooError(f"got labelled={recipe.labelled!r}, but {model.name} learns from no labels; take cvae or m2_vae.")
+        raise ZooError(f"labelled={recipe.labelled!r} has no effect: {model.name} does not use labels; use cvae or m2_vae.")
     if labels is None:
-        raise ZooError(f"got labelled={recipe.labelled!r}, but the training images have no labels; give a source that has.")
+        raise ZooError(f"got labelled={recipe.labelled!r}, but the training images have no labels; give a source with labels.")
     labels = np.asarray(labels)
     if labels.shape != (count,) or labels.min() < 0 or labels.max() >= classes:
         raise ZooError(
-            f"got labels of shape {labels.shape} from {labels.min()} to {labels.max()}, expected one an image of {count}, "
-            f"from 0 to {classes - 1}; give the model as many classes as there are."
+            f"got labels of shape {labels.shape} from {labels.min()} to {labels.max()}, expected one for each of {count} "
+            f"images, from 0 to {classes - 1}; set the number of classes of the model to that of the data."
         )
     known = np.full(count, -1, np.int32)
-    # What is held out keeps a label only where all are known: of few labels none is spent on it.
+    # Validation images have labels only if all labels are known: if there are few, all of them are used for training.
     known[held] = labels[held] if recipe.labelled == "all" else -1
     known[train] = known_labels(labels[train], recipe.labelled, recipe.seed)
     return known
 
 
 def prepare(recipe, model, steps):
-    """Compile with the recipe's optimizer. On other backends than TensorFlow a call is one step: there, more gain nothing."""
+    """Compile with the optimizer of the recipe. Several steps per call are used with TensorFlow only, where they are faster."""
     together = 1
     if keras.backend.backend() == "tensorflow":
         together = max(n for n in range(1, min(_STEPS_A_CALL, steps) + 1) if steps % n == 0)
     if recipe.start == "pca":
-        # Kept there: steps of the size that a network needs would throw the linear map off in the first hundred, and most
-        # of the training would go into finding it again.
+        # Frozen: at the learning rate of the networks, the linear map would leave the PCA solution within a hundred steps, and
+        # most of the training would be spent on returning to it.
         for layer in linear_path(model):
             layer.trainable = False
     if recipe.start == "patches":
-        # Frozen: atoms are to tell patches apart, which the loss of the layers behind them does not ask for.
+        # Frozen: the loss of the following layers would not keep the atoms different from each other.
         dictionary(model).trainable = False
     model.compile(optimizer(recipe, steps), steps_per_execution=together)
     model.optimizer.build(model.trainable_variables)

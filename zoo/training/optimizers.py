@@ -1,4 +1,4 @@
-"""The optimizer and learning-rate schedule that a recipe names."""
+"""The optimizer and the learning rate schedule of a recipe."""
 
 import keras
 
@@ -9,7 +9,7 @@ _OPTIMIZERS = ("adam", "adamw", "sgd")
 
 
 def optimizer(recipe, steps_per_epoch):
-    """A `keras.optimizers.Optimizer` for a `Recipe`, its schedule in steps."""
+    """The `keras.optimizers.Optimizer` of a `Recipe`, with its learning rate schedule."""
     if recipe.optimizer not in _OPTIMIZERS:
         near = suggest(recipe.optimizer, _OPTIMIZERS)
         raise ZooError(f"got optimizer {recipe.optimizer!r}, expected one of {', '.join(_OPTIMIZERS)}.{near}")

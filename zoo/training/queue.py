@@ -1,6 +1,6 @@
-"""A training queue: recipes of a file in order, several at a time, one core each, at the lowest priority.
+"""A training queue: trains the recipes of a file in order, several at a time, one core each, at the lowest priority.
 
-A queue file holds one recipe a line, the most important first. Flags of `zoo train` may follow the name; `#` begins a comment:
+A queue file contains one recipe per line, the most important first. Flags of `zoo train` may follow; `#` begins a comment:
 
     vq_vae_conv.cifar10
     beta_vae_conv.sprites --seed 1    # a second seed
@@ -65,10 +65,10 @@ def read_jobs(file, check=None):
 
     Args:
         file: path of the queue file.
-        check: function of a name and a list of flags that raises a `ZooError` on flags that cannot be.
+        check: function of a name and a list of flags that raises a `ZooError` if the flags are not valid.
 
     Raises:
-        ZooError: which names the line.
+        ZooError: if a line is not valid; the message states its number.
     """
     jobs = []
     for number, line in enumerate(Path(file).read_text(encoding="utf-8").splitlines(), 1):
@@ -82,13 +82,13 @@ def read_jobs(file, check=None):
             raise ZooError(f"{file}, line {number}: {error}") from None
         job = Job(name, tuple(flags))
         if job.folder in {other.folder for other in jobs}:
-            raise ZooError(f"{file}, line {number}: {job} comes twice; give one of them another --seed.")
+            raise ZooError(f"{file}, line {number}: {job} occurs twice; give one of them a different --seed.")
         jobs.append(job)
     return jobs
 
 
 class Run:
-    """The folder of a `Job`: what is known of its training.
+    """The folder of a `Job`, and the state of its training.
 
     Args:
         job: a `Job`.
@@ -105,7 +105,7 @@ class Run:
         return self.folder / "repository"
 
     def record(self):
-        """Mapping of the commit and, after the first end, the exit code; empty before the run began."""
+        """Mapping of the commit and, after the training has ended, the exit code; empty before the run has started."""
         try:
             return json.loads((self.folder / "run.json").read_bytes())
         except FileNotFoundError:
@@ -128,14 +128,14 @@ class Run:
         return "interrupted" if self.record().get("exit") in _INTERRUPTED else "failed"
 
     def begin(self, core, origin):
-        """Start or continue the training on a core; returns its `subprocess.Popen`, or None where it runs already.
+        """Start or continue the training on a core; returns its `subprocess.Popen`, or None if it is running already.
 
         Args:
             core: number of the core, or None to leave the choice to the system.
             origin: the git repository of which the run has a worktree.
         """
         self._check_out(origin)
-        # -P: the package is that of the worktree, wherever the command is called; paths in flags are relative to there.
+        # -P: import the package of the worktree, not of the working directory. Paths in flags are relative to the latter.
         command = [sys.executable, "-P", "-u", "-m", "zoo", "train", self.job.name, *self.job.flags]
         command += ["--run-dir", str(self.folder / "run"), "--output-dir", str(self.folder / "weights")]
         environment = {**os.environ, **_ONE_THREAD, "PYTHONPATH": str(self.repository)}
@@ -184,7 +184,7 @@ class Run:
         _require_recipe(self.job.name, commit, origin)
         self.update(commit=commit)
         if not self.repository.is_dir():
-            # What a removed folder left in the repository's list of worktrees would be in the way.
+            # A removed folder may still be in the repository's list of worktrees, which would be an error.
             _git(origin, "worktree", "prune")
             _git(origin, "worktree", "add", "--detach", str(self.repository), commit)
 
@@ -209,8 +209,8 @@ class Run:
 def work(file, folder, origin, at_a_time=2, check=None, poll=1.0):
     """Train the recipes of a queue file until none is left; returns the number of runs that failed.
 
-    The file is read again whenever a core is free, so that lines can be added meanwhile. A failed run is tried again by the next
-    call, not by this one. On an interrupt the trainings are stopped, too, and have ended when this returns.
+    The file is read again whenever a core is free, so that lines can be added meanwhile. A failed run is repeated by the next
+    call, not by this one. On an interrupt, the trainings are stopped before this returns.
 
     Args:
         file: path of the queue file.
@@ -251,11 +251,11 @@ def work(file, folder, origin, at_a_time=2, check=None, poll=1.0):
 
 
 def _read_again(file, check, jobs):
-    """The jobs of a file that may have been changed; where it cannot be read now, those it had."""
+    """The jobs of a file that may have been changed; if it cannot be read, the previous ones."""
     try:
         return read_jobs(file, check)
     except (OSError, ValueError) as error:
-        _say(f"{error} The queue continues with the lines it had.")
+        _say(f"{error} Continuing with the previous contents of the queue file.")
         return jobs
 
 
@@ -266,7 +266,7 @@ def _next(jobs, folder, tried):
 
 
 def table(file, folder):
-    """Rows of text: where each run of a queue file stands. Speed and hours are averages over all its epochs so far."""
+    """The state of each run of a queue file as rows of text. Speed and hours are averages over the finished epochs."""
     rows = [("recipe", "state", "epoch", "images/s", "hours", "hours left")]
     for job in read_jobs(file):
         run = Run(job, folder)
@@ -300,18 +300,18 @@ def _git(repository, *arguments):
 
 
 def _cores(count):
-    """Numbers of the cores to use, one for each training; where cores cannot be chosen, or are too few, placeholders."""
+    """Numbers of the cores to use, one for each training; placeholders if cores cannot be chosen or there are too few."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return cores[-count:] if count <= len(cores) else [-1 - i for i in range(count)]
 
 
 def _lower_priority(pid, core):
-    """Bind a process that has just begun to a core, at the lowest priority; where it has ended already, nothing."""
+    """Bind a new process to a core, at the lowest priority; does nothing if the process has ended already."""
     with contextlib.suppress(ProcessLookupError):
         if core is not None and core >= 0:
             os.sched_setaffinity(pid, {core})
         os.setpriority(os.PRIO_PROCESS, pid, _LOWEST_PRIORITY)
-        # Linux compares sessions first ("autogroup"): within a session of its own the line above has no effect.
+        # Linux compares sessions first ("autogroup"): in a separate session, the line above has no effect.
         with contextlib.suppress(OSError):
             Path(f"/proc/{pid}/autogroup").write_text(str(_LOWEST_PRIORITY))
 
@@ -321,17 +321,17 @@ def _say(line):
 
 
 def checkout():
-    """The git repository that this package is part of; `ZooError` where there is none, or no queue is possible."""
+    """The git repository of this package. Raises ZooError if there is none, or the system does not support queues."""
     if os.name != "posix":
-        raise ZooError("a queue needs Linux or macOS; train the recipes one by one.")
+        raise ZooError("a queue requires Linux or macOS; train the recipes one after another.")
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
-        raise ZooError(f"a queue trains recipes of a git repository, and {root} is none; run it in a clone of the zoo.")
+        raise ZooError(f"a queue requires a git repository, and {root} is not one; run it in a clone of the zoo.")
     return root
 
 
 def runs_folder(repository, folder=None):
-    """The absolute path of the folder of all runs: by default beside the repository, which must not contain it."""
+    """The absolute path of the folder of all runs, by default next to the repository. It must not be inside the repository."""
     folder = Path(folder or repository.with_name(f"{repository.name}-queue")).resolve()
     if folder.is_relative_to(repository):
         raise ZooError(f"got the folder {folder} inside the repository {repository}, expected one outside it.")

@@ -1,4 +1,4 @@
-"""A recipe: everything that decides what a weight set becomes, as data."""
+"""A recipe: all settings of a training, as data."""
 
 import dataclasses
 import hashlib
@@ -13,42 +13,44 @@ from zoo.pretrained.installed import own_checkout
 from zoo.utils.precision import PRECISIONS
 
 _STARTS = ("random", "pca", "patches", "layerwise")
-# Fields younger than the first weight sets: at these values they decide nothing, and leave the hash of a recipe as it was.
+# Fields that are newer than the first weight sets: with these values they have no effect, and are not part of the hash.
 _YOUNGER = {"labelled": 0, "labelled_share": 0.0}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train on what, and how.
+    """Model, data and settings of a training.
 
     Args:
         name: of the weight set, `<variant>_<backbone>.<dataset>`.
         model: the arguments of `zoo.create`.
         dataset: a TFDS name, a .npy or .npz file, or a folder of images.
-        epochs: passes over the training split; 0 where k-means of patches, the start, is all that the model learns.
-        batch_size: images a step.
-        metrics: what to measure on the test split, see `zoo.evaluation`.
-        baseline: (metric, value, source): a published or measured number to hold the set against.
-        learning_rate: of the first step after the warm-up.
+        epochs: number of epochs; 0 if k-means of patches, the initialization, is the whole training.
+        batch_size: number of images per step.
+        metrics: metrics to measure on the test split, see `zoo.evaluation.measure`.
+        baseline: (metric, value, source): a published or measured value to compare the set with.
+        learning_rate: learning rate after the warm-up.
         optimizer: "adam", "adamw" or "sgd" (with Nesterov momentum .9).
-        schedule: "cosine", down to zero at the end, or "constant".
-        warmup_epochs: over which the learning rate rises from zero.
-        weight_decay: decoupled, for "adamw".
-        clip_norm: largest global norm of the gradient, or None.
-        ema: decay of the moving average of the weights that is kept in the end, or None for the last weights.
+        schedule: "cosine", which decreases to zero, or "constant".
+        warmup_epochs: number of epochs in which the learning rate increases from zero.
+        weight_decay: decoupled weight decay, for "adamw".
+        clip_norm: maximum global norm of the gradient, or None.
+        ema: decay of a moving average of the weights, which replaces them at the end, or None.
         transforms: random transforms of the training images, see `zoo.data.pipeline`.
-        labelled: training images whose labels the model sees, as many of each class, chosen with the seed, or "all"; 0 for
-            images alone.
-        labelled_share: share of every batch that is drawn from those, the rest from all images; 0 makes no difference.
-        start: how the weights begin: "random"; "pca", the linear path at PCA's solution; "patches", the dictionary at k-means of
+        labelled: number of training images whose labels are used, equally many of each class, chosen with the seed; or "all".
+            0 for a training without labels.
+        labelled_share: fraction of each batch that is sampled from the labelled images, the rest from all images; 0 samples from
+            all images.
+        start: initialization of the weights: "random"; "pca", the linear path by PCA; "patches", the dictionary by k-means of
             patches; "layerwise", greedy pretraining.
-        start_epochs: epochs of every layer's pretraining, for "layerwise".
-        validation: training images to hold out, drawn with the seed.
-        patience: epochs without a better validation loss until training stops and the best weights come back, or None.
+        start_epochs: number of epochs to pretrain each layer, for "layerwise".
+        validation: number of training images to hold out, sampled with the seed.
+        patience: number of epochs without a lower validation loss after which the training stops and restores the best weights,
+            or None.
         precision: "float32" or "mixed_bfloat16".
-        seed: of everything random.
+        seed: random seed.
         half: store the weights in half precision.
-        embedded: carry the weights in the package itself, not in the data package: for a handful of small sets.
+        embedded: whether the main package contains the weights, instead of the data package; for a few small sets.
     """
 
     name: str
@@ -82,44 +84,44 @@ class Recipe:
             if not right:
                 raise ZooError(f"got {field}={getattr(self, field)!r}, expected {wanted}.")
 
-        expect("epochs", self.epochs >= (self.start != "patches"), "at least 1, or 0 for the start at patches")
+        expect("epochs", self.epochs >= (self.start != "patches"), "at least 1, or 0 with start='patches'")
         expect("batch_size", self.batch_size >= 1, "at least 1")
         expect("learning_rate", 0 < self.learning_rate < math.inf, "a positive number")
-        expect("warmup_epochs", 0 <= self.warmup_epochs < math.inf, "a number of epochs from 0 on")
-        expect("weight_decay", 0 <= self.weight_decay < math.inf, "a number from 0 on")
+        expect("warmup_epochs", 0 <= self.warmup_epochs < math.inf, "a number of epochs, at least 0")
+        expect("weight_decay", 0 <= self.weight_decay < math.inf, "a number, at least 0")
         expect("clip_norm", self.clip_norm is None or self.clip_norm > 0, "a positive number or None")
         expect("ema", self.ema is None or 0 < self.ema < 1, "a decay between 0 and 1, or None")
         expect("patience", self.patience is None or self.patience >= 1, "at least 1, or None")
-        expect("patience", self.patience is None or self.ema is None, "None beside ema: each names other weights to keep")
+        expect("patience", self.patience is None or self.ema is None, "None with ema, because the two select different weights")
         number = isinstance(self.labelled, int) and self.labelled >= 0
-        expect("labelled", number or self.labelled == "all", "a number of images from 0 on, or 'all'")
-        expect("labelled_share", 0 <= self.labelled_share < 1, "a share from 0 on, below 1")
-        expect("labelled_share", not self.labelled_share or self.labelled, "0 where no image is labelled")
+        expect("labelled", number or self.labelled == "all", "a number of images, at least 0, or 'all'")
+        expect("labelled_share", 0 <= self.labelled_share < 1, "a fraction, at least 0 and below 1")
+        expect("labelled_share", not self.labelled_share or self.labelled, "0 without labelled images")
         expect("start", self.start in _STARTS, f"one of {', '.join(_STARTS)}")
         expect("start_epochs", self.start_epochs >= (self.start == "layerwise"), "at least 1 for start='layerwise'")
         expect("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
-        expect("seed", 0 <= self.seed < 2**32, "an integer from 0 on, below 2**32")
+        expect("seed", 0 <= self.seed < 2**32, "an integer, at least 0 and below 2**32")
 
     def as_json(self):
-        """JSON-able mapping of every field."""
+        """JSON-able mapping of all fields."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
     def decides(self):
-        """JSON-able mapping of what the trained weights depend on: every field but those that say what is done with them."""
+        """JSON-able mapping of the fields that the trained weights depend on."""
         idle = {"metrics", "baseline", "embedded", "half"}
         return {k: v for k, v in self.as_json().items() if k not in idle and (k not in _YOUNGER or v != _YOUNGER[k])}
 
     def stated(self):
-        """What a manifest entry takes on the recipe's word: whether the wheel has the weights, what to hold them against."""
+        """Fields of a manifest entry that the recipe states: whether the main package contains the set, and its baseline."""
         return {"embedded": self.embedded, "baseline": dict(zip(("metric", "value", "source"), self.baseline))}
 
     def sha256(self):
-        """Hash of `decides`: the same for two recipes that train the same weights."""
+        """Hash of `decides`, which is equal for recipes that train the same weights."""
         return hashlib.sha256(json.dumps(self.decides(), sort_keys=True).encode()).hexdigest()
 
 
 def recorded(entry):
-    """The `Recipe` that trained a weight set, by its manifest entry; None where the entry does not hold one whole."""
+    """The `Recipe` in the manifest entry of a weight set; None if it is not complete."""
     known = {field.name for field in dataclasses.fields(Recipe)}
     given = {key: value for key, value in entry.get("recipe", {}).items() if key in known}
     needed = {"name", "model", "dataset", "epochs", "batch_size"}
@@ -127,9 +129,9 @@ def recorded(entry):
 
 
 def scripts_dir():
-    """The folder of training scripts: the checkout's that the package lies in, else the copy inside the installed package.
+    """The folder of training scripts: in the checkout that contains the package, or the copy in the installed package.
 
-    Scripts are run: what lies beside an installed package, or in the working directory, is none of them.
+    Scripts are executed, so other folders, such as the working directory, are not searched.
     """
     checkout = own_checkout()
     return checkout / "training_scripts" if checkout else Path(__file__).parents[1] / "_training_scripts"
@@ -141,7 +143,7 @@ def recipes():
 
 
 def load_recipe(name):
-    """The `Recipe` of a weight set, from its script; `ZooError` with the nearest names when there is none."""
+    """The `Recipe` of a weight set, from its script. Raises ZooError, which suggests similar names, if there is none."""
     known = recipes()
     if name not in known:
         raise ZooError(f"there is no recipe {name!r}.{suggest(name, known)} The recipes are {', '.join(known)}.")

@@ -1,8 +1,9 @@
-"""Metrics by name, one kind a file. Each is a function of a `Subject`, with its parameters as keywords, that returns a mapping:
-`value`, `n` (test images), `protocol` (in words), `tolerance`, and whatever else it has to say.
+"""Metrics by name, one file for each kind.
 
-What would make a metric fail whatever the model is said by its check, a function of the parameters given and of the data set's
-name, before a training whose end it would spoil.
+A metric is a function of a `Subject`, with its parameters as keyword arguments, that returns a mapping: `value`, `n` (number of
+test images), `protocol` (a description), `tolerance`, and further fields of the metric. `CHECKS` maps some metrics to a function
+of the given parameters and the name of the data set, which raises a `ZooError` if the metric cannot be measured with any model.
+It is called before a training, so that the training is not lost.
 """
 
 from zoo.evaluation.metrics import classes, codebook, density, factors, finetuned, reconstruction, restoration, samples

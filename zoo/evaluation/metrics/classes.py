@@ -1,4 +1,4 @@
-"""What features, or a model's own classifier, know of the classes."""
+"""Classification metrics: probes of the features, and the model's own classifier."""
 
 import numpy as np
 
@@ -31,9 +31,9 @@ def _linear(share):
             "value": probe[share],
             "n": len(subject.test_images()),
             "protocol": f"StandardScaler and LogisticRegression(C={probe['C']:.3g}) of scikit-learn on {probe['features']:,} "
-            f"features ({_at(layer, pool)}), C chosen on a tenth of the training split, fitted again on all of it"
-            f"{', and on its mirror images' if flips else ''}"
-            + (f"; {adam_epochs} epochs of Adam at 1e-3 in its place give {by_adam['adam']:.4g}" if adam_epochs else ""),
+            f"features ({_at(layer, pool)}); C chosen on a tenth of the training split, then fitted to the whole split"
+            f"{' and its mirror images' if flips else ''}"
+            + (f"; with {adam_epochs} epochs of Adam (learning rate 1e-3) instead: {by_adam['adam']:.4g}" if adam_epochs else ""),
             "weight_decay": probe["weight_decay"],
             "features": probe["features"],
             "baselines": baselines,
@@ -46,7 +46,7 @@ def _linear(share):
 
 
 def _depth(subject, layer, pool):
-    """The depth and the pool that a probe reads: those given, or those that a linear classifier reads best."""
+    """The layer and pooling of a probe: those given, or those with the most accurate linear classifier."""
     return subject.once("best layer", lambda: _best_layer(subject)) if layer == "best" else (layer, pool)
 
 
@@ -55,7 +55,7 @@ def _at(layer, pool):
 
 
 def _baselines(subject, share, key, probe):
-    """Value of the same probe on every baseline: the mapping of a baseline's name to a number."""
+    """Mapping of baseline name to the value of the same probe on the features of the baseline."""
     return {name: rounded(subject.once((*key, name), lambda name=name: probe(name))[share]) for name in subject.baseline_names()}
 
 
@@ -77,7 +77,7 @@ def _knn(share):
         return {
             "value": probe[share],
             "n": len(subject.test_images()),
-            "protocol": f"{k} nearest training features by cosine similarity, votes weighted by it, on {inputs[0].shape[1]:,} "
+            "protocol": f"{k} nearest neighbors by cosine similarity, votes weighted by similarity, on {inputs[0].shape[1]:,} "
             f"features ({_at(layer, pool)})",
             "features": inputs[0].shape[1],
             "baselines": _baselines(subject, share, ("knn", k, layer, pool), of_baseline),
@@ -89,34 +89,33 @@ def _knn(share):
 
 
 def share_tolerance(n):
-    # Another machine's rounding moves an image or two across the boundary; a tenth of a percent is far more than that.
+    # Rounding on another machine may change the class of one or two images; a tenth of a percent is far more than that.
     return max(1e-3, 2 / n)
 
 
 def _classification_error(subject):
-    """Share of the test images whose most probable class is not theirs, by the model's own classifier."""
+    """Fraction of the test images that the model's own classifier assigns to a wrong class."""
     labels = subject.labels("test")
     if not hasattr(subject.model, "classify"):
         raise ZooError(f"{subject.model.name} has no classifier; measure linear_error, or a model with one, such as m2_vae_mlp.")
     labels = _numbered(subject, labels)
     wrong = np.argmax(subject.model.classify(subject.test_images()), axis=1) != labels
-    words = "share of images whose most probable class by the model's own classifier is not theirs"
+    words = "classification error of the model's own classifier"
     return {"value": float(wrong.mean()), "n": len(labels), "protocol": words, "tolerance": share_tolerance(len(labels))}
 
 
 def _numbered(subject, labels):
-    """Test labels (N,) as the classifier numbers its classes: by their names, where it has names for them."""
+    """Test labels (N,) in the numbering of the classifier, matched by class name if the classifier has names."""
     known = getattr(subject.model, "classes", None)
     if known is None:
         return labels
-    # As in fine-tuning: a class without a name is called by its number. A folder that lacks a class numbers the others anew.
+    # As in fine-tuning, the name of a class without a name is its number. Names are matched because the numbers of the classes
+    # change if the folder lacks one of them.
     given = subject.data("test").class_names
     called = {label: str(given[label]) if given else str(label) for label in np.unique(labels)}
-    strange = sorted(set(called.values()) - set(known))
-    if strange:
-        raise ZooError(
-            f"got images of the class {', '.join(strange)}, which the classifier does not know, expected {', '.join(known)}."
-        )
+    unknown = sorted(set(called.values()) - set(known))
+    if unknown:
+        raise ZooError(f"got images of the classes {', '.join(unknown)}, expected the classes of the model: {', '.join(known)}.")
     return np.array([known.index(called[label]) for label in labels])
 
 

@@ -1,4 +1,4 @@
-"""How much of its codebook a discrete model uses."""
+"""Use of the codebook of a model with discrete codes."""
 
 from zoo.evaluation.codebook import codebook_counts, codebook_perplexity, codebook_usage
 
@@ -8,8 +8,8 @@ def _codebook(statistic, words, tolerance):
         images = subject.test_images()
         counts = subject.once("codebook", lambda: codebook_counts(subject.model, images))
         value = statistic(counts)
-        over = f" of {counts.shape[1]}" + (f", mean over {len(counts)} codebooks" if len(counts) > 1 else "")
-        return {"value": value, "n": len(images), "protocol": words + over, "tolerance": tolerance(counts, value)}
+        protocol = words.format(counts.shape[1]) + (f", mean over {len(counts)} codebooks" if len(counts) > 1 else "")
+        return {"value": value, "n": len(images), "protocol": protocol, "tolerance": tolerance(counts, value)}
 
     return metric
 
@@ -17,10 +17,10 @@ def _codebook(statistic, words, tolerance):
 METRICS = {
     "codebook_usage": _codebook(
         codebook_usage,
-        "codes used at least once on the test split, as a share",
+        "fraction of the {} codes that occur at least once in the test split",
         lambda counts, value: max(5e-3, 2 / counts.shape[1]),
     ),
     "codebook_perplexity": _codebook(
-        codebook_perplexity, "exp of the entropy of the frequencies of the codes, out", lambda counts, value: 5e-3 * value
+        codebook_perplexity, "exp of the entropy of the frequencies of the {} codes", lambda counts, value: 5e-3 * value
     ),
 }

@@ -1,4 +1,4 @@
-"""How well single latents stand for single factors of the data."""
+"""Disentanglement metrics: whether single latent variables represent single factors of the data."""
 
 import importlib.util
 
@@ -10,50 +10,50 @@ from zoo.evaluation.metrics.subject import rounded
 
 def _mig(subject, *, n=10_000):
     found = disentanglement.mig(subject.model.encode, _known(subject), n=n, seed=subject.seed)
-    words = "mutual information gap (Chen et al. 2018), 20 bins a feature"
+    words = "mutual information gap (Chen et al. 2018), 20 bins per feature"
     return _of_factors(found, "mig", n, words, 0.002)
 
 
 def _factor_vae_score(subject, *, votes=10_000, test_votes=5_000):
     sizes = dict(votes=votes, test_votes=test_votes, seed=subject.seed)
     found = disentanglement.factor_vae_score(subject.model.encode, _known(subject), **sizes)
-    words = f"accuracy of majority votes of 64 images (Kim & Mnih 2018), {votes} to fit, {test_votes} to judge"
+    words = f"accuracy of majority votes over 64 images (Kim & Mnih 2018), {votes} training and {test_votes} test votes"
     return _of_factors(found, "factor_vae_score", 64 * (votes + test_votes), words, max(0.005, 10 / test_votes))
 
 
 def _sap(subject, *, n=10_000, test_n=5_000):
     found = disentanglement.sap(subject.model.encode, _known(subject), n=n, test_n=test_n, seed=subject.seed)
-    words = f"separated attribute predictability (Kumar et al. 2018), linear SVM on {n} images, judged on {test_n}"
+    words = f"separated attribute predictability (Kumar et al. 2018), linear SVM fitted to {n} images, evaluated on {test_n}"
     return _of_factors(found, "sap", n + test_n, words, 0.002)
 
 
 def _dci_disentanglement(subject, *, n=10_000, test_n=5_000):
     found = disentanglement.dci(subject.model.encode, _known(subject), n=n, test_n=test_n, seed=subject.seed)
-    words = f"disentanglement of DCI (Eastwood & Williams 2018), gradient boosted trees on {n} images"
+    words = f"disentanglement of DCI (Eastwood & Williams 2018), gradient boosted trees fitted to {n} images"
     return _of_factors(found, "disentanglement", n + test_n, words, 0.01)
 
 
 def _known(subject):
-    """The factors by which the data were made."""
+    """The factors of the data."""
     _check_dataset({}, subject.dataset)
     return disentanglement.FactorData(sprites.SIZES, sprites.render)
 
 
 def _check_dataset(given, dataset):
     if dataset is not None and sources.kind_of(dataset) != "sprites":
-        raise ZooError(f"the factors by which {dataset} was made are not known; measure disentanglement on 'sprites'.")
+        raise ZooError(f"the factors of {dataset} are not known; measure disentanglement on 'sprites'.")
 
 
 def _check_package(given, dataset):
     if importlib.util.find_spec("sklearn") is None:
-        raise ZooError("sap and dci_disentanglement need scikit-learn; pip install 'autoencoder-zoo[sklearn]'.")
+        raise ZooError("sap and dci_disentanglement require scikit-learn; run: pip install 'autoencoder-zoo[sklearn]'.")
     _check_dataset(given, dataset)
 
 
 def _of_factors(found, score, n, words, tolerance):
-    """A measurement of `found[score]`; the other single numbers that were found go with it."""
+    """The result of a metric whose value is `found[score]`; the other numbers in `found` are further fields of it."""
     beside = {key: rounded(value) for key, value in found.items() if key != score and not isinstance(value, list)}
-    protocol = f"{words}; factors drawn over the whole data set, as in disentanglement_lib"
+    protocol = f"{words}; factors sampled from the whole data set, as in disentanglement_lib"
     return {"value": found[score], "n": n, "split": "all", "protocol": protocol, "tolerance": tolerance, **beside}
 
 

@@ -1,4 +1,4 @@
-"""What an encoder knows of the classes after all of it has been trained on them."""
+"""Classification accuracy of the fine-tuned encoder."""
 
 import tempfile
 
@@ -47,11 +47,11 @@ def _finetuned(value_of):
         return {
             "value": value_of(accuracy),
             "n": len(subject.test_images()),
-            "protocol": f"{read} and a linear head trained{how} for {epoch} epochs of the training split less a tenth, on "
-            f"which the best epoch is chosen; AdamW, rates {layer_decay} times smaller a depth, "
+            "protocol": f"{read} and a linear head trained{how} for {epoch} epochs on nine tenths of the training split, the "
+            f"best epoch chosen on the rest; AdamW, learning rate decayed by {layer_decay} per depth, "
             f"{', '.join([*transforms, *extra]) or 'no augmentation'}",
             "parameters": {"transforms": list(transforms)},
-            # Other kernels round otherwise, and thousands of steps carry that on.
+            # Rounding differs between machines, and the differences grow over thousands of steps.
             "tolerance": max(0.01, share_tolerance(len(subject.test_images()))),
         }
 

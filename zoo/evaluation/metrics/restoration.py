@@ -1,4 +1,4 @@
-"""How well damaged images are mended."""
+"""Restoration metrics: PSNR and error of restored images."""
 
 import numpy as np
 
@@ -8,37 +8,41 @@ from zoo.evaluation.reconstruction import psnr
 from zoo.modalities.image import unit_array
 
 
-def _ratio(subject, damaged, words, n):
+def _ratio(subject, degraded, words, n):
     images = subject.test_images(n)
-    made = subject.model.reconstruct(damaged)
+    made = subject.model.reconstruct(degraded)
     error = np.square(unit_array(images, np.float64) - made).reshape(len(images), -1).mean(axis=1)
     value = float(psnr(error).mean())
-    protocol = f"of test images {words}, 8 bits a pixel; in dB, peak 1, mean over images"
+    protocol = f"PSNR in dB, peak 1, mean over restored test images; degradation: {words}, 8 bits per channel"
     return {"value": value, "n": len(images), "protocol": protocol, "tolerance": 0.03}
 
 
 def _denoised_psnr(subject, *, noise="gaussian", level=25 / 255, n=None):
-    damaged = noisy(subject.test_images(n), noise, level, subject.seed)
+    degraded = noisy(subject.test_images(n), noise, level, subject.seed)
     words = (
-        f"with Gaussian noise of deviation {255 * level:.3g}/255" if noise == "gaussian" else f"with {level:.0%} of pixels black"
+        f"Gaussian noise of standard deviation {255 * level:.3g}/255"
+        if noise == "gaussian"
+        else f"{level:.0%} of the pixels set to black"
     )
-    return _ratio(subject, damaged, words, n)
+    return _ratio(subject, degraded, words, n)
 
 
 def _enlarged_psnr(subject, *, n=None):
     images = subject.test_images(n)
     scale = subject.model.config.get("scale")
     if scale is None:
-        raise ZooError(f"{subject.model.name} does not enlarge images; measure psnr, or take a model of superres.")
-    return _ratio(subject, shrunk(images, scale), f"made {scale} times smaller (bicubic, antialiased)", n)
+        raise ZooError(
+            f"{subject.model.name} is not a super-resolution model; measure psnr, or use a model of the variant superres."
+        )
+    return _ratio(subject, shrunk(images, scale), f"downsampling by a factor of {scale} (bicubic, antialiased)", n)
 
 
 def _inpainted_mse(subject, *, box=16, n=None):
     images = subject.test_images(n)
-    damaged, inside = boxed(images, box)
-    made = subject.model.reconstruct(damaged)
+    degraded, inside = boxed(images, box)
+    made = subject.model.reconstruct(degraded)
     value = float(np.square(unit_array(images)[:, inside] - made[:, inside]).mean(dtype=np.float64))
-    protocol = f"squared error, pixels in 0..1, mean over a black box of {box} x {box} pixels in the middle of test images"
+    protocol = f"squared error, mean over pixels in 0..1 of a black box of {box} x {box} pixels at the center of each test image"
     return {"value": value, "n": len(images), "protocol": protocol, "tolerance": 0.005 * value}
 
 

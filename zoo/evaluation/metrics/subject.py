@@ -1,4 +1,4 @@
-"""What metrics are measured on."""
+"""The model and the data that metrics are measured on."""
 
 import numpy as np
 
@@ -10,16 +10,16 @@ from zoo.modalities.image import image_file_shape, unit_array
 
 
 class Subject:
-    """A model and its data, with what several metrics share computed once.
+    """A model and its data; values that several metrics need are computed once.
 
     Args:
         model: an `Autoencoder`.
         dataset: a name, or a mapping of "train" and "test" to `zoo.data.sources.Data`.
-        data_dir: where TFDS data lies.
-        seed: of every random choice.
-        progress: called with a line of text.
-        untrained: function from the training images to the model as it was before its first step, or None where that
-            cannot be had.
+        data_dir: folder of the TFDS data.
+        seed: of all random choices.
+        progress: function that is called with lines of text.
+        untrained: function from the training images to the model before its first training step, or None if it is not
+            available.
     """
 
     def __init__(self, model, dataset, data_dir, seed, progress, untrained=None):
@@ -41,11 +41,11 @@ class Subject:
         return self.once(("data", split), lambda: sources.load(self.dataset, split, self.data_dir, image_shape=shape))
 
     def train(self):
-        """The training split; one that is the test split again would make every figure that needs it a false one."""
+        """The training split. Raises ZooError if it is the same as the test split, because the figures would be wrong."""
         train, test = self.data("train"), self.data("test")
         if train is test or self.once("one split", lambda: np.array_equal(train.images, test.images)):
             raise ZooError(
-                f"{self.dataset} has one split only, expected training and test images of their own for a probe or pca_mse; give "
+                f"{self.dataset} has a single split, expected separate training and test images for a probe or pca_mse; give "
                 "an .npz file with x_train, y_train, x_test and y_test, or a TFDS name."
             )
         return train
@@ -59,7 +59,7 @@ class Subject:
     def labels(self, split):
         labels = (self.train() if split == "train" else self.data("test")).labels
         if labels is None:
-            raise ZooError(f"{self.dataset} has no labels in its {split} split; probes need them. Measure mse, psnr or ssim.")
+            raise ZooError(f"{self.dataset} has no labels in its {split} split, which probes require; measure mse, psnr or ssim.")
         return np.asarray(labels)
 
     def features(self, split, layer, pool):
@@ -67,7 +67,7 @@ class Subject:
         return self.once(("features", split, layer, pool), lambda: probes.probe_features(self.model, images, layer, pool))
 
     def mirrored_features(self, layer, pool):
-        """Those of the training images flipped left to right."""
+        """Features of the training images flipped left to right."""
         images = self.train().images
         if images.ndim != 4:
             raise ZooError(f"got inputs of shape {images.shape[1:]}, expected images (height, width, channels) to flip.")
@@ -78,14 +78,14 @@ class Subject:
         return self.features("train", layer, pool), labels[0], self.features("test", layer, pool), labels[1]
 
     def baseline_names(self):
-        """What the features of the model are compared with, see `baseline_features`."""
+        """Names of the baselines of the model's features, see `baseline_features`."""
         return ["raw input", "PCA", *(["untrained"] if self._untrained else [])]
 
     def baseline_features(self, baseline, layer, pool, mirrored=False):
         """Training and test features (N, D) of a baseline, and those of the mirrored training images or None.
 
-        They are the images' own numbers, as many of their principal components as the model's features are numbers (or all),
-        or the features of the model before its first step.
+        The baselines are the pixels of the images, as many principal components as the model has features (or all), and the
+        features of the model before its first training step.
         """
         train, test = self.train().images, self.data("test").images
         if baseline == "untrained":
@@ -112,5 +112,5 @@ class Subject:
 
 
 def rounded(value):
-    """To six significant digits, as cards state it."""
+    """A number with six significant digits, as in the manifest."""
     return float(f"{value:.6g}")

@@ -1,1 +1,1 @@
-"""A static page of all weight sets, to look through without a network."""
+"""A static HTML page of all weight sets, which requires no network."""

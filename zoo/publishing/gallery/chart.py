@@ -1,4 +1,4 @@
-"""A training curve as SVG: drawn by hand, as a page that needs no network can hold no chart library."""
+"""A training curve as SVG, without a chart library, because the page must work without a network."""
 
 import csv
 import html
@@ -8,7 +8,7 @@ _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 320, 150, 46, 22, 8
 
 
 def read(path):
-    """The rows of a history file, mappings of column to number; none where there is no file."""
+    """The rows of a history file, mappings of column to number; an empty list if there is no file."""
     try:
         with open(path, newline="", encoding="utf-8") as file:
             return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
@@ -17,18 +17,18 @@ def read(path):
 
 
 def curve(rows, name):
-    """SVG of the loss over the epochs, and of the validation loss where there is one; "" for fewer than two epochs.
+    """SVG of the loss and, if there is one, the validation loss over the epochs; "" for fewer than two epochs.
 
     Args:
         rows: of a history, see `read`.
-        name: of what is trained, for those who cannot see.
+        name: of the weight set, for the text alternative of the chart.
     """
     lines = {key: [(row["epoch"], row[key]) for row in rows if key in row] for key in ("loss", "val_loss")}
     lines = {key: points for key, points in lines.items() if len(points) > 1}
     if not lines:
         return ""
     xs, ys = ([point[i] for points in lines.values() for point in points] for i in (0, 1))
-    # The first epoch alone would flatten the rest.
+    # On a linear scale, a large loss in the first epoch would flatten the rest of the curve.
     log = min(ys) > 0 and max(ys) > 3 * min(ys)
     scale = math.log if log else float
     low, high = scale(min(ys)), scale(max(ys))

@@ -1,4 +1,4 @@
-"""The page: one card a weight set, from the manifest, the cards' pictures and the histories of the trainings."""
+"""HTML page with a card for each weight set, from the manifest, the figures of the cards and the training histories."""
 
 import html
 import shutil
@@ -12,27 +12,27 @@ from zoo.publishing.gallery import chart
 from zoo.utils.files import write_atomically
 
 _PICTURES = {
-    ".png": "Test images and what the model makes of them",
+    ".png": "Test images and their reconstructions",
     ".samples.png": "Samples from the prior",
-    ".plane.png": "The plane of its two codes",
+    ".plane.png": "Latent plane",
 }
-_HEADS = "".join(f'<th scope="col">{head}</th>' for head in ("measured", "value", "to hold it against"))
+_HEADS = "".join(f'<th scope="col">{head}</th>' for head in ("metric", "value", "compared with"))
 
 
 def write(folder, weights=None):
-    """Write `index.html`, and the pictures that it shows, to `folder`; returns the number of cards.
+    """Write `index.html`, and the images that it shows, to `folder`; returns the number of cards.
 
     Args:
-        folder: made where there is none; its other files stay.
+        folder: created if it does not exist; other files in it are kept.
         weights: a weights folder; by default the zoo's own.
 
     Raises:
-        ZooError: when there are no weight sets, or `folder` is a file.
+        ZooError: if there are no weight sets, or `folder` is a file.
     """
     weights, folder = Path(weights or manifest.weights_dir()), Path(folder)
     entries = manifest.read(weights)
     if not entries:
-        raise ZooError(f"there are no weight sets in {weights} to show.")
+        raise ZooError(f"{weights} contains no weight sets to show.")
     if folder.exists() and not folder.is_dir():
         raise ZooError(f"{folder} is a file, expected a folder for the page.")
     (folder / "images").mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def _card(name, entry, cards, folder):
             )
     curve = chart.curve(chart.read(cards / f"{name}.history.csv"), name)
     if curve:
-        pictures.append(f"<figure>{curve}<figcaption>Loss over the epochs of the training</figcaption></figure>")
+        pictures.append(f"<figure>{curve}<figcaption>Training loss by epoch</figcaption></figure>")
     run, baseline = entry["run"], entry.get("baseline") or {}
     rows = []
     for metric, result in entry["metrics"].items():
@@ -76,7 +76,7 @@ def _card(name, entry, cards, folder):
         f"{entry['bytes'] / 1e6:.1f} MB",
         f"{run['parameters']:,} parameters",
         f"{run['epochs']} epochs",
-        "in the wheel" if entry.get("embedded") else "fetched",
+        "in the main package" if entry.get("embedded") else "in autoencoder-zoo-weights",
     ]
     words = f"{name} {entry['paper']} {entry['dataset']['name']}".lower()
     return (

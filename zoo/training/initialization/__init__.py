@@ -1,1 +1,1 @@
-"""How the weights begin, where the data decides."""
+"""Initialization of weights from the data."""

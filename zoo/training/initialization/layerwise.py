@@ -1,4 +1,4 @@
-"""Greedy layer-wise pretraining: each layer learns to reconstruct the code of the one below, then all are trained together
+"""Greedy layer-wise pretraining: each layer is trained to reconstruct the code of the layer below, then all are trained together
 (Hinton & Salakhutdinov 2006, Science 313; Bengio et al. 2007; Vincent et al. 2010, JMLR 11)."""
 
 import dataclasses
@@ -11,20 +11,20 @@ from zoo.modalities.image import unit_array
 
 
 def pretrain(model, images, recipe, folder, fit):
-    """Set the dense layers of `model`, encoder and mirrored decoder, to those of shallow autoencoders trained one by one.
+    """Initialize the dense layers of encoder and mirrored decoder by those of shallow autoencoders, trained one after another.
 
-    Every shallow autoencoder is an `ae_mlp` without hidden layers, trained by the one `fit` on the codes below it, and is
-    resumed from `folder` like any run.
+    Each shallow autoencoder is an autoencoder on "mlp" without hidden layers. It is trained by `fit` on the codes of the one
+    before, and is resumed from `folder` like other runs.
 
     Args:
         model: an autoencoder on "mlp" without dropout.
         images: (N, ...), uint8 or floats 0..1.
-        recipe: the `Recipe`; every layer trains `start_epochs` epochs with its settings.
+        recipe: the `Recipe`; each layer is trained for `start_epochs` epochs with its settings.
         folder: of the run.
         fit: the training loop, `zoo.training.fit.fit`.
 
     Raises:
-        ZooError: when the model has layers that have no mirror image.
+        ZooError: if encoder and decoder do not have the same number of layers, or the code is not dense.
     """
     encoders, decoders = dense_layers(model)
     x = unit_array(images).reshape(len(images), -1)
@@ -39,7 +39,7 @@ def pretrain(model, images, recipe, folder, fit):
                 "hidden": (),
                 "latent_dim": encoder.units,
                 "code_activation": activation,
-                # The first layer reconstructs images, the others the codes below, which have no likelihood of their own.
+                # The first layer reconstructs images, the others reconstruct codes, for which no likelihood is defined.
                 "loss": recipe.model.get("loss", "mse") if depth == 1 else "mse",
             },
             epochs=recipe.start_epochs,
@@ -59,12 +59,12 @@ def pretrain(model, images, recipe, folder, fit):
 
 
 def dense_layers(model):
-    """The dense layers of the encoder, the code's last, and of the decoder, in order of use."""
+    """The dense layers of the encoder, including that of the code, and of the decoder, in order of use."""
     if not isinstance(model.bottleneck, DenseCode):
-        raise ZooError(f"{model.name} has a {type(model.bottleneck).__name__}; layers are stacked on a dense code only.")
+        raise ZooError(f"{model.name} has a {type(model.bottleneck).__name__}; layer-wise pretraining requires a dense code.")
     encoders = [layer for layer in model.encoder.backbone.stages if isinstance(layer, keras.layers.Dense)]
     decoders = [layer for layer in model.decoder.backbone.stages if isinstance(layer, keras.layers.Dense)]
     encoders.append(model.bottleneck.dense)
     if len(encoders) != len(decoders):
-        raise ZooError(f"{model.name} has {len(encoders)} layers down and {len(decoders)} up; stacking needs mirrored ones.")
+        raise ZooError(f"{model.name} has {len(encoders)} encoder and {len(decoders)} decoder layers; expected equal numbers.")
     return encoders, decoders

@@ -1,4 +1,4 @@
-"""A dictionary of patches that begins with atoms found in the training images: spherical k-means of whitened patches
+"""Initialization of a dictionary of patches by spherical k-means of whitened patches of the training images
 (Coates & Ng 2012, "Learning feature representations with k-means", Neural Networks: Tricks of the Trade)."""
 
 import numpy as np
@@ -11,31 +11,33 @@ from zoo.modalities.image import unit_array
 from zoo.models.base.autoencoder import Autoencoder
 from zoo.utils.keras_internals import flatten_layers
 
-# Patches are taken from so many images at most, so many of each.
+# Maximum number of images that patches are taken from, and number of patches per image.
 _IMAGES, _EACH = 20_000, 20
 _BLOCK = 1000
-# Added to the variances, as a share of their mean: directions in which patches hardly vary are not blown up.
+# Added to the variances, as a fraction of their mean, so that directions of small variance are not amplified.
 _SHARE = 0.05
 _ITERATIONS = 10
-# Patches that a decoder is fitted to, and its ridge penalty as a share of the mean square of a code's numbers.
+# Number of patches that a decoder is fitted to, and its ridge penalty as a fraction of the mean square of the codes.
 _DECODED, _RIDGE = 40_000, 1e-3
 
 
 def start_from_patches(model: Autoencoder, images, seed=0):
-    """Set the atoms of the dictionary of `model` to those that k-means finds in patches of images (N, ...).
+    """Set the atoms of the dictionary of `model` by k-means of patches of images (N, ...), uint8 or floats 0..1.
 
-    Patches are of what the dictionary reads, where the network has changed the image before; they are centred, whitened and
-    scaled to length 1, and an atom stands for its negative, too. The responses to every atom have mean 0 and deviation 1. A
-    decoder that reads the code of every patch is fitted to it by ridge regression.
+    Patches are taken from the input of the dictionary, to which earlier layers may have been applied. They are centered,
+    whitened and scaled to length 1; an atom also represents its negative. The responses to each atom have mean 0 and deviation
+    1. A decoder of patches is fitted to their codes by ridge regression.
 
     Raises:
-        ZooError: when the model has no dictionary, or more atoms than there are patches to take.
+        ZooError: if the model has no dictionary, or more atoms than there are patches.
     """
     layer = dictionary(model)
     rng = np.random.default_rng(seed)
     patches = _patches(model, images, layer.size, rng)
     if layer.atoms > len(patches):
-        raise ZooError(f"got {layer.atoms} atoms, expected at most {len(patches)}, the patches that {len(images)} images give.")
+        raise ZooError(
+            f"got {layer.atoms} atoms, expected at most {len(patches)}, the number of patches in {len(images)} images."
+        )
     x = layer.patches_of(patches)
     kernel, bias = _dictionary_of(x, layer.atoms, rng)
     layer.responses.kernel.assign(kernel.reshape(layer.responses.kernel.shape))
@@ -49,17 +51,17 @@ def dictionary(model):
     """The `PatchDictionary` of `model`."""
     found = [layer for layer in flatten_layers(model.encoder) if isinstance(layer, PatchDictionary)]
     if not found:
-        raise ZooError(f"{model.name} has no dictionary to start from patches; build it on a U-Net with atoms=256.")
+        raise ZooError(f"{model.name} has no dictionary to initialize; use patch_dictionary, or a model on unet with atoms=256.")
     return found[0]
 
 
 def _patches(model, images, size, rng):
-    """Patches (P, size * size * C), float32, at random places of what the dictionary of `model` reads of images (N, H, W, C)."""
+    """Patches (P, size * size * C), float32, at random positions of the input of the dictionary, for images (N, H, W, C)."""
     read = getattr(model.encoder.backbone, "image", ops.convert_to_tensor)
     height, width = images.shape[1] - size + 1, images.shape[2] - size + 1
     if height < 1 or width < 1:
         raise ZooError(
-            f"got images of {images.shape[1]} x {images.shape[2]}, expected at least {size} x {size}, a patch of them."
+            f"got images of {images.shape[1]} x {images.shape[2]}, expected at least {size} x {size}, the size of a patch."
         )
     chosen = rng.permutation(len(images))[:_IMAGES]
     found = []
@@ -73,7 +75,7 @@ def _patches(model, images, size, rng):
 
 
 def _fit_decoder(decoder, layer, patches):
-    """Set the linear map of `decoder` to the ridge regression of patches (P, D) on their codes, the error that of pixels."""
+    """Set the linear map of `decoder` by ridge regression of patches (P, D) on their codes, with the error in pixels."""
     target, _, contrast = normalized(patches.astype(np.float64))
     kernel = ops.convert_to_numpy(layer.responses.kernel).reshape(patches.shape[1], -1)
     kernel = kernel - kernel.mean(axis=0)
@@ -82,7 +84,7 @@ def _fit_decoder(decoder, layer, patches):
         rows = slice(start, start + _BLOCK * 10)
         responses = target[rows].astype(np.float32) @ kernel + ops.convert_to_numpy(layer.responses.bias)
         code = ops.convert_to_numpy(layer.code(ops.convert_to_tensor(responses)))
-        # An error of a normalized patch counts in pixels by its contrast.
+        # The error in pixels is the error of the normalized patch times its contrast.
         weighted = np.concatenate([code, np.ones((len(code), 1), np.float32)], axis=1) * contrast[rows].astype(np.float32)
         products = products + (weighted.T @ weighted).astype(np.float64)
         mixed = mixed + weighted.T.astype(np.float64) @ (target[rows] * contrast[rows])
@@ -106,7 +108,7 @@ def _dictionary_of(x, atoms, rng):
 
 
 def spherical_k_means(x, count, rng):
-    """Directions (count, D) of length 1 that rows (N, D) lie along, in either sense; an atom without rows begins anew at one."""
+    """Spherical k-means of rows (N, D), up to sign: atoms (count, D) of length 1. An atom without rows is set to a random row."""
     x = (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)).astype(np.float32)
     atoms = x[rng.permutation(len(x))[:count]]
     for _ in range(_ITERATIONS):
@@ -116,7 +118,7 @@ def spherical_k_means(x, count, rng):
             similarity = rows @ atoms.T
             nearest = np.argmax(np.abs(similarity), axis=1)
             weighted = np.take_along_axis(similarity, nearest[:, None], axis=1) * rows
-            # Rows of one atom side by side: sums of runs take a tenth of the time of adding row by row.
+            # Sums over sorted rows take a tenth of the time of adding row by row.
             order = np.argsort(nearest, kind="stable")
             found, starts = np.unique(nearest[order], return_index=True)
             total[found] += np.add.reduceat(weighted[order], starts)

@@ -1,4 +1,4 @@
-"""How a training starts: the fresh model, the start that its recipe names, and the model as it was before its first step."""
+"""The start of a training: the initial model, the initialization of the recipe, and the untrained model as a baseline."""
 
 import keras
 
@@ -12,23 +12,23 @@ from zoo.utils.precision import computing_in
 
 
 def held_out(recipe, count):
-    """What indexes the images to train on, and those that the recipe holds out."""
+    """Indices of the images to train on, and of those that the recipe holds out."""
     if not recipe.validation:
         return slice(None), slice(0)
     if not 0 < recipe.validation < count:
-        raise ZooError(f"got validation={recipe.validation} of {count} images, expected fewer than there are.")
+        raise ZooError(f"got validation={recipe.validation} of {count} images, expected fewer than the number of images.")
     return split(count, None, recipe.validation / count, recipe.seed)
 
 
 def fresh_model(recipe):
-    """A fresh model of `recipe`: the seed is set right before, because initial weights depend on the order of all draws."""
+    """A new model of `recipe`. The seed is set here, because initial weights depend on all random numbers drawn before."""
     with computing_in(recipe.precision):
         keras.utils.set_random_seed(recipe.seed)
         return registry.create(**recipe.model)
 
 
 def begin(recipe, model, images, folder, fit):
-    """Give the weights the start that the recipe names; `fit` is the training loop that greedy pretraining runs."""
+    """Apply the initialization of the recipe to the weights; `fit` is the training loop for greedy pretraining."""
     if recipe.start == "pca":
         start_from_pca(model, images)
     elif recipe.start == "patches":
@@ -38,10 +38,10 @@ def begin(recipe, model, images, folder, fit):
 
 
 def untrained(recipe):
-    """Function from training images (N, ...) to the model of `recipe` as it was before its first step, in single precision.
+    """Function from training images (N, ...) to the model of `recipe` before its first training step, in single precision.
 
-    Made by the same seed as the trained one, after a start that the data decides (PCA, k-means). What a start learns by the
-    variant's own objective is training, and left out: greedy pretraining, and k-means where a recipe has no epochs behind it.
+    It has the same seed as the trained model, and a data-dependent initialization (PCA, k-means) is applied. Initializations that
+    are the training itself are omitted: greedy pretraining, and k-means of recipes with 0 epochs.
     """
 
     def build(images):
