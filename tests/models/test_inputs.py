@@ -269,7 +269,7 @@ def test_every_code_that_is_drawn_is_beside_a_likelihood():
 
 def test_a_loss_of_another_size_needs_another_beta():
     model = tiny("autoencoder_kl_ldm")
-    with pytest.raises(ZooError, match="β of autoencoder_kl_ldm is made for 'mae'"):
+    with pytest.raises(ZooError, match="β of autoencoder_kl_ldm is set for 'mae'"):
         model.compile("adam", "gaussian")
     model.compile("adam", "mse")
     assert zoo.create(**model.config).bottleneck.beta == model.bottleneck.beta

@@ -63,7 +63,7 @@ def test_the_config_is_plain_data_with_every_argument():
     [
         (["vea"], {}, "no variant 'vea'. Did you mean 'vae'"),
         (["vae_mpl"], {}, "no variant 'vae_mpl'.*The variants are aae, ae, annealed_vae"),
-        (["vae", "cnv"], {}, "no backbone 'cnv'. Did you mean 'conv'"),
+        (["vae", "cnv"], {}, "does not support the backbone 'cnv'. Did you mean 'conv'"),
         (["linear", "conv"], {}, "'linear' does not support the backbone 'conv'. Supported backbones: mlp"),
         (["vae"], {"latent_dims": 3}, "no option 'latent_dims'. Did you mean 'latent_dim'"),
         (["vae"], {"filters": (4,)}, "vae_mlp has no option 'filters'.*Its options are input_shape, latent_dim"),

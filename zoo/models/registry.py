@@ -46,7 +46,7 @@ def _literal(node, path):
         found = None
     if not isinstance(found, (tuple, list)) or not all(isinstance(name, str) for name in found):
         raise ZooError(
-            f"zoo/models/{path.name} has BACKBONES = {ast.unparse(node)}, expected a literal tuple of names, such as "
+            f"zoo/models/{path.name} has BACKBONES = {ast.unparse(node)}, expected a tuple of literal names, such as "
             "('mlp', 'conv')."
         )
     return tuple(found)
