@@ -159,7 +159,7 @@ def test_weighted_images(images):
 def test_labels_are_no_targets(images, run_eagerly):
     model = tiny("ae_mlp")
     model.compile("adam", run_eagerly=run_eagerly)
-    with pytest.raises(ZooError, match=r"targets of shape \(.*\), expected images \(N, 8, 8, 1\); call fit\(images\) alone"):
+    with pytest.raises(ZooError, match=r"targets of shape \(.*\), expected images \(N, 8, 8, 1\); call fit\(images\)"):
         model.fit(images, np.zeros(40, np.int64), verbose=0)
 
 
@@ -192,7 +192,7 @@ def test_another_loss_changes_what_the_outputs_mean(images, tmp_path):
 
 def test_a_loss_of_other_outputs_is_refused(images):
     model = tiny("ae_mlp")
-    with pytest.raises(ZooError, match=r"'logistic_mixture', which needs 15 decoder outputs a pixel, where this decoder has 1"):
+    with pytest.raises(ZooError, match=r"'logistic_mixture', which requires 15 decoder outputs per pixel, but this one has 1"):
         model.compile("adam", loss="logistic_mixture")
     with pytest.raises(ZooError, match="got the loss 'ms_sim'.*Did you mean 'ms_ssim'"):
         model.compile("adam", loss="ms_sim")
@@ -202,8 +202,8 @@ def test_a_loss_of_other_outputs_is_refused(images):
 @pytest.mark.parametrize(
     "name, loss, message",
     [
-        ("dae_conv", "contrast_mse", "made for 'mse'; give it to zoo.create"),
-        ("wta_conv", "contrast_mse", "made for 'mse'; give it to zoo.create"),
+        ("dae_conv", "contrast_mse", "built for 'mse'; give it to zoo.create"),
+        ("wta_conv", "contrast_mse", "built for 'mse'; give it to zoo.create"),
         ("denoising_unet", "bce", "expected one of mse, mae, huber, ms_ssim"),
         ("superres_resnet", "bernoulli", "expected one of mse, mae, huber, ms_ssim"),
         ("iwae_mlp", "mse", "is a mean over pixels"),

@@ -164,7 +164,7 @@ WRONG = {
     "-2": (np.full(16, -2), "from -2"),
     "halves": (LABELS + 0.5, "got the label 0.5, expected whole"),
     "NaN": (np.full(16, np.nan), "got the label nan"),
-    "a column": (LABELS[:, None], r"labels of shape \(\d+, 1\), expected one integer an image"),
+    "a column": (LABELS[:, None], r"labels of shape \(\d+, 1\), expected one integer per image"),
 }
 
 

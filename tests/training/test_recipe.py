@@ -187,7 +187,7 @@ def test_what_fails_on_the_way_is_one_line(fault, line, code, monkeypatch, capsy
         (dict(start="layerwise"), "start_epochs=0, expected at least 1"),
         (dict(precision="float16"), "precision='float16', expected one of float32, mixed_bfloat16"),
         (dict(patience=0, ema=None), "patience=0"),
-        (dict(patience=3), "patience=3, expected None beside ema"),
+        (dict(patience=3), "patience=3, expected None with ema"),
         (dict(ema=1.0), "ema=1.0"),
         (dict(clip_norm=0.0), "clip_norm=0.0"),
         (dict(warmup_epochs=-1), "warmup_epochs=-1"),
