@@ -30,7 +30,7 @@ RECIPE = Recipe(
     start="patches",
     # Measured at "down1", which denoising trains; the k-means dictionary is measured in patch_dictionary_conv.cifar10. With 3,000
     # training images, a linear classifier on "down1" has an accuracy of 0.60.
-    metrics=({"metric": "linear_accuracy", "flips": True}, "knn_accuracy"),
+    metrics=("linear_accuracy", "knn_accuracy"),
     baseline=("linear_accuracy", 0.9005, "denoising diffusion autoencoder with 35.7 million parameters, Xiang et al. 2023"),
 )
 
