@@ -89,7 +89,7 @@ def run(arguments):
     name, source, output = (given.pop(key) for key in ("name", "data", "output"))
     report = finetune(name, source, output, settings, **given)
     accuracy = f", {report['accuracy']:.1%} of {report['held_out']} held-out images correct" if "accuracy" in report else ""
-    left_out = f"; {len(report['skipped'])} images skipped because they cannot be read" if report["skipped"] else ""
+    left_out = f"; images skipped because they cannot be read: {len(report['skipped'])}" if report["skipped"] else ""
     print(f"{report['epochs']} epochs on {report['train']} images: held-out loss {report['loss']:.4g}{accuracy}{left_out}")
     if "test" in report:
         test = report["test"]
