@@ -21,7 +21,7 @@ def batches(images=NUMBERED, batch_size=5, seed=0, first=0, steps=14, transforms
 def without_tensorflow(monkeypatch, *arguments, **options):
     """What a machine without it gets, as `fit` takes it: a list of tuples of one."""
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "find_spec", lambda name: None)
+        patch.setattr(pipeline, "installed", lambda name: False)
         return list(training_batches(*arguments, **options))
 
 

@@ -118,7 +118,7 @@ def test_load_knows_the_layout_and_another_size(written):
     folder, model = written(KL, ldm)
     assert resolve(folder).data_shape == (256, 256, 3)
     same(zoo.load(folder, input_shape=SHAPE), model)
-    with pytest.raises(ZooError, match="got images of 15 x 24 for 2 stages, expected a height and a width that 2 divides"):
+    with pytest.raises(ZooError, match="got images of 15 x 24 for 2 stages, expected height and width divisible by 2"):
         zoo.load(folder, input_shape=(15, 24, 3))
 
 

@@ -69,7 +69,7 @@ def test_what_is_not_supported_is_named(option, message):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"input_shape": (8, 6, 1)}, "8 x 6 for 3 stages, expected a height and a width that 4 divides"),
+        ({"input_shape": (8, 6, 1)}, "8 x 6 for 3 stages, expected height and width divisible by 4"),
         ({"filters": (4,)}, "expected at least two"),
         ({"blocks": (1, 0, 1)}, "only the first stage"),
         ({"decoder_blocks": (1, 1)}, "decoder_blocks of 2 stages, where there are filters of 3"),

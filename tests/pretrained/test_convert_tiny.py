@@ -36,7 +36,7 @@ def test_what_is_not_supported_is_named(option, message):
 @pytest.mark.parametrize(
     "shape, options, message",
     [
-        ((64, 60, 3), {}, "64 x 60 for 4 resolutions, expected a height and a width that 8 divides"),
+        ((64, 60, 3), {}, "64 x 60 for 4 resolutions, expected height and width divisible by 8"),
         ((64, 64, 3), {"decoder_blocks": (1, 1)}, "expected one number per resolution"),
     ],
 )
