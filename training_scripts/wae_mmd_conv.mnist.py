@@ -1,4 +1,7 @@
-"""Wasserstein autoencoder with maximum mean discrepancy on MNIST, 8 latents."""
+"""Wasserstein autoencoder with maximum mean discrepancy on MNIST, 16 latents: Fréchet distance 0.125.
+
+`python training_scripts/wae_mmd_conv.mnist.py`, 34 minutes on a third of a CPU core.
+"""
 
 from zoo.training import Recipe, run
 
@@ -8,15 +11,19 @@ RECIPE = Recipe(
         variant="wae_mmd",
         backbone="conv",
         input_shape=(28, 28, 1),
-        latent_dim=8,
+        latent_dim=16,
+        # In nats: the reconstruction loss is a sum over the pixels.
+        lambda_=300.0,
+        loss="bernoulli",
         filters=(32, 64, 128),
         kernel_size=4,
         activation="gelu",
     ),
     dataset="mnist",
-    epochs=20,
+    epochs=12,
     batch_size=256,
-    learning_rate=1e-3,
+    learning_rate=2e-3,
+    warmup_epochs=0.5,
     metrics=("frechet_distance", "mse", "linear_error", "knn_error"),
 )
 
