@@ -182,7 +182,7 @@ def test_fit_is_one_function_and_never_retraces(some, tmp_path, monkeypatch):
     for step in (model.train_function, model.test_function):
         # What Keras calls is a Python closure around the one tf.function.
         compiled = inspect.getclosurevars(step).nonlocals["multi_step_on_iterator"]
-        assert compiled.run.experimental_get_tracing_count() == 1
+        assert compiled.experimental_get_tracing_count() == 1
     assert not model.run_eagerly
 
 
@@ -200,7 +200,7 @@ def test_a_ragged_last_batch_is_no_retrace(method, some):
     ragged = getattr(model, method)(some[:70], batch_size=32)
     np.testing.assert_allclose(ragged, whole[:70], atol=1e-6)
     compiled = [f for m in (model, model.encoder) for f in m.__dict__.get("_zoo_compiled", {}).values()]
-    assert [f.run.experimental_get_tracing_count() for f in compiled] == [1]
+    assert [f.made.experimental_get_tracing_count() for f in compiled] == [1]
 
 
 # -- what stops it
