@@ -72,10 +72,10 @@ def test_what_is_not_supported_is_named(option, message):
         ({"input_shape": (8, 6, 1)}, "8 x 6 for 3 stages, expected height and width divisible by 4"),
         ({"filters": (4,)}, "expected at least two"),
         ({"blocks": (1, 0, 1)}, "only the first stage"),
-        ({"decoder_blocks": (1, 1)}, "decoder_blocks of 2 stages, where there are filters of 3"),
+        ({"decoder_blocks": (1, 1)}, "decoder_blocks for 2 stages, but filters for 3"),
         ({"kinds": "dense"}, "kinds='dense', expected 'residual' or 'attention'"),
         ({"downsample": "max"}, "downsample='max', expected 'conv'"),
-        ({"head_dim": 9}, "head_dim=9 for attention among 8 filters"),
+        ({"head_dim": 9}, "head_dim=9 for attention with 8 filters"),
         ({"filters": (4, 6, 8)}, "shortcut from 16 maps to 6"),
     ],
 )

@@ -14,7 +14,7 @@ def dcae(
     input_shape,
     filters=(128, 256, 512, 512, 1024, 1024),
     blocks=(2, 2, 2, 3, 3, 3),
-    kinds=("residual", "residual", "residual", "attention", "attention", "attention"),
+    kinds: str | tuple = ("residual", "residual", "residual", "attention", "attention", "attention"),
     scales=((), (), (), (5,), (5,), (5,)),
     decoder_filters=None,
     decoder_blocks=None,
