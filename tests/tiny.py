@@ -21,6 +21,7 @@ _BACKBONE = {
         "decoder_heads": 2,
     },
     "taesd": {"filters": 4, "blocks": (1, 1)},
+    "dncnn": {"filters": 4, "depth": 3},
     "dcae": {
         "filters": (4, 8),
         "blocks": (1, 1),
