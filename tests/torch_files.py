@@ -1,5 +1,6 @@
 """Files as `torch.save` writes them, made without PyTorch."""
 
+import io
 import pickle
 import struct
 import sys
@@ -74,8 +75,6 @@ def _program(value, file, torch, storages, counts):
 
 def dump(path, value, legacy=False, counts=None, compressed=False):
     """Write `value`, containers with `tensor`s, to `path`; `counts` state other sizes of storages than the true ones."""
-    import io
-
     counts, storages, program = counts or {}, {}, io.BytesIO()
     with _stub() as torch:
         _program(value, program, torch, storages, counts)
@@ -88,9 +87,13 @@ def dump(path, value, legacy=False, counts=None, compressed=False):
             for key in sorted(storages):
                 file.write(struct.pack("<q", counts.get(key, storages[key].size)) + storages[key].tobytes())
         return
-    kind = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    write_zip(path, program.getvalue(), storages, zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED)
+
+
+def write_zip(path, program, storages, kind=zipfile.ZIP_STORED):
+    """Write the zip file of a pickle, as bytes, and arrays by their keys."""
     with zipfile.ZipFile(path, "w", kind) as archive:
-        archive.writestr("archive/data.pkl", program.getvalue())
+        archive.writestr("archive/data.pkl", program)
         archive.writestr("archive/byteorder", "little")
         for key, array in storages.items():
             archive.writestr(f"archive/data/{key}", array.tobytes())

@@ -1,4 +1,4 @@
-"""Files of torch.save without PyTorch: the same arrays, and nothing that a file can make this process do."""
+"""Files of torch.save read without PyTorch: the same arrays, and nothing that a file can make this process do."""
 
 import collections
 import os
@@ -7,13 +7,17 @@ import zipfile
 
 import numpy as np
 import pytest
-from torch_files import dump, tensor
+from torch_files import dump, tensor, write_zip
 
 from zoo.errors import ZooError
-from zoo.pretrained.torch_file import read, read_state_dict
+from zoo.pretrained.torch_file import tensors
 
 RNG = np.random.default_rng(0)
 WEIGHT, BIAS = RNG.normal(size=(3, 4)).astype("f4"), RNG.normal(size=4).astype("f2")
+
+
+def read_state_dict(path):
+    return {name: tensor.read() for name, tensor in tensors(path).items()}
 
 
 def state_dict():
@@ -41,7 +45,6 @@ def test_the_arrays_of_a_state_dict(tmp_path, legacy):
 def test_the_weights_of_a_checkpoint(tmp_path, key):
     dump(tmp_path / "m.pth", {key: state_dict(), "epoch": 3, "lr": 0.1, "names": ["x", ("y", None)]})
     assert "a.weight" in read_state_dict(tmp_path / "m.pth")
-    assert read(tmp_path / "m.pth")["names"] == ["x", ("y", None)]
 
 
 class Asks:
@@ -105,7 +108,7 @@ def test_nothing_can_be_set_on_a_tensor(tmp_path, state):
 )
 def test_shapes_beyond_the_numbers_that_are_there(tmp_path, legacy, wrong):
     dump(tmp_path / "m.pth", {"a": tensor(WEIGHT, "0", **wrong)}, legacy)
-    with pytest.raises(ZooError, match="states a tensor|describes a tensor"):
+    with pytest.raises(ZooError, match="states a tensor|does not describe a tensor"):
         read_state_dict(tmp_path / "m.pth")
 
 
@@ -133,7 +136,7 @@ def test_other_files(tmp_path):
     with pytest.raises(ZooError, match="data.pkl"):
         read_state_dict(path)
     dump(path, [1, "a"])
-    with pytest.raises(ZooError, match="no mapping of names"):
+    with pytest.raises(ZooError, match="contains no mapping of names"):
         read_state_dict(path)
 
 
@@ -156,7 +159,7 @@ def test_damaged_files_give_an_error_or_what_is_there(tmp_path, legacy):
     dump(path, state_dict(), legacy)
     whole = path.read_bytes()
     rng = np.random.default_rng(1)
-    for trial in range(400):
+    for trial in range(150):
         damaged = bytearray(whole)
         if trial % 2:
             del damaged[rng.integers(len(damaged)) :]
@@ -166,6 +169,50 @@ def test_damaged_files_give_an_error_or_what_is_there(tmp_path, legacy):
         try:
             arrays = read_state_dict(path)
         except ZooError as error:
-            assert "m.pth" in str(error) or "the file sets" in str(error)
+            assert "m.pth" in str(error) and "\n" not in str(error)
         else:
             assert all(isinstance(array, np.ndarray) for array in arrays.values())
+
+
+def doubled(times):
+    """Instructions for a tuple that contains itself twice, `times` times over: 2^times elements in a few bytes."""
+    return b")" + b"2\x86" * times
+
+
+@pytest.mark.parametrize(
+    "program, told",
+    [
+        (b"\x80\x02}r\xff\xff\xff\x7f.", "contains no mapping"),
+        (b"\x80\x02}" + doubled(60) + b"K\x01s.", "neither text nor small integers"),
+        (b"\x80\x02" + doubled(60) + b"Q.", "not a storage"),
+        (b"\x80\x02(X\x07\x00\x00\x00storage" + 4 * doubled(60) + b"tQ.", "does not describe a storage"),
+        (b"\x80\x02ccollections\nOrderedDict\n" + doubled(60) + b"R.", "TypeError"),
+        (b"\x80\x02}" + doubled(60) + b"}b.", "TypeError"),
+        (b"\x80\x02}" + b"20" * 1_000_001 + b".", "more than 2,000,000 instructions"),
+        (b"\x80\x02cos\nsystem\n.", "asks for os.system"),
+        (b"\x80\x02cos\n\x1b[2Jsystem\n.", r"asks for os.\\x1b\[2Jsystem"),
+        (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "asks for os.system"),
+        (b"\x80\x02K\x01)R.", "calls what is not a function"),
+        (b"\x80\x02\x82\x01.", "instruction EXT1"),
+        (b"\x80\x02)\x81.", "instruction NEWOBJ"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_programs_that_would_take_time_or_memory_or_do_something(tmp_path, program, told):
+    write_zip(tmp_path / "m.pth", program, {})
+    with pytest.raises(ZooError, match=told):
+        read_state_dict(tmp_path / "m.pth")
+
+
+def test_a_changed_number_is_noticed(tmp_path):
+    path = tmp_path / "m.pth"
+    dump(path, {"a": tensor(WEIGHT, "0")})
+    path.write_bytes(path.read_bytes().replace(WEIGHT.tobytes(), (WEIGHT + 1).tobytes()))
+    with pytest.raises(ZooError, match="checksum"):
+        read_state_dict(path)
+
+
+def test_python_2_pickled_the_items_of_an_ordered_dict(tmp_path):
+    write_zip(tmp_path / "m.pth", b"\x80\x02ccollections\nOrderedDict\n(]]U\x01aaK\x05aatR.", {})
+    with pytest.raises(ZooError, match="no mapping of names to tensors"):
+        read_state_dict(tmp_path / "m.pth")
