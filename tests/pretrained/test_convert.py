@@ -57,7 +57,7 @@ def arrays_of(model, family):
     """What the original of a model would hold: its arrays, by their names and in their order of axes there."""
     found = {name: np.array(value) for name, value in getattr(family, "constants", lambda model: {})(model).items()}
     for path, variable in named_variables(model).items():
-        value, names = np.array(variable), family.sources(path)
+        value, names = np.array(variable), family.sources(path, model.config)
         if path.endswith("kernel"):
             if path == "encoder/backbone/net/embed/kernel":
                 value = value.reshape(4, 4, 3, -1)

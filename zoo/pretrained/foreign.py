@@ -1,5 +1,7 @@
-"""Models of other libraries in their own layout, `config.json` beside `*.safetensors`: in a local folder, or at an address,
-pinned on first use where no hash is known. Loads no framework."""
+"""Models of other libraries in their own layout: `config.json` beside files of arrays, or files of a known layout alone.
+
+They are in a local folder, or at an address, where files of unknown hash are pinned on first use. Loads no framework.
+"""
 
 import hashlib
 import json
@@ -9,15 +11,21 @@ import warnings
 from pathlib import Path
 
 from zoo.errors import ZooError
+from zoo.pretrained.array_files import arrays_of, is_array_file, other_half
 from zoo.pretrained.cache import cache_dir
-from zoo.pretrained.checkpoint import CONFIG, ForeignCheckpoint
-from zoo.pretrained.converters.families import family, kind
+from zoo.pretrained.checkpoint import ARRAYS, CONFIG, ForeignCheckpoint
+from zoo.pretrained.converters.families import family, kind, recognized
 from zoo.pretrained.download import Absent, Refused, download
 from zoo.pretrained.hashes import fault, sha256_of
 from zoo.utils.files import write_atomically
 
 # In the order of preference: what transformers and what diffusers write, whole or with an index of shards.
-_WEIGHTS = ("model.safetensors", "diffusion_pytorch_model.safetensors")
+_WEIGHTS = (
+    "model.safetensors",
+    "diffusion_pytorch_model.safetensors",
+    "pytorch_model.bin",
+    "diffusion_pytorch_model.bin",
+)
 _INDEX = ".index.json"
 _PINS = "pins.json"
 # More than any config or index has.
@@ -33,16 +41,28 @@ def is_foreign(file):
     return kind(found) is not None and "schema" not in found
 
 
-def local(folder):
-    """The `ForeignCheckpoint` of a folder.
+def is_bare(path):
+    """Whether a path is a file of arrays, or a folder of such without a config."""
+    path = Path(path)
+    return (path.is_file() and is_array_file(path)) or (path.is_dir() and not (path / CONFIG).exists() and bool(_inside(path)))
+
+
+def local(path):
+    """The `ForeignCheckpoint` of a folder, or of a file of arrays. The file of an encoder means that of its decoder, too.
 
     Raises:
-        ZooError: if it lacks a config or safetensors files, or no converter reads it.
+        ZooError: if it lacks a config or files of arrays, or no converter reads it.
     """
-    folder = Path(folder)
-    config = _json(folder / CONFIG, folder)
-    files = _local_files(folder)
-    return _checkpoint(folder.resolve().name, config, str(folder), None, lambda: files, lambda: _digest(map(sha256_of, files)))
+    path = Path(path)
+    if is_bare(path):
+        files = _bare_files(path)
+        converter, config = recognized({name: tuple(array.shape) for name, array in arrays_of(files)}, path)
+    else:
+        config = _json(path / CONFIG, path)
+        converter, files = family(config, str(path)), _local_files(path)
+    # Without the suffix of a file.
+    name = path.resolve().stem if path.is_file() else path.resolve().name
+    return _checkpoint(name, converter, config, str(path), None, lambda: files, lambda: _digest(map(sha256_of, files)))
 
 
 def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=None):
@@ -85,7 +105,7 @@ def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=No
 
     config = _json(_or_how_to_place(where, folder, lambda: fetch(CONFIG, _MOST_TEXT)), where)
     name = name or subfolder or origin.rpartition("/")[2].partition("@")[0]
-    return _checkpoint(name, config, where, input_shape, files, digest)
+    return _checkpoint(name, family(config, where), config, where, input_shape, files, digest)
 
 
 def cache_folder(origin, subfolder=""):
@@ -109,14 +129,13 @@ def state_of(folder, pins, origin):
     if faults:
         return "corrupt", f"{'; '.join(faults)}; delete {folder}, and it is fetched again on next use"
     size = f"{sum(pin['bytes'] for pin in kept.values()):,} bytes"
-    weights = [file for file in kept if file.endswith(".safetensors")]
+    weights = [file for file in kept if is_array_file(file)]
     if weights and all(file in pins for file in weights):
         return "ok", f"{size}, the published hashes"
     return "unpinned", f"{size}, as first fetched; no hash of its files is known here, so that nothing vouches for them"
 
 
-def _checkpoint(name, config, where, input_shape, files, sha256):
-    converter = family(config, where)
+def _checkpoint(name, converter, config, where, input_shape, files, sha256):
     zoo_config = converter.config(config, input_shape and tuple(input_shape))
     return ForeignCheckpoint(name, zoo_config, files, sha256, converter, config, where)
 
@@ -126,7 +145,7 @@ def _or_how_to_place(where, folder, fetch):
         return fetch()
     except Refused as reason:
         raise ZooError(
-            f"{where} could not be fetched: {reason}. To do without, put its {CONFIG} and safetensors files into {folder}."
+            f"{where} could not be fetched: {reason}. To do without, put its {CONFIG} and its files of weights into {folder}."
         ) from None
 
 
@@ -140,9 +159,20 @@ def _local_files(folder):
             if absent:
                 raise ZooError(f"{folder} lacks {', '.join(absent)}, which its index names; fetch the folder again.")
             return shards
-    others = sorted(path.name for path in folder.glob("*.bin"))
-    hint = f" It has {', '.join(others)}, which runs code when read; convert it to safetensors." if others else ""
-    raise ZooError(f"{folder} holds no weights, expected {' or '.join(_WEIGHTS)}.{hint}")
+    raise ZooError(f"{folder} holds no weights, expected {' or '.join(_WEIGHTS)}.")
+
+
+def _inside(folder):
+    """Files of arrays in a folder, other than those that `zoo.save` writes."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and is_array_file(path) and path.name != ARRAYS)
+
+
+def _bare_files(path):
+    files = [path] if path.is_file() else _inside(path)
+    halves = other_half(files[0])
+    if len(files) > 2 or (len(files) == 2 and files[1] != halves):
+        raise ZooError(f"{path} holds several models ({', '.join(file.name for file in files)}); give one of these files.")
+    return tuple(sorted({files[0], halves or files[0]}))
 
 
 def _fetched_files(fetch, where, folder, most):

@@ -7,6 +7,7 @@ from pathlib import Path
 from zoo.errors import ZooError
 from zoo.pretrained import foreign, manifest
 from zoo.pretrained.addresses import checkpoint_at
+from zoo.pretrained.array_files import is_array_file
 from zoo.pretrained.cache import locate
 from zoo.pretrained.checkpoint import ARRAYS, CONFIG, Checkpoint, read_config
 from zoo.pretrained.hashes import fault, sha256_of
@@ -15,7 +16,8 @@ from zoo.pretrained.public import address, public
 
 def resolve(name_or_path):
     """The `Checkpoint` of a weight set's name, of a public model's name, of a folder that `zoo.save` wrote, of a folder in the
-    layout of transformers or diffusers, or of the address of either, `hf://user/repo[@revision]` or `https://host/folder`.
+    layout of transformers or diffusers, or of the address of either, `hf://user/repo[@revision]` or `https://host/folder`; or of
+    a `.pth` or `.safetensors` file, or a folder of such, in one of the known layouts without a config.
 
     A text that is a name means the weight set, even where a folder is called the same; `./name` means the folder, as does a
     `pathlib.Path`.
@@ -34,6 +36,10 @@ def resolve(name_or_path):
             f"{name} is the name of a weight set and of a folder here; the weight set is used. Write ./{name} for the folder.",
             stacklevel=2,
         )
+    if not is_name(name) and is_array_file(path):
+        if not path.is_file():
+            raise ZooError(f"there is no file {name}.")
+        return foreign.local(path)
     if name in public():
         entry = public()[name]
         return foreign.remote(
@@ -65,7 +71,7 @@ def is_model(text):
 
 
 def _in_folder(path):
-    if foreign.is_foreign(path / CONFIG):
+    if foreign.is_foreign(path / CONFIG) or foreign.is_bare(path):
         return foreign.local(path)
     file, saved = path / ARRAYS, read_config(path / CONFIG, path)
     return Checkpoint(path.resolve().name, saved["config"], lambda: (_checked(file, saved),), lambda: _hash(file))

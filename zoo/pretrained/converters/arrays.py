@@ -2,19 +2,18 @@
 
 import math
 
-import ml_dtypes  # noqa: F401 - by which NumPy knows bfloat16
 import numpy as np
 from keras import backend, ops
-from safetensors import SafetensorError, safe_open
 
 from zoo.errors import ZooError
+from zoo.pretrained.array_files import arrays_of
 
 # Of the greatest of a constant.
 _CONSTANT_TOLERANCE = 1e-4
 
 
 class Arrays:
-    """The arrays of safetensors files, read when asked for.
+    """The arrays of files, read when asked for.
 
     Args:
         files: paths.
@@ -24,31 +23,22 @@ class Arrays:
     """
 
     def __init__(self, files, canonical, ignored, where):
-        self.where, self._places = where, {}
-        try:
-            for path in files:
-                with safe_open(path, framework="np") as opened:
-                    names = sorted(opened.keys())
-                for name in names:
-                    known = canonical(name)
-                    if ignored(known):
-                        continue
-                    if known in self._places:
-                        raise ZooError(f"{where} has two arrays for {known}: {self._places[known][1]} and {name}.")
-                    self._places[known] = (path, name)
-        except (SafetensorError, OSError, ValueError) as error:
-            raise ZooError(f"{path} is no readable safetensors file ({error}); fetch it again.") from None
+        self.where, self._arrays, stored = where, {}, {}
+        for name, array in arrays_of(files):
+            known = canonical(name)
+            if ignored(known):
+                continue
+            if known in self._arrays:
+                raise ZooError(f"{where} has two arrays for {known}: {stored[known]} and {name}.")
+            self._arrays[known], stored[known] = array, name
 
     def names(self):
         """All names."""
-        return self._places.keys()
+        return self._arrays.keys()
 
     def read(self, name):
         """An array, as it is stored."""
-        path, stored = self._places[name]
-        # Mapped anew for each: what was read through a mapping counts as this process's memory until it is closed.
-        with safe_open(path, framework="np") as opened:
-            return opened.get_tensor(stored)
+        return self._arrays[name].read()
 
 
 def assign(variables, arrays, sources, constants):
@@ -57,7 +47,7 @@ def assign(variables, arrays, sources, constants):
     Args:
         variables: mapping of attribute path to variable.
         arrays: an `Arrays`.
-        sources: function of a path to a name, or names.
+        sources: function of a path to a name, or names; see `families.modules`.
         constants: mapping of names to arrays that have to be the same.
 
     Raises:

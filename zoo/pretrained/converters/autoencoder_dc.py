@@ -99,7 +99,7 @@ def config(theirs, input_shape=None):
     }
 
 
-def sources(path):
+def sources(path, config):
     """The name, in their file, of the array for our variable at `path`, or the names of those that make it up."""
     path, _, last = path.rpartition("/")
     side, rest = re.fullmatch(r"(\w+)/backbone/(?:stages/1/)?(.*)", path).groups()

@@ -66,7 +66,7 @@ def config(theirs, input_shape=None):
     }
 
 
-def sources(path):
+def sources(path, config):
     """The name, in their file, of the array for our variable at `path`."""
     side, index, rest = re.fullmatch(r"(\w+)/backbone/(?:stages/1/)?stages/(\d+)/(.*)", path).groups()
     # Their decoder clamps its codes outside of the chain of layers.

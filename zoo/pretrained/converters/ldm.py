@@ -80,7 +80,7 @@ _PARTS = {
 }
 
 
-def sources(path):
+def sources(path, config):
     """Name of the array of the variable at `path`."""
     *parts, last = path.split("/")
     end = _ENDS.get(last, "bias")

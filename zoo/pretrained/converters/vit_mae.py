@@ -60,7 +60,7 @@ _ENDS["decoder"] = {name: f"decoder.decoder_{theirs}" for name, theirs in (("emb
 _BLOCKS = {"encoder": "vit.layers", "decoder": "decoder.decoder_layers"}
 
 
-def sources(path):
+def sources(path, config):
     """Name, or names, of the array of the variable at `path`."""
     side, _, *inside, last = path.split("/")
     if last in ("first", "hidden"):
