@@ -65,6 +65,8 @@ def test_as_elsewhere(found, name):
     assert result["same_config"]
     assert result["rebuilt_differs"] < 1e-6
     assert result["loaded_differs"] < 1e-6
+    assert result["keras_file_differs"] < 1e-6
+    assert result["copy_differs"] < 1e-5
     assert all(result["dropping"]) and (result["dropping"] or name != "mae_vit")
 
 
