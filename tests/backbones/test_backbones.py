@@ -19,6 +19,7 @@ SMALL = {
     "ldm": {"filters": (4, 6), "blocks": 1, "groups": 2, "attention": (1,)},
     "taesd": {"filters": 4, "blocks": (1, 1)},
     "dcae": {"filters": (4, 8), "blocks": (1, 1), "kinds": ("residual", "attention"), "scales": ((), (3,)), "head_dim": 4},
+    "dncnn": {"filters": 4, "depth": 3},
 }
 DEPTHS = {
     "mlp": {"hidden1": (6,), "hidden2": (5,)},
@@ -29,6 +30,7 @@ DEPTHS = {
     "ldm": {"stage1": (4, 4, 4), "stage2": (4, 4, 6), "middle": (4, 4, 6)},
     "taesd": {"stage1": (8, 8, 4), "stage2": (4, 4, 4)},
     "dcae": {"stage1": (4, 4, 8), "stage2": (4, 4, 8)},
+    "dncnn": {"stage1": (8, 8, 4), "stage2": (8, 8, 4)},
 }
 # The others are as they were published, to be loaded.
 REGULARIZED = [name for name in backbones.NAMES if {"dropout", "weight_decay"} <= set(backbones.options(name))]
