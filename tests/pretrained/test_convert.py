@@ -12,6 +12,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from hub_server import Hub
+from original_arrays import arrays_of, filled
 from safetensors.numpy import load_file, save_file
 
 import zoo
@@ -53,30 +54,11 @@ MAE = {
 SHAPE = (16, 24, 3)
 
 
-def arrays_of(model, family):
-    """What the original of a model would hold: its arrays, by their names and in their order of axes there."""
-    found = {name: np.array(value) for name, value in getattr(family, "constants", lambda model: {})(model).items()}
-    for path, variable in named_variables(model).items():
-        value, names = np.array(variable), family.sources(path, model.config)
-        if path.endswith("kernel"):
-            if path == "encoder/backbone/net/embed/kernel":
-                value = value.reshape(4, 4, 3, -1)
-            value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
-        if path.endswith("backbone/hidden") or path.endswith("net/first"):
-            value = value.reshape(1, 1, -1)
-        names = (names,) if isinstance(names, str) else names
-        found.update(zip(names, np.split(value, len(names))))
-    return {name: np.ascontiguousarray(value) for name, value in found.items()}
-
-
 @functools.cache
 def made(family, text):
     """A model of another library's config, given as JSON, with random weights, and its arrays there. Tests change neither."""
     theirs = json.loads(text)
-    model = registry.build(family.config(theirs, SHAPE if theirs != MAE else None))
-    rng = np.random.default_rng(0)
-    for variable in named_variables(model).values():
-        variable.assign(rng.normal(size=variable.shape, scale=0.3))
+    model = filled(registry.build(family.config(theirs, SHAPE if theirs != MAE else None)))
     return model, arrays_of(model, family)
 
 

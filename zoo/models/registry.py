@@ -128,6 +128,16 @@ def build(config):
     return create(**config)
 
 
+def innermost(config):
+    """The config of the autoencoder in the config of a model, which may be built from another model, as a classifier is."""
+    return innermost(config["model"]) if "model" in config else config
+
+
+def changed(config, **options):
+    """A config with other options of its autoencoder, see `innermost`."""
+    return {**config, "model": changed(config["model"], **options)} if "model" in config else {**config, **options}
+
+
 def check_plain(config):
     """Raise ZooError unless a config contains only numbers, strings and lists of these.
 

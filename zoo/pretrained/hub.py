@@ -97,7 +97,7 @@ def card(checkpoint, address):
     Figures are those of a weight set whose weights these are by their hash; what a folder is called says nothing.
     """
     _, entry = checkpoint.weight_set() or (None, None)
-    config = checkpoint.config.get("model", checkpoint.config)
+    config = registry.innermost(checkpoint.config)
     about = registry.variants().get(config["variant"], "")
     head = ["---", "library_name: keras", "tags:", "- autoencoder-zoo", f"- {config['variant']}", "- feature-extraction"]
     lines = [f"# {_title(checkpoint, address)}", "", about, ""]

@@ -4,6 +4,6 @@ from zoo.errors import ZooError
 
 
 def check_autoencoder(model, name):
-    """Raise a `ZooError` if `model`, which the user calls `name`, has no decoder, as a classifier has none."""
+    """Raise a `ZooError` if `model`, which the user calls `name`, has no decoder, as classifiers have none."""
     if not hasattr(model, "decoder"):
-        raise ZooError(f"{name} is a classifier, which gives no images back; expected an autoencoder. Its encoder can be used.")
+        raise ZooError(f"{name} has no decoder and returns no images; expected an autoencoder. Its encoder can be used.")

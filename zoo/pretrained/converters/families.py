@@ -38,7 +38,8 @@ def kind(theirs):
     """The class that a `config.json` of another library states, or None."""
     if not isinstance(theirs, dict):
         return None
-    named = theirs.get("_class_name") or next(iter(theirs.get("architectures") or []), None)
+    # In configs of diffusers, of transformers, and of timm.
+    named = theirs.get("_class_name") or next(iter(theirs.get("architectures") or []), None) or theirs.get("architecture")
     return named if isinstance(named, str) else None
 
 

@@ -9,7 +9,7 @@ from zoo.errors import ZooError
 CLASSES = ("ViTMAEForPreTraining",)
 
 # By which all public ones were trained, ImageNet's.
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _FIXED = {"hidden_act": "gelu", "qkv_bias": True, "norm_pix_loss": None, "num_channels": 3}
 
 
@@ -33,8 +33,8 @@ def config(theirs, input_shape=None):
         "backbone": "vit",
         "input_shape": list(input_shape or (side, side, 3)),
         "mask_ratio": theirs.get("mask_ratio", 0.75),
-        "mean": list(_MEAN),
-        "deviation": list(_DEVIATION),
+        "mean": list(MEAN),
+        "deviation": list(DEVIATION),
         "patch_size": patch,
         "width": width,
         "depth": theirs.get("num_hidden_layers", 12),
@@ -99,8 +99,19 @@ def canonical(name):
 
 def constants(model):
     """The positions, which the files hold: those of the images that the model was trained on."""
+    return {
+        "vit.embeddings.position_embeddings": positions_of(model.config, "width"),
+        "decoder.decoder_pos_embed": positions_of(model.config, "decoder_width"),
+    }
+
+
+def positions_of(config, width):
+    """The positions (1, 1 + patches, width), the first of which are zeros, of the images that a model was trained on.
+
+    Args:
+        config: that of a `mae_vit`.
+        width: the name of the option that is the size of a token.
+    """
     from zoo.layers.blocks.tokens import positions
 
-    grid = model.config["trained_grid"]
-    widths = {"vit.embeddings.position_embeddings": "width", "decoder.decoder_pos_embed": "decoder_width"}
-    return {name: np.pad(positions(grid, model.config[width]), ((1, 0), (0, 0)))[None] for name, width in widths.items()}
+    return np.pad(positions(config["trained_grid"], config[width]), ((1, 0), (0, 0)))[None]
