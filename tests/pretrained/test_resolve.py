@@ -86,10 +86,9 @@ def test_every_function_takes_the_same_names(place, monkeypatch):
 
 def _users():
     from zoo.inference.runtimes import subject
-    from zoo.models import registry
-    from zoo.pretrained import verification
+    from zoo.pretrained import catalog, verification
 
-    return loading, hub, registry, verification, subject, resolve
+    return loading, hub, catalog, verification, subject, resolve
 
 
 @pytest.mark.parametrize("name", ["sd_vae_ft_mse", "hf://me/mine", "https://host/folder", "./folder", NAME, "ae_conv.mnits"])
