@@ -130,6 +130,7 @@ def test_the_code_has_no_chance_and_the_prior_only_its_seed(images):
     assert np.any(prior != model.bottleneck.sample_prior(6, 4))
 
 
+@pytest.mark.slow
 def test_a_trained_ladder_has_a_likelihood(digits):
     x = (digits[0][:512] > 127).astype("float32")
     model = ladder(filters=(12, 16))
@@ -146,6 +147,7 @@ def test_a_trained_ladder_has_a_likelihood(digits):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patches", [False, True])
 def test_a_stage_of_stride_one_keeps_the_resolution(patches):
     model = tiny(
@@ -171,5 +173,5 @@ def test_small_maps_have_no_neighbours():
 
 @pytest.mark.parametrize("bad", [(1,), (0, 0), (1, -1), 0])
 def test_rungs_must_fit_the_stages(bad):
-    with pytest.raises(ZooError, match="expected a number for each of the 2 stages"):
+    with pytest.raises(ZooError, match="expected one number for each of the 2 stages"):
         tiny("ladder_vae_conv", stochastic_layers=bad)
