@@ -46,8 +46,9 @@ def _masked(model, x, reference):
         chosen = np.eye(noise.shape[1], dtype="float32")[np.argsort(noise, axis=1)[:, :seen]]
         patches = model.encoder.backbone.patches(_cast(model, x))
         found["logits"] = _array(model.found(patches, _cast(model, chosen)))
-        values = _array(patches)
-        target = (values - values.mean(-1, keepdims=True)) / np.sqrt(values.var(-1, ddof=1, keepdims=True) + 1e-6)
+        target = values = _array(patches)
+        if model.config["normalized_targets"]:
+            target = (values - values.mean(-1, keepdims=True)) / np.sqrt(values.var(-1, ddof=1, keepdims=True) + 1e-6)
         found["loss"] = hidden_error(found["logits"], target, chosen.sum(axis=1)).numpy().mean()
     return found
 

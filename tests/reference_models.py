@@ -41,6 +41,7 @@ MODELS = {
     "flux_vae": ("AutoencoderKL", {**_blocks(4), **_FULL_KL, **_FLUX, "latent_channels": 16}, [(1, 64, 64)]),
     "vq": ("VQModel", {**_ATTENDING, "num_vq_embeddings": 20, "vq_embed_dim": 5}, [(2, 18, 22)]),
     "mae": ("ViTMAEForPreTraining", {**_SMALL_VIT, "norm_pix_loss": True}, [(2, 32, 32), (1, 48, 40)]),
+    "mae_pixels": ("ViTMAEForPreTraining", _SMALL_VIT, [(2, 32, 32)]),
     "mae_vit_base": ("ViTMAEForPreTraining", {"norm_pix_loss": True}, [(1, 224, 224)]),
     "tiny": (
         "AutoencoderTiny",

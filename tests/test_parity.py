@@ -22,6 +22,7 @@ TOLERANCES = {
     "kl_plain": (1e-4, 0.1),
     "vq": (1e-4, None),
     "mae": (1e-4, 0.1),
+    "mae_pixels": (1e-4, None),
     "tiny": (1e-5, 0.02),
     "taesd": (1e-5, 0.02),
     "shuffling": (1e-4, 0.25),

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from tiny import tiny
 
-from zoo.backbones.masked import scales
+from zoo.backbones.masked import MaskedDecoder, scales
 from zoo.errors import ZooError
 from zoo.layers.blocks.tokens import patchify
 from zoo.layers.corruptions.masking import PatchDropout, PatchMask, hidden_error
@@ -105,10 +105,23 @@ def test_seeing_all_is_what_the_encoder_does_without_a_mask(options):
 
 def test_targets_are_patches_at_mean_zero_and_deviation_one():
     patches = np.random.default_rng(0).uniform(0.2, 0.9, (2, 5, 48)).astype("float32")
-    mean, deviation = (ops.convert_to_numpy(t) for t in scales(patches))
-    target = (patches - mean) / deviation
+    target = ops.convert_to_numpy(MaskedDecoder(None).target(patches))
     np.testing.assert_allclose(target.mean(axis=-1), 0, atol=1e-5)
     np.testing.assert_allclose(target.std(axis=-1), 1, atol=1e-3)
+
+
+def test_pixels_as_targets_are_found_without_the_scale_of_their_patch():
+    model = tiny("mae_vit", (8, 8, 1), normalized_targets=False)
+    patches = np.random.default_rng(0).uniform(0.2, 0.9, (2, 5, 4)).astype("float32")
+    np.testing.assert_array_equal(model.decoder.backbone.target(patches), patches)
+    # Of a patch that is hidden, nothing is known.
+    x = np.random.default_rng(0).random((1, 8, 8, 1), dtype=np.float32)
+    other = x.copy()
+    other[:, :2, :2] = 0.5
+    np.testing.assert_allclose(model.reconstruct(x)[:, :2, :2], model.reconstruct(other)[:, :2, :2], atol=1e-6)
+    code = ops.convert_to_numpy(model.code(x))
+    found = ops.convert_to_numpy(model.decoder.backbone.net(code[..., :-2]))
+    np.testing.assert_allclose(model.decode(code), np.clip(found, 0, 1), atol=1e-5)
 
 
 @pytest.mark.slow

@@ -110,6 +110,23 @@ def test_files_of_other_hashes_than_the_known_are_refused(known):
         resolve(known({FILE: "0" * 64})).files()
 
 
+def test_files_without_a_config_are_fetched_by_their_names(hub, known, web, monkeypatch):
+    name = known({"a_encoder.pth": DIGEST})
+    about = {"_class_name": "DnCNN", "channels": 3, "filters": 4, "depth": 3}
+    monkeypatch.setitem(
+        public.public(), name, {**public.public()[name], "config": about, "files": ["a_encoder.pth", "a_decoder.pth"]}
+    )
+    found = resolve(name)
+    assert found.config["variant"] == "denoising" and hub.requests == []
+    with pytest.raises(ZooError, match=f"{web} could not be fetched: .* put its a_encoder.pth and a_decoder.pth into"):
+        found.files()
+    hub.repositories["any/where"] |= {"a_encoder.pth": WEIGHTS, "a_decoder.pth": WEIGHTS}
+    with pytest.warns(UserWarning, match="no hash of a_decoder.pth is known here"):
+        assert [file.name for file in found.files()] == ["a_encoder.pth", "a_decoder.pth"]
+    assert not any(request.endswith("config.json") for request in hub.requests)
+    assert verification.verify([name])[0][1] == "unpinned"
+
+
 def test_weights_longer_than_the_model_are_not_downloaded(hub, known):
     hub.repositories["any/where"][FILE] = bytes(2**24 + 100)
     with pytest.raises(ZooError, match="more than the expected"):

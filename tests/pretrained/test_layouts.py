@@ -89,7 +89,10 @@ def test_an_encoder_alone_gives_features_and_no_images(tmp_path, capsys):
     "names, told",
     [
         ({"a.weight": (3, 4), "b.weight": (3, 4)}, r"its 2 arrays \(a.weight, b.weight, ...\) are of no known layout; known are"),
-        ({"model.0.weight": (4, 1, 3, 3), "model.0.bias": (4,), "model.2.weight": (2, 4, 3, 3), "model.2.bias": (2,)}, "no known"),
+        (
+            {"model.0.weight": (4, 1, 3, 3), "model.0.bias": (4,), "model.2.weight": (2, 4, 3, 3), "model.2.bias": (2,)},
+            "no known",
+        ),
         ({"0.weight": (4, 3, 3, 3), "0.bias": (4,)}, "no known layout"),
     ],
     ids=["other", "widths", "half"],

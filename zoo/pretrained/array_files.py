@@ -1,13 +1,12 @@
-"""Named arrays in files of other libraries, read one at a time: safetensors, and files of `torch.save`. Loads no framework."""
+"""Named arrays in files of other libraries, read one at a time: safetensors, and files of `torch.save`.
+
+Loads no framework, and NumPy only when a file is opened.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import ml_dtypes  # noqa: F401 - registers bfloat16 with NumPy
-from safetensors import SafetensorError, safe_open
-
 from zoo.errors import ZooError
-from zoo.pretrained import torch_file
 
 # What the files of `torch.save` are usually called.
 TORCH = (".pth", ".pt", ".bin", ".ckpt")
@@ -24,6 +23,9 @@ class _Slice:
     shape: tuple
 
     def read(self):
+        import ml_dtypes  # noqa: F401 - registers bfloat16 with NumPy
+        from safetensors import safe_open
+
         # Mapped again for each array: what was read through a mapping counts as memory of this process until it is closed.
         with safe_open(self.path, framework="np") as opened:
             return opened.get_tensor(self.name)
@@ -40,6 +42,10 @@ def arrays_in(path):
     Raises:
         ZooError: if the file cannot be read; see also `zoo.pretrained.torch_file.tensors`.
     """
+    from safetensors import SafetensorError, safe_open
+
+    from zoo.pretrained import torch_file
+
     if Path(path).suffix.lower() != ".safetensors":
         return torch_file.tensors(path)
     try:

@@ -65,7 +65,7 @@ def local(path):
     return _checkpoint(name, converter, config, str(path), None, lambda: files, lambda: _digest(map(sha256_of, files)))
 
 
-def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=None):
+def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=None, config=None, files=()):
     """The `ForeignCheckpoint` of a folder at an address, fetched into the cache: its config now, its weights when asked for.
 
     A file whose hash is not known here is pinned by the hash that it has when it is fetched, which is said; one that has
@@ -78,6 +78,7 @@ def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=No
         input_shape: of an image; by default what the config says.
         pins: mapping of file names to their known hexadecimal SHA-256.
         most: bytes that the weights may have; by default what is free on the disk.
+        config, files: of a layout without a config, what `families.recognized` would find, and the names of the files.
 
     Raises:
         ZooError: if it cannot be had: why, and how to place the files by hand.
@@ -85,6 +86,9 @@ def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=No
     where = f"{origin}/{subfolder}" if subfolder else origin
     folder, pins = cache_folder(origin, subfolder), pins or {}
     state = {}
+
+    wanted = f"{CONFIG} and its files of weights" if config is None else " and ".join(files)
+    names = files
 
     def fetch(file, most):
         path = folder / file
@@ -94,8 +98,9 @@ def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=No
 
     def files():
         if "files" not in state:
-            paths = _or_how_to_place(where, folder, lambda: _fetched_files(fetch, where, folder, most))
-            state["digest"] = _digest(_checked_hashes(folder, [folder / CONFIG, *paths], pins, where)[1:])
+            paths = _or_how_to_place(where, folder, wanted, lambda: _fetched_files(fetch, where, folder, most, names))
+            hashes = _checked_hashes(folder, [*([] if names else [folder / CONFIG]), *paths], pins, where)
+            state["digest"] = _digest(hashes[len(hashes) - len(paths) :])
             state["files"] = paths
         return state["files"]
 
@@ -103,7 +108,8 @@ def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=No
         files()
         return state["digest"]
 
-    config = _json(_or_how_to_place(where, folder, lambda: fetch(CONFIG, _MOST_TEXT)), where)
+    if config is None:
+        config = _json(_or_how_to_place(where, folder, wanted, lambda: fetch(CONFIG, _MOST_TEXT)), where)
     name = name or subfolder or origin.rpartition("/")[2].partition("@")[0]
     return _checkpoint(name, family(config, where), config, where, input_shape, files, digest)
 
@@ -140,13 +146,11 @@ def _checkpoint(name, converter, config, where, input_shape, files, sha256):
     return ForeignCheckpoint(name, zoo_config, files, sha256, converter, config, where)
 
 
-def _or_how_to_place(where, folder, fetch):
+def _or_how_to_place(where, folder, wanted, fetch):
     try:
         return fetch()
     except Refused as reason:
-        raise ZooError(
-            f"{where} could not be fetched: {reason}. To do without, put its {CONFIG} and its files of weights into {folder}."
-        ) from None
+        raise ZooError(f"{where} could not be fetched: {reason}. To do without, put its {wanted} into {folder}.") from None
 
 
 def _local_files(folder):
@@ -175,8 +179,12 @@ def _bare_files(path):
     return tuple(sorted({files[0], halves or files[0]}))
 
 
-def _fetched_files(fetch, where, folder, most):
+def _fetched_files(fetch, where, folder, most, names):
+    # A layout without a config needs no folder before its first file.
+    folder.mkdir(parents=True, exist_ok=True)
     most = min(most or shutil.disk_usage(folder).free, shutil.disk_usage(folder).free)
+    if names:
+        return tuple(fetch(name, most) for name in names)
     # What lies there needs no asking.
     for name in sorted(_WEIGHTS, key=lambda name: not ((folder / name).is_file() or (folder / (name + _INDEX)).is_file())):
         if not (folder / (name + _INDEX)).is_file():

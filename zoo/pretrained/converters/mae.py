@@ -1,5 +1,9 @@
 """Masked autoencoders in the files of their authors (github.com/facebookresearch/mae) as `mae_vit`, and their encoders alone, as
-published for fine-tuning and in timm, as `features`."""
+published for fine-tuning and in timm, as `features`.
+
+Files do not say whether a model predicts normalized patches. Those with a decoder are read as predicting pixels: so do the
+published ones, and so does the original code by default.
+"""
 
 import re
 
@@ -73,6 +77,7 @@ def config(theirs, input_shape=None):
         "mask_ratio": 0.75,
         "mean": list(mean),
         "deviation": list(deviation),
+        "normalized_targets": False,
         **{name: theirs[name] for name in ("patch_size", "width", "depth", "mlp_ratio")},
         "heads": _heads(theirs["width"]),
         "epsilon": 1e-6,

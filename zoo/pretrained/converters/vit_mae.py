@@ -10,13 +10,13 @@ CLASSES = ("ViTMAEForPreTraining",)
 
 # By which all public ones were trained, ImageNet's.
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_FIXED = {"hidden_act": "gelu", "qkv_bias": True, "norm_pix_loss": None, "num_channels": 3}
+_FIXED = {"hidden_act": "gelu", "qkv_bias": True, "num_channels": 3}
 
 
 def config(theirs, input_shape=None):
     """The zoo's config of one of theirs."""
     for option, value in _FIXED.items():
-        if value is not None and theirs.get(option, value) != value:
+        if theirs.get(option, value) != value:
             raise ZooError(f"got a ViT-MAE with {option}={theirs[option]!r}, expected {value!r}.")
     side, patch = theirs.get("image_size", 224), theirs.get("patch_size", 16)
     if not isinstance(side, int) or not isinstance(patch, int):
@@ -35,6 +35,7 @@ def config(theirs, input_shape=None):
         "mask_ratio": theirs.get("mask_ratio", 0.75),
         "mean": list(MEAN),
         "deviation": list(DEVIATION),
+        "normalized_targets": theirs.get("norm_pix_loss", False),
         "patch_size": patch,
         "width": width,
         "depth": theirs.get("num_hidden_layers", 12),
