@@ -59,6 +59,8 @@ def _latent(model, x, reference):
         found["vectors"] = model.bottleneck.vectors(model.encoder.backbone(_cast(model, x)))
     else:
         found["mean"], found["log_variance"] = model.posterior(x)
+    if "code" in reference:
+        found["code"] = model.encode(x).reshape(reference["code"].shape)
     found["reconstruction"] = model.decoder.backbone(model.code(x))
     return {**found, "image": model.reconstruct(x)}
 

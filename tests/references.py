@@ -100,7 +100,9 @@ def _masked(model, images):
 def _latent(model, images):
     """Every stage of the encoder, the code as the model's class calls it, and the image."""
     images = 2 * images - 1
-    stages = {f"stage{i + 1}": block for i, block in enumerate(model.encoder.down_blocks)}
+    # HunyuanImage's blocks are of one list for all stages.
+    grouped = hasattr(model.encoder.down_blocks[0], "resnets")
+    stages = {f"stage{i + 1}": block for i, block in enumerate(model.encoder.down_blocks)} if grouped else {}
     with _Kept({**stages, "middle": model.encoder.mid_block}) as found:
         if type(model).__name__ == "VQModel":
             z = model.encode(images).latents
@@ -109,6 +111,10 @@ def _latent(model, images):
             posterior = model.encode(images).latent_dist
             z = posterior.mean
             found.update(mean=_numpy(z), log_variance=_numpy(posterior.logvar))
+        if type(model).__name__ == "AutoencoderKLFlux2":
+            # As its pipeline does with the code.
+            squares = torch.nn.functional.pixel_unshuffle(z, model.config.patch_size[0])
+            found["code"] = _numpy(model.bn(squares))
     return {**found, "reconstruction": (_numpy(model.decode(z).sample) + 1) / 2}
 
 
@@ -127,6 +133,9 @@ def _compact(model, images):
 _RUN = {
     "ViTMAEForPreTraining": _masked,
     "AutoencoderKL": _latent,
+    "AutoencoderKLFlux2": _latent,
+    "AsymmetricAutoencoderKL": _latent,
+    "AutoencoderKLHunyuanImage": _latent,
     "VQModel": _latent,
     "AutoencoderTiny": _compact,
     "AutoencoderDC": _compact,

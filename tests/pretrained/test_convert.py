@@ -22,7 +22,7 @@ from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.pretrained import foreign, public
 from zoo.pretrained.arrays import named_variables
-from zoo.pretrained.converters import families, ldm, vit_mae
+from zoo.pretrained.converters import families, hunyuanimage, ldm, vit_mae
 from zoo.pretrained.resolve import resolve
 
 pytestmark = pytest.mark.usefixtures("eagerly")
@@ -36,6 +36,29 @@ KL = {
     "latent_channels": 3,
     "scaling_factor": 0.5,
     "shift_factor": 0.25,
+}
+FLUX2 = {
+    "_class_name": "AutoencoderKLFlux2",
+    **{key: KL[key] for key in ("down_block_types", "up_block_types", "norm_num_groups", "latent_channels")},
+    "block_out_channels": [4, 8],
+    "decoder_block_out_channels": [4, 4],
+    "layers_per_block": 1,
+}
+ASYMMETRIC = {
+    **KL,
+    "_class_name": "AsymmetricAutoencoderKL",
+    "down_block_out_channels": [4, 8],
+    "up_block_out_channels": [6, 8],
+    "layers_per_up_block": 2,
+}
+HUNYUAN = {
+    "_class_name": "AutoencoderKLHunyuanImage",
+    "in_channels": 3,
+    "out_channels": 3,
+    "latent_channels": 4,
+    "block_out_channels": [32, 64],
+    "layers_per_block": 1,
+    "spatial_compression_ratio": 2,
 }
 VQ = {**KL, "_class_name": "VQModel", "num_vq_embeddings": 7, "vq_embed_dim": 5}
 MAE = {
@@ -84,7 +107,7 @@ def same(a, b, images=None):
     np.testing.assert_array_equal(a.reconstruct(x), b.reconstruct(x))
 
 
-@pytest.mark.parametrize("theirs, family", [(KL, ldm), (VQ, ldm), (MAE, vit_mae)], ids=["kl", "vq", "mae"])
+@pytest.mark.parametrize("theirs, family", [(KL, ldm), (MAE, vit_mae)], ids=["kl", "mae"])
 def test_a_folder_becomes_the_model(written, theirs, family, tmp_path):
     folder, model = written(theirs, family)
     found = zoo.load(folder, SHAPE if theirs is not MAE else None)
@@ -94,6 +117,40 @@ def test_a_folder_becomes_the_model(written, theirs, family, tmp_path):
     size = ["--size", "16", "24"] if theirs is not MAE else []
     assert main(["convert", str(folder), str(tmp_path / "ours"), *size]) == 0
     same(zoo.load(tmp_path / "ours"), model)
+
+
+OTHERS = [(VQ, ldm), (FLUX2, ldm), (ASYMMETRIC, ldm), (HUNYUAN, hunyuanimage)]
+
+
+@pytest.mark.parametrize("theirs, family", OTHERS, ids=lambda value: value["_class_name"] if isinstance(value, dict) else "")
+def test_other_classes_become_the_model_and_codes_become_images(written, theirs, family):
+    folder, model = written(theirs, family)
+    found = zoo.load(folder, SHAPE)
+    assert found.config == model.config == registry.build(model.config).config
+    x = np.random.default_rng(1).random((2, *SHAPE), dtype=np.float32)
+    code = found.encode(x)
+    np.testing.assert_array_equal(code, model.encode(x))
+    np.testing.assert_allclose(found.decode(code), model.reconstruct(x), atol=1e-5)
+
+
+def test_codes_of_flux_2_are_squares_of_places_standardized(written):
+    folder, _ = written(FLUX2, ldm)
+    model = zoo.load(folder, SHAPE)
+    x = np.random.default_rng(1).random((2, *SHAPE), dtype=np.float32)
+    mean, _ = model.posterior(x)
+    assert mean.shape == (2, 8, 12, 3) and model.bottleneck.code_shape == (4, 6, 12)
+    squares = mean.reshape(2, 4, 2, 6, 2, 3).transpose(0, 1, 3, 5, 2, 4).reshape(2, 4, 6, 12)
+    arrays = load_file(folder / "diffusion_pytorch_model.safetensors")
+    expected = (squares - arrays["bn.running_mean"]) / np.sqrt(arrays["bn.running_var"] + 1e-4)
+    np.testing.assert_allclose(model.encode(x).reshape(expected.shape), expected, rtol=1e-4, atol=1e-5)
+    assert model.sample_posterior(x).shape == expected.shape
+    with pytest.raises(ZooError, match="codes of 7 x 12 places and standardized=2"):
+        zoo.load(folder, (14, 24, 3))
+
+
+def test_an_asymmetric_decoders_other_encoder_is_passed_over(written):
+    folder, _ = written(ASYMMETRIC, ldm, _with("decoder.condition_encoder.layers.0.weight", np.zeros(3, np.float32)))
+    assert zoo.load(folder, SHAPE).config["decoder_filters"] == [6, 8]
 
 
 def test_load_knows_the_layout_and_another_size(written):
@@ -226,6 +283,10 @@ def test_older_names_are_known(old, new):
         ({"latents_mean": [0.0]}, "latents_mean"),
         ({"down_block_types": ["CrossAttnDownBlock2D"] * 2}, "a block of the kind CrossAttnDownBlock2D"),
         ({"use_quant_conv": False}, "expected both or none"),
+        ({**FLUX2, "batch_norm_eps": 1e-5}, "batch_norm_eps=1e-05, expected 0.0001"),
+        ({**FLUX2, "patch_size": [2, 1]}, "expected two equal numbers"),
+        ({**HUNYUAN, "spatial_compression_ratio": 4}, "spatial_compression_ratio=4 .* expected 2 for 2 stages"),
+        ({**HUNYUAN, "upsample_match_channel": False}, "upsample_match_channel=False, expected True"),
     ],
     ids=str,
 )

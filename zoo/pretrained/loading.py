@@ -59,7 +59,8 @@ def convert_arrays(model, converter, files, where):
     ignored = getattr(converter, "ignored", lambda name: False)
     constants = getattr(converter, "constants", lambda model: {})(model)
     arrays = Arrays(files, canonical, ignored, where)
-    assign(named_variables(model), arrays, lambda path: converter.sources(path, model.config), constants)
+    repeated = getattr(converter, "REPEATED", ())
+    assign(named_variables(model), arrays, lambda path: converter.sources(path, model.config), constants, repeated)
 
 
 def load_encoder(name_or_path, layer=None, pool=None, resize=False):

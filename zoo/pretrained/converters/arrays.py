@@ -1,5 +1,6 @@
 """Arrays from files of another library into a model's variables: each used once, one at a time."""
 
+import collections
 import math
 
 import numpy as np
@@ -41,7 +42,7 @@ class Arrays:
         return self._arrays[name].read()
 
 
-def assign(variables, arrays, sources, constants):
+def assign(variables, arrays, sources, constants, repeated=()):
     """Set variables from arrays, one at a time.
 
     Args:
@@ -49,6 +50,7 @@ def assign(variables, arrays, sources, constants):
         arrays: an `Arrays`.
         sources: function of a path to a name, or names; see `families.modules`.
         constants: mapping of names to arrays that have to be the same.
+        repeated: names of arrays that several variables are set from.
 
     Raises:
         ZooError: when arrays are left over, missing, mis-shaped or not finite, naming them; before anything is set where names
@@ -57,7 +59,7 @@ def assign(variables, arrays, sources, constants):
     wanted = {path: (found,) if isinstance(found := sources(path), str) else tuple(found) for path in variables}
     used = [name for names in wanted.values() for name in names] + list(constants)
     missing, left = sorted(set(used) - arrays.names()), sorted(arrays.names() - set(used))
-    twice = sorted({name for name in used if used.count(name) > 1})
+    twice = sorted(name for name, count in collections.Counter(used).items() if count > 1 and name not in repeated)
     if missing or left or twice:
         faults = (("lacks", missing), ("has left over", left), ("would be read twice for", twice))
         told = " and ".join(f"{words} {_some(names)}" for words, names in faults if names)

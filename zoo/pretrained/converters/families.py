@@ -21,6 +21,7 @@ def modules():
         constants(model)            optional: mapping of names to arrays that the files hold and the model computes; they are
                                     compared
         ignored(name)               optional: whether an array is none of the model's
+        REPEATED                    optional: names of arrays that several variables are set from
         LAYOUT                      optional, of files without a config: what they are, for errors
         described(shapes)           optional, with `LAYOUT`: the config of files without one, from a mapping of the names of
                                     their arrays to shapes; None if the files are not of this family
