@@ -93,6 +93,7 @@ def _compact(model, x, reference):
 
 _COMPARE = {
     "mae": _masked,
+    "features": _masked,
     "autoencoder_kl": _latent,
     "vq_gan": _latent,
     "autoencoder_tiny": _compact,

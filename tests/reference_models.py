@@ -73,6 +73,12 @@ MODELS = {
     "vq": ("VQModel", {**_ATTENDING, "num_vq_embeddings": 20, "vq_embed_dim": 5}, [(2, 18, 22)]),
     "mae": ("ViTMAEForPreTraining", {**_SMALL_VIT, "norm_pix_loss": True}, [(2, 32, 32), (1, 48, 40)]),
     "mae_pixels": ("ViTMAEForPreTraining", _SMALL_VIT, [(2, 32, 32)]),
+    # The encoder in the layout of the original code, which is that of timm.
+    "mae_encoder": (
+        "VisionTransformer",
+        {"img_size": 32, "patch_size": 8, "embed_dim": 192, "depth": 2, "num_heads": 3, "num_classes": 0},
+        [(2, 32, 32)],
+    ),
     "mae_vit_base": ("ViTMAEForPreTraining", {"norm_pix_loss": True}, [(1, 224, 224)]),
     "tiny": (
         "AutoencoderTiny",

@@ -25,8 +25,7 @@ def main(folder, *names):
         torch.manual_seed(0)
         kind, config, sizes = MODELS[name]
         model = _made(kind, config)
-        # In small shards, for one, so that there are several to read.
-        model.save_pretrained(Path(folder) / name, **(dict(max_shard_size="8KB") if name == "kl" else {}))
+        _save(model, Path(folder) / name)
         arrays = {}
         for i, size in enumerate(sizes):
             x = np.random.default_rng(i).random((*size, 3), dtype=np.float32)
@@ -36,12 +35,31 @@ def main(folder, *names):
         np.savez(Path(folder) / f"{name}.npz", **arrays)
 
 
+def _save(model, folder):
+    if hasattr(model, "save_pretrained"):
+        # In small shards, for one, so that there are several to read.
+        model.save_pretrained(folder, **(dict(max_shard_size="8KB") if folder.name == "kl" else {}))
+        return
+    # As a checkpoint of training code.
+    folder.mkdir()
+    torch.save({"model": model.state_dict(), "epoch": 1}, folder / "checkpoint.pth")
+
+
 @torch.no_grad()
 def _made(kind, config):
     import diffusers
     import transformers
 
-    if kind == "ViTMAEForPreTraining":
+    if kind == "VisionTransformer":
+        from diffusers.models.embeddings import get_2d_sincos_pos_embed
+        from timm.models.vision_transformer import VisionTransformer
+
+        model = VisionTransformer(**config)
+        # As the code of MAE does.
+        side = model.patch_embed.grid_size[0]
+        places = get_2d_sincos_pos_embed(config["embed_dim"], side, True, 1, base_size=side, output_type="pt")
+        model.pos_embed.copy_(places[None].float())
+    elif kind == "ViTMAEForPreTraining":
         model = transformers.ViTMAEForPreTraining(transformers.ViTMAEConfig(**config))
         # A fresh model's positions are zeros (transformers 5.23), a published one's are not.
         embeddings = model.vit.embeddings
@@ -57,6 +75,18 @@ def _made(kind, config):
         if array.ndim == 1 or "token" in key:
             array.add_(0.2 * (torch.rand if key.endswith("running_var") else torch.randn)(array.shape))
     return model.eval()
+
+
+def _encoded(model, images):
+    """Tokens of all patches, in their order, and the outputs of all blocks."""
+    with _Kept({f"block{i + 1}": layer for i, layer in enumerate(model.blocks)}) as found:
+        tokens = _numpy(model.forward_features(_standardized(images)))
+    return {**found, "tokens": tokens}
+
+
+def _standardized(images):
+    mean, deviation = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (_IMAGENET_MEAN, _IMAGENET_DEVIATION))
+    return (images - mean) / deviation
 
 
 class _Kept(dict):
@@ -79,8 +109,7 @@ class _Kept(dict):
 
 def _masked(model, images):
     """Tokens of all patches, in their order; at the size that the model is made for also what it finds behind a mask."""
-    mean, deviation = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (_IMAGENET_MEAN, _IMAGENET_DEVIATION))
-    images = (images - mean) / deviation
+    images = _standardized(images)
     patch, side = model.config.patch_size, model.config.image_size
     patches = (images.shape[2] // patch) * (images.shape[3] // patch)
     elsewhere = images.shape[2] != side
@@ -132,6 +161,7 @@ def _compact(model, images):
 
 _RUN = {
     "ViTMAEForPreTraining": _masked,
+    "VisionTransformer": _encoded,
     "AutoencoderKL": _latent,
     "AutoencoderKLFlux2": _latent,
     "AsymmetricAutoencoderKL": _latent,

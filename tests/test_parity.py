@@ -26,6 +26,7 @@ TOLERANCES = {
     "vq": (1e-4, None),
     "mae": (1e-4, 0.1),
     "mae_pixels": (1e-4, None),
+    "mae_encoder": (1e-4, None),
     "tiny": (1e-5, 0.02),
     "taesd": (1e-5, 0.02),
     "shuffling": (1e-4, 0.25),
@@ -36,7 +37,7 @@ _ENDS = ("code", "reconstruction", "image")
 
 # Asked without importing them: PyTorch and TensorFlow in one process may crash each other.
 pytestmark = pytest.mark.skipif(
-    any(find_spec(name) is None for name in ("torch", "diffusers", "transformers")), reason="needs the extra convert-test"
+    any(find_spec(name) is None for name in ("torch", "diffusers", "transformers", "timm")), reason="needs the extra convert-test"
 )
 
 
