@@ -15,7 +15,10 @@ def arrays_of(model, family):
         if path.endswith("kernel"):
             if path == "encoder/backbone/net/embed/kernel":
                 value = value.reshape(patch, patch, 3, -1)
-            value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
+            if "conv_dw" in names:
+                value = value.transpose(2, 3, 0, 1)
+            else:
+                value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
         if path.endswith("backbone/hidden") or path.endswith("net/first"):
             value = value.reshape(1, 1, -1)
         names = (names,) if isinstance(names, str) else names

@@ -39,6 +39,8 @@ def _masked(model, x, reference):
     from zoo.layers.corruptions.masking import hidden_error
 
     found = _depths(model, x, reference)
+    if "features" in reference:
+        return {**found, "features": model.encode(x)}
     found["tokens"] = model.encoder.backbone.net(model.encoder.backbone.image(_cast(model, x)))
     if "noise" in reference:
         noise = reference.pop("noise")

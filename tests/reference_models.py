@@ -79,6 +79,7 @@ MODELS = {
         {"img_size": 32, "patch_size": 8, "embed_dim": 192, "depth": 2, "num_heads": 3, "num_classes": 0},
         [(2, 32, 32)],
     ),
+    "convnextv2": ("ConvNeXt", {"depths": [1, 1, 2, 1], "dims": [4, 8, 12, 16], "use_grn": True}, [(2, 32, 64)]),
     "mae_vit_base": ("ViTMAEForPreTraining", {"norm_pix_loss": True}, [(1, 224, 224)]),
     "tiny": (
         "AutoencoderTiny",

@@ -59,6 +59,10 @@ def _made(kind, config):
         side = model.patch_embed.grid_size[0]
         places = get_2d_sincos_pos_embed(config["embed_dim"], side, True, 1, base_size=side, output_type="pt")
         model.pos_embed.copy_(places[None].float())
+    elif kind == "ConvNeXt":
+        from timm.models.convnext import ConvNeXt
+
+        model = ConvNeXt(num_classes=0, ls_init_value=None, **config)
     elif kind == "ViTMAEForPreTraining":
         model = transformers.ViTMAEForPreTraining(transformers.ViTMAEConfig(**config))
         # A fresh model's positions are zeros (transformers 5.23), a published one's are not.
@@ -87,6 +91,13 @@ def _encoded(model, images):
 def _standardized(images):
     mean, deviation = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (_IMAGENET_MEAN, _IMAGENET_DEVIATION))
     return (images - mean) / deviation
+
+
+def _convolved(model, images):
+    """The maps of all stages."""
+    with _Kept({f"stage{i + 1}": stage for i, stage in enumerate(model.stages)}) as found:
+        last = model.stages(model.stem(_standardized(images)))
+    return {**found, "features": _numpy(last.mean(dim=(2, 3)))}
 
 
 class _Kept(dict):
@@ -162,6 +173,7 @@ def _compact(model, images):
 _RUN = {
     "ViTMAEForPreTraining": _masked,
     "VisionTransformer": _encoded,
+    "ConvNeXt": _convolved,
     "AutoencoderKL": _latent,
     "AutoencoderKLFlux2": _latent,
     "AsymmetricAutoencoderKL": _latent,

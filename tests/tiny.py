@@ -22,6 +22,7 @@ _BACKBONE = {
     },
     "taesd": {"filters": 4, "blocks": (1, 1)},
     "dncnn": {"filters": 4, "depth": 3},
+    "convnext": {"filters": (4,), "blocks": (1,), "decoder_width": 4},
     "dcae": {
         "filters": (4, 8),
         "blocks": (1, 1),

@@ -20,6 +20,7 @@ SMALL = {
     "taesd": {"filters": 4, "blocks": (1, 1)},
     "dcae": {"filters": (4, 8), "blocks": (1, 1), "kinds": ("residual", "attention"), "scales": ((), (3,)), "head_dim": 4},
     "dncnn": {"filters": 4, "depth": 3},
+    "convnext": {"filters": (4, 6), "blocks": (1, 1), "decoder_width": 4},
 }
 DEPTHS = {
     "mlp": {"hidden1": (6,), "hidden2": (5,)},
@@ -31,6 +32,7 @@ DEPTHS = {
     "taesd": {"stage1": (8, 8, 4), "stage2": (4, 4, 4)},
     "dcae": {"stage1": (4, 4, 8), "stage2": (4, 4, 8)},
     "dncnn": {"stage1": (8, 8, 4), "stage2": (8, 8, 4)},
+    "convnext": {"stage1": (2, 2, 4), "stage2": (1, 1, 6)},
 }
 # The others are as they were published, to be loaded.
 REGULARIZED = [name for name in backbones.NAMES if {"dropout", "weight_decay"} <= set(backbones.options(name))]

@@ -89,6 +89,27 @@ def test_what_is_hidden_never_reaches_the_encoder(options):
     assert np.abs(tokens[0] - tokens[2]).max() > 1e-3
 
 
+def test_nor_does_it_reach_convolutions(eagerly):
+    """At any place of the last maps, whose windows span the whole image, or through the norms of maps."""
+    model = tiny("mae_convnext", (16, 16, 3), filters=(4, 6), blocks=(1, 1))
+    for variable in model.trainable_variables:
+        if variable.path.endswith(("gamma", "beta", "bias")):
+            variable.assign(np.random.default_rng(0).normal(size=variable.shape))
+    a, b = np.random.default_rng(0).random((2, 1, 16, 16, 3), dtype=np.float32)
+    chosen = ops.convert_to_tensor(model.corruption.complementary()[0][None])
+    shown = np.asarray(chosen)[0].sum(axis=0).reshape(2, 2).repeat(8, axis=0).repeat(8, axis=1)[None, :, :, None]
+    mixed = np.where(shown, a, b)
+    tokens = [ops.convert_to_numpy(model.encoder.backbone.seen(patchify(x, 8), chosen)) for x in (a, mixed, b)]
+    assert tokens[0].shape == (1, 1 + 1, 6)
+    np.testing.assert_array_equal(tokens[0], tokens[1])
+    assert np.abs(tokens[0] - tokens[2]).max() > 1e-3
+    every = np.eye(4, dtype=np.float32)[None]
+    seen = ops.convert_to_numpy(model.encoder.backbone.seen(patchify(a, 8), every))
+    np.testing.assert_allclose(seen, ops.convert_to_numpy(model.encoder.backbone.net(a)), atol=1e-5)
+    losses = model.fit(np.repeat(a, 8, axis=0), batch_size=8, epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
 @STEMS
 def test_seeing_all_is_what_the_encoder_does_without_a_mask(options):
     model = model_of(options)

@@ -10,7 +10,7 @@ import zoo
 from zoo.cli.main import main
 from zoo.errors import ZooError
 from zoo.models import registry
-from zoo.pretrained.converters import dncnn, mae, taesd
+from zoo.pretrained.converters import convnextv2, dncnn, mae, taesd
 from zoo.pretrained.resolve import resolve
 
 pytestmark = pytest.mark.usefixtures("eagerly")
@@ -24,13 +24,14 @@ MODELS = {
     "dncnn": (dncnn, DNCNN),
     "mae": (mae, {**MAE, "decoder_width": 384, "decoder_depth": 1}),
     "mae encoder": (mae, MAE),
+    "fcmae": (convnextv2, {"filters": [4, 6], "blocks": [1, 2]}),
 }
 
 
 def original(name):
     """The family, the model with random weights, and the arrays of its original."""
     family, theirs = MODELS[name]
-    model = filled(registry.build(family.config(theirs, (16, 8, 3) if family is taesd else None)))
+    model = filled(registry.build(family.config(theirs, (16, 8, 3) if family in (taesd, convnextv2) else None)))
     return family, model, arrays_of(model, family)
 
 
@@ -103,6 +104,20 @@ def test_other_arrays_are_named(names, told, tmp_path):
         zoo.load(tmp_path / "m.pth")
 
 
+@pytest.mark.parametrize(
+    "original, timm",
+    [
+        ("downsample_layers.0.1.bias", "stem.1.bias"),
+        ("downsample_layers.2.0.weight", "stages.2.downsample.0.weight"),
+        ("stages.2.11.dwconv.weight", "stages.2.blocks.11.conv_dw.weight"),
+        ("stages.0.1.grn.gamma", "stages.0.blocks.1.mlp.grn.weight"),
+        ("stages.3.0.pwconv2.bias", "stages.3.blocks.0.mlp.fc2.bias"),
+    ],
+)
+def test_names_of_convnext_v2_are_those_of_timm(original, timm):
+    assert convnextv2.canonical(original) == timm == convnextv2.canonical(timm)
+
+
 def test_a_size_that_arrays_do_not_show_is_refused(tmp_path):
     _, _, arrays = original("mae encoder")
     shapes = {name: tuple(8 if n == 192 else n for n in value.shape) for name, value in arrays.items()}
@@ -138,3 +153,7 @@ def test_a_config_of_timm_is_an_encoder_with_its_normalization():
     ours = mae.config(theirs)
     assert ours["variant"] == "features" and ours["model"]["mean"] == [0.5] * 3 and ours["model"]["deviation"] == [0.25] * 3
     assert ours["model"]["input_shape"] == [224, 224, 3] and ours["model"]["heads"] == 12
+    ours = convnextv2.config({"architecture": "convnextv2_nano", "num_classes": 0, "pretrained_cfg": {"tag": "fcmae"}})
+    assert ours["model"]["filters"] == [80, 160, 320, 640] and ours["model"]["blocks"] == [2, 2, 8, 2]
+    with pytest.raises(ZooError, match="got a convnextv2_nano.fcmae_ft_in1k, expected weights trained by masking"):
+        convnextv2.config({"architecture": "convnextv2_nano", "pretrained_cfg": {"tag": "fcmae_ft_in1k"}})
