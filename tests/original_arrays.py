@@ -13,7 +13,7 @@ def arrays_of(model, family):
     for path, variable in named_variables(model).items():
         value, names = np.array(variable), family.sources(path, model.config)
         if path.endswith("kernel"):
-            if path == "encoder/backbone/net/embed/kernel":
+            if path == "encoder/backbone/net/embed/kernel" and value.ndim == 2:
                 value = value.reshape(patch, patch, 3, -1)
             if "conv_dw" in names:
                 value = value.transpose(2, 3, 0, 1)

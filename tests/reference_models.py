@@ -80,6 +80,19 @@ MODELS = {
         [(2, 32, 32)],
     ),
     "convnextv2": ("ConvNeXt", {"depths": [1, 1, 2, 1], "dims": [4, 8, 12, 16], "use_grn": True}, [(2, 32, 64)]),
+    "hiera": (
+        "HieraForPreTraining",
+        {
+            "embed_dim": 8,
+            "image_size": [64, 64],
+            "depths": [1, 2, 2, 1],
+            "num_heads": [1, 2, 4, 8],
+            "decoder_hidden_size": 16,
+            "decoder_depth": 2,
+            "decoder_num_heads": 4,
+        },
+        [(2, 64, 64)],
+    ),
     "mae_vit_base": ("ViTMAEForPreTraining", {"norm_pix_loss": True}, [(1, 224, 224)]),
     "tiny": (
         "AutoencoderTiny",

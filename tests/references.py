@@ -59,6 +59,8 @@ def _made(kind, config):
         side = model.patch_embed.grid_size[0]
         places = get_2d_sincos_pos_embed(config["embed_dim"], side, True, 1, base_size=side, output_type="pt")
         model.pos_embed.copy_(places[None].float())
+    elif kind == "HieraForPreTraining":
+        model = transformers.HieraForPreTraining(transformers.HieraConfig(**config))
     elif kind == "ConvNeXt":
         from timm.models.convnext import ConvNeXt
 
@@ -98,6 +100,28 @@ def _convolved(model, images):
     with _Kept({f"stage{i + 1}": stage for i, stage in enumerate(model.stages)}) as found:
         last = model.stages(model.stem(_standardized(images)))
     return {**found, "features": _numpy(last.mean(dim=(2, 3)))}
+
+
+def _hierarchical(model, images):
+    """Tokens of all units behind their mean, and what the model finds behind a mask."""
+    images = _standardized(images)
+    units = (images.shape[2] // 32) * (images.shape[3] // 32)
+    embeddings = model.hiera.embeddings.patch_embeddings
+    with _Kept({"tokens": model.encoder_norm}) as found:
+        embeddings.mask_ratio = 0.0
+        model(images)
+    tokens = torch.from_numpy(found["tokens"]).flatten(1, 3)
+    noise = torch.rand(len(images), units, generator=torch.Generator().manual_seed(1))
+    embeddings.mask_ratio = model.config.mask_ratio
+    out = model(images, noise=noise)
+    # From one channel after the other to one pixel after the other.
+    logits = out.logits.unflatten(2, (3, -1)).transpose(2, 3).flatten(2)
+    return {
+        "tokens": _numpy(torch.cat([tokens.mean(dim=1, keepdim=True), tokens], dim=1)),
+        "noise": _numpy(noise),
+        "logits": _numpy(logits),
+        "loss": _numpy(out.loss),
+    }
 
 
 class _Kept(dict):
@@ -172,6 +196,7 @@ def _compact(model, images):
 
 _RUN = {
     "ViTMAEForPreTraining": _masked,
+    "HieraForPreTraining": _hierarchical,
     "VisionTransformer": _encoded,
     "ConvNeXt": _convolved,
     "AutoencoderKL": _latent,

@@ -28,6 +28,7 @@ TOLERANCES = {
     "mae_pixels": (1e-4, None),
     "mae_encoder": (1e-4, None),
     "convnextv2": (1e-4, None),
+    "hiera": (1e-4, None),
     "tiny": (1e-5, 0.02),
     "taesd": (1e-5, 0.02),
     "shuffling": (1e-4, 0.25),

@@ -23,6 +23,7 @@ _BACKBONE = {
     "taesd": {"filters": 4, "blocks": (1, 1)},
     "dncnn": {"filters": 4, "depth": 3},
     "convnext": {"filters": (4,), "blocks": (1,), "decoder_width": 4},
+    "hiera": {"width": 4, "blocks": (1,), "decoder_width": 4, "decoder_depth": 1, "decoder_heads": 2},
     "dcae": {
         "filters": (4, 8),
         "blocks": (1, 1),

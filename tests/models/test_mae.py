@@ -10,6 +10,7 @@ from zoo.backbones.masked import MaskedDecoder, scales
 from zoo.errors import ZooError
 from zoo.layers.blocks.tokens import patchify
 from zoo.layers.corruptions.masking import PatchDropout, PatchMask, hidden_error
+from zoo.pretrained.arrays import named_variables
 
 
 def test_a_mask_shows_the_share_asked_for_and_each_patch_as_often():
@@ -89,9 +90,13 @@ def test_what_is_hidden_never_reaches_the_encoder(options):
     assert np.abs(tokens[0] - tokens[2]).max() > 1e-3
 
 
-def test_nor_does_it_reach_convolutions(eagerly):
+HIERARCHIES = pytest.mark.parametrize("name, options", [("mae_convnext", {"filters": (4, 6)}), ("mae_hiera", {"width": 4})])
+
+
+@HIERARCHIES
+def test_nor_does_it_reach_convolutions(name, options):
     """At any place of the last maps, whose windows span the whole image, or through the norms of maps."""
-    model = tiny("mae_convnext", (16, 16, 3), filters=(4, 6), blocks=(1, 1))
+    model = tiny(name, (16, 16, 3), blocks=(1, 1), **options)
     for variable in model.trainable_variables:
         if variable.path.endswith(("gamma", "beta", "bias")):
             variable.assign(np.random.default_rng(0).normal(size=variable.shape))
@@ -100,14 +105,22 @@ def test_nor_does_it_reach_convolutions(eagerly):
     shown = np.asarray(chosen)[0].sum(axis=0).reshape(2, 2).repeat(8, axis=0).repeat(8, axis=1)[None, :, :, None]
     mixed = np.where(shown, a, b)
     tokens = [ops.convert_to_numpy(model.encoder.backbone.seen(patchify(x, 8), chosen)) for x in (a, mixed, b)]
-    assert tokens[0].shape == (1, 1 + 1, 6)
+    assert tokens[0].shape[:2] == (1, 1 + 1)
     np.testing.assert_array_equal(tokens[0], tokens[1])
     assert np.abs(tokens[0] - tokens[2]).max() > 1e-3
     every = np.eye(4, dtype=np.float32)[None]
     seen = ops.convert_to_numpy(model.encoder.backbone.seen(patchify(a, 8), every))
     np.testing.assert_allclose(seen, ops.convert_to_numpy(model.encoder.backbone.net(a)), atol=1e-5)
-    losses = model.fit(np.repeat(a, 8, axis=0), batch_size=8, epochs=3, verbose=0).history["loss"]
-    assert losses[-1] < losses[0]
+
+
+@HIERARCHIES
+def test_every_part_of_it_is_trained(name, options, eagerly):
+    keras.utils.set_random_seed(0)
+    model = tiny(name, (16, 16, 3), blocks=(1, 1), decoder_depth=1, **options)
+    before = {path: np.array(variable) for path, variable in named_variables(model).items()}
+    x = np.random.default_rng(0).random((8, 16, 16, 3), dtype=np.float32)
+    assert np.isfinite(model.fit(x, batch_size=4, epochs=2, verbose=0).history["loss"]).all()
+    assert not [path for path, variable in named_variables(model).items() if np.array_equal(variable, before[path])]
 
 
 @STEMS

@@ -22,7 +22,7 @@ from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.pretrained import foreign, public
 from zoo.pretrained.arrays import named_variables
-from zoo.pretrained.converters import families, hunyuanimage, ldm, vit_mae
+from zoo.pretrained.converters import families, hiera, hunyuanimage, ldm, vit_mae
 from zoo.pretrained.resolve import resolve
 
 pytestmark = pytest.mark.usefixtures("eagerly")
@@ -119,18 +119,32 @@ def test_a_folder_becomes_the_model(written, theirs, family, tmp_path):
     same(zoo.load(tmp_path / "ours"), model)
 
 
-OTHERS = [(VQ, ldm), (FLUX2, ldm), (ASYMMETRIC, ldm), (HUNYUAN, hunyuanimage)]
+HIERA = {
+    "architectures": ["HieraForPreTraining"],
+    "embed_dim": 4,
+    "image_size": [16, 16],
+    "depths": [1, 2],
+    "num_heads": [1, 2],
+    "masked_unit_attention": [True, False],
+    "num_query_pool": 1,
+    "masked_unit_size": [2, 2],
+    "decoder_hidden_size": 8,
+    "decoder_depth": 1,
+    "decoder_num_heads": 2,
+}
+OTHERS = [(HIERA, hiera), (VQ, ldm), (FLUX2, ldm), (ASYMMETRIC, ldm), (HUNYUAN, hunyuanimage)]
 
 
-@pytest.mark.parametrize("theirs, family", OTHERS, ids=lambda value: value["_class_name"] if isinstance(value, dict) else "")
+@pytest.mark.parametrize("theirs, family", OTHERS, ids=lambda value: families.kind(value) or "")
 def test_other_classes_become_the_model_and_codes_become_images(written, theirs, family):
     folder, model = written(theirs, family)
     found = zoo.load(folder, SHAPE)
     assert found.config == model.config == registry.build(model.config).config
     x = np.random.default_rng(1).random((2, *SHAPE), dtype=np.float32)
-    code = found.encode(x)
-    np.testing.assert_array_equal(code, model.encode(x))
-    np.testing.assert_allclose(found.decode(code), model.reconstruct(x), atol=1e-5)
+    np.testing.assert_array_equal(found.encode(x), model.encode(x))
+    code = found.encode(x) if family is not hiera else np.array(found.code(x))
+    made = found.reconstruct(x) if family is not hiera else model.decode(np.array(model.code(x)))
+    np.testing.assert_allclose(found.decode(code), made, atol=1e-5)
 
 
 def test_codes_of_flux_2_are_squares_of_places_standardized(written):
@@ -286,6 +300,9 @@ def test_older_names_are_known(old, new):
         ({**FLUX2, "batch_norm_eps": 1e-5}, "batch_norm_eps=1e-05, expected 0.0001"),
         ({**FLUX2, "patch_size": [2, 1]}, "expected two equal numbers"),
         ({**HUNYUAN, "spatial_compression_ratio": 4}, "spatial_compression_ratio=4 .* expected 2 for 2 stages"),
+        ({**HIERA, "_class_name": None, "patch_stride": [2, 2]}, r"patch_stride=\[2, 2\], expected \[4, 4\]"),
+        ({**HIERA, "_class_name": None, "num_query_pool": 2}, "num_query_pool=2 .* expected 1"),
+        ({**HIERA, "_class_name": None, "num_heads": [2, 2]}, r"num_heads=\[2, 2\], expected .* numbers that double"),
         ({**HUNYUAN, "upsample_match_channel": False}, "upsample_match_channel=False, expected True"),
     ],
     ids=str,

@@ -18,7 +18,7 @@ from zoo.models.base.assemble import assemble, configuration
 from zoo.models.base.autoencoder import Autoencoder
 from zoo.models.base.charged import AddsReconstructionTerm
 
-BACKBONES = ("vit", "convnext")
+BACKBONES = ("vit", "convnext", "hiera")
 # Value of masked patches in the images of `example`.
 _GREY = 0.5
 
@@ -85,7 +85,7 @@ def build(
     """Features are the means of the encoder's tokens over all patches.
 
     Args:
-        backbone: "vit" or "convnext".
+        backbone: "vit", "convnext" or "hiera".
         input_shape: (height, width, channels), or (length, channels) of a series.
         mask_ratio: fraction of the patches that is masked.
         features: the block of the encoder that the features are taken from, averaged over each quarter of an image; None means
