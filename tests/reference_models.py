@@ -44,6 +44,7 @@ MODELS = {
         {**_blocks(3), **_SMALL_KL, "decoder_block_out_channels": [8, 8, 16], "latent_channels": 3},
         [(2, 40, 24)],
     ),
+    "flux2_vae": ("AutoencoderKLFlux2", {}, [(1, 64, 64)]),
     "asymmetric": (
         "AsymmetricAutoencoderKL",
         {

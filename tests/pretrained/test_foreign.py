@@ -114,7 +114,7 @@ def test_files_without_a_config_are_fetched_by_their_names(hub, known, web, monk
     name = known({"a_encoder.pth": DIGEST})
     about = {"_class_name": "DnCNN", "channels": 3, "filters": 4, "depth": 3}
     monkeypatch.setitem(
-        public.public(), name, {**public.public()[name], "config": about, "files": ["a_encoder.pth", "a_decoder.pth"]}
+        public.public(), name, {**public.public()[name], "described": about, "files": ["a_encoder.pth", "a_decoder.pth"]}
     )
     found = resolve(name)
     assert found.config["variant"] == "denoising" and hub.requests == []

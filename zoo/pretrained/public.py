@@ -12,7 +12,7 @@ def public():
     """Mapping of name to entry: `origin`, `revision` and `subfolder`, the `class` in its library, `input_shape` that it is
     built for, `parameters`, `licence`, `dataset`, `paper`, what its authors have `reported`, `sha256`, a mapping of
     file names to hashes or null where none is known here: what is fetched first is then what counts; for files without a config
-    `files`, their names, and `config`, what their arrays would show; and where it is so, `restriction`, what its licence, or
+    `files`, their names, and `described`, what their arrays would show; and where it is so, `restriction`, what its licence, or
     that of its authors, does not allow."""
     return json.loads(_FILE.read_text(encoding="utf-8"))
 

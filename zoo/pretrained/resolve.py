@@ -50,7 +50,7 @@ def resolve(name_or_path):
             entry["sha256"] or {},
             # In single precision, the most that files have, with room for the header.
             entry["parameters"] * 4 + 2**24,
-            entry.get("config"),
+            entry.get("described"),
             entry.get("files", ()),
         )
     if name not in manifest.read() and (os.sep in name or name.startswith((".", "~"))):
