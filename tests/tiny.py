@@ -4,7 +4,7 @@ import importlib
 import inspect
 
 # Backbones of public models, which are there to be loaded, and are held against the originals by test_parity and its like.
-PUBLISHED = ("ldm", "taesd", "dcae")
+PUBLISHED = ("ldm", "taesd", "dcae", "dncnn", "convnext", "hiera")
 _BACKBONE = {
     "mlp": {"hidden": (16,)},
     "conv": {"filters": (4, 8)},

@@ -10,6 +10,7 @@ import zoo
 from zoo.cli.main import main
 from zoo.errors import ZooError
 from zoo.models import registry
+from zoo.pretrained import hub
 from zoo.pretrained.converters import convnextv2, dncnn, mae, taesd
 from zoo.pretrained.resolve import resolve
 
@@ -137,6 +138,14 @@ def test_a_folder_of_several_models_asks_for_one(tmp_path):
         dump(tmp_path / f"{name}.pth", {"x": tensor(np.zeros(3, np.float32), "0")})
     with pytest.raises(ZooError, match="holds several models .a.pth, b.pth.; give one of these files"):
         zoo.load(tmp_path)
+
+
+def test_a_card_says_nothing_of_a_folder_that_is_called_as_a_public_model(tmp_path):
+    _, _, arrays = original("taesd")
+    (tmp_path / "taesd").mkdir()
+    written(arrays, tmp_path / "taesd")
+    checkpoint = resolve(tmp_path / "taesd")
+    assert checkpoint.name == "taesd" and "Converted from" not in hub.card(checkpoint, "hf://me/mine")
 
 
 def test_a_file_that_is_not_there_or_asks_for_code_is_one_line(tmp_path, capsys):

@@ -104,7 +104,8 @@ def card(checkpoint, address):
     if entry:
         head += [f"license: {entry['licence']['weights'].lower()}", f"datasets:\n- {entry['dataset']['name']}"]
     origin = public().get(checkpoint.name) if isinstance(checkpoint, ForeignCheckpoint) else None
-    if origin:
+    # A folder or file of the same name can be another model.
+    if origin and checkpoint.where.startswith(origin["origin"]):
         lines += [f"Converted from {origin['origin']}, {origin['paper']} Licence of the weights: {licence_of(origin)}.", ""]
     lines += ["```python", "import zoo", "", f'model = zoo.load("{address}")', "features = model.encode(images)", "```", ""]
     lines += [
