@@ -153,8 +153,8 @@ def test_an_export_that_differs_is_not_kept(model, tmp_path, monkeypatch):
         ("a.xml", dict(format="onnx"), "expected a name ending in .onnx"),
         ("absent/a.onnx", dict(format="onnx"), "there is no folder"),
         ("a.onnx", dict(format="onnx", part="encoders"), "Did you mean 'encoder'"),
-        ("a.onnx", dict(format="onnx", part="decoder", layer="stage1"), "only the encoder has depths"),
-        ("folder", dict(format="saved_model"), "is no SavedModel"),
+        ("a.onnx", dict(format="onnx", part="decoder", layer="stage1"), "expected them for the encoder only"),
+        ("folder", dict(format="saved_model"), "is not a SavedModel"),
         ("file", dict(format="saved_model"), "is a file, which saved_model does not write"),
     ],
 )

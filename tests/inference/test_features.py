@@ -84,7 +84,7 @@ def test_a_graph_is_exported_once(folders, monkeypatch):
 
 
 @pytest.mark.parametrize("kind, runtime", [("onnx", "onnxruntime"), ("openvino", "openvino")])
-def test_a_damaged_graph_is_made_anew(folders, images, kind, runtime):
+def test_a_damaged_graph_is_made_again(folders, images, kind, runtime):
     file = graph(Subject(folders / "mlp"), kind, "uint8")
     whole = file.read_bytes()
     for damage in (lambda: file.write_bytes(whole[:50]), lambda: file.write_bytes(whole[:-9] + b"123456789"), file.unlink):
@@ -130,13 +130,13 @@ def test_all_that_decides_a_graph_is_in_its_key(folders, cache, written, monkeyp
     assert graph(subject, "onnx", "uint8") == made[-1] and len(written) == len(made)
 
 
-def test_a_graph_without_its_proof_is_made_anew(folders, cache, written):
+def test_a_graph_without_its_proof_is_made_again(folders, cache, written):
     file = graph(Subject(folders / "mlp"), "onnx", "uint8")
-    proof = file.with_name("proof.json")
+    record = file.with_name("record.json")
     for spoil in (
-        proof.unlink,
-        lambda: proof.write_text("{"),
-        lambda: proof.write_text(json.dumps({**json.loads(proof.read_text()), "facts": {}})),
+        record.unlink,
+        lambda: record.write_text("{"),
+        lambda: record.write_text(json.dumps({**json.loads(record.read_text()), "facts": {}})),
         lambda: file.with_name("more").touch(),
     ):
         count = len(written)
@@ -150,12 +150,12 @@ def test_a_graph_of_other_features_than_the_card_states_is_not_kept(folders, cac
     reference_features = {"seed": 0, "n": 2, "tolerance": 1e-3}
     entry = {"sha256": subject._checkpoint.sha256(), "config": subject.config, "reference_features": reference_features}
     right = zoo.load(folders / "mlp").encode(reference_input(entry))
-    for features, message in ((right.tolist(), None), ((right + 0.1).tolist(), "other features here than its card states")):
+    for features, message in ((right.tolist(), None), ((right + 0.1).tolist(), "differ from its reference features")):
         known = {"mlp": {**entry, "reference_features": {**reference_features, "features": features}}}
         monkeypatch.setattr("zoo.pretrained.manifest.read", lambda directory=None, known=known: known)
         if message is None:
-            proof = json.loads(graph(subject, "onnx", "uint8").with_name("proof.json").read_text())
-            assert proof["largest differences"]["reference features"] < 1e-5
+            record = json.loads(graph(subject, "onnx", "uint8").with_name("record.json").read_text())
+            assert record["largest differences"]["reference features"] < 1e-5
             continue
         shutil.rmtree(cache)
         with pytest.raises(ZooError, match=message):

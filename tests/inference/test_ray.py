@@ -207,7 +207,7 @@ def test_what_no_cluster_takes(place, tmp_path):
 
 
 def test_parts_end_where_row_groups_do():
-    assert scaling._cuts(100, ()) == [0, 64]
-    assert scaling._cuts(640, range(0, 640, 50)) == [0, 50, 100, 150, 250, 300, 350, 400, 500, 550]
-    assert scaling._cuts(200, [0]) == [0, 64, 128, 192], "a row group that is too large is cut"
-    assert len(scaling._cuts(10**6, ())) == 256
+    assert scaling._starts(100, ()) == [0, 64]
+    assert scaling._starts(640, range(0, 640, 50)) == [0, 50, 100, 150, 250, 300, 350, 400, 500, 550]
+    assert scaling._starts(200, [0]) == [0, 64, 128, 192], "a row group that is too large is cut"
+    assert len(scaling._starts(10**6, ())) == 256

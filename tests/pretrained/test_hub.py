@@ -104,7 +104,7 @@ for name in ('hf://someone/absent', 'hf://someone/empty', 'hf://someone/empty@v7
     absent, empty, revision = run(lines).splitlines()
     assert "there is no saved model at hf://someone/absent: config.json not in that repository" in absent
     assert "it contains no readable config.json" in empty
-    assert "not in that repository" in revision
+    assert "not found in this repository" in revision
 
 
 @pytest.mark.parametrize("address", ("someone/mine", "hf://mine", "hf://a/b/c"))

@@ -118,7 +118,7 @@ def test_a_name_that_is_no_name(tmp_path, name):
         ("", "cannot be read"),
         ('{"schema": 1, "weights": {', "cannot be read"),
         ("\x00\xff", "cannot be read"),
-        ("[]", "is no mapping"),
+        ("[]", "is not a mapping"),
         ("{}", "has schema None, expected 1; update autoencoder-zoo"),
         ('{"schema": 2, "sets": {}}', "has schema 2, expected 1; update autoencoder-zoo"),
         ('{"schema": 1}', "has no 'weights' mapping"),

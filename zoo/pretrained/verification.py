@@ -6,7 +6,7 @@ from zoo.errors import ZooError
 from zoo.pretrained import foreign, manifest
 from zoo.pretrained.cache import places
 from zoo.pretrained.checkpoint import ForeignCheckpoint
-from zoo.pretrained.hashes import fault
+from zoo.pretrained.hashes import NOT_FOUND, fault
 from zoo.pretrained.public import address, public
 from zoo.pretrained.resolve import is_name, resolve
 
@@ -56,7 +56,7 @@ def _verify(name):
 
 def _verify_set(entry):
     faults = {path: fault(path, entry) for _, path in places(entry)}
-    corrupt = [f"{path}: {reason}" for path, reason in faults.items() if reason not in (None, "not there")]
+    corrupt = [f"{path}: {reason}" for path, reason in faults.items() if reason not in (None, NOT_FOUND)]
     if corrupt:
         return "corrupt", f"{'; '.join(corrupt)}; delete it, and it will be downloaded again when it is needed"
     if None not in faults.values():
