@@ -536,7 +536,7 @@ def test_ctrl_c_leaves_nothing(place, tmp_path, monkeypatch, capfd, name):
         yield ["0"], np.load(place / "uint8.npy")[:1] if name == "images" else np.zeros((1, 4), np.float32)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zoo.cli.images.watched", interrupted)
+    monkeypatch.setattr("zoo.cli.images.with_progress", interrupted)
     command = "reconstruct" if name == "images" else "encode"
     capfd.readouterr()
     assert cli.main([command, str(place / "ae"), str(place / "uint8.npy"), "--output", str(tmp_path / name)]) == 130

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.cli.images import tell
+from zoo.cli.images import print_notes
 from zoo.data import sources
 from zoo.errors import ZooError
 
@@ -75,7 +75,7 @@ def test_what_cannot_be_read_is_refused_or_named(kind, photos, locked, capsys):
     assert found.skipped == [name] and len(found.images) == (6 if kind == "locked folder" else 9)
     stream = sources.stream(photos, 2, None, skip_unreadable=True)
     assert sum(len(ids) for ids, _ in stream) == len(found.images) and stream.total == len(found.images) + 1
-    tell(stream)
+    print_notes(stream)
     assert capsys.readouterr().err.splitlines() == [f"zoo: left out {name}: unreadable", "zoo: left out 1 in all"]
     # Parts of a stream name it once.
     parts = [stream.part(start, start + 4) for start in range(0, stream.total, 4)]

@@ -16,7 +16,7 @@ class Unreadable(Exception):
     """A file that cannot be read as an image; the text says why."""
 
 
-class Picture(NamedTuple):
+class DecodedImage(NamedTuple):
     """A decoded image file.
 
     Attributes:
@@ -47,7 +47,7 @@ def read(path):
 
 
 def decode(data):
-    """Decode the bytes of an image file to a `Picture`: the first frame, upright, composited on white.
+    """Decode the bytes of an image file to a `DecodedImage`: the first frame, upright, composited on white.
 
     Args:
         data: bytes of a JPEG, PNG, GIF, BMP or WebP file.
@@ -87,12 +87,12 @@ def _picture(image, kind):
     grey = image.mode in ("L", "1", "LA", "La") and kind != "GIF"
     if not image.has_transparency_data:
         pixels = np.asarray(image.convert("L" if grey else "RGB"))
-        return Picture(pixels[..., None] if grey else pixels, False)
+        return DecodedImage(pixels[..., None] if grey else pixels, False)
     pixels = np.asarray(image.convert("LA" if grey else "RGBA"))
     colours, alpha = pixels[..., :-1], pixels[..., -1:]
     if alpha.min() == 255:
-        return Picture(np.ascontiguousarray(colours), False)
-    return Picture(np.round(_on_white(colours / np.float32(255), alpha / np.float32(255)) * 255).astype(np.uint8), True)
+        return DecodedImage(np.ascontiguousarray(colours), False)
+    return DecodedImage(np.round(_on_white(colours / np.float32(255), alpha / np.float32(255)) * 255).astype(np.uint8), True)
 
 
 def _on_white(colours, alpha):
@@ -109,7 +109,7 @@ def _is_deep(data):
 
 
 def _deep_picture(data):
-    """The `Picture` of a PNG file with 16 bits per channel. Pillow by itself keeps all 16 bits of gray images only."""
+    """The `DecodedImage` of a PNG file with 16 bits per channel. Pillow by itself keeps all 16 bits of gray images only."""
     if data[_COLOUR] == _GREY_ALPHA:
         # Two channels of two bytes have the same layout as four channels of one byte.
         header = data[:_BITS] + bytes([8, _RGB_ALPHA]) + data[_COLOUR + 1 : _CHECKSUM.start]
@@ -132,7 +132,7 @@ def _deep_picture(data):
         alpha = seen[..., None].astype(np.float32)
     transparent = bool(alpha.min() < 1)
     shown = _on_white(colours, alpha) if transparent else np.ascontiguousarray(colours)
-    return Picture(shown, transparent, True, float(colours.max()))
+    return DecodedImage(shown, transparent, True, float(colours.max()))
 
 
 def _loaded(data, raw_mode=None):

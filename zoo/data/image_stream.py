@@ -39,7 +39,7 @@ class ImageStream:
 
     def __init__(self, batch_size, image_shape, resize, skip_unreadable):
         self.batch_size, self.resize, self.skip_unreadable = batch_size, resize, skip_unreadable
-        self.skipped, self._seen = [], _Seen()
+        self.skipped, self._seen = [], _Statistics()
         self.asked = image_shape is not None
         self.shape = tuple(image_shape) if self.asked else None
         self._first = None
@@ -52,10 +52,10 @@ class ImageStream:
     @property
     def notes(self):
         """Messages about how images were read, for example that transparency was removed."""
-        return self._seen.lines()
+        return self._seen.notes()
 
     def __iter__(self) -> Iterator:
-        self.skipped, self._seen = [], _Seen()
+        self.skipped, self._seen = [], _Statistics()
         decoded = self._decoded()
         while group := list(itertools.islice(decoded, self.batch_size)):
             yield [i for i, _ in group], np.stack(alike([image for _, image in group]))
@@ -88,11 +88,11 @@ class ImageStream:
             pool.shutdown(cancel_futures=True)
 
     def _read_all(self, group):
-        """Tuples of id, name, and the `Picture` or the `Unreadable` error."""
+        """Tuples of id, name, and the `DecodedImage` or the `Unreadable` error."""
         return [(i, name, self._read(name, data)) for i, name, data in group]
 
     def _read(self, name, data):
-        """The `Picture`, of the stream's shape once that is known, or the `Unreadable` error."""
+        """The `DecodedImage`, of the stream's shape once that is known, or the `Unreadable` error."""
         try:
             picture = decode(data())
         except Unreadable as reason:
@@ -128,7 +128,7 @@ def alike(arrays):
     return arrays if len({array.dtype for array in arrays}) < 2 else [unit_array(array) for array in arrays]
 
 
-class _Seen:
+class _Statistics:
     """Statistics of the images of a stream, for its notes."""
 
     def __init__(self):
@@ -139,7 +139,7 @@ class _Seen:
         if picture.deep:
             self.deep, self.brightest = self.deep + 1, max(self.brightest, picture.brightest)
 
-    def lines(self):
+    def notes(self):
         found = []
         if self.transparent:
             found.append(f"{self.transparent} images have transparent parts, which are composited on white")

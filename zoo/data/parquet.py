@@ -28,7 +28,7 @@ def open_parquet(path, batch_size, image_shape=None, resize=False, skip_unreadab
     """
     table = _Table(path)
     if table.encoded:
-        return ParquetPictures(table, batch_size, image_shape, resize, skip_unreadable)
+        return ParquetImages(table, batch_size, image_shape, resize, skip_unreadable)
     return ParquetVectors(table, batch_size)
 
 
@@ -52,7 +52,7 @@ class _Rows:
         return part
 
 
-class ParquetPictures(_Rows, ImageStream):
+class ParquetImages(_Rows, ImageStream):
     """Batches of the encoded images of a column, decoded in parallel."""
 
     def __init__(self, table, batch_size, image_shape, resize, skip_unreadable):

@@ -59,12 +59,12 @@ def _reduce(model, images, k, seed, alike):
         raise ZooError(f"got k={k} importance samples, expected at least 1.")
     _check_density(model)
     images = check_images(images, model.data_shape)
-    images = images if alike else _as_modelled(model, images, seed)
+    images = images if alike else _binary_if_bernoulli(model, images, seed)
     at_once = max(1, _NUMBERS_A_CALL // (math.prod(model.data_shape[:-1]) * _outputs(model)))
     block = 1 if alike else min(len(images), max(1, at_once // k))
     counts = [min(k, at_once)] * (k // min(k, at_once))
     counts += [k - sum(counts)] if k > sum(counts) else []
-    weigh = {count: compiled(model, _weigher(model, count)) for count in set(counts)}
+    weigh = {count: compiled(model, _weights_function(model, count)) for count in set(counts)}
     seeds = keras.random.SeedGenerator(seed)
     drawn = [seeds.next() for _ in counts] if alike else None
     found = []
@@ -79,11 +79,11 @@ def _reduce(model, images, k, seed, alike):
     return np.concatenate(found, axis=1)
 
 
-def _weigher(model, count):
+def _weights_function(model, count):
     def weigh(inputs):
         images, seed = inputs
         h = model.encoder.backbone(to_unit(images, model.compute_dtype))
-        z, log_ratio = model.bottleneck.importance_samples(h, count, _Drawn(seed))
+        z, log_ratio = model.bottleneck.importance_samples(h, count, _SeedArgument(seed))
         x = to_unit(images, "float32")
 
         def decode(rows):
@@ -95,7 +95,7 @@ def _weigher(model, count):
     return weigh
 
 
-class _Drawn(keras.random.SeedGenerator):
+class _SeedArgument(keras.random.SeedGenerator):
     """A seed generator that starts at a given seed: an argument of compiled functions, so that each call has new noise.
 
     A bottleneck may ask for several seeds per call: each of them is different.
@@ -141,7 +141,7 @@ def _check_density(model):
         )
 
 
-def _as_modelled(model, images, seed):
+def _binary_if_bernoulli(model, images, seed):
     if model.reconstruction_loss.name != "bernoulli":
         return images
     if images.dtype != np.uint8 and np.all((images == 0) | (images == 1)):

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from zoo.data.fingerprint import fingerprint
-from zoo.data.left_out import left_out
 from zoo.data.memory import is_whole
 from zoo.data.pipeline import fixed_batches, training_batches
+from zoo.data.skipped import skipped_notes
 from zoo.data.splitting import split
 from zoo.data.writers import check_apart
 from zoo.errors import ZooError
@@ -19,7 +19,7 @@ from zoo.finetuning.batches import labelled_batches
 from zoo.finetuning.data import read
 from zoo.finetuning.depths import groups, without_effect
 from zoo.finetuning.optimizer import DepthwiseAdamW, factors
-from zoo.finetuning.patches import PatchDropoutTurns
+from zoo.finetuning.patches import PatchDropoutSchedule
 from zoo.finetuning.report import confusion, draw_confusion, draw_curves, write_report
 from zoo.modalities.image import check_images, image_file_shape
 from zoo.models.base.autoencoder import Autoencoder
@@ -185,7 +185,7 @@ def finetune(
     with computing_in(settings.precision):
         model, anew = adapt(model, input_shape=list(images.shape[1:]), **changes)
         trained = model if labels is None else classifier(model, names, settings.layer, settings.pool)
-    turns = [PatchDropoutTurns(model, shares, settings.epochs)] if shares else []
+    schedule = [PatchDropoutSchedule(model, shares, settings.epochs)] if shares else []
     grouped = None
     if labels is not None:
         anew = [path for path in anew if path.startswith("encoder/")]
@@ -226,11 +226,11 @@ def finetune(
             steps_per_epoch=steps,
             validation_data=stop_by,
             validation_batch_size=None if table is None else settings.batch_size,
-            callbacks=[*turns, StopOnNaN(), stopping, checkpoint],
+            callbacks=[*schedule, StopOnNaN(), stopping, checkpoint],
             verbose=verbosity(),
         )
     stopping.set_model(trained)
-    stopping.bring_back_best()
+    stopping.restore_best()
     save(trained, folder / "model")
     if settings.precision != "float32":
         with computing_in("float32"):
@@ -331,7 +331,7 @@ def run(name, source, output, settings, autoencode=False, data_dir=None, resize=
         raise ZooError(f"{name} is already a classifier; fine-tune the autoencoder that it was made from.")
     shape = image_file_shape(model.data_shape) if resize else None
     given = read(source, not autoencode, data_dir, shape, resize, skip_unreadable)
-    for line in [*given.notes, *left_out(given.skipped)]:
+    for line in [*given.notes, *skipped_notes(given.skipped)]:
         tell(f"zoo: {line}")
     if restart:
         forget(Path(output))

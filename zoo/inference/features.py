@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from zoo.data.left_out import left_out
 from zoo.data.memory import images_of
+from zoo.data.skipped import skipped_notes
 from zoo.errors import ZooError
 from zoo.inference import runtimes
 from zoo.inference.options import FeatureOptions, options_of
@@ -59,7 +59,7 @@ def extract_features(
             for ids, rows in stream:
                 writer.write(ids, rows)
         result = output
-    for line in [*stream.notes, *left_out(stream.skipped)]:
+    for line in [*stream.notes, *skipped_notes(stream.skipped)]:
         warnings.warn(f"{source}: {line}", stacklevel=2)
     return result
 

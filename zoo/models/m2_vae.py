@@ -11,8 +11,8 @@ from zoo.layers.bottlenecks.labelled import SemiSupervisedCode
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import assemble, configuration
-from zoo.models.base.charged import AddsReconstructionTerm
 from zoo.models.base.labelled import LabelledAutoencoder, check_classes, split
+from zoo.models.base.reconstruction_term import AddsReconstructionTerm
 from zoo.utils.batching import apply_in_batches
 
 BACKBONES = ("mlp", "conv", "resnet")

@@ -12,11 +12,11 @@ from zoo.errors import ZooError
 from zoo.layers.blocks.backbone import Pair
 from zoo.layers.blocks.tokens import grid_of
 from zoo.layers.bottlenecks.code import TokenCode
-from zoo.layers.corruptions.masking import PatchMask, hidden_error
+from zoo.layers.corruptions.masking import PatchMask, masked_error
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import assemble, configuration
 from zoo.models.base.autoencoder import Autoencoder
-from zoo.models.base.charged import AddsReconstructionTerm
+from zoo.models.base.reconstruction_term import AddsReconstructionTerm
 
 BACKBONES = ("vit",)
 # Value of masked patches in the images of `example`.
@@ -37,7 +37,7 @@ class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
         found = self.found(patches, chosen, training)
         mean, deviation = scales(patches)
         target = (ops.cast(patches, "float32") - mean) / deviation
-        self.bottleneck.add_term("reconstruction", hidden_error(found, target, ops.sum(chosen, axis=1)))
+        self.bottleneck.add_term("reconstruction", masked_error(found, target, ops.sum(chosen, axis=1)))
         # For metrics, which compare with the image.
         return ops.cast(self.decoder.backbone.scaled(ops.cast(found, "float32"), mean, deviation), self.compute_dtype)
 

@@ -59,7 +59,7 @@ def card(name, entry, folder):
     if "seeds" in entry:
         lines += ["", seeds(entry)]
     if baseline:
-        lines += ["", f"Compared with: {against(entry)}."]
+        lines += ["", f"Compared with: {baseline_text(entry)}."]
     lines += [
         "",
         "| | |",
@@ -106,7 +106,7 @@ def figure(entry, metric):
     return number(value) + (f" (worse than {', '.join(lost)})" if lost else "")
 
 
-def against(entry):
+def baseline_text(entry):
     """The published or measured value that a set is compared with, its source, and whether the set is worse."""
     baseline = entry.get("baseline") or {}
     if not baseline:

@@ -144,7 +144,7 @@ class EarlyStopping(keras.callbacks.Callback):
             self.done = self.wait >= self.patience
             self.model.stop_training = self.done
 
-    def bring_back_best(self):
+    def restore_best(self):
         """Set the weights of the model to the best ones so far."""
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)

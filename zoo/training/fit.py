@@ -80,7 +80,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
         )
     if stopping:
         stopping.set_model(model)
-        stopping.bring_back_best()
+        stopping.restore_best()
     return model, checkpoint
 
 

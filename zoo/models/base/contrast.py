@@ -2,7 +2,7 @@
 
 from zoo import backbones, losses
 from zoo.errors import ZooError
-from zoo.layers.blocks.backbone import Around, Pair
+from zoo.layers.blocks.backbone import BackboneWrapper, Pair
 from zoo.layers.blocks.contrast import LocalContrast
 from zoo.models.base.autoencoder import Autoencoder
 
@@ -28,7 +28,7 @@ class ContrastAutoencoder(Autoencoder):
             )
 
 
-class ContrastEncoder(Around):
+class ContrastEncoder(BackboneWrapper):
     """An encoder that takes the local contrast of the image."""
 
     def __init__(self, net, **kwargs):

@@ -58,8 +58,8 @@ class Shaped:
         return super().export(*args, **kwargs)
 
 
-class Citizen(Shaped):
-    """A model, or a part of one, that the registry builds from the mapping `config`.
+class Serializable(Shaped):
+    """Mixin, before `keras.Model` in the bases, for a model, or a part of one, that the registry builds from `config`, a mapping.
 
     `part` is the name of this part's attribute in the whole model, or None for the whole model.
     """
@@ -92,8 +92,9 @@ class Citizen(Shaped):
         return with_state(model, config)
 
 
-class Around(Shaped):
-    """A model that wraps an encoder of the zoo and contains it in its config, so that encoders shared within a file stay shared.
+class EncoderWrapper(Shaped):
+    """Mixin, before `keras.Model` in the bases, for a model that wraps an encoder of the zoo. Its config contains that of the
+    encoder, so that encoders shared within a file stay shared.
 
     `settings` are the names of the attributes with its other arguments.
     """

@@ -1,7 +1,7 @@
 """Messages about skipped images."""
 
 
-def left_out(skipped):
+def skipped_notes(skipped):
     """Lines that name and count the images and folders that could not be read; an empty list if there are none.
 
     Args:
