@@ -1,10 +1,14 @@
-"""The error class of the zoo, and suggestions for misspelt names."""
+"""The error and warning classes of the zoo, and suggestions for misspelt names."""
 
 import difflib
 
 
 class ZooError(ValueError):
     """Invalid input. The message states what was given, what was expected and what to do; commands print it as one line."""
+
+
+class ZooWarning(UserWarning):
+    """A fact about the result that the user should know; commands print it as one line."""
 
 
 def suggest(name, choices):

@@ -160,7 +160,7 @@ def test_an_unreadable_picture_ends_the_job_and_its_parts_stay(cluster, place, t
     folder = tmp_path / "skipped"
     assert encode(place, pictures, folder, "--skip-unreadable") == 0
     out, err = capsys.readouterr()
-    assert out.startswith("wrote 192 x 4 features") and err.count("unreadable\n") == 8 and "left out 00199.png" in err
+    assert out.startswith("wrote 192 x 4 features") and err.count("unreadable\n") == 8 and "skipped 00199.png" in err
     assert rows(folder)[0] == [f"{i:05d}.png" for i in range(192)]
     assert sorted(path.name for path in folder.glob("part-*")) == [f"part-0000{i}.parquet" for i in range(3)]
 

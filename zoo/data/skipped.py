@@ -7,4 +7,4 @@ def skipped_notes(skipped):
     Args:
         skipped: list of their ids, in order.
     """
-    return [*(f"left out {name}: unreadable" for name in skipped), f"left out {len(skipped)} in all"] if skipped else []
+    return [*(f"skipped {name}: unreadable" for name in skipped), f"skipped {len(skipped)} in total"] if skipped else []

@@ -183,17 +183,17 @@ def finetune(
     if shares:
         changes["patch_dropout"] = max(shares)
     with computing_in(settings.precision):
-        model, anew = adapt(model, input_shape=list(images.shape[1:]), **changes)
+        model, reinitialized = adapt(model, input_shape=list(images.shape[1:]), **changes)
         trained = model if labels is None else classifier(model, names, settings.layer, settings.pool)
     schedule = [PatchDropoutSchedule(model, shares, settings.epochs)] if shares else []
     grouped = None
     if labels is not None:
-        anew = [path for path in anew if path.startswith("encoder/")]
+        reinitialized = [path for path in reinitialized if path.startswith("encoder/")]
         grouped = groups(trained)
         known = named_variables(model)
-        _freeze(trained, grouped, settings.freeze, [known[path] for path in anew])
-    if anew:
-        say(f"initialized again because the images have shape {tuple(images.shape[1:])}: {', '.join(anew)}")
+        _freeze(trained, grouped, settings.freeze, [known[path] for path in reinitialized])
+    if reinitialized:
+        say(f"initialized again because the images have shape {tuple(images.shape[1:])}: {', '.join(reinitialized)}")
     steps = len(train) // settings.batch_size
     _compile(trained, grouped, settings, steps * settings.epochs)
     folder.mkdir(parents=True, exist_ok=True)
@@ -239,7 +239,7 @@ def finetune(
         **(about or {}),
         "train": len(train),
         "held_out": len(validation[0]),
-        "reinitialized": anew,
+        "reinitialized": reinitialized,
         "epochs": checkpoint.epoch,
         "seconds": round(checkpoint.seconds, 1),
         "loss": stopping.best,

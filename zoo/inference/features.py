@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo.data.memory import images_of
 from zoo.data.skipped import skipped_notes
-from zoo.errors import ZooError
+from zoo.errors import ZooError, ZooWarning
 from zoo.inference import runtimes
 from zoo.inference.options import FeatureOptions, options_of
 from zoo.inference.runtimes.subject import Subject
@@ -60,7 +60,7 @@ def extract_features(
                 writer.write(ids, rows)
         result = output
     for line in [*stream.notes, *skipped_notes(stream.skipped)]:
-        warnings.warn(f"{source}: {line}", stacklevel=2)
+        warnings.warn(f"{source}: {line}", ZooWarning, stacklevel=2)
     return result
 
 

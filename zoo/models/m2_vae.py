@@ -1,4 +1,4 @@
-"""M2, a classifier that learns from few labels (Kingma et al. 2014, "Semi-supervised learning", arXiv:1406.5298).
+"""M2: a semi-supervised variational autoencoder with a classifier (Kingma et al. 2014, arXiv:1406.5298).
 
 L(x, y) = E_q(z|x,y) [-log p(x|y, z)] + KL(q(z|x, y) || N(0, I)) - log p(y) if y is known, otherwise
 Σ_y q(y|x) (L(x, y) + log q(y|x)); plus α E [-log q(y|x)] over the images with known y

@@ -1,4 +1,4 @@
-"""Masked autoencoder: hidden patches found from the few that are seen (He et al. 2022, arXiv:2111.06377).
+"""Masked autoencoder: reconstructs masked patches from the visible ones (He et al. 2022, arXiv:2111.06377).
 
 min E_m mean_{i masked} |x̄_i - g(f(x_visible))_i|², each patch x̄_i normalized to mean 0 and standard deviation 1
 """

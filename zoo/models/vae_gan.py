@@ -1,4 +1,4 @@
-"""VAE-GAN: images compared in the eyes of a discriminator that learns (Larsen et al. 2016, arXiv:1512.09300).
+"""VAE-GAN: reconstructions are compared by a discriminator's features (Larsen et al. 2016, arXiv:1512.09300).
 
 E_q(z|x) ½ ||f(x) - f(x̂)||² + KL(q(z|x) || N(0, I)) - w [E log D(x̂) + E_p(z) log D(x_p)], f a layer of the discriminator D,
 which minimizes -E log D(x) - E log (1 - D(x̂)) - E log (1 - D(x_p))

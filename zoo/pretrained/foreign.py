@@ -8,7 +8,7 @@ import shutil
 import warnings
 from pathlib import Path
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, ZooWarning
 from zoo.pretrained.cache import cache_dir
 from zoo.pretrained.checkpoint import CONFIG, ForeignCheckpoint
 from zoo.pretrained.converters.families import family, kind
@@ -186,6 +186,7 @@ def _checked_hashes(folder, paths, pins, where):
         warnings.warn(
             f"{where} is not verified, because the zoo knows no hash of {', '.join(unknown)}. The hash of this download is "
             f"recorded in {kept_file}, and later copies must match it.",
+            ZooWarning,
             stacklevel=2,
         )
     write_atomically(kept_file, (json.dumps(kept, indent=1) + "\n").encode())

@@ -4,7 +4,7 @@ import os
 import warnings
 from pathlib import Path
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, ZooWarning
 from zoo.pretrained import foreign, manifest
 from zoo.pretrained.addresses import checkpoint_at
 from zoo.pretrained.cache import locate
@@ -33,6 +33,7 @@ def resolve(name_or_path):
             return _in_folder(path)
         warnings.warn(
             f"{name} is both a weight set and a folder; the weight set is used. Write ./{name} for the folder.",
+            ZooWarning,
             stacklevel=2,
         )
     if name in public():

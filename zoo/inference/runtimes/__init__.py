@@ -6,7 +6,7 @@ An engine has `run(x)`, a thread-safe function from images (n, *input_shape) to 
 
 import warnings
 
-from zoo.errors import ZooError, suggest
+from zoo.errors import ZooError, ZooWarning, suggest
 from zoo.utils.devices import has_gpu
 from zoo.utils.quiet import installed, keras_backend
 
@@ -57,7 +57,8 @@ def open_engine(subject, runtime="auto", dtype="float32", values="uint8"):
     try:
         return _open(subject, chosen, dtype, values)
     except GraphError as error:
-        warnings.warn(f"{subject.name} runs on {keras_backend()}, because {chosen} cannot be used: {error}", stacklevel=2)
+        backend = keras_backend()
+        warnings.warn(f"{subject.name} runs on {backend}, because {chosen} failed: {error}", ZooWarning, stacklevel=2)
         return _open(subject, keras_backend(), dtype, values)
 
 
