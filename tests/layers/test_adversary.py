@@ -62,9 +62,9 @@ def test_the_rate_changes_the_steps_and_not_the_start(rate):
 
 def test_a_frozen_judge_judges_as_before():
     judge, x = adversary(0.1), np.random.default_rng(0).normal(size=(16, 3)).astype(np.float32)
-    before = [ops.convert_to_numpy(side(x)) for side in (judge.own, judge.exerted)]
+    before = [ops.convert_to_numpy(side(x)) for side in (judge.for_discriminator, judge.for_generator)]
     judge.trainable = False
-    for side, expected in zip((judge.own, judge.exerted), before):
+    for side, expected in zip((judge.for_discriminator, judge.for_generator), before):
         np.testing.assert_array_equal(side(x), expected)
     with tf.GradientTape() as tape:
         inputs = tf.Variable(x)
@@ -76,7 +76,7 @@ def test_both_sides_are_the_two_and_read_the_weights_once():
     judge, x = adversary(1.0), np.random.default_rng(0).normal(size=(16, 3)).astype(np.float32)
     for found, expected in zip(judge.for_both(x), (judge.for_discriminator(x), judge.for_generator(x))):
         np.testing.assert_allclose(found, expected, rtol=1e-6)
-    graph = tf.function(judge.both).get_concrete_function(tf.TensorSpec((16, 3))).graph
+    graph = tf.function(judge.for_both).get_concrete_function(tf.TensorSpec((16, 3))).graph
     reads = [operation for operation in graph.get_operations() if operation.type == "ReadVariableOp"]
     assert len(reads) == len(judge.network.trainable_variables)
 

@@ -139,7 +139,7 @@ def test_hidden_labels_are_unknown_ones(images):
 def test_bad_requests(images):
     model = tiny("cvae_mlp")
     for labels in (10, -1, np.array([1, 2]), 1.5):
-        with pytest.raises(ZooError, match="expected one integer, or one a sample, from 0 to 9"):
+        with pytest.raises(ZooError, match="expected one integer, or one per sample, from 0 to 9"):
             model.sample(3, labels=labels)
     with pytest.raises(ZooError, match="mapping of images, expected 'images' and 'labels'"):
         model({"images": images[:2]})

@@ -173,5 +173,5 @@ def test_small_maps_have_no_neighbours():
 
 @pytest.mark.parametrize("bad", [(1,), (0, 0), (1, -1), 0])
 def test_rungs_must_fit_the_stages(bad):
-    with pytest.raises(ZooError, match="expected a number for each of the 2 stages"):
+    with pytest.raises(ZooError, match="expected one number for each of the 2 stages"):
         tiny("ladder_vae_conv", stochastic_layers=bad)

@@ -25,7 +25,7 @@ def test_the_config_is_what_the_model_has():
         ({"encoder_block_out_channels": [64, 32]}, "expected equal numbers of channels"),
         ({"out_channels": 4}, "out_channels=4, expected in_channels=3"),
         ({"in_channels": 1, "out_channels": 1}, "in_channels=1"),
-        ({"dropout": 0.1}, "dropout=0.1, which the zoo does not know"),
+        ({"dropout": 0.1}, "dropout=0.1, which the zoo does not support"),
     ],
 )
 def test_what_is_not_supported_is_named(option, message):

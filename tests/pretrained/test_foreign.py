@@ -88,7 +88,7 @@ def test_a_failing_server_is_asked_for_one_file_alone(hub, web):
     found = resolve(web)
     hub.status = 503
     hub.requests.clear()
-    with pytest.raises(ZooError, match="answered 503 .*, 3 times"):
+    with pytest.raises(ZooError, match="the server responded 503 .*, in 3 attempts"):
         found.files()
     assert len(hub.requests) == download.TRIES
 

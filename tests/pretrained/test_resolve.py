@@ -46,7 +46,7 @@ def test_a_folder_called_like_a_set_does_not_hide_it(place):
 
 def test_a_command_prints_its_warnings_as_lines(place, capsys):
     Path(NAME).mkdir()
-    assert main(["info", NAME]) == 0
+    assert main(["convert", NAME, "converted"]) == 0
     expected = f"{NAME} is both a weight set and a folder; the weight set is used. Write ./{NAME} for the folder."
     assert capsys.readouterr().err == f"zoo: {expected}\n"
 
@@ -93,10 +93,9 @@ def test_every_function_takes_the_same_names(place, monkeypatch):
 
 def _users():
     from zoo.inference.runtimes import subject
-    from zoo.models import registry
-    from zoo.pretrained import verification
+    from zoo.pretrained import catalog, verification
 
-    return loading, hub, registry, verification, subject, resolve
+    return catalog, loading, hub, verification, subject, resolve
 
 
 @pytest.mark.parametrize("name", ["sd_vae_ft_mse", "hf://me/mine", "https://host/folder", "./folder", NAME, "ae_conv.mnits"])

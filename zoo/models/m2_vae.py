@@ -48,7 +48,7 @@ class SemiSupervisedAutoencoder(AddsReconstructionTerm, LabelledAutoencoder):
         return apply_in_batches(self, self._classify, check_images(x, self.data_shape), batch_size)
 
     def _classify(self, x):
-        return self.bottleneck.belief(self.encoder.backbone(to_unit(x, self.compute_dtype)))
+        return self.bottleneck.label_probabilities(self.encoder.backbone(to_unit(x, self.compute_dtype)))
 
 
 def build(
