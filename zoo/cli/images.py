@@ -51,9 +51,9 @@ def with_progress(stream):
 
 def print_notes(read):
     """Print on standard error the notes on how a stream or `Data` was read, and which images were skipped."""
-    from zoo.data.skipped import skipped_notes
+    from zoo.data.notes import notes_of
 
-    for line in [*read.notes, *skipped_notes(read.skipped)]:
+    for line in notes_of(read):
         say(f"zoo: {line}")
 
 

@@ -1,6 +1,7 @@
 """`zoo finetune NAME`: train a pretrained model on a user's own images."""
 
 import dataclasses
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,11 @@ import numpy as np
 
 from zoo.data.fingerprint import fingerprint
 from zoo.data.memory import is_whole
+from zoo.data.notes import notes_of
 from zoo.data.pipeline import fixed_batches, training_batches
-from zoo.data.skipped import skipped_notes
 from zoo.data.splitting import split
 from zoo.data.writers import check_apart
-from zoo.errors import ZooError
+from zoo.errors import ZooError, ZooWarning
 from zoo.finetuning.adapt import adapt
 from zoo.finetuning.batches import labelled_batches
 from zoo.finetuning.data import read
@@ -28,9 +29,8 @@ from zoo.optimizers.adam import AdamW
 from zoo.pretrained.arrays import named_variables
 from zoo.pretrained.loading import check_place, load, save
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
-from zoo.training.fit import forget
+from zoo.training.fit import discard_run
 from zoo.utils.precision import PRECISIONS, computing_in
-from zoo.utils.streams import say as tell
 from zoo.utils.streams import verbosity
 
 # Settings that have no effect without classes.
@@ -159,7 +159,7 @@ def finetune(
             or the model cannot be written there.
     """
     if labels is None:
-        _refuse_of_classes(settings)
+        _check_without_classes(settings)
     else:
         labels = _checked_labels(labels, len(images), class_names)
     names = None if labels is None else list(map(str, class_names))
@@ -290,7 +290,7 @@ def _checked_labels(labels, images, class_names):
     return found
 
 
-def _refuse_of_classes(settings):
+def _check_without_classes(settings):
     """Raises ZooError for settings that have no effect without classes."""
     for field in dataclasses.fields(Settings):
         value = getattr(settings, field.name)
@@ -324,17 +324,18 @@ def _compile(model, grouped, settings, steps):
 
 
 def run(name, source, output, settings, autoencode=False, data_dir=None, resize=False, skip_unreadable=False, restart=False):
-    """Load, train and save a model, as `zoo finetune` does, whose flags are the arguments; returns the report."""
+    """Load, train and save a model, as `zoo finetune` does, whose flags are the arguments; returns the report. Warnings list
+    skipped images and how images were read."""
     check_apart(source, output, inside=True)
     model = load(name)
     if not isinstance(model, Autoencoder):
         raise ZooError(f"{name} is already a classifier; fine-tune the autoencoder that it was made from.")
     shape = image_file_shape(model.data_shape) if resize else None
     given = read(source, not autoencode, data_dir, shape, resize, skip_unreadable)
-    for line in [*given.notes, *skipped_notes(given.skipped)]:
-        tell(f"zoo: {line}")
+    for line in notes_of(given):
+        warnings.warn(f"{source}: {line}", ZooWarning, stacklevel=2)
     if restart:
-        forget(Path(output))
+        discard_run(Path(output))
     about = {"name": str(name), "data": str(source), "task": "autoencode" if autoencode else "classify", "resize": resize}
     about["skipped"] = given.skipped
     _, report = finetune(

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from zoo.data.memory import images_of
-from zoo.data.skipped import skipped_notes
+from zoo.data.notes import notes_of
 from zoo.errors import ZooError, ZooWarning
 from zoo.inference import runtimes
 from zoo.inference.options import FeatureOptions, options_of
@@ -59,7 +59,7 @@ def extract_features(
             for ids, rows in stream:
                 writer.write(ids, rows)
         result = output
-    for line in [*stream.notes, *skipped_notes(stream.skipped)]:
+    for line in notes_of(stream):
         warnings.warn(f"{source}: {line}", ZooWarning, stacklevel=2)
     return result
 

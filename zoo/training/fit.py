@@ -13,7 +13,7 @@ from zoo.modalities.image import check_images
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, tensorboard_log
 from zoo.training.initialization.patches import dictionary
 from zoo.training.initialization.pca import linear_path
-from zoo.training.initialization.start import begin, fresh_model, held_out
+from zoo.training.initialization.start import fresh_model, held_out, initialize
 from zoo.training.optimizers import optimizer
 from zoo.utils.streams import verbosity
 
@@ -23,13 +23,13 @@ _STEPS_A_CALL = 32
 _TENSORBOARD = "tensorboard"
 
 
-def forget(folder):
+def discard_run(folder):
     """Remove the files that an earlier run wrote to `folder`, and nothing else, because it may be a folder of the user."""
     for path in (*folder.glob("checkpoint.npz"), *folder.glob("history.csv")):
         path.unlink()
     shutil.rmtree(folder / _TENSORBOARD, ignore_errors=True)
     for layer in folder.glob("layer[0-9]*"):
-        forget(layer)
+        discard_run(layer)
 
 
 def fit(recipe, images, folder, tensorboard=False, labels=None):
@@ -57,7 +57,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     prepare(recipe, model, steps)
     done = checkpoint.restore(model)
     if not done:
-        begin(recipe, model, images, folder, fit)
+        initialize(recipe, model, images, folder, fit)
     callbacks = [StopOnNaN(), *([stopping] if stopping else []), checkpoint]
     if tensorboard:
         callbacks.append(tensorboard_log(folder / _TENSORBOARD))

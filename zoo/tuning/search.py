@@ -14,7 +14,7 @@ from zoo.errors import ZooError, suggest
 from zoo.evaluation.measurement import check as check_metrics
 from zoo.evaluation.measurement import measure
 from zoo.modalities.image import image_file_shape
-from zoo.training.fit import fit, forget
+from zoo.training.fit import discard_run, fit
 from zoo.tuning import space
 from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
@@ -70,7 +70,7 @@ def tune(
     folder = Path(folder)
     if restart:
         for place in folder.glob("trials/*"):
-            forget(place)
+            discard_run(place)
     decides = {
         **recipe.decides(),
         "strategy": strategy,
@@ -105,7 +105,7 @@ def tune(
             trial.metrics.register("seconds", "min")
             trial.metrics.update("seconds", seconds)
             # Checkpoints are not needed after training.
-            forget(place)
+            discard_run(place)
             print(f"trial {trial.trial_id}: {name} {result['value']:.6g}, {_shown(_values(trial, axes))}", flush=True)
             return {name: result["value"], "seconds": seconds}
 

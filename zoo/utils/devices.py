@@ -56,8 +56,12 @@ def _has_distribution(name):
     return True
 
 
+def cores():
+    """Number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def processors():
-    """Number of processors that this process may use, at most OMP_NUM_THREADS, which Ray sets for its workers."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Number of threads to compute with: that of the cores, at most OMP_NUM_THREADS, which Ray sets for its workers."""
     limit = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(available, int(limit))) if limit.isdigit() else available
+    return max(1, min(cores(), int(limit))) if limit.isdigit() else cores()

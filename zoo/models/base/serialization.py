@@ -78,7 +78,7 @@ class Serializable(Shaped):
     def get_config(self):
         if not self.config:
             raise ZooError(f"{self.name} was not created by zoo.create or zoo.load and cannot be rebuilt from a config.")
-        check_plain(self.config)
+        registry.check_plain(self.config)
         return {**state(self), "config": dict(self.config)}
 
     @classmethod
@@ -112,7 +112,7 @@ class EncoderWrapper(Shaped):
         if not isinstance(inner, Mapping) or inner.get("registered_name") not in _encoders():
             raise ZooError(f"the config of a {cls.__name__} contains {inner!r:.80}, expected an encoder of the zoo.")
         settings = {name: config[name] for name in cls.settings}
-        check_plain(settings)
+        registry.check_plain(settings)
         with computing_in(_precision(config)):
             model = cls(keras.saving.deserialize_keras_object(inner), **settings)
         return with_state(model, config)
@@ -170,8 +170,3 @@ def _precision(config):
         return keras.dtype_policies.get(config["dtype"])
     except (ValueError, TypeError) as error:
         raise ZooError(f"got the dtype policy {config['dtype']!r}, which is unknown to Keras.") from error
-
-
-def check_plain(config):
-    """Raise ZooError unless a config contains only numbers, strings, lists of these, a loss's settings and nested configs."""
-    registry.check_plain(config)
