@@ -3,6 +3,7 @@
 Arguments: names of models. For each: what `tests/test_other_backends.py` asserts.
 """
 
+import copy
 import json
 import sys
 import tempfile
@@ -42,6 +43,9 @@ def examine(name, images):
     with tempfile.TemporaryDirectory() as folder:
         zoo.save(model, Path(folder) / "saved")
         loaded = zoo.load(Path(folder) / "saved")
+        model.save(Path(folder) / "m.keras")
+        keras_file = keras.saving.load_model(Path(folder) / "m.keras")
+    copied = copy.deepcopy(model.encoder).predict(images, batch_size=16, verbose=0).reshape(features.shape)
     return {
         "history": {key: value[0] for key, value in history.items()},
         "terms": [term for layer in model.loss_layers() for term in layer.loss_names],
@@ -55,6 +59,8 @@ def examine(name, images):
         "same_config": again.config == model.config,
         "loaded_differs": float(np.abs(loaded.encode(images, batch_size=16) - features).max()),
         "dropping": [bool(np.any(_seed(layer) != before)) for layer, before in dropping.items()],
+        "keras_file_differs": float(np.abs(keras_file.encode(images, batch_size=16) - features).max()),
+        "copy_differs": float(np.abs(copied - features).max()),
         "rebuilt_differs": float(np.abs(again.encode(images, batch_size=16) - features).max()),
     }
 

@@ -22,6 +22,7 @@ def trained(digits):
     return model, zeros[:120], zeros[120:], ones
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["reconstruction", "likelihood", "knn", "combined"])
 def test_the_stranger_the_higher(trained, by):
     model, normal, fresh, strange = trained

@@ -15,6 +15,7 @@ PAGES = sorted((ROOT / "docs").rglob("*.md"))
 BLOCKS = [(page, block) for page in PAGES for block in python_of(page)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page, block", BLOCKS, ids=[f"{page.stem}{i}" for i, (page, _) in enumerate(BLOCKS)])
 def test_python_runs(page, block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -32,6 +33,7 @@ def site(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_every_variant_has_a_page_with_its_builder_and_pictures(site):
     entries = manifest.read()
     for name in registry.variants():

@@ -12,6 +12,9 @@ from several_devices import DRAWN, EXACT
 
 TESTS = Path(__file__).parent
 
+# In processes of their own, for minutes.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", params=("tensorflow", "jax"))
 def found(request):

@@ -19,6 +19,7 @@ from zoo.sklearn import AutoencoderFeatures, AutoencoderOutlierDetector
 SHORT = dict(epochs=1, random_state=0)
 
 
+@pytest.mark.slow
 @parametrize_with_checks([AutoencoderFeatures(**SHORT), AutoencoderOutlierDetector(**SHORT)])
 def test_scikit_learns_own_checks(estimator, check, eagerly):
     check(estimator)
@@ -46,6 +47,7 @@ def test_the_draws_of_others_go_on(digits):
     assert [first, np.random.rand()] == list(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["reconstruction", "combined"])
 def test_outliers_among_vectors(digits, by):
     x, y = digits[0].reshape(-1, 64).astype(float), digits[1]

@@ -45,6 +45,7 @@ def test_estimate_is_the_exact_likelihood(linear_gaussian):
     assert estimates.mean() == pytest.approx(exact.mean(), abs=0.01)
 
 
+@pytest.mark.slow
 def test_estimate_rises_with_k_towards_the_truth(linear_gaussian):
     model, x, exact = linear_gaussian
     values = [np.mean([log_likelihood(model, x, k, seed).mean() for seed in range(8)]) for k in (1, 5, 50)]

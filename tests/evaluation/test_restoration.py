@@ -1,5 +1,6 @@
-"""Damage that is always the same, and what mending it is worth."""
+"""Degraded images that are always the same, and how well models restore them."""
 
+import keras
 import numpy as np
 import pytest
 from tiny import tiny
@@ -64,6 +65,7 @@ def test_what_a_model_does_is_measured_on_damaged_images(data):
     found = measure(model, [{"metric": "denoised_psnr", "level": 0.2, "n": 10}], data, progress=None)["denoised_psnr"]
     expected = psnr(IMAGES[:10], model.reconstruct(noisy(IMAGES[:10], "gaussian", 0.2))).mean()
     assert found["value"] == pytest.approx(expected, rel=1e-5) and "deviation 51/255" in found["protocol"]
+    assert found["baselines"]["degraded image"] == pytest.approx(psnr(IMAGES[:10], noisy(IMAGES[:10], "gaussian", 0.2)).mean())
 
     model = tiny("inpainting_conv", (12, 12, 3))
     found = measure(model, [{"metric": "inpainted_mse", "box": 6}], data, progress=None)["inpainted_mse"]
@@ -71,11 +73,16 @@ def test_what_a_model_does_is_measured_on_damaged_images(data):
     error = np.square(model.reconstruct(damaged) - IMAGES[:20] / 255)
     assert found["value"] == pytest.approx(error[:, inside].mean(), rel=1e-5)
     assert not error[:, ~inside].max() > 1e-12
+    filled = [image[inside] / 255 - (image[~inside] / 255).mean(axis=0) for image in IMAGES[:20]]
+    assert found["baselines"]["mean color"] == pytest.approx(np.square(filled).mean(), rel=1e-5)
 
     model = tiny("superres_conv", (12, 12, 3))
     found = measure(model, ["enlarged_psnr"], data, progress=None)["enlarged_psnr"]
     expected = psnr(IMAGES[:20], model.reconstruct(shrunk(IMAGES[:20], 2))).mean()
     assert found["value"] == pytest.approx(expected, rel=1e-5)
+    by_keras = keras.ops.image.resize(shrunk(IMAGES[:20], 2) / 255, (12, 12), interpolation="bicubic")
+    expected = psnr(IMAGES[:20], np.clip(by_keras, 0, 1)).mean()
+    assert found["baselines"]["bicubic interpolation"] == pytest.approx(expected, abs=1e-3)
     with pytest.raises(ZooError, match="is not a super-resolution model"):
         measure(tiny("denoising_conv", (12, 12, 3)), ["enlarged_psnr"], data, progress=None)
 

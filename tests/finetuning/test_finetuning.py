@@ -117,6 +117,7 @@ def test_mixed_images_have_mixed_classes():
 # -- training
 
 
+@pytest.mark.slow
 def test_frozen_depths_stay_and_fresh_ones_do_not(digits, tmp_path):
     images, labels = digits[0][:300], digits[1][:300]
     model = tiny("ae_conv")
@@ -198,6 +199,7 @@ def test_trained_in_bfloat16_and_given_back_in_single_precision(digits, tmp_path
     np.testing.assert_array_equal(trained.classify(images), zoo.load(tmp_path / "model").classify(images))
 
 
+@pytest.mark.slow
 def test_patches_are_left_out_while_a_classifier_is_trained(digits, tmp_path):
     images, labels = digits[0][:600], digits[1][:600]
     settings = Settings(**{**QUICK, "epochs": 20}, patch_dropout=0.5, layer="block2", pool="mean")
@@ -208,6 +210,7 @@ def test_patches_are_left_out_while_a_classifier_is_trained(digits, tmp_path):
     np.testing.assert_array_equal(trained.classify(images), zoo.load(tmp_path / "model").classify(images))
 
 
+@pytest.mark.slow
 def test_shares_of_patches_take_turns_and_a_killed_run_goes_on_in_its_turn(digits, tmp_path, monkeypatch):
     images, labels = digits[0][:300], digits[1][:300]
     settings = Settings(**{**QUICK, "epochs": 4}, patch_dropout=(0.75, 0.5, 0.5, 0.0), layer="block2", pool="mean")
@@ -261,6 +264,7 @@ def test_what_decides_nothing_without_classes_is_refused(setting, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vae_mlp", "mae_vit", "m2_vae_mlp"])
 def test_autoencoders_are_trained_on(name, digits, tmp_path):
     model = tiny(name)

@@ -170,6 +170,7 @@ def test_draws_follow_the_density(to_noise):
 # -- elsewhere
 
 
+@pytest.mark.slow
 def test_flows_and_their_samplers_on_jax():
     found = on_jax(Path(__file__).parents[1] / "jax_flows.py")
     assert found["chain"]["determinant"] < 1e-3 and found["chain"]["back"] < 1e-3

@@ -47,6 +47,7 @@ def test_what_was_added_to_a_saved_model_is_not_lost(model, tmp_path):
     assert size(tmp_path / "model") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ("onnx", "openvino", "litert"))
 @pytest.mark.parametrize("name", ("vq_vae_conv", "superres_resnet", "gumbel_vae_mlp"))
 def test_variants_of_operations_that_not_every_format_has(name, format, tmp_path):
@@ -116,6 +117,7 @@ def test_what_gradients_read_is_no_output(tmp_path, images):
     assert [output.partial_shape[1].get_length() for output in graph.outputs] == [model.encode(images).shape[1]]
 
 
+@pytest.mark.slow
 def test_a_keras_file_opens_in_another_process(model, images, tmp_path):
     export(model, tmp_path / "model.keras", "keras")
     np.save(tmp_path / "x.npy", images)

@@ -10,6 +10,7 @@ from zoo.inference.export.exporting import export
 from zoo.inference.features import extract_features
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ("ae_mlp", "vae_conv"))
 def test_near_and_smaller(images, name):
     model = tiny(name)
@@ -28,6 +29,7 @@ def size(model):
     return sum(np.asarray(variable).nbytes for variable in model.encoder.variables)
 
 
+@pytest.mark.slow
 def test_it_exports_and_runs(images, tmp_path):
     model = tiny("ae_mlp", hidden=(64,))
     export(model, tmp_path / "float.onnx", "onnx")

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,9 @@ from zoo.pretrained.loading import save
 pytest.importorskip("ray.data", exc_type=ImportError)
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
+
+# In processes of their own, for minutes.
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +91,24 @@ def test_pictures_and_parquet(cluster, place, tmp_path, source):
         assert [pq.read_metadata(path).num_rows for path in sorted((tmp_path / "out").glob("part-*"))] == [50, 50, 50]
 
 
+def holder(path):
+    """Number of the process that writes `path` and has therefore locked it; None if there is none any more."""
+    try:
+        number = path.stat().st_ino
+    except FileNotFoundError:
+        return None
+    locks = (line.split() for line in Path("/proc/locks").read_text().splitlines())
+    return next((int(fields[4]) for fields in locks if fields[5].endswith(f":{number}")), None)
+
+
 def test_a_worker_that_is_killed_costs_no_row(cluster, place, tmp_path):
     folder, killed, over = tmp_path / "out", [], threading.Event()
 
     def kill():
-        # A file that is being written bears the number of its process.
         while not over.is_set() and len(killed) < 2:
-            for path in folder.glob(".part-*.parquet.*"):
-                pid = int(path.suffix[1:])
-                if pid not in killed and pid != os.getpid():
+            for path in folder.glob(".part-*.parquet.tmp-*"):
+                pid = holder(path)
+                if pid not in (None, os.getpid(), *killed):
                     os.kill(pid, signal.SIGKILL)
                     killed.append(pid)
             time.sleep(0.001)

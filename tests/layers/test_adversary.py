@@ -31,6 +31,7 @@ def test_every_gradient_goes_where_it_is_meant_to(name):
     assert_routed(adversary_gradients.findings(name))
 
 
+@pytest.mark.slow
 def test_every_gradient_goes_where_it_is_meant_to_on_jax():
     for found in on_jax(TESTS / "adversary_gradients.py").values():
         assert_routed(found)
@@ -176,6 +177,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_training_on_digits_brings_reconstructions_nearer(name, digits):
     images = digits[0][:640]

@@ -75,6 +75,7 @@ def test_other_kinds_are_refused():
         tiny("dip_vae_mlp", kind="III")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["I", "II"])
 def test_training_on_digits_makes_the_covariance_the_identity(kind, digits):
     keras.utils.set_random_seed(0)

@@ -91,6 +91,7 @@ def test_warm_up():
     np.testing.assert_allclose(np.array(values) / float(layer.losses[0]), [0.25, 0.5, 0.75, 1, 1, 1], atol=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_it_learns_digits(name, digits):
     keras.utils.set_random_seed(0)
@@ -109,7 +110,7 @@ def test_it_learns_digits(name, digits):
 
 @pytest.mark.parametrize("flows", [(), "planar", ("planar", "plenar")])
 def test_flows_are_named(flows):
-    with pytest.raises(ZooError, match="expected a tuple of one or more names|Did you mean 'planar'"):
+    with pytest.raises(ZooError, match="expected a tuple|Did you mean 'planar'"):
         tiny("vae_lin_nf_mlp", flows=flows)
 
 

@@ -246,6 +246,7 @@ def test_options_out_of_range():
         tiny("hvae_conv", batch_norm=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hvae_mlp", "rhvae_mlp"])
 def test_training_on_digits(digits, name):
     keras.utils.set_random_seed(0)

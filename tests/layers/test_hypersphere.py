@@ -137,6 +137,7 @@ def test_a_point_is_no_sphere():
         tiny("svae_mlp", latent_dim=1)
 
 
+@pytest.mark.slow
 def test_training_on_digits(digits):
     keras.utils.set_random_seed(0)
     model = tiny("svae_mlp", latent_dim=4, hidden=(64,))

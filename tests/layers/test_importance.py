@@ -186,6 +186,7 @@ def test_history_splits_the_bound_by_its_derivatives(variant):
     assert trackers["reconstruction"] + trackers["kl"] == pytest.approx(loss, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", NAMES)
 def test_learns_digits(variant, digits):
     x = digits[0][:800] / np.float32(255)

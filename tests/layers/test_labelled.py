@@ -95,6 +95,7 @@ def test_the_bound_of_draws_is_the_bound_of_sums(images):
     assert log_likelihood(model, x, k=100).mean() > elbo(model, x, k=100).mean()
 
 
+@pytest.mark.slow
 def test_a_few_labels_teach_m2_to_classify(digits):
     images, labels = digits
     known = np.where(np.arange(1000) < 200, labels[:1000], -1).astype("int32")
@@ -109,6 +110,7 @@ def test_a_few_labels_teach_m2_to_classify(digits):
     assert np.isfinite(model.sample(4, labels=np.array([1, 2, 3, 4]))).all()
 
 
+@pytest.mark.slow
 def test_a_conditional_vae_draws_what_it_is_asked_for(digits):
     images, labels = digits
     keras.utils.set_random_seed(0)

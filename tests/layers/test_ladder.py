@@ -132,6 +132,7 @@ def test_the_code_has_no_chance_and_the_prior_only_its_seed(images):
     assert np.any(prior != model.bottleneck.sample_prior(6, 4))
 
 
+@pytest.mark.slow
 def test_a_trained_ladder_has_a_likelihood(digits):
     x = (digits[0][:512] > 127).astype("float32")
     model = ladder(filters=(12, 16))
@@ -148,6 +149,7 @@ def test_a_trained_ladder_has_a_likelihood(digits):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patches", [False, True])
 def test_a_stage_of_stride_one_keeps_the_resolution(patches):
     model = tiny(

@@ -118,6 +118,7 @@ def test_weights_without_a_least_loss_are_refused(options):
         tiny("info_vae_mlp", **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["wae_mmd_mlp", "info_vae_mlp"])
 def test_training_on_digits(name, digits):
     keras.utils.set_random_seed(0)

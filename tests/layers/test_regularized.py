@@ -54,6 +54,7 @@ def test_draws_follow_the_moments_and_an_untrained_model_has_none():
     np.testing.assert_array_equal(z, running.draw(40_000, seed=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_training_keeps_the_moments_of_the_codes(images, policy, precision):
     policy(precision)
@@ -97,6 +98,7 @@ def test_the_gradient_penalty_is_unbiased():
     assert abs(squared.mean() - expected) < 4 * error + 2e-3 * expected
 
 
+@pytest.mark.slow
 def test_the_gradient_penalty_makes_the_decoder_flat(digits):
     images, slopes = digits[0][:512], {}
     for weight in (0.0, 5.0):
@@ -108,6 +110,7 @@ def test_the_gradient_penalty_makes_the_decoder_flat(digits):
     assert slopes[5.0] < 0.5 * slopes[0.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rae_l2_mlp", "rae_gp_mlp"])
 def test_training_on_digits_brings_reconstructions_nearer(name, digits):
     images = digits[0]

@@ -135,6 +135,7 @@ def test_options_that_cannot_be(options, message):
         tiny("beta_tc_vae_mlp", **options)
 
 
+@pytest.mark.slow
 def test_training_makes_the_latents_less_dependent(digits):
     images = digits[0]
     correlation = {}

@@ -127,6 +127,7 @@ def test_only_training_moves_the_codebook():
     assert np.any(state(layer.codebooks[0])[0] != before[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [False, True])
 def test_the_error_falls_with_depth(shared):
     x = RNG.normal(size=(64, 2, 2, 3)).astype(np.float32)
@@ -168,6 +169,7 @@ def test_indices_make_the_code_and_uniform_ones_the_prior(images):
         np.testing.assert_array_equal(codes, model.bottleneck.sample_prior(50, seed=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, least", [("vq_vae_conv", 0.7), ("rq_vae_mlp", 0.7)])
 def test_it_learns_digits(digits, name, least, tmp_path):
     keras.utils.set_random_seed(0)
@@ -222,6 +224,7 @@ print(json.dumps({"moved": [float(abs(a - b).max()) for a, b in zip(seen, seen[1
 """
 
 
+@pytest.mark.slow
 def test_the_codebook_learns_on_jax():
     found = on_jax("-c", _ON_JAX)
     assert min(found["moved"]) > 0

@@ -153,6 +153,7 @@ def test_a_ball_is_curved():
         tiny("poincare_vae_mlp", curvature=0)
 
 
+@pytest.mark.slow
 def test_training_on_digits(digits):
     keras.utils.set_random_seed(0)
     model = tiny("poincare_vae_mlp", latent_dim=2, hidden=(64,))

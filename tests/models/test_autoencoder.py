@@ -139,6 +139,7 @@ def test_a_dataset_of_images_or_of_pairs(images):
     assert np.isfinite(model.fit(alone, verbose=0).history["loss"]).all()
 
 
+@pytest.mark.slow
 def test_metrics_see_images(images):
     model = tiny("ae_mlp", loss="bce")
     model.compile("adam", metrics=[keras.metrics.MeanSquaredError(name="error")])

@@ -162,7 +162,7 @@ WRONG = {
     "from 1 on": (np.arange(16) % 10 + 1, "labels from 1 to 10, expected whole numbers from 0 to 9, or -1.*subtract 1"),
     "99": (np.full(16, 99), "to 99, expected"),
     "-2": (np.full(16, -2), "from -2"),
-    "halves": (LABELS + 0.5, "got the label 0.5, expected whole"),
+    "halves": (LABELS + 0.5, r"got the label \d.5, expected whole"),
     "NaN": (np.full(16, np.nan), "got the label nan"),
     "a column": (LABELS[:, None], r"labels of shape \(\d+, 1\), expected one integer per image"),
 }

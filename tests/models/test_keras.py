@@ -61,6 +61,19 @@ def test_saved_copied_and_pickled_it_gives_the_same(models, kind, images, tmp_pa
     assert not {id(v) for v in copy.copy(model).variables} & {id(v) for v in model.variables}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_every_variant_on_every_backbone_is_saved_and_copied(name, images, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = tiny(name)
+    model.save(tmp_path / "m.keras")
+    codes, made = model.encode(images[:4]), model.reconstruct(images[:4])
+    for again in (keras.saving.load_model(tmp_path / "m.keras"), pickle.loads(pickle.dumps(model))):
+        assert again.config == model.config
+        np.testing.assert_array_equal(again.encode(images[:4]), codes)
+        np.testing.assert_array_equal(again.reconstruct(images[:4]), made)
+
+
 @pytest.mark.parametrize("kind", KINDS[:-1])
 def test_a_clone_takes_the_weights(models, kind, images, tmp_path):
     model, x = models[kind], inputs(kind, images)

@@ -111,6 +111,7 @@ def test_targets_are_patches_at_mean_zero_and_deviation_one():
     np.testing.assert_allclose(target.std(axis=-1), 1, atol=1e-3)
 
 
+@pytest.mark.slow
 @STEMS
 def test_what_is_found_of_a_patch_does_not_depend_on_it(options):
     model = model_of(options, (8, 8, 1))
@@ -124,6 +125,7 @@ def test_what_is_found_of_a_patch_does_not_depend_on_it(options):
     assert model.anomaly_score(x).shape == (1,)
 
 
+@pytest.mark.slow
 def test_it_learns_to_find_what_is_hidden():
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)

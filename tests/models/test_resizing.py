@@ -74,6 +74,7 @@ def test_depths_are_resized_for_too(images):
     assert encoder.at() is encoder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_the_other_backends_agree(backend, encoder, images):
     program = (
@@ -94,5 +95,5 @@ def test_wrong_images_and_encoders_are_refused(encoder, images):
     with pytest.raises(ZooError, match=r"got images of shape \(75, 50, 1\)"):
         encoder(images[0])
     vectors = zoo.create("ae", backbone="mlp", input_shape=(20,), latent_dim=2)
-    with pytest.raises(ZooError, match=r"got an encoder of inputs \(20,\), expected one of images"):
+    with pytest.raises(ZooError, match=r"got an encoder for inputs of shape \(20,\), expected one for images"):
         ResizingEncoder(vectors.encoder, vectors.data_shape)

@@ -275,6 +275,7 @@ def test_features_come_from_the_folder_by_every_door(written, tmp_path):
     assert zoo.load_encoder(folder, layer="block1", pool="token").feature_layers[0] == "block1"
 
 
+@pytest.mark.slow
 def test_a_converted_model_is_fine_tuned_and_probed(written, tmp_path):
     folder, _ = written(MAE, vit_mae)
     rng = np.random.default_rng(0)
@@ -323,6 +324,7 @@ def test_the_list_shows_them_with_size_licence_and_origin(capsys):
     assert "Did you mean 'sd_vae_ft_mse'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_lines_of_the_documentation_run():
     """With small models, laid by hand where the public ones would be fetched to."""
     text = (Path(__file__).parents[2] / "docs" / "public_models.md").read_text(encoding="utf-8")
@@ -386,6 +388,7 @@ def hub(tmp_path):
     server.close()
 
 
+@pytest.mark.slow
 def test_a_public_name_is_fetched_once_and_pinned(hub, written, tmp_path):
     pytest.importorskip("huggingface_hub")
     server, run = hub
@@ -419,6 +422,7 @@ kept.write_bytes(content[:-8])
     assert "differs from the file first downloaded" in told
 
 
+@pytest.mark.slow
 def test_without_a_network_it_says_how_to_place_the_files_and_placing_them_works(hub, written, tmp_path):
     pytest.importorskip("huggingface_hub")
     _, run = hub

@@ -21,6 +21,7 @@ def test_pixels_become_maps_and_pixels_again():
     np.testing.assert_array_equal(pixel_shuffle(maps, 2), x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind, precision", [("residual", "float32"), ("attention", "mixed_bfloat16")])
 def test_it_learns_in_either_precision(kind, precision, policy, images):
     policy(precision)

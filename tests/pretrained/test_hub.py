@@ -88,6 +88,7 @@ def test_a_weight_set_goes_with_its_figures(hub, run):
     assert json.loads(config)["sha256"] == entry["sha256"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status, words", [(401, "Run 'hf auth login'"), (403, "(403)"), (500, "(500)")])
 def test_a_hub_that_refuses(hub, run, saved, status, words):
     hub.status = status

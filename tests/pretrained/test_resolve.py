@@ -95,7 +95,7 @@ def _users():
     from zoo.inference.runtimes import subject
     from zoo.pretrained import catalog, verification
 
-    return catalog, loading, hub, verification, subject, resolve
+    return loading, hub, catalog, verification, subject, resolve
 
 
 @pytest.mark.parametrize("name", ["sd_vae_ft_mse", "hf://me/mine", "https://host/folder", "./folder", NAME, "ae_conv.mnits"])

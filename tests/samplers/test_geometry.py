@@ -80,5 +80,5 @@ def test_manifold_of_a_trained_model(images):
     assert samples.shape == (5, 8, 8, 1) and np.isfinite(samples).all()
     with pytest.raises(ZooError, match="expected an rhvae"):
         RHVAESampler().fit(tiny("vae_mlp"), images)
-    with pytest.raises(ZooError, match="expected at least 1"):
+    with pytest.raises(ZooError, match="got steps=0, .* expected steps >= 1"):
         RHVAESampler(steps=0)

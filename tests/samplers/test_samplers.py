@@ -75,6 +75,7 @@ def test_the_normal_has_the_moments_of_the_codes(count, units):
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(z.T), atol=0.03 * np.cov(z.T).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sampler",
     [

@@ -73,6 +73,7 @@ def test_a_killed_training_ends_bit_for_bit_like_one_never_killed(some, tmp_path
     assert {p.name for p in folder.iterdir()} == {"checkpoint.npz", "history.csv"}, "a killed write left its temporary file"
 
 
+@pytest.mark.slow
 def test_without_tensorflow_a_run_goes_on_and_what_it_gave_ends_where_tensorflow_is(some, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "installed", lambda name: False)

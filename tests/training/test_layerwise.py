@@ -64,6 +64,7 @@ def test_the_whole_starts_better_than_from_random_weights(digits, tmp_path):
     assert losses[0] < 0.7 * losses[1]
 
 
+@pytest.mark.slow
 def test_killed_in_pretraining_it_goes_on_with_the_layer_it_was_at(digits, tmp_path, monkeypatch):
     images = digits[0][:256]
     for name in ("whole", "killed"):

@@ -55,6 +55,7 @@ def test_responses_have_one_scale(digits, loss):
     np.testing.assert_array_equal(responses(again, images[:3]), responses(model, images[:3]))
 
 
+@pytest.mark.slow
 def test_they_are_kept_while_the_rest_learns(digits, tmp_path):
     images = digits[0][:256]
     model = training.fresh_model(recipe())

@@ -32,7 +32,13 @@ def orthonormal(images, count):
     return x.mean(axis=0), basis.T, np.ones(count)
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "training_scripts").glob("*.py")))
+def some_always():
+    """Some always, the others with `-m ""`: each takes one to three seconds."""
+    names = sorted(p.stem for p in (ROOT / "training_scripts").glob("*.py"))
+    return [name if i % 6 == 0 else pytest.param(name, marks=pytest.mark.slow) for i, name in enumerate(names)]
+
+
+@pytest.mark.parametrize("name", some_always())
 def test_a_recipe_takes_two_steps(name, tmp_path, monkeypatch, eagerly):
     # The eigenvectors of a colour image's covariance take longer than all else; test_training_pca has real ones.
     monkeypatch.setattr(training_pca, "principal_components", orthonormal)

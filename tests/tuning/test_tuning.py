@@ -174,9 +174,7 @@ def test_a_search_for_something_else_is_not_gone_on_with(recipe, tmp_path, monke
         (dict(recipe=dataclasses.replace(recipe, epochs=3)), "epochs"),
     ):
         given = {"recipe": recipe, "strategy": "grid", "trials": 2, "axes": axes, "folder": folder, **changes}
-        with pytest.raises(
-            ZooError, match=f"with different values of {named}; give the same values, another --output"
-        ):
+        with pytest.raises(ZooError, match=f"with different values of {named}; give the same values, another --output"):
             tune(**given)
     assert (folder / "search.json").read_bytes() == before
     assert len(tune(recipe, "grid", 2, [Axis("latent_dim", (3, 4))], folder=folder, restart=True)) == 2

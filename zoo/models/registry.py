@@ -179,9 +179,11 @@ def _checked_options(module, variant, backbone, options):
     for name, value in options.items():
         expected = _expected(usual[name], value)
         if expected:
-            example = usual[name].default
+            default = usual[name].default
+            # An empty or a long tuple explains nothing.
+            example = f", such as {default!r}" if default and len(repr(default)) < 40 else ""
             raise ZooError(
-                f"{variant}_{backbone} cannot be built with {name}={value!r}: expected {expected}, such as {example!r}."
+                f"{variant}_{backbone} cannot be built with {name}={value!r}: expected {expected}{example}."
                 f" The options are documented in zoo.models.{variant}.build and zoo.backbones.{backbone}."
             )
     if "input_shape" in options:

@@ -6,15 +6,22 @@ from pathlib import Path
 from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
 
-BASELINES = ("raw input", "PCA", "untrained")
 # Variants whose figure has a row of degraded, or of corrupted images.
 RESTORING = ("denoising", "inpainting", "superres")
 CORRUPTING = ("dae", "mae")
-_BASELINES = (
+# The baselines that metrics measure, and what a card says of them.
+_PROBED = (
     "Baselines of the probes are the same classifier, fitted and evaluated on the same images, with other features: the raw "
     "input; PCA, with as many components as the model has features (or all, if there are fewer); and untrained, the features of "
     "the model before its first training step (same seed, after a data-dependent initialization)."
 )
+_EXPLAINED = {
+    ("raw input", "PCA", "untrained"): _PROBED,
+    ("degraded image",): "The baseline is the same measurement of the degraded images.",
+    ("bicubic interpolation",): "The baseline is the same measurement of the reduced images, enlarged by bicubic interpolation.",
+    ("mean color",): "The baseline is the same measurement of a box that is filled with the mean color of the other pixels.",
+}
+BASELINES = tuple(name for names in _EXPLAINED for name in names)
 # Initializations that are part of the weights although gradients did not train them; see `zoo.training.Recipe`.
 _STARTS = {
     "random": "",
@@ -54,8 +61,8 @@ def card(name, entry, folder):
         lines.append(f"| {' | '.join([*cells, result.get('protocol', '')])} |")
     again = f"To measure them again, run `zoo evaluate {name} --check`."
     lines += ["", f"These figures were written by the command that measured them. {again}"]
-    if any("baselines" in result for result in entry["metrics"].values()):
-        lines += ["", _BASELINES]
+    shown = {name for metric in entry["metrics"] for name in entry["metrics"][metric].get("baselines", {})}
+    lines += [line for names, text in _EXPLAINED.items() for line in ("", text) if shown & set(names)]
     if "seeds" in entry:
         lines += ["", seeds(entry)]
     if baseline:

@@ -22,6 +22,7 @@ _FIGURES = (*RESTORING, "mae")
 SELECTION = (
     ("Features of photographs", "mae_vit_base.imagenet1k", "ImageNet top-1 linear, %"),
     ("Features of small color images, winner-take-all autoencoder", "wta_conv.cifar10", "linear_accuracy"),
+    ("Features of small color images, dictionary of patches", "patch_dictionary_conv.cifar10", "linear_accuracy"),
     ("Features of small color images, denoising autoencoder", "dae_conv.cifar10", "linear_accuracy"),
     ("Classification of small color images, fine-tuned", "mae_vit_tiny.cifar10", "finetuned_accuracy"),
     ("Features of digits", "wta_conv.mnist", "linear_error"),
