@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from zoo.data.image_files import Unreadable
 from zoo.data.image_stream import ImageStream
 from zoo.errors import ZooError
+from zoo.utils.distributions import missing_package
 
 KEYS = ("key", "path", "id", "__index__")
 
@@ -104,7 +105,7 @@ class _Table:
             import pyarrow.compute
             import pyarrow.parquet
         except ImportError:
-            raise ZooError("reading .parquet needs the extra 'parquet': pip install 'autoencoder-zoo[parquet]'") from None
+            raise missing_package("reading .parquet", "pyarrow") from None
         self.arrow = pyarrow
         self.files = parquet_files(path) if path.is_dir() else [path]
         self.borders, place, found = [], 0, None

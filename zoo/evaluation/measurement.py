@@ -76,7 +76,7 @@ def unmeasurable(metrics, splits):
         try:
             if name in CHECKS:
                 CHECKS[name](given, subject.dataset)
-            NEEDS[name].refuse(name, subject, {**defaults(name), **given})
+            NEEDS[name].check(name, subject, {**defaults(name), **given})
         except ZooError as reason:
             reasons[name] = reason
     return reasons

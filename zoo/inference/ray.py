@@ -18,6 +18,7 @@ from zoo.data.writers import open_writer
 from zoo.errors import ZooError
 from zoo.inference.features import FeatureStream
 from zoo.inference.options import options_of
+from zoo.utils.distributions import missing_package
 from zoo.utils.files import write_atomically
 from zoo.utils.quiet import closed_standard_error
 
@@ -291,7 +292,7 @@ def _cluster(address):
         import ray
         import ray.data
     except ImportError:
-        raise ZooError("a cluster requires the extra 'ray': pip install 'autoencoder-zoo[ray]'") from None
+        raise missing_package("a cluster", "ray") from None
     connected = ray.is_initialized()
     if not connected:
         options = dict(include_dashboard=False) if address == "local" else {}

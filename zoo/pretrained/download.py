@@ -7,6 +7,7 @@ import time
 
 from zoo.errors import ZooError
 from zoo.pretrained.hashes import fault, wrong
+from zoo.utils.distributions import missing_package
 from zoo.utils.files import replacing
 
 # Timeout in seconds without data from the server, and the number of attempts when a failure may be temporary.
@@ -95,7 +96,7 @@ def _at_hub(repository, file):
         from huggingface_hub.errors import HFValidationError
         from huggingface_hub.utils import build_hf_headers
     except ImportError:
-        raise Refused("requires the extra 'hub': pip install 'autoencoder-zoo[hub]'") from None
+        raise Refused(str(missing_package("an address of the Hub", "huggingface_hub"))) from None
     if constants.HF_HUB_OFFLINE:
         raise Refused("the Hub is not accessed because HF_HUB_OFFLINE is set")
     try:

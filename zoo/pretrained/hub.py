@@ -12,6 +12,7 @@ from zoo.pretrained.checkpoint import ARRAYS, CONFIG, SCHEMA, ForeignCheckpoint
 from zoo.pretrained.hashes import sha256_of
 from zoo.pretrained.public import licence_of, public
 from zoo.pretrained.resolve import resolve
+from zoo.utils.distributions import missing_package
 
 
 def push(name_or_path, address, private=False, message=None):
@@ -35,7 +36,7 @@ def push(name_or_path, address, private=False, message=None):
         from huggingface_hub import HfApi
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
     except ImportError:
-        raise ZooError("pushing to the hub needs the extra 'hub': pip install 'autoencoder-zoo[hub]'") from None
+        raise missing_package("an upload to the Hub", "huggingface_hub") from None
     checkpoint = resolve(name_or_path)
     repository = address.removeprefix("hf://")
     if repository == address or repository.count("/") != 1:

@@ -10,6 +10,7 @@ from zoo.errors import ZooError
 from zoo.layers.bottlenecks.discrete import DiscreteCode
 from zoo.layers.bottlenecks.gaussian_map import GaussianMap
 from zoo.modalities.image import check_images, image_file_shape, is_image_shape, unit_array
+from zoo.utils.distributions import missing_package
 from zoo.utils.files import replacing, write_atomically
 
 _GAP = 2
@@ -87,7 +88,7 @@ def latent_plane(model, images, labels, path, side=20):
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ZooError("plots of the latent plane require matplotlib; run: pip install 'autoencoder-zoo[plots]'") from None
+        raise missing_package("a plot of the latent plane", "matplotlib") from None
     codes = model.encode(images)
     low, high = np.percentile(codes, [1, 99], axis=0)
     across, up = (np.linspace(low[i], high[i], side) for i in (0, 1))

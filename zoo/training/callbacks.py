@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.utils.distributions import missing_package
 from zoo.utils.files import write_atomically
 
 
@@ -173,5 +174,5 @@ class StopOnNaN(keras.callbacks.Callback):
 def tensorboard_log(folder):
     """The callback that writes the history to `folder` for TensorBoard. Raises ZooError if tensorboard is not installed."""
     if importlib.util.find_spec("tensorboard") is None:
-        raise ZooError("TensorBoard logs require the package tensorboard; run: pip install 'autoencoder-zoo[tensorboard]'.")
+        raise missing_package("a log for TensorBoard", "tensorboard")
     return keras.callbacks.TensorBoard(folder, write_graph=False)

@@ -17,6 +17,7 @@ from zoo.modalities.image import image_file_shape
 from zoo.training.fit import discard_run, fit
 from zoo.tuning import space
 from zoo.utils.directions import higher_is_better
+from zoo.utils.distributions import missing_package
 from zoo.utils.files import write_atomically
 
 # Folder of the state of Keras Tuner, and the file that describes the search.
@@ -52,7 +53,7 @@ def tune(
     try:
         import keras_tuner
     except ImportError:
-        raise ZooError("a search needs the extra 'tune': pip install 'autoencoder-zoo[tune]'") from None
+        raise missing_package("a search", "keras_tuner") from None
     if strategy not in space.STRATEGIES:
         raise ZooError(
             f"got strategy={strategy!r}, expected one of {', '.join(space.STRATEGIES)}.{suggest(str(strategy), space.STRATEGIES)}"

@@ -1,5 +1,7 @@
 """Commands that install missing Python packages, whose import names often differ from the names of their distributions."""
 
+from zoo.errors import ZooError
+
 # Import name -> extra of this project that installs it in a compatible version.
 _EXTRAS = {
     "ai_edge_litert": "litert",
@@ -36,3 +38,8 @@ def install_command(module):
     if package in _EXTRAS:
         return f"pip install 'autoencoder-zoo[{_EXTRAS[package]}]'"
     return f"pip install {_DISTRIBUTIONS.get(package, package)}"
+
+
+def missing_package(what, module):
+    """The `ZooError` that says that `what`, such as "a cluster", requires the package of a module."""
+    return ZooError(f"{what} requires the package {module.partition('.')[0]}; install it: {install_command(module)}")

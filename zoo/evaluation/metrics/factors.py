@@ -6,6 +6,7 @@ from zoo.data import sources, sprites
 from zoo.errors import ZooError
 from zoo.evaluation import disentanglement
 from zoo.evaluation.metrics.subject import rounded
+from zoo.utils.distributions import missing_package
 
 
 def _mig(subject, *, n=10_000):
@@ -46,7 +47,7 @@ def _check_dataset(given, dataset):
 
 def _check_package(given, dataset):
     if importlib.util.find_spec("sklearn") is None:
-        raise ZooError("sap and dci_disentanglement require scikit-learn; run: pip install 'autoencoder-zoo[sklearn]'.")
+        raise missing_package("disentanglement by sap or dci_disentanglement", "sklearn")
     _check_dataset(given, dataset)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.inference.export.exported import PARTS
 from zoo.inference.export.formats import FORMATS
+from zoo.utils.distributions import missing_package
 from zoo.utils.quiet import installed
 
 # Largest difference from Keras, relative to the largest output if that is above 1.
@@ -40,8 +41,7 @@ def write(model, path, format, shape, values, names=PARTS["encoder"]):
     """
     missing = [name for name in FORMATS[format].PACKAGES if not installed(name)]
     if missing:
-        package = missing[0] if missing[0] == "tensorflow" else f"'autoencoder-zoo[{format}]'"
-        raise ExportError(f"{format} requires the package {missing[0]}: pip install {package}")
+        raise ExportError(str(missing_package(f"an export to {format}", missing[0])))
     inputs = keras.Input(shape, dtype=values, name=names[0])
     graph = keras.Model(inputs, model(inputs))
     examples = _examples(shape, values)

@@ -8,6 +8,7 @@ import warnings
 
 from zoo.errors import ZooError, ZooWarning, suggest
 from zoo.utils.devices import has_gpu
+from zoo.utils.distributions import missing_package
 from zoo.utils.quiet import installed, keras_backend
 
 # The runtimes of exported graphs, the faster one first as measured by benchmarks/encode.py, and the backends of Keras.
@@ -26,8 +27,7 @@ def check(runtime, dtype):
     if runtime == "onnxruntime" and dtype != "float32":
         raise ZooError("ONNX Runtime computes in float32 only; use runtime='openvino' for bfloat16.")
     if runtime in GRAPH_RUNTIMES and not installed(runtime):
-        extra = {"onnxruntime": "onnx"}.get(runtime, runtime)
-        raise ZooError(f"{runtime} is not installed: pip install 'autoencoder-zoo[{extra}]'")
+        raise missing_package(f"runtime={runtime!r}", runtime)
     if runtime in KERAS_RUNTIMES and runtime != keras_backend():
         raise ZooError(
             f"got runtime={runtime!r}, but Keras runs on {keras_backend()}; set the environment variable KERAS_BACKEND={runtime}."
