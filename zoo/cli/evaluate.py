@@ -133,9 +133,9 @@ def _draw(model, dataset, data_dir, path):
     side_by_side(model, images, path)
     _progress(f"wrote {path}")
     if draws_images(model):
-        beside = path.with_suffix(".samples.png")
-        samples_grid(model, beside)
-        _progress(f"wrote {beside}")
+        samples = path.with_suffix(".samples.png")
+        samples_grid(model, samples)
+        _progress(f"wrote {samples}")
 
 
 def _check(name, measured, card, as_json):
@@ -169,8 +169,8 @@ def _check(name, measured, card, as_json):
 
 def _with_baselines(metric, result):
     """Mapping of the name of a metric and of each of its baselines to their values."""
-    beside = {f"{metric} of {name}": value for name, value in result.get("baselines", {}).items()}
-    return {metric: result["value"], **beside}
+    baselines = {f"{metric} of {name}": value for name, value in result.get("baselines", {}).items()}
+    return {metric: result["value"], **baselines}
 
 
 def _table(head, rows):

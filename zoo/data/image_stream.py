@@ -58,7 +58,7 @@ class ImageStream:
         self.skipped, self._seen = [], _Statistics()
         decoded = self._decoded()
         while group := list(itertools.islice(decoded, self.batch_size)):
-            yield [i for i, _ in group], np.stack(alike([image for _, image in group]))
+            yield [i for i, _ in group], np.stack(same_dtype([image for _, image in group]))
 
     def _decoded(self):
         # The decoders of Pillow release the interpreter lock, so threads run in parallel.
@@ -123,7 +123,7 @@ def unreadable(name, reason):
     return ZooError(f"{name} cannot be read as an image: {reason}; repair or remove it, or give --skip-unreadable.")
 
 
-def alike(arrays):
+def same_dtype(arrays):
     """Arrays of images with one dtype: all uint8, or all float32 in 0..1 if some of them are float32."""
     return arrays if len({array.dtype for array in arrays}) < 2 else [unit_array(array) for array in arrays]
 

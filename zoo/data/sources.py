@@ -20,7 +20,7 @@ import numpy as np
 from zoo.data import sprites
 from zoo.data.folder_stream import FolderStream
 from zoo.data.image_folder import scan
-from zoo.data.image_stream import alike
+from zoo.data.image_stream import same_dtype
 from zoo.data.parquet import open_parquet, parquet_files
 from zoo.data.splitting import split as split_indices
 from zoo.errors import ZooError, suggest
@@ -284,7 +284,7 @@ def _gathered(stream, source):
     batches = list(stream)
     if not batches:
         raise ZooError(f"none of the {stream.total} images of {source} can be read; the first is {stream.skipped[0]}.")
-    return [i for b in batches for i in b[0]], np.concatenate(alike([b[1] for b in batches]))
+    return [i for b in batches for i in b[0]], np.concatenate(same_dtype([b[1] for b in batches]))
 
 
 def _load_folder(folder, split, image_shape, resize, skip):

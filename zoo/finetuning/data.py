@@ -73,8 +73,8 @@ def _check_classes(source, data):
     """Raises ZooError if images are outside the class folders, or a class has no readable image."""
     names = data.class_names or []
     if "." in names:
-        beside = int(np.sum(np.asarray(data.labels) == names.index(".")))
-        raise ZooError(f"{source} contains {beside} images outside the class folders; move them into these or remove them.")
+        outside = int(np.sum(np.asarray(data.labels) == names.index(".")))
+        raise ZooError(f"{source} contains {outside} images outside the class folders; move them into these or remove them.")
     folder = scan(source)
     lost = {folder.class_of(name) for name in data.skipped} - {names[i] for i in (data.labels if names else ())} - {"."}
     if lost:

@@ -100,7 +100,7 @@ def build(backbone="vit", input_shape=(32, 32, 3), mask_ratio=0.75, features=Non
     return assemble(
         backbone,
         input_shape,
-        TokenCode(beside=2),
+        TokenCode(excluded=2),
         "mse",
         backbone_options,
         config,

@@ -44,12 +44,12 @@ def download(address, file, most, target, check=lambda path: None):
     url, headers = _request(address.rstrip("/"), file)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside = contextlib.ExitStack()
-        temporary = beside.enter_context(replacing(target))
+        stack = contextlib.ExitStack()
+        temporary = stack.enter_context(replacing(target))
     except OSError as error:
         raise Refused(f"the cache {target.parent} is not writable ({error.strerror}), set ZOO_CACHE to another folder") from None
     try:
-        with beside:
+        with stack:
             _stream_and_check(url, headers, most, temporary, check)
     except OSError as error:
         raise Refused(f"it could not be written to {target} ({error.strerror})") from None

@@ -96,7 +96,7 @@ def save(model, path):
     if any(getattr(layer, "quantization_mode", None) for layer in flatten_layers(model)):
         raise ZooError("got a quantized model, which its config cannot build again; save it before zoo.quantize, or export it.")
     data = serialized(model)
-    # By its hash the file is known again, whatever way it comes.
+    # The hash identifies the file later, wherever it was copied to.
     digest = hashlib.sha256(data).hexdigest()
     saved = {"schema": SCHEMA, "zoo_version": zoo.__version__, "config": config, "sha256": digest, "bytes": len(data)}
     try:

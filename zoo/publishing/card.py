@@ -51,12 +51,12 @@ def card(name, entry, folder):
         "```",
         "",
     ]
-    beside = [name for name in BASELINES if any(name in baselines(entry, metric) for metric in entry["metrics"])]
-    head = ["metric", "value", *beside, "split", "images", "tolerance", "protocol"]
+    columns = [name for name in BASELINES if any(name in baselines(entry, metric) for metric in entry["metrics"])]
+    head = ["metric", "value", *columns, "split", "images", "tolerance", "protocol"]
     lines += [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for metric, result in entry["metrics"].items():
         found = baselines(entry, metric)
-        cells = [metric, figure(entry, metric), *(number(found[name]) if name in found else "" for name in beside)]
+        cells = [metric, figure(entry, metric), *(number(found[name]) if name in found else "" for name in columns)]
         cells += [result.get("split", "test"), str(result.get("n", "")), f"±{number(result['tolerance'])}"]
         lines.append(f"| {' | '.join([*cells, result.get('protocol', '')])} |")
     again = f"To measure them again, run `zoo evaluate {name} --check`."

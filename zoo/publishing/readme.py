@@ -185,8 +185,8 @@ def _figure(entry):
 def _measured(entry, metric):
     """A metric with its value and, in brackets, the baselines of a probe."""
     found = entry["metrics"][metric].get("baselines", {})
-    beside = ", ".join(f"{name} {number(found[name])}" for name in BASELINES if name in found)
-    return f"{metric} {figure(entry, metric)}{f' [{beside}]' if beside else ''}"
+    compared = ", ".join(f"{name} {number(found[name])}" for name in BASELINES if name in found)
+    return f"{metric} {figure(entry, metric)}{f' [{compared}]' if compared else ''}"
 
 
 def _baseline(entry, metric):

@@ -53,9 +53,9 @@ def _check_package(given, dataset):
 
 def _of_factors(found, score, n, words, tolerance):
     """The result of a metric whose value is `found[score]`; the other numbers in `found` are further fields of it."""
-    beside = {key: rounded(value) for key, value in found.items() if key != score and not isinstance(value, list)}
+    others = {key: rounded(value) for key, value in found.items() if key != score and not isinstance(value, list)}
     protocol = f"{words}; factors sampled from the whole data set, as in disentanglement_lib"
-    return {"value": found[score], "n": n, "split": "all", "protocol": protocol, "tolerance": tolerance, **beside}
+    return {"value": found[score], "n": n, "split": "all", "protocol": protocol, "tolerance": tolerance, **others}
 
 
 METRICS = {

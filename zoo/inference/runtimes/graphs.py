@@ -92,13 +92,13 @@ def _make(subject, kind, values, folder, facts):
     checked = subject.check(model)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = contextlib.ExitStack()
-        temporary = beside.enter_context(folder_beside(folder))
+        stack = contextlib.ExitStack()
+        temporary = stack.enter_context(folder_beside(folder))
     except OSError as error:
         raise GraphError(
             f"no graph can be written to {folder.parent}: {error.strerror}; set ZOO_CACHE to another folder."
         ) from None
-    with beside:
+    with stack:
         encoder = model.encoder.at(subject.layer, subject.pool)
         try:
             difference = write(encoder, temporary / f"graph{SUFFIXES[kind]}", kind, subject.data_shape, values)
