@@ -169,12 +169,12 @@ def test_a_graph_of_other_features_than_the_card_states_is_not_kept(folders, cac
 def test_graphs_of_models_in_memory_do_not_pile_up(cache, written, images):
     model = zoo.create("ae_mlp", input_shape=(8, 8, 1), hidden=(4,), latent_dim=2)
     first = graph(Subject(model), "onnx", "uint8")
-    for _ in range(graphs._KEPT + 3):
+    for _ in range(graphs._MOST_IN_MEMORY + 3):
         model.encoder.trainable_variables[0].assign_add(np.ones(model.encoder.trainable_variables[0].shape))
         last = graph(Subject(model), "onnx", "uint8")
     assert not first.exists() and last.exists()
-    assert len(list((cache / "in-memory").iterdir())) == graphs._KEPT
-    assert graph(Subject(model), "onnx", "uint8") == last and len(written) == graphs._KEPT + 4
+    assert len(list((cache / "in-memory").iterdir())) == graphs._MOST_IN_MEMORY
+    assert graph(Subject(model), "onnx", "uint8") == last and len(written) == graphs._MOST_IN_MEMORY + 4
 
 
 def test_precision_decides_the_graph_of_a_model_in_memory():

@@ -1,4 +1,4 @@
-"""`zoo train`: train a weight set from its recipe. Every training script ends with `run_recipe`, which accepts the same flags."""
+"""`zoo train`: train a weight set from its recipe. Training scripts accept the same flags."""
 
 import dataclasses
 import signal

@@ -109,7 +109,7 @@ class ImageStream:
     def _of_another_shape(self, name, shape):
         if self.asked:
             return ZooError(f"{name} has shape {shape}, expected {self.shape}; give --resize to resize all to that size.")
-        kinds = {1: "gray", 3: "in colour"}
+        kinds = {1: "gray", 3: "in color"}
         differ = shape[-1] != self.shape[-1]
         which = f" ({kinds[shape[-1]]}; the first, {self._first}, is {kinds[self.shape[-1]]})" if differ else ""
         return ZooError(

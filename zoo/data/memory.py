@@ -1,7 +1,5 @@
 """Batches of images in memory: arrays, pairs with labels, mappings."""
 
-import numbers
-
 import numpy as np
 
 from zoo.errors import ZooError
@@ -29,8 +27,3 @@ def images_of(batch):
             raise ZooError("got an empty tuple for a batch, expected images, or a pair of images and labels.")
         return images_of(batch[0])
     return np.asarray(batch)
-
-
-def is_whole(value):
-    """Whether a value is an integer of Python or NumPy; booleans are not."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))

@@ -31,8 +31,8 @@ def log_likelihood(model, images, k=5000, seed=0, comparable=False):
         k: number of samples per image.
         seed: of the samples and the binarization.
         comparable: whether the values of single images will be compared. Each image then gets the same random numbers,
-            independently of the other images, and under "bernoulli" gray levels are kept: their value is the mean over binarizations (the
-            cross-entropy). For a mean over many images, independent samples are more precise, and faster.
+            independently of the other images, and under "bernoulli" gray levels are kept: their value is the mean over
+            binarizations (the cross-entropy). For a mean over many images, independent samples are more precise, and faster.
 
     Raises:
         ZooError: if the model has no such likelihood.

@@ -146,7 +146,7 @@ def knn_probe(train_x, train_y, test_x, test_y, k=20, block=500):
     Args:
         train_x, test_x: features (N, D), floats.
         train_y, test_y: classes (N,), integers.
-        k: number of neighbours.
+        k: number of neighbors.
         block: number of test features compared at a time; the memory use is proportional to it.
 
     Returns:

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 
 from zoo.data.fingerprint import fingerprint
-from zoo.data.memory import is_whole
 from zoo.data.notes import notes_of
 from zoo.data.pipeline import fixed_batches, training_batches
 from zoo.data.splitting import split
@@ -30,6 +29,7 @@ from zoo.pretrained.arrays import named_variables
 from zoo.pretrained.loading import check_place, load, save
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
 from zoo.training.fit import discard_run
+from zoo.utils.numbers import is_whole
 from zoo.utils.precision import PRECISIONS, computing_in
 from zoo.utils.streams import verbosity
 

@@ -20,7 +20,7 @@ from zoo.models.base.reconstruction_term import AddsReconstructionTerm
 
 BACKBONES = ("vit",)
 # Value of masked patches in the images of `example`.
-_GREY = 0.5
+_GRAY = 0.5
 
 
 class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
@@ -58,8 +58,8 @@ class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
         seen = ops.expand_dims(ops.sum(chosen, axis=1), 2)
         mean, deviation = scales(patches)
         found = self.found(patches, chosen) * deviation + mean
-        grey = self.encoder.backbone.patches(ops.full_like(x, _GREY))
-        pictures = [seen * patches + (1 - seen) * other for other in (grey, found)]
+        gray = self.encoder.backbone.patches(ops.full_like(x, _GRAY))
+        pictures = [seen * patches + (1 - seen) * other for other in (gray, found)]
         return tuple(ops.clip(self.decoder.backbone.image(picture), 0.0, 1.0) for picture in pictures)
 
     def _guess(self, x):

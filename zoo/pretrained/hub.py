@@ -1,6 +1,5 @@
 """Upload of models with their cards to the Hugging Face Hub. Needs the extra `hub`."""
 
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import zoo
 from zoo.errors import ZooError
 from zoo.models import registry
-from zoo.pretrained.checkpoint import ARRAYS, CONFIG, SCHEMA, ForeignCheckpoint
+from zoo.pretrained.checkpoint import ARRAYS, CONFIG, ForeignCheckpoint, config_text
 from zoo.pretrained.hashes import sha256_of
 from zoo.pretrained.public import licence_of, public
 from zoo.pretrained.resolve import resolve
@@ -74,14 +73,8 @@ def _fill(folder, checkpoint, address):
         save_arrays(load_checkpoint(checkpoint), file)
     else:
         shutil.copyfile(*checkpoint.files(), file)
-    saved = {
-        "schema": SCHEMA,
-        "zoo_version": zoo.__version__,
-        "config": checkpoint.config,
-        "sha256": sha256_of(file),
-        "bytes": file.stat().st_size,
-    }
-    (folder / CONFIG).write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
+    text = config_text(checkpoint.config, sha256_of(file), file.stat().st_size)
+    (folder / CONFIG).write_text(text, encoding="utf-8")
     (folder / "README.md").write_text(card(checkpoint, address), encoding="utf-8")
     return _title(checkpoint, address)
 

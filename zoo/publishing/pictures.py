@@ -70,7 +70,7 @@ def draws_images(model):
 
 
 def latent_plane(model, images, labels, path, side=20):
-    """Plot the latent plane of a model: the codes of images, coloured by class, and images decoded from a grid of codes.
+    """Plot the latent plane of a model: the codes of images, colored by class, and images decoded from a grid of codes.
 
     Args:
         model: an `Autoencoder` of images with 2 latent dimensions.
@@ -100,8 +100,8 @@ def latent_plane(model, images, labels, path, side=20):
     scatter, grid = figure.subplots(1, 2)
     classes = np.unique(labels)
     points = scatter.scatter(*codes.T, c=np.searchsorted(classes, labels), s=3, cmap="tab10", vmin=-0.5, vmax=9.5, linewidths=0)
-    colours = [points.cmap(points.norm(i)) for i in range(len(classes))]
-    handles = [scatter.plot([], [], "o", color=c, label=str(name))[0] for c, name in zip(colours, classes)]
+    colors = [points.cmap(points.norm(i)) for i in range(len(classes))]
+    handles = [scatter.plot([], [], "o", color=c, label=str(name))[0] for c, name in zip(colors, classes)]
     scatter.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handletextpad=0)
     scatter.set(title=f"codes of {len(codes)} images", xlabel="z₁", ylabel="z₂", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     shown = _mosaic(decoded, side, gap=0)

@@ -6,7 +6,7 @@ import json
 from zoo.errors import ZooError
 from zoo.pretrained.resolve import resolve
 from zoo.utils.precision import computing_in
-from zoo.utils.quiet import keras_settings, load_quietly
+from zoo.utils.quiet import load_quietly
 
 
 class Subject:
@@ -64,21 +64,9 @@ class Subject:
         known = None if self.in_memory else self._checkpoint.weight_set()
         if known is None or "reference_features" not in known[1]:
             return None
-        entry = known[1]
-        import numpy as np
+        from zoo.pretrained.verification import reference_difference
 
-        from zoo.pretrained.verification import reference_input
-
-        expected = np.asarray(entry["reference_features"]["features"])
-        got = np.asarray(model.encoder.at(None, None)(reference_input(entry)))[:, : expected.shape[-1]]
-        difference = float(np.abs(got - expected).max()) if got.shape == expected.shape else float("inf")
-        # Written as `not <=` so that NaN fails.
-        if not difference <= entry["reference_features"]["tolerance"]:
-            raise ZooError(
-                f"the features of {self.name} differ from its reference features by {difference:.2g}, expected at most "
-                f"{entry['reference_features']['tolerance']:.2g}; Keras's settings are {keras_settings()}."
-            )
-        return difference
+        return reference_difference(self.name, known[1], model.encoder.at(None, None))
 
     def built(self, dtype="float32"):
         """The whole model, built to compute in `dtype`."""
