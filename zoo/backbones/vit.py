@@ -138,7 +138,7 @@ class ViTEncoder(layers.Layer):
         grid = grid_of(input_shape[1:], self.patch_size)
         self.positions = positions(grid, self.width, self.trained_grid)
         self.drop_patches = PatchDropout(self.patch_dropout, len(self.positions)) if self.patch_dropout else None
-        self.first = self.add_weight(name="first", shape=(1, 1, self.width), initializer=_small())
+        self.first = self.add_weight(name="first", shape=(1, 1, self.width), initializer=_small_normal())
         self.shape, self.grid = tuple(input_shape[1:]), grid
         self.part, channels = self.patch_size, input_shape[-1]
         if self.stem is not None:
@@ -254,5 +254,5 @@ def _through(blocks, tokens, training):
     return tokens
 
 
-def _small():
+def _small_normal():
     return keras.initializers.RandomNormal(stddev=0.02)

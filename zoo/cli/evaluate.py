@@ -58,7 +58,7 @@ def run(arguments):
     from zoo.training.initialization.start import untrained
     from zoo.training.recipe import recorded
 
-    wanted = _wanted(_list(arguments.metrics, names(), "metric") + [_PROBES[probe] for probe in probes], entry)
+    wanted = _metrics_to_measure(_list(arguments.metrics, names(), "metric") + [_PROBES[probe] for probe in probes], entry)
     model = load_checkpoint(checkpoint)
     asked = [each if isinstance(each, str) else each["metric"] for each in wanted or ()]
     if not hasattr(model, "decoder") and (picture or any(NEEDS[name].decoder for name in asked)):
@@ -103,7 +103,7 @@ def _picture_path(given):
     return picture
 
 
-def _wanted(asked, entry):
+def _metrics_to_measure(asked, entry):
     """What to measure: metric names and mappings, or None for the metrics of the card."""
     if not asked:
         return None if entry.get("metrics") else ["mse", "psnr"]

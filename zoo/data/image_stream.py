@@ -102,11 +102,11 @@ class ImageStream:
         image = with_channels(picture.pixels, self.shape[-1]) if self.asked else picture.pixels
         if image.shape != self.shape:
             if not self.resize:
-                raise self._of_another_shape(name, image.shape)
+                raise self._shape_error(name, image.shape)
             image = resized(image, self.shape[:2])
         return picture._replace(pixels=image)
 
-    def _of_another_shape(self, name, shape):
+    def _shape_error(self, name, shape):
         if self.asked:
             return ZooError(f"{name} has shape {shape}, expected {self.shape}; give --resize to resize all to that size.")
         kinds = {1: "gray", 3: "in color"}

@@ -85,12 +85,12 @@ def split_indices(split):
 def _windows():
     """A view (720, 32, 32, 64, 64) of every shape at every scale and orientation, through a window at every position."""
     margin = SIZES[4] - 1
-    forms = np.array([_form(*values) for values in itertools.product(*list(FACTORS.values())[:3])])
+    forms = np.array([_shape_image(*values) for values in itertools.product(*list(FACTORS.values())[:3])])
     padded = np.pad(forms, ((0, 0), (margin, margin), (margin, margin)))
     return np.lib.stride_tricks.sliding_window_view(padded, SHAPE[:2], axis=(1, 2))
 
 
-def _form(shape, scale, angle):
+def _shape_image(shape, scale, angle):
     """One shape, uint8 (33, 33), centered on the middle pixel plus the offset; pixels whose center is inside are white."""
     place = np.arange(-_REACH, _REACH + 1)
     across, down = np.meshgrid(place - _OFF_X, place - _OFF_Y)

@@ -47,10 +47,10 @@ class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
         return self.decoder.backbone.found(tokens, chosen, training)
 
     def _reconstruct(self, x):
-        return self.decoder.reconstruction_loss.to_image(self._guess(x))
+        return self.decoder.reconstruction_loss.to_image(self._predict_masked(x))
 
     def _reconstruction_error(self, x):
-        return self.reconstruction_loss.error(to_unit(x, "float32"), self._guess(x))
+        return self.reconstruction_loss.error(to_unit(x, "float32"), self._predict_masked(x))
 
     def example(self, x):
         patches = self.encoder.backbone.patches(x)
@@ -62,7 +62,7 @@ class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
         pictures = [seen * patches + (1 - seen) * other for other in (gray, found)]
         return tuple(ops.clip(self.decoder.backbone.image(picture), 0.0, 1.0) for picture in pictures)
 
-    def _guess(self, x):
+    def _predict_masked(self, x):
         patches = self.encoder.backbone.patches(to_unit(x, self.compute_dtype))
         total, times = 0.0, 0.0
         for choice in self.corruption.complementary():

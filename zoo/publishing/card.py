@@ -83,7 +83,7 @@ def card(name, entry, folder):
         f"| license | weights {entry['licence']['weights']}; data {entry['licence']['data']} |",
     ]
     pictures = {
-        f"{name}.png": _shown(entry["config"]["variant"]),
+        f"{name}.png": _caption(entry["config"]["variant"]),
         f"{name}.samples.png": "Samples from the prior",
         f"{name}.plane.png": "Latent plane: codes of the test images, and images decoded from a grid of codes",
     }
@@ -136,7 +136,7 @@ def _rounding(value):
     return float(Decimal(5).scaleb(Decimal(str(value)).as_tuple().exponent - 1))
 
 
-def _shown(variant):
+def _caption(variant):
     """Caption of the figure that `zoo.publishing.pictures.side_by_side` draws for models of a variant."""
     if variant in RESTORING:
         return "Test images, degraded images and restored images"

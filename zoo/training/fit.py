@@ -43,7 +43,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     model = fresh_model(recipe)
     images = check_images(images, model.data_shape)
     train, held = held_out(recipe, len(images))
-    known = _known(recipe, model, len(images), labels, train, held)
+    known = _labels_in_use(recipe, model, len(images), labels, train, held)
     given = {"images": fingerprint(images), "labels": fingerprint(known)}
     held_images, held_labels = (part if part is None else part[held] for part in (images, known))
     images, known = (part if part is None else part[train] for part in (images, known))
@@ -84,7 +84,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     return model, checkpoint
 
 
-def _known(recipe, model, count, labels, train, held):
+def _labels_in_use(recipe, model, count, labels, train, held):
     """The labels (N,) that the training may use, -1 for unknown ones; None for a training without labels."""
     if not recipe.labelled:
         return None

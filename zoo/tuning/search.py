@@ -81,7 +81,7 @@ def tune(
         "images": fingerprint(data.images),
         "labels": fingerprint(data.labels),
     }
-    _remember(folder, decides, restart)
+    _record_search(folder, decides, restart)
     better = "max" if higher_is_better(name) else "min"
     oracle = _oracle(keras_tuner, strategy, axes, keras_tuner.Objective(name, better), trials, recipe.seed)
 
@@ -127,7 +127,7 @@ def _data(recipe, data_dir):
     return sources.load(recipe.dataset, "train", data_dir, image_shape=shape)
 
 
-def _remember(folder, decides, restart):
+def _record_search(folder, decides, restart):
     """Write the description of the search to `folder`. Raises ZooError if the folder contains another search."""
     path = folder / _DECIDES
     decides = json.loads(json.dumps(decides))

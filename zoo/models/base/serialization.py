@@ -83,7 +83,7 @@ class Serializable(Shaped):
 
     @classmethod
     def from_config(cls, config):
-        config = _of_keys(config, "config")
+        config = _checked_keys(config, "config")
         with computing_in(_precision(config)):
             whole = registry.build(config["config"])
         model = whole if cls.part is None else getattr(whole, cls.part, None)
@@ -107,7 +107,7 @@ class EncoderWrapper(Shaped):
 
     @classmethod
     def from_config(cls, config):
-        config = _of_keys(config, "encoder", *cls.settings)
+        config = _checked_keys(config, "encoder", *cls.settings)
         inner = config["encoder"]
         if not isinstance(inner, Mapping) or inner.get("registered_name") not in _encoders():
             raise ZooError(f"the config of a {cls.__name__} contains {inner!r:.80}, expected an encoder of the zoo.")
@@ -156,7 +156,7 @@ def with_state(model, config):
     return model
 
 
-def _of_keys(config, *more):
+def _checked_keys(config, *more):
     """Check that a config contains the required keys with values of the right types; other keys are ignored."""
     kinds = {"name": str, "dtype": str, "frozen": (list, tuple), "frozen_apart": (list, tuple), **dict.fromkeys(more, object)}
     for key, kind in kinds.items():

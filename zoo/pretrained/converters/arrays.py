@@ -69,7 +69,7 @@ def assign(variables, arrays, sources, constants):
     twice = sorted({name for name in used if used.count(name) > 1})
     if missing or left or twice:
         faults = (("missing", missing), ("not used", left), ("used twice", twice))
-        listed = "; ".join(f"{fault}: {_some(names)}" for fault, names in faults if names)
+        listed = "; ".join(f"{fault}: {_listed(names)}" for fault, names in faults if names)
         raise ZooError(f"the arrays of {arrays.where} do not match the model. {listed}.")
     for name, value in constants.items():
         found = arrays.read(name).astype(np.float32)
@@ -81,7 +81,7 @@ def assign(variables, arrays, sources, constants):
         variable.assign(ops.cast(_fitting(arrays, names, variable, path), backend.standardize_dtype(variable.dtype)))
 
 
-def _some(names, most=8):
+def _listed(names, most=8):
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
@@ -95,7 +95,7 @@ def _fitting(arrays, names, variable, path):
     if path.endswith("kernel"):
         if array.ndim == 2:
             fitted = array.T
-        elif array.ndim == 4 and shape == _moved(array.shape, (2, 3, 0, 1)) and array.shape[1] == 1:
+        elif array.ndim == 4 and shape == _permuted(array.shape, (2, 3, 0, 1)) and array.shape[1] == 1:
             fitted = array.transpose(2, 3, 0, 1)  # a depthwise convolution
         elif array.ndim == 4 and len(shape) == 2:
             # A convolution whose kernel is as large as its stride is a product with patches, as is one with a kernel of 1 x 1.
@@ -112,5 +112,5 @@ def _fitting(arrays, names, variable, path):
     return fitted
 
 
-def _moved(shape, order):
+def _permuted(shape, order):
     return tuple(shape[i] for i in order)
