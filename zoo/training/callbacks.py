@@ -45,8 +45,6 @@ class Checkpoint(keras.callbacks.Callback):
         Raises:
             ZooError: if the checkpoint is of a different recipe or cannot be read; `model` is unchanged.
         """
-        for leftover in self.path.parent.glob(f".{self.path.name}.*"):
-            leftover.unlink(missing_ok=True)  # of a run that was killed while writing
         if not self.path.exists():
             return 0
         variables = _state_variables(model)
