@@ -1,5 +1,7 @@
 """Batches of images in memory: arrays, pairs with labels, mappings."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from zoo.errors import ZooError
@@ -17,7 +19,7 @@ def images_of(batch):
     Raises:
         ZooError: if it is not clear which entry of a mapping contains the images, or a tuple is empty.
     """
-    if isinstance(batch, dict):
+    if isinstance(batch, Mapping):
         name = next((name for name in _NAMES if name in batch), None)
         if name is None and len(batch) != 1:
             raise ZooError(f"got a mapping with {', '.join(map(str, batch)) or 'nothing'}, expected images called 'image'.")
