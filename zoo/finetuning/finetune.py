@@ -1,6 +1,7 @@
 """`zoo finetune NAME`: train a pretrained model on a user's own images."""
 
 import dataclasses
+import functools
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from zoo.data.notes import notes_of
 from zoo.data.pipeline import fixed_batches, training_batches
 from zoo.data.splitting import split
 from zoo.data.writers import check_apart
-from zoo.errors import ZooError, ZooWarning
+from zoo.errors import ZooError, ZooWarning, check_field
 from zoo.finetuning.adapt import adapt
 from zoo.finetuning.batches import labelled_batches
 from zoo.finetuning.data import read
@@ -91,10 +92,7 @@ class Settings:
                 # Integers of NumPy cannot be written as JSON.
                 object.__setattr__(self, field, int(getattr(self, field)))
 
-        def expect(field, right, wanted):
-            if not right:
-                raise ZooError(f"got {field}={getattr(self, field)!r}, expected {wanted}.")
-
+        expect = functools.partial(check_field, self)
         expect("epochs", self.epochs >= 1, "at least 1")
         expect("batch_size", self.batch_size >= 1, "at least 1")
         expect("learning_rate", 0 < self.learning_rate < 10, "a positive number, below 10")
