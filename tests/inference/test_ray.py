@@ -133,7 +133,7 @@ def test_a_part_that_takes_down_every_worker_ends_the_job(place, tmp_path):
         assert json.loads(worker({"number": [1], "start": [64], "stop": [128]})["report"][0])["rows"] == 64
         (job.folder / f".part-00001.begun.{death}").touch()
     report = json.loads(worker({"number": [1], "start": [64], "stop": [128]})["report"][0])
-    assert "part 1 took 3 workers down" in report["error"]
+    assert "3 workers were killed at part 1" in report["error"]
     assert json.loads(worker({"number": [0], "start": [0], "stop": [64]})["report"][0])["rows"] == 64
 
 
@@ -169,7 +169,7 @@ def test_an_unreadable_picture_ends_the_job_and_its_parts_stay(cluster, place, t
     assert err.startswith(f"zoo: {pictures / '00192.png'} cannot be read as an image: ") and err.count("\n") == 1, err
     assert "--skip-unreadable" in err
     assert encode(place, pictures, folder, "--skip-unreadable") == 2, "another job"
-    assert "a job with other options" in capsys.readouterr().err
+    assert "a job with different values of options" in capsys.readouterr().err
     folder = tmp_path / "skipped"
     assert encode(place, pictures, folder, "--skip-unreadable") == 0
     out, err = capsys.readouterr()
@@ -193,15 +193,15 @@ def test_the_folder_of_another_job(place, tmp_path, digits):
     np.save(images, digits[0][:70])
     FeatureJob(place / "ae", images, folder)._claim()
     save(tiny("ae_mlp"), tmp_path / "other")
-    assert f"{folder} holds the parts of a job with other model, digest; give another" in refused(
+    assert f"{folder} contains a job with different values of model, digest; give another" in refused(
         tmp_path / "other", images, folder
     )
-    assert "a job with other options;" in refused(place / "ae", images, folder, split="train")
+    assert "a job with different values of options;" in refused(place / "ae", images, folder, split="train")
     np.save(images, digits[0][70:140])
-    assert "a job with other files;" in refused(place / "ae", images, folder)
+    assert "a job with different values of files;" in refused(place / "ae", images, folder)
     (folder / scaling.JOB).write_text("{")
     assert f"{scaling.JOB} cannot be read" in refused(place / "ae", images, folder)
-    assert "holds files and no _job.json" in refused(place / "ae", images, place)
+    assert "contains files but no _job.json" in refused(place / "ae", images, place)
     assert "cannot write to" in refused(place / "ae", images, tmp_path / "absent" / "out")
     assert "cannot write to" in refused(place / "ae", images, images)
 

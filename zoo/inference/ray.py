@@ -130,7 +130,7 @@ class FeatureJob:
         if found != facts:
             found = found if isinstance(found, dict) else {}
             keys = [key for key in facts if found.get(key) != facts[key]]
-            raise ZooError(f"{self.folder} is of a job with another {', '.join(keys)}; give another folder.")
+            raise ZooError(f"{self.folder} contains a job with different values of {', '.join(keys)}; give another folder.")
         self._remove_leftovers()
 
     def _remove_leftovers(self):
