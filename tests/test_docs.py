@@ -45,6 +45,7 @@ def test_every_variant_has_a_page_with_its_builder_and_pictures(site):
             assert pictures and all((site / "cards" / picture).is_file() for picture in pictures)
 
 
+@pytest.mark.slow
 def test_the_pages_need_no_network(site):
     for page in (site / "index.html", site / "variants" / "vae" / "index.html"):
         text = page.read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ def of_each_two():
         if backbones and backbones[0] not in PUBLISHED:
             first.add(f"{variant}_{backbones[0]}")
             second.add(f"{variant}_{backbones[i % len(backbones)]}")
-    return [*sorted(first), *(pytest.param(name, marks=pytest.mark.slow) for name in sorted(second - first))]
+    return sorted(first | second)
 
 
 def one_eager_step(model, x):
@@ -36,6 +36,7 @@ def one_eager_step(model, x):
     assert sum(changed) >= len(changed) / 2, "one step of Adam moves most weights"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", of_each_two())
 def test_odd_sizes_in_bfloat16(name, policy):
     policy("mixed_bfloat16")
@@ -51,6 +52,7 @@ def test_odd_sizes_in_bfloat16(name, policy):
     assert result.shape == x.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in NAMES if n.endswith("_mlp")])
 def test_flat_vectors(name):
     x = np.random.default_rng(0).random((6, 10), dtype=np.float32)
