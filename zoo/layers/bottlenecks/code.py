@@ -9,9 +9,6 @@ from zoo.layers.blocks.fold import side
 from zoo.layers.loss_layer import LossLayer
 from zoo.utils.numbers import check_whole, is_whole
 
-# Regions per side over which `MapCode` averages feature maps.
-_GRID = 4
-
 
 class Bottleneck(LossLayer):
     """Base of bottlenecks, for h, the output of the encoder.
@@ -100,15 +97,17 @@ class PlainCode(Bottleneck):
 class MapCode(PlainCode):
     """The encoder's last feature maps (N, H, W, C), unchanged: a fully convolutional code.
 
-    The features are the means of each map over a grid of at most 4 x 4 regions, flattened.
+    The features are the means of each map over a grid of `grid` x `grid` regions, flattened.
 
     Args:
+        grid: number of regions per side.
         image_shape: (height, width, channels) of an image that is folded into additional maps and not part of the features, or
             None.
     """
 
-    def __init__(self, image_shape=None, **kwargs):
+    def __init__(self, grid=4, image_shape=None, **kwargs):
         super().__init__(**kwargs)
+        self.grid = grid
         self.image_shape = image_shape
 
     def build(self, input_shape):
@@ -116,7 +115,7 @@ class MapCode(PlainCode):
             got = tuple(input_shape)
             raise ZooError(f"a code of feature maps requires an encoder whose output is maps, got {got}; give a latent_dim.")
         self.code_shape = tuple(input_shape[1:])
-        self.grid = min(_GRID, *input_shape[1:3])
+        self.grid = min(self.grid, *input_shape[1:3])
         self.maps = input_shape[-1]
         if self.image_shape is not None:
             self.maps -= side(self.image_shape[:2], input_shape[1:3]) ** 2 * self.image_shape[-1]
