@@ -64,7 +64,7 @@ class LDMEncoder(Backbone):
         last = len(filters) - 1
         conv_in, conv_out, norm_out = _conv(filters[0]), _conv(outputs), GroupNorm(groups)
         parts = [Stage(n, blocks, groups, i in attention, None if i == last else Downsample(n)) for i, n in enumerate(filters)]
-        middle = Middle(filters[-1], groups, middle_attention)
+        middle = MiddleBlock(filters[-1], groups, middle_attention)
         names = [None, None, *(f"stage{i + 1}" for i in range(len(filters))), "middle", None, None, None]
         # These networks are trained on images in -1..1.
         stages = [layers.Rescaling(2.0, -1.0), conv_in, *parts, middle, norm_out, layers.Activation("silu"), conv_out]
@@ -83,7 +83,7 @@ class LDMDecoder(Backbone):
         conv_in, conv_out, norm_out = _conv(filters[-1]), _conv(outputs), GroupNorm(groups)
         order = reversed(list(enumerate(filters)))
         parts = [Stage(n, blocks, groups, i in attention, Upsample(n) if i else None) for i, n in order]
-        middle = Middle(filters[-1], groups, middle_attention)
+        middle = MiddleBlock(filters[-1], groups, middle_attention)
         super().__init__([conv_in, middle, *parts, norm_out, layers.Activation("silu"), conv_out, layers.Rescaling(0.5, 0.5)])
         self.conv_in, self.blocks, self.middle, self.norm_out, self.conv_out = conv_in, parts, middle, norm_out, conv_out
 
@@ -130,7 +130,7 @@ class Stage(layers.Layer):
         return x
 
 
-class Middle(layers.Layer):
+class MiddleBlock(layers.Layer):
     """A residual block, optional attention, and a residual block, all with `filters` maps."""
 
     def __init__(self, filters, groups, attention, **kwargs):

@@ -1,5 +1,5 @@
-"""Models of other libraries in their own layout, `config.json` beside `*.safetensors`: in a local folder, or at an address,
-pinned on first use where no hash is known. Loads no framework."""
+"""Models in the layout of transformers or diffusers, `config.json` and `*.safetensors`: in a local folder, or at an address.
+Hashes that are not known are recorded at the first download. Loads no framework."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ import shutil
 import warnings
 from pathlib import Path
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, ZooWarning
 from zoo.pretrained.cache import cache_dir
 from zoo.pretrained.checkpoint import CONFIG, ForeignCheckpoint
 from zoo.pretrained.converters.families import family, kind
@@ -16,16 +16,16 @@ from zoo.pretrained.download import Absent, Refused, download
 from zoo.pretrained.hashes import fault, sha256_of
 from zoo.utils.files import write_atomically
 
-# In the order of preference: what transformers and what diffusers write, whole or with an index of shards.
+# The weight files of transformers and diffusers, in the order of search; each may be split into shards listed by an index.
 _WEIGHTS = ("model.safetensors", "diffusion_pytorch_model.safetensors")
 _INDEX = ".index.json"
 _PINS = "pins.json"
-# More than any config or index has.
+# Maximum size in bytes of a config or an index.
 _MOST_TEXT = 50_000_000
 
 
 def is_foreign(file):
-    """Whether a `config.json` is one of transformers or diffusers: it names a class."""
+    """Whether a `config.json` is of transformers or diffusers: these name a class."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -37,7 +37,7 @@ def local(folder):
     """The `ForeignCheckpoint` of a folder.
 
     Raises:
-        ZooError: if it lacks a config or safetensors files, or no converter reads it.
+        ZooError: if it has no config or no safetensors files, or its class is not supported.
     """
     folder = Path(folder)
     config = _json(folder / CONFIG, folder)
@@ -46,21 +46,21 @@ def local(folder):
 
 
 def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=None):
-    """The `ForeignCheckpoint` of a folder at an address, fetched into the cache: its config now, its weights when asked for.
+    """The `ForeignCheckpoint` of a folder at an address, downloaded to the cache: the config now, the weights when requested.
 
-    A file whose hash is not known here is pinned by the hash that it has when it is fetched, which is said; one that has
-    another hash later is refused. A folder of the cache that is filled by hand is taken as it is.
+    If the hash of a file is not known, that of the first download is recorded, with a warning, and a file with another hash is
+    refused later. Files that the user has copied to the folder in the cache are used without a download.
 
     Args:
         origin: `hf://user/repo[@revision]` or `https://host/folder`.
-        subfolder: of the repository.
-        name: of the model; by default that of the subfolder or of the repository.
-        input_shape: of an image; by default what the config says.
+        subfolder: subfolder of the repository.
+        name: name of the model (default: that of the subfolder or the repository).
+        input_shape: shape of an image (default: that of the config).
         pins: mapping of file names to their known hexadecimal SHA-256.
-        most: bytes that the weights may have; by default what is free on the disk.
+        most: maximum size of a weight file in bytes (default: the free space of the disk).
 
     Raises:
-        ZooError: if it cannot be had: why, and how to place the files by hand.
+        ZooError: if the files cannot be downloaded; the message states the reason and where to copy them to.
     """
     where = f"{origin}/{subfolder}" if subfolder else origin
     folder, pins = cache_folder(origin, subfolder), pins or {}
@@ -74,7 +74,7 @@ def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=No
 
     def files():
         if "files" not in state:
-            paths = _or_how_to_place(where, folder, lambda: _fetched_files(fetch, where, folder, most))
+            paths = _with_advice(where, folder, lambda: _downloaded_files(fetch, where, folder, most))
             state["digest"] = _digest(_checked_hashes(folder, [folder / CONFIG, *paths], pins, where)[1:])
             state["files"] = paths
         return state["files"]
@@ -83,36 +83,36 @@ def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=No
         files()
         return state["digest"]
 
-    config = _json(_or_how_to_place(where, folder, lambda: fetch(CONFIG, _MOST_TEXT)), where)
+    config = _json(_with_advice(where, folder, lambda: fetch(CONFIG, _MOST_TEXT)), where)
     name = name or subfolder or origin.rpartition("/")[2].partition("@")[0]
     return _checkpoint(name, config, where, input_shape, files, digest)
 
 
 def cache_folder(origin, subfolder=""):
-    """Where the files of an address are kept; the folder may not be there yet."""
+    """The folder in the cache for the files of an address; it may not exist yet."""
     key = hashlib.sha256(f"{origin}/{subfolder}".encode()).hexdigest()[:16]
     readable = re.sub(r"[^A-Za-z0-9._-]+", "--", origin.removeprefix("hf://").removeprefix("https://").removeprefix("http://"))
     return cache_dir() / "originals" / f"{readable[:80]}-{key}"
 
 
 def state_of(folder, pins, origin):
-    """("ok" | "unpinned" | "corrupt" | "absent", detail) of the files of a model in the cache, all hashed again.
+    """("ok" | "unpinned" | "corrupt" | "absent", detail) of a model in the cache; the hash of every file is computed again.
 
-    "ok" is what has the hashes `pins`, a mapping of file names to SHA-256; "unpinned" what is as it was when it was fetched
-    first, of which no hash is known here.
+    "ok": the files have the hashes `pins`, a mapping of file names to SHA-256. "unpinned": no hash is known of some file, and all
+    files are as first downloaded.
     """
     if not (folder / _PINS).is_file():
-        return "absent", f"nothing of it lies in {folder}; it is fetched from {origin} on first use"
+        return "absent", f"not in the cache {folder}; it is downloaded from {origin} on first use"
     kept = _json(folder / _PINS, folder)
     expected = {file: {**pin, "sha256": pins.get(file, pin["sha256"])} for file, pin in kept.items()}
     faults = [f"{file}: {reason}" for file, pin in expected.items() if (reason := fault(folder / file, pin))]
     if faults:
-        return "corrupt", f"{'; '.join(faults)}; delete {folder}, and it is fetched again on next use"
+        return "corrupt", f"{'; '.join(faults)}; delete {folder}, and the model is downloaded again on next use"
     size = f"{sum(pin['bytes'] for pin in kept.values()):,} bytes"
     weights = [file for file in kept if file.endswith(".safetensors")]
     if weights and all(file in pins for file in weights):
-        return "ok", f"{size}, the published hashes"
-    return "unpinned", f"{size}, as first fetched; no hash of its files is known here, so that nothing vouches for them"
+        return "ok", f"{size}, with the published hashes"
+    return "unpinned", f"{size}, as first downloaded; the zoo knows no hash of its files and cannot verify them"
 
 
 def _checkpoint(name, config, where, input_shape, files, sha256):
@@ -121,12 +121,14 @@ def _checkpoint(name, config, where, input_shape, files, sha256):
     return ForeignCheckpoint(name, zoo_config, files, sha256, converter, config, where)
 
 
-def _or_how_to_place(where, folder, fetch):
+def _with_advice(where, folder, fetch):
+    """`fetch()`; if it fails, a `ZooError` that states where to copy the files to."""
     try:
         return fetch()
     except Refused as reason:
         raise ZooError(
-            f"{where} could not be fetched: {reason}. To do without, put its {CONFIG} and safetensors files into {folder}."
+            f"{where} could not be downloaded: {reason}. To use it without a download, copy its {CONFIG} and safetensors files "
+            f"to {folder}."
         ) from None
 
 
@@ -138,16 +140,17 @@ def _local_files(folder):
             shards = tuple(folder / shard for shard in _shards(_json(folder / (name + _INDEX), folder), folder))
             absent = [path.name for path in shards if not path.is_file()]
             if absent:
-                raise ZooError(f"{folder} lacks {', '.join(absent)}, which its index names; fetch the folder again.")
+                raise ZooError(f"{folder} lacks {', '.join(absent)}, listed in its index; download the folder again.")
             return shards
     others = sorted(path.name for path in folder.glob("*.bin"))
-    hint = f" It has {', '.join(others)}, which runs code when read; convert it to safetensors." if others else ""
-    raise ZooError(f"{folder} holds no weights, expected {' or '.join(_WEIGHTS)}.{hint}")
+    hint = f" It contains {', '.join(others)}, a format that runs code when loaded; convert to safetensors." if others else ""
+    raise ZooError(f"{folder} contains no weights, expected {' or '.join(_WEIGHTS)}.{hint}")
 
 
-def _fetched_files(fetch, where, folder, most):
-    most = min(most or shutil.disk_usage(folder).free, shutil.disk_usage(folder).free)
-    # What lies there needs no asking.
+def _downloaded_files(fetch, where, folder, most):
+    free = shutil.disk_usage(folder).free
+    most = min(most or free, free)
+    # Files that are in the folder already come first, so that no request is sent for them.
     for name in sorted(_WEIGHTS, key=lambda name: not ((folder / name).is_file() or (folder / (name + _INDEX)).is_file())):
         if not (folder / (name + _INDEX)).is_file():
             try:
@@ -163,7 +166,7 @@ def _fetched_files(fetch, where, folder, most):
 
 
 def _checked_hashes(folder, paths, pins, where):
-    """The hashes of files, each compared with its pin; what has none is pinned now, with a warning."""
+    """The hashes of files, each compared with the known or recorded one; if there is none, it is recorded, with a warning."""
     kept_file = folder / _PINS
     kept = _json(kept_file, where) if kept_file.is_file() else {}
     found, unknown = [], []
@@ -173,7 +176,7 @@ def _checked_hashes(folder, paths, pins, where):
         if path.name in pins and digest != pins[path.name]:
             raise ZooError(f"{path} has the sha256 {digest[:8]}..., expected {pins[path.name][:8]}...; delete it.")
         if entry is not None and digest != entry["sha256"]:
-            raise ZooError(f"{path} is not the file that was first fetched from {where}; delete it, or {kept_file} to accept it.")
+            raise ZooError(f"{path} differs from the file first downloaded from {where}; delete it, or {kept_file} to accept it.")
         if entry is None:
             kept[path.name] = {"sha256": digest, "bytes": path.stat().st_size}
             if path.name not in pins and path.name != CONFIG:
@@ -181,8 +184,9 @@ def _checked_hashes(folder, paths, pins, where):
         found.append(digest)
     if unknown:
         warnings.warn(
-            f"{where} is not verified: no hash of {', '.join(unknown)} is known here. The hash that was first fetched is pinned "
-            f"from now on, in {kept_file}.",
+            f"{where} is not verified, because the zoo knows no hash of {', '.join(unknown)}. The hash of this download is "
+            f"recorded in {kept_file}, and later copies must match it.",
+            ZooWarning,
             stacklevel=2,
         )
     write_atomically(kept_file, (json.dumps(kept, indent=1) + "\n").encode())
@@ -197,10 +201,10 @@ def _digest(hashes):
 def _shards(index, where):
     names = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
-        raise ZooError(f"{where} has an index without a weight_map; fetch it again.")
+        raise ZooError(f"{where} has an index without a weight_map; download it again.")
     found = sorted(set(names.values()))
     if any(Path(name).name != name for name in found):
-        raise ZooError(f"{where} has an index that names files elsewhere ({', '.join(found)}); fetch it from its origin.")
+        raise ZooError(f"{where} has an index with files in other folders ({', '.join(found)}); download it from its origin.")
     return found
 
 
@@ -210,5 +214,5 @@ def _json(path, where):
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict):
-        raise ZooError(f"{where} holds no readable {Path(path).name}, expected a model's folder.")
+        raise ZooError(f"{where} contains no readable {Path(path).name}, expected the folder of a model.")
     return found

@@ -1,9 +1,9 @@
-"""Checks of what kind of model a user hands in."""
+"""Checks of the type of a user's model."""
 
 from zoo.errors import ZooError
 
 
 def check_autoencoder(model, name):
-    """Raise a `ZooError` if `model`, which the user calls `name`, has no decoder, as a classifier has none."""
+    """Raise a `ZooError` if `model`, called `name` by the user, is a classifier, which has no decoder."""
     if not hasattr(model, "decoder"):
-        raise ZooError(f"{name} is a classifier, which gives no images back; expected an autoencoder. Its encoder can be used.")
+        raise ZooError(f"{name} is a classifier, which has no decoder; expected an autoencoder. Its encoder can be used.")

@@ -6,13 +6,13 @@ from keras import layers, ops
 from zoo.data.arrays import arrays_of
 from zoo.errors import ZooError
 from zoo.modalities.image import check_images
-from zoo.models.base.citizen import Citizen, registered
 from zoo.models.base.inputs import ChecksInputs, ImageRule
+from zoo.models.base.serialization import Serializable, registered
 from zoo.utils.batching import apply_in_batches, apply_to_batches
 
 
 @registered("Classifier")
-class Classifier(ChecksInputs, Citizen, keras.Model):
+class Classifier(ChecksInputs, Serializable, keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to logits (N, classes).
 
     The features are normalized by their batch moments, without scale or offset, before one linear layer, as for masked

@@ -1,26 +1,26 @@
-"""Which family reads a config of another library."""
+"""Families of models of other libraries, and the choice of one by a config."""
 
 import importlib
 from pathlib import Path
 
 from zoo.errors import ZooError
 
-_NOT_FAMILIES = ("__init__", "families", "convert", "arrays")
+_NOT_FAMILIES = ("__init__", "families", "arrays")
 
 
 def families():
-    """Mapping of every class of another library that the zoo reads to the name of the module here that does.
+    """Mapping of the supported classes of other libraries to the name of the module in this package that converts them.
 
     A family is a module with:
 
-        CLASSES                     names of the classes, as their configs state them
+        CLASSES                     names of the classes in their configs
         config(theirs, input_shape) the zoo's config, for `zoo.models.registry.build`
         sources(path)               name of the array of the variable at an attribute path, or several names whose arrays are
                                     concatenated along their first axis
-        canonical(name)             optional: the present name of an array that older files call otherwise
-        constants(model)            optional: mapping of names to arrays that the files hold and the model computes; they are
-                                    compared
-        ignored(name)               optional: whether an array is none of the model's
+        canonical(name)             optional: the current name of an array that has another name in older files
+        constants(model)            optional: mapping of names to arrays that are in the files but that the model computes; they
+                                    are compared
+        ignored(name)               optional: whether an array is not used by the model
     """
     found = {}
     for path in sorted(Path(__file__).parent.glob("*.py")):
@@ -39,12 +39,12 @@ def kind(theirs):
 
 
 def family(theirs, where):
-    """The module that reads such a config.
+    """The module that converts models with the config `theirs`.
 
     Raises:
-        ZooError: when there is none.
+        ZooError: if their class is not supported; `where` names the model in the message.
     """
     known, named = families(), kind(theirs)
     if named not in known:
-        raise ZooError(f"{where} holds a {named or 'model of no stated class'}, expected one of {', '.join(sorted(known))}.")
+        raise ZooError(f"{where} contains a {named or 'model without a class name'}, expected {' or '.join(sorted(known))}.")
     return importlib.import_module(f"zoo.pretrained.converters.{known[named]}")

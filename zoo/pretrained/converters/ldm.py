@@ -9,7 +9,7 @@ CLASSES = ("AutoencoderKL", "VQModel")
 _SIDE = 256
 _DOWN = {"DownEncoderBlock2D": False, "AttnDownEncoderBlock2D": True}
 _UP = {"UpDecoderBlock2D": False, "AttnUpDecoderBlock2D": True}
-# What has one value in all models that the zoo reads.
+# Options with a single supported meaning; the first value is the default.
 _FIXED = {
     "act_fn": ("silu",),
     "latents_mean": (None,),
@@ -20,19 +20,19 @@ _FIXED = {
 
 
 def config(theirs, input_shape=None):
-    """The zoo's config of one of theirs."""
+    """The zoo's config of a model with the config `theirs`, for images of `input_shape` (default: 256 x 256)."""
     for option, values in _FIXED.items():
         if theirs.get(option, values[0]) not in values:
             raise ZooError(f"got a {theirs['_class_name']} with {option}={theirs[option]!r}, expected {values[0]!r}.")
     filters = list(theirs["block_out_channels"])
     channels = theirs.get("in_channels", 3)
     if theirs.get("out_channels", 3) != channels:
-        raise ZooError(f"got {theirs['out_channels']} channels out for {channels} in, expected as many.")
+        raise ZooError(f"got out_channels={theirs['out_channels']} with in_channels={channels}, expected equal numbers.")
     down = [_attention(kind, _DOWN) for kind in theirs["down_block_types"]]
     up = [_attention(kind, _UP) for kind in theirs["up_block_types"]]
     if up[::-1] != down or len(down) != len(filters):
-        raise ZooError(f"got the blocks {theirs['down_block_types']} and {theirs['up_block_types']}, expected mirror images.")
-    net = {
+        raise ZooError(f"got the blocks {theirs['down_block_types']} and {theirs['up_block_types']}, expected mirrored lists.")
+    network = {
         "backbone": "ldm",
         "input_shape": list(input_shape or (_SIDE, _SIDE, channels)),
         "filters": filters,
@@ -45,23 +45,23 @@ def config(theirs, input_shape=None):
         latent = theirs.get("latent_channels", 3)
         width = theirs.get("vq_embed_dim") or latent
         codes = theirs.get("num_vq_embeddings", 256)
-        return {"variant": "vq_gan", "latent_channels": latent, "latent_dim": width, "codes": codes, **net}
+        return {"variant": "vq_gan", "latent_channels": latent, "latent_dim": width, "codes": codes, **network}
     before, after = theirs.get("use_quant_conv", True), theirs.get("use_post_quant_conv", True)
     if before != after:
-        raise ZooError(f"got use_quant_conv={before} and use_post_quant_conv={after}, expected both or none.")
+        raise ZooError(f"got use_quant_conv={before} and use_post_quant_conv={after}, expected both or neither.")
     return {
         "variant": "autoencoder_kl",
         "latent_channels": theirs.get("latent_channels", 4),
         "projected": before,
         "scaling": theirs.get("scaling_factor", 0.18215),
         "shift": theirs.get("shift_factor") or 0.0,
-        **net,
+        **network,
     }
 
 
 def _attention(kind, known):
     if kind not in known:
-        raise ZooError(f"got a block of the kind {kind}, expected {' or '.join(known)}.")
+        raise ZooError(f"got a block of type {kind}, expected {' or '.join(known)}.")
     return known[kind]
 
 
@@ -81,7 +81,7 @@ _PARTS = {
 
 
 def sources(path):
-    """Name of the array of the variable at `path`."""
+    """The name in their file of the array of the variable at `path`."""
     *parts, last = path.split("/")
     end = _ENDS.get(last, "bias")
     side = parts[0]
@@ -89,7 +89,7 @@ def sources(path):
         return "quantize.embedding.weight" if last == "embeddings" else f"quant_conv.{end}"
     inside = parts[2:]
     if side == "decoder":
-        # The scale, where there is one, and the convolution after the code stand before the net.
+        # The scaling of the code and the convolution after it come before the network.
         inside = inside[2:]
         if not inside:
             return f"post_quant_conv.{end}"
@@ -113,7 +113,7 @@ _OLD = (
 
 
 def canonical(name):
-    """The present name of an array: attention was called otherwise when most of these were published."""
+    """The current name of an array: most of these models were published with older names for attention."""
     for old, new in _OLD:
         name = old.sub(new, name)
     return name

@@ -8,25 +8,25 @@ from zoo.errors import ZooError
 
 CLASSES = ("ViTMAEForPreTraining",)
 
-# By which all public ones were trained, ImageNet's.
+# Normalization of all published models: mean and standard deviation of ImageNet.
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _FIXED = {"hidden_act": "gelu", "qkv_bias": True, "norm_pix_loss": None, "num_channels": 3}
 
 
 def config(theirs, input_shape=None):
-    """The zoo's config of one of theirs."""
+    """The zoo's config of a model with the config `theirs`, for images of `input_shape` (default: the size that it states)."""
     for option, value in _FIXED.items():
         if value is not None and theirs.get(option, value) != value:
             raise ZooError(f"got a ViT-MAE with {option}={theirs[option]!r}, expected {value!r}.")
     side, patch = theirs.get("image_size", 224), theirs.get("patch_size", 16)
     if not isinstance(side, int) or not isinstance(patch, int):
-        raise ZooError(f"got a ViT-MAE with image_size={side} and patch_size={patch}, expected squares, a number each.")
+        raise ZooError(f"got a ViT-MAE with image_size={side} and patch_size={patch}, expected an integer for each.")
     width, hidden = theirs.get("hidden_size", 768), theirs.get("intermediate_size", 3072)
     decoder_width, decoder_hidden = theirs.get("decoder_hidden_size", 512), theirs.get("decoder_intermediate_size", 2048)
     if hidden * decoder_width != decoder_hidden * width:
         raise ZooError(
-            f"got a ViT-MAE with {hidden} hidden units for a width of {width} and {decoder_hidden} for {decoder_width} in the "
-            "decoder, expected the same ratio."
+            f"got a ViT-MAE with {hidden} hidden units for a width of {width} in the encoder, and {decoder_hidden} for "
+            f"{decoder_width} in the decoder, expected the same ratio."
         )
     return {
         "variant": "mae",
@@ -61,7 +61,7 @@ _BLOCKS = {"encoder": "vit.layers", "decoder": "decoder.decoder_layers"}
 
 
 def sources(path):
-    """Name, or names, of the array of the variable at `path`."""
+    """The name in their file of the array of the variable at `path`, or the names of the arrays that are concatenated to it."""
     side, _, *inside, last = path.split("/")
     if last in ("first", "hidden"):
         return "vit.embeddings.cls_token" if last == "first" else "decoder.mask_token"
@@ -76,8 +76,8 @@ def sources(path):
     return f"{block}.{_BLOCK[part]}.{end}"
 
 
-# Once, and when files are written today, the parts of a block are called otherwise than in the model; the second pair below
-# is what a rule for the encoder makes of the decoder's blocks.
+# Older and newer files have other names for the parts of a block than the model; the second name results from a rule for the
+# encoder that is applied to the decoder's blocks, too.
 _OLD = (
     (r"^vit\.encoder\.layer\.", "vit.layers."),
     (r"^decoder\.decoder_encoder\.layer\.", "decoder.decoder_layers."),
@@ -91,14 +91,14 @@ _OLD = (
 
 
 def canonical(name):
-    """The present name of an array."""
+    """The current name of an array."""
     for old, new in _OLD:
         name = re.sub(old, new, name)
     return name
 
 
 def constants(model):
-    """The positions, which the files hold: those of the images that the model was trained on."""
+    """The position embeddings, which the files contain and the model computes, for the image size of the training."""
     from zoo.layers.blocks.tokens import positions
 
     grid = model.config["trained_grid"]
