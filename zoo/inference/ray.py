@@ -185,9 +185,7 @@ class FeatureJob:
                         yield report["number"]
             except ray.exceptions.RayError as error:
                 last = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
-                raise ZooError(
-                    f"the job on the cluster failed: {last.strip()[:300]}; the same command resumes it."
-                ) from None
+                raise ZooError(f"the job on the cluster failed: {last.strip()[:300]}; the same command resumes it.") from None
 
 
 class _Worker:

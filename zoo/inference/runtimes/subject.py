@@ -72,9 +72,7 @@ class Subject:
         """The whole model, built to compute in `dtype`."""
         if self.in_memory:
             if dtype != "float32":
-                raise ZooError(
-                    f"got dtype={dtype!r} for a model in memory, whose precision is fixed; give its name or folder."
-                )
+                raise ZooError(f"got dtype={dtype!r} for a model in memory, whose precision is fixed; give its name or folder.")
             return self.model
         load_quietly()
         from zoo.pretrained.loading import load_checkpoint
