@@ -1,4 +1,4 @@
-"""Puts the embedded weight sets, the manifest and the training scripts where an installed package finds them."""
+"""Adds the embedded weight sets, the manifest and the training scripts to the wheel, where an installed package finds them."""
 
 import json
 from pathlib import Path

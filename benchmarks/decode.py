@@ -1,12 +1,12 @@
-"""Whether decoding holds a model up: images a second of decoding alone, of the model alone, and of both at once, in one run.
+"""Whether decoding limits the speed: images per second of decoding alone, of the model alone, and of both in parallel.
 
     pip install -e '.[onnx]'
     python benchmarks/decode.py --docs
 
-Folders of noise, which no codec can shorten, so that decoding has more to do than with photographs: 5,000 PNG files of
-32 x 32 for a model of that size, and 2,000 JPEG files of 256 x 256, at that size and brought to 32 x 32. Were decoding and
-computing to wait for each other, both together would reach 1 / (1/a + 1/b) of the speeds a and b; on a machine whose cores
-are all at work in either, no more is to be had.
+The folders contain noise, which cannot be compressed, so that decoding takes longer than for photographs: 5,000 PNG files of
+32 x 32 pixels for a model of that size, and 2,000 JPEG files of 256 x 256, at that size and resized to 32 x 32. If decoding and
+computing took place one after the other, at speeds a and b, the joint speed would be 1 / (1/a + 1/b); if each of them occupies
+all cores, no higher speed is possible.
 """
 
 import argparse
@@ -44,15 +44,15 @@ def seconds(function):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--docs", action="store_true", help="write the table into its page of the documentation")
+    parser.add_argument("--docs", action="store_true", help="write the table to its page of the documentation")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import zoo
     from zoo.data import sources
 
-    lines = [f"{len(os.sched_getaffinity(0))} cores of a CPU; images a second, median of {ROUNDS} rounds.", ""]
+    lines = [f"{len(os.sched_getaffinity(0))} cores of a CPU; images per second, median of {ROUNDS} rounds.", ""]
     lines += [
-        "| folder | decoding alone | model alone | one after the other | both at once | cores at work |",
+        "| folder | decoding alone | model alone | one after the other | in parallel | busy cores |",
         "|---|---|---|---|---|---|",
     ]
     with tempfile.TemporaryDirectory() as place:
@@ -71,7 +71,7 @@ def main():
                 "both": lambda model=model, folder=folder: zoo.extract_features(model, folder, resize=True),
             }
             jobs["both"]()
-            # Taking turns, so that what else the machine does falls on all of them.
+            # In alternation, so that other activity on the machine affects all of them.
             rounds = [{name: seconds(job) for name, job in jobs.items()} for _ in range(ROUNDS)]
             taken = {name: statistics.median(r[name][0] for r in rounds) for name in jobs}
             cores = statistics.median(r["both"][1] for r in rounds)

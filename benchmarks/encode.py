@@ -1,11 +1,11 @@
-"""Features a second: every runtime here, beside Keras, TensorFlow, PyTorch and the bare runtimes on the same nets, in one run.
+"""Speed of feature extraction: the zoo's runtimes, and Keras, TensorFlow, PyTorch and the runtimes alone, on the same networks.
 
     pip install -e '.[onnx,openvino]' torch==2.13.0
     python benchmarks/encode.py --docs
 
-One process; after a call to warm up, contenders take turns, and what counts is the median of the rounds. All are given the
-same uint8 images and bring them to 0..1 themselves. Then, in processes of their own: the peak of memory at two numbers of
-images, and how long commands take to start.
+All run in one process: after a warm-up call they alternate, and the median over the rounds is reported. All get the same uint8
+images and scale them to 0..1 themselves. Then, in separate processes: the peak memory for two numbers of images, and the start-up
+time of commands.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def model_of(net):
 
 
 def torch_of(net):
-    """The same net in PyTorch, its maps' channels last in memory: weights differ, which speed does not depend on."""
+    """The same network in PyTorch, channels last in memory. Its weights differ, on which the speed does not depend."""
     import torch
     from torch import nn
 
@@ -83,7 +83,7 @@ def contenders(net, folder):
     export(model, f"{folder}/{net}.onnx", "onnx")
     export(model, f"{folder}/{net}.xml", "openvino")
     session = onnxruntime.InferenceSession(f"{folder}/{net}.onnx", providers=["CPUExecutionProvider"])
-    [name] = [there.name for there in session.get_inputs()]
+    [name] = [value.name for value in session.get_inputs()]
     single = {hint.inference_precision(): openvino.Type.f32}
     compiled = openvino.Core().compile_model(f"{folder}/{net}.xml", "CPU", single)
 
@@ -95,7 +95,7 @@ def contenders(net, folder):
             given = torch.from_numpy(x).permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last) / 255
             return network(given).numpy()
 
-    def here(runtime):
+    def by_zoo(runtime):
         return lambda x: extract_features(model, x, runtime)
 
     functional = keras.Sequential([keras.Input(NETS[net]["shape"], dtype="uint8"), model.encoder])
@@ -105,15 +105,15 @@ def contenders(net, folder):
         "PyTorch, channels last": lambda x: np.concatenate([in_torch(b) for b in batches(x)]),
         "ONNX Runtime": lambda x: np.concatenate([session.run(None, {name: b})[0] for b in batches(x)]),
         "OpenVINO": lambda x: np.concatenate([compiled(b)[0] for b in batches(x)]),
-        "zoo, tensorflow": here("tensorflow"),
-        "zoo, onnxruntime": here("onnxruntime"),
-        "zoo, openvino": here("openvino"),
-        f"**zoo, auto** ({runtimes.automatic()})": here("auto"),
+        "zoo, tensorflow": by_zoo("tensorflow"),
+        "zoo, onnxruntime": by_zoo("onnxruntime"),
+        "zoo, openvino": by_zoo("openvino"),
+        f"**zoo, auto** ({runtimes.automatic()})": by_zoo("auto"),
     }
 
 
 def speeds(net, rounds):
-    """Median images a second of every contender."""
+    """Median number of images per second of every contender."""
     import numpy as np
 
     x = np.random.default_rng(0).integers(0, 256, (NETS[net]["images"], *NETS[net]["shape"]), dtype=np.uint8)
@@ -131,7 +131,7 @@ def speeds(net, rounds):
 
 
 def peak(count):
-    """Peak of memory, in MB, of a process that writes the features of so many images to a file."""
+    """Peak memory, in MB, of a process that writes the features of `count` images to a file."""
     program = f"""
 import json, resource, sys
 sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})
@@ -148,7 +148,7 @@ print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 
 
 def starts(rounds):
-    """Median seconds that commands take from a cold process."""
+    """Median duration of commands in new processes, in seconds."""
     import numpy as np
 
     with tempfile.TemporaryDirectory() as folder:
@@ -157,13 +157,13 @@ def starts(rounds):
         commands = {
             "`import tensorflow`": ["-c", "import tensorflow"],
             "`zoo list`": ["-m", "zoo", "list"],
-            "`zoo encode` of one image, by a cached graph": encode,
-            "`zoo encode` of one image, by TensorFlow": [*encode, "--runtime", "tensorflow"],
+            "`zoo encode` of one image, with a cached graph": encode,
+            "`zoo encode` of one image, with TensorFlow": [*encode, "--runtime", "tensorflow"],
         }
         result = {}
         for name, command in commands.items():
             taken = []
-            for _ in range(rounds + 1):  # the first warms the disk's cache, and exports the graph
+            for _ in range(rounds + 1):  # the first one fills the disk cache and exports the graph
                 start = time.perf_counter()
                 subprocess.run([sys.executable, *command], cwd=folder, capture_output=True, check=True)
                 taken.append(time.perf_counter() - start)
@@ -174,15 +174,15 @@ def starts(rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--docs", action="store_true", help="write the tables into its page of the documentation")
+    parser.add_argument("--docs", action="store_true", help="write the tables to their page of the documentation")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     memory = {count: peak(count) for count in (10_000, 1_000_000)}
     commands = starts(arguments.rounds)
     results = {net: speeds(net, arguments.rounds) for net in NETS}
     cores = len(os.sched_getaffinity(0))
-    lines = [f"{cores} cores of a CPU, float32, images a second, median of {arguments.rounds} rounds; in brackets what"]
-    lines += ["`auto` gives over it.", ""]
+    lines = [f"{cores} cores of a CPU, float32, images per second, median of {arguments.rounds} rounds; in brackets the"]
+    lines += ["speed-up of `auto`.", ""]
     heads = [f"{net}: {spec['about']}" for net, spec in NETS.items()]
     lines += [f"| | {' | '.join(heads)} |", "|---" * (len(NETS) + 1) + "|"]
     for name in next(iter(results.values())):
@@ -192,8 +192,8 @@ def main():
             cells.append(f"{table[name]:,.0f}" + ("" if "auto" in name else f" ({auto / table[name]:.2f})"))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     few, many = memory.values()
-    lines += ["", f"Peak of memory of the MLP: {few:,.0f} MB at 10,000 images, {many:,.0f} MB at 1,000,000.", ""]
-    lines += [f"Seconds from a cold process: {'; '.join(f'{name} {taken:.2f}' for name, taken in commands.items())}."]
+    lines += ["", f"Peak memory of the MLP: {few:,.0f} MB for 10,000 images, {many:,.0f} MB for 1,000,000.", ""]
+    lines += [f"Duration in a new process, in seconds: {'; '.join(f'{name} {taken:.2f}' for name, taken in commands.items())}."]
     text = "\n".join(lines)
     print(text)
     if arguments.docs:

@@ -1,12 +1,13 @@
-"""Anomaly detection by the one-class protocol: one class of the training images is normal, all others of the test images strange.
+"""Anomaly detection by the one-class protocol: one class is normal, and the test images of all other classes are anomalous.
 
     pip install -e '.[sklearn]'
     python benchmarks/one_class.py --docs
 
-For every class an autoencoder is trained on its training images alone, and the whole test split is scored by
-`zoo.anomaly`; beside it the error of 32 principal components and the distance to the nearest training image, both of the pixels.
-What is compared is the area under the ROC curve. `MODELS` are the same for all classes of a data set; they were chosen by the
-figures of a few classes on a part of the test split, as there are no strange images to choose by in one class.
+For each class, an autoencoder is trained on the training images of this class only, and the whole test split is scored by
+`zoo.anomaly`. Baselines are the reconstruction error of 32 principal components and the distance to the nearest training image,
+both computed from the pixels. The area under the ROC curve is compared. The settings in `MODELS` are the same for all classes of
+a data set; they were chosen by the results for a few classes on a part of the test split, because the images of one class contain
+no anomalies to choose by.
 """
 
 import argparse
@@ -25,7 +26,8 @@ MODELS = {
         rate=1e-3,
         metric="euclidean",
     ),
-    # How busy a photograph is decides its reconstruction error: what tells the classes apart are edges, compared by direction.
+    # The reconstruction error of photographs depends mainly on their amount of detail; edges, compared by their direction,
+    # distinguish the classes.
     "cifar10": dict(
         model=dict(
             variant="wta",
@@ -61,17 +63,17 @@ def one_class(dataset, normal, seed, data_dir):
     from zoo.modalities.image import unit_array
 
     train, test = (sources.load(dataset, split, data_dir, image_shape=SHAPES[dataset]) for split in ("train", "test"))
-    x, strange = train.images[train.labels == normal], test.labels != normal
-    flat, asked = (unit_array(images).reshape(len(images), -1) for images in (x, test.images))
+    x, anomalous = train.images[train.labels == normal], test.labels != normal
+    flat, queries = (unit_array(images).reshape(len(images), -1) for images in (x, test.images))
     pca = PCA(32, svd_solver="full").fit(flat)
     scores = {
-        "PCA-32": np.square(asked - pca.inverse_transform(pca.transform(asked))).sum(axis=1),
-        "1-NN": distance(asked, flat, 1),
+        "PCA-32": np.square(queries - pca.inverse_transform(pca.transform(queries))).sum(axis=1),
+        "1-NN": distance(queries, flat, 1),
     }
     model = trained(dataset, x, seed)
     for by in SCORES:
         scores[by] = AnomalyDetector(model, by, metric=MODELS[dataset]["metric"]).fit(x).score(test.images)
-    return {name: float(roc_auc_score(strange, values)) for name, values in scores.items()}
+    return {name: float(roc_auc_score(anomalous, values)) for name, values in scores.items()}
 
 
 def trained(dataset, images, seed):
@@ -92,13 +94,13 @@ def trained(dataset, images, seed):
 
 
 def as_markdown(dataset, table, seed, minutes):
-    """A row a detector, a column a class, and the mean, in percent."""
+    """A table of AUROC in percent: one row per detector, one column per class, and the mean."""
     detectors = list(next(iter(table.values())))
     spec = MODELS[dataset]
     model = ", ".join(f"{key}={value}" for key, value in spec["model"].items())
     cores = len(os.sched_getaffinity(0))
     lines = [
-        f"{dataset}: `{model}`, {spec['steps']} steps of {BATCH} images a class, seed {seed}, {minutes:.0f} minutes in all on "
+        f"{dataset}: `{model}`, {spec['steps']} steps of {BATCH} images per class, seed {seed}, {minutes:.0f} minutes on "
         f"{cores} core{'s' * (cores > 1)} of a CPU. AUROC in percent, by class.",
         "",
         f"| | {' | '.join(map(str, table))} | mean |",
@@ -115,9 +117,9 @@ def main():
     flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     flags.add_argument("--datasets", nargs="+", choices=MODELS, default=list(MODELS))
     flags.add_argument("--seed", type=int, default=0)
-    flags.add_argument("--data-dir", help="where TFDS data lies or goes")
-    flags.add_argument("--results", type=Path, help="a folder for the figures of each class, from which a stopped run goes on")
-    flags.add_argument("--docs", action="store_true", help="write the tables into its page of the documentation")
+    flags.add_argument("--data-dir", help="folder of the TFDS data sets")
+    flags.add_argument("--results", type=Path, help="folder for the results of each class, with which an interrupted run resumes")
+    flags.add_argument("--docs", action="store_true", help="write the tables to their page of the documentation")
     arguments = flags.parse_args()
     tables = []
     for dataset in arguments.datasets:

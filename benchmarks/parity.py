@@ -1,9 +1,9 @@
-"""How far the zoo's copies of models of other libraries are from the originals, with random weights, on TensorFlow and JAX.
+"""Differences between converted models and the originals in other libraries, with random weights.
 
     pip install -e '.[convert-test,jax]'
     python benchmarks/parity.py --docs
 
-The originals run in processes of their own, by `tests/references.py`; what is compared is in `tests/parity.py`.
+The originals run in separate processes, by `tests/references.py`; `tests/parity.py` makes the comparison.
 """
 
 import argparse
@@ -35,8 +35,8 @@ MODELS = {
     "vq": "VQModel, small, attention in its blocks",
     "tiny": "AutoencoderTiny, small",
     "taesd": "AutoencoderTiny, TAESD",
-    "shuffling": "AutoencoderDC, small, by pixel shuffles",
-    "interpolating": "AutoencoderDC, small, by interpolation",
+    "shuffling": "AutoencoderDC, small, with pixel shuffles",
+    "interpolating": "AutoencoderDC, small, with interpolation",
     "sana": "AutoencoderDC, DC-AE f32c32 of SANA",
 }
 CODES = ("tokens", "mean", "vectors", "code", "features")
@@ -45,10 +45,10 @@ IMAGES = ("logits", "reconstruction", "image")
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", default=list(MODELS), help=f"of {', '.join(MODELS)}")
-    parser.add_argument("--docs", action="store_true", help="write the table into its page of the documentation")
+    parser.add_argument("names", nargs="*", default=list(MODELS), help=f"models to compare, of {', '.join(MODELS)}")
+    parser.add_argument("--docs", action="store_true", help="write the table to its page of the documentation")
     arguments = parser.parse_args()
-    lines = ["Largest difference as a share of the largest value, float32, TensorFlow / JAX.", ""]
+    lines = ["Largest difference as a fraction of the largest value, float32, TensorFlow / JAX.", ""]
     lines += ["| original | at any depth | code | image |", "|---|---|---|---|"]
     for name in arguments.names:
         with tempfile.TemporaryDirectory() as folder:
@@ -56,9 +56,9 @@ def main():
             found = [json.loads(run("parity.py", folder, name, backend=b).splitlines()[-1])[name] for b in ("tensorflow", "jax")]
         cells = []
         for keys in (None, CODES, IMAGES):
-            shares = [[value for key, value in each.items() if keys is None or key in keys] for each in found]
+            fractions = [[value for key, value in each.items() if keys is None or key in keys] for each in found]
             # An encoder alone has no image.
-            cells.append(" / ".join(f"{max(share):.1e}" for share in shares if share))
+            cells.append(" / ".join(f"{max(values):.1e}" for values in fractions if values))
         lines.append(f"| {MODELS[name]} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
     if arguments.docs:

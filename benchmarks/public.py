@@ -1,10 +1,10 @@
-"""ViT-B/16 and Stable Diffusion's autoencoder, here beside transformers and diffusers: speed, load time and memory, in one run.
+"""ViT-B/16 and Stable Diffusion's autoencoder in the zoo and in transformers and diffusers: speed, load time and memory.
 
     pip install -e '.[convert-test,openvino]'
     python benchmarks/public.py --docs
 
-Weights are random, which neither speed nor memory depends on. Contenders take turns in processes of their own; after a call to
-warm up, what counts is the median of the calls of a turn, and of the turns.
+Weights are random; speed and memory do not depend on them. The libraries alternate, each in a process of its own; after a warm-up
+call, the median over the calls of a turn is taken, then the median over the turns.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from turns import write_table
 SUBJECTS = {
     "vit": "ViT-B/16, features of 8 images of 224 x 224",
     "encode": "SD autoencoder, the code of an image of 256 x 256",
-    "decode": "SD autoencoder, an image of 256 x 256 of its code",
+    "decode": "SD autoencoder, an image of 256 x 256 from its code",
 }
 CONTENDERS = {
     "torch": "transformers, diffusers (PyTorch)",
@@ -36,16 +36,16 @@ CALLS = 5
 
 
 def write_models(folder):
-    """The two models, as their libraries save them."""
+    """Write the two models in the formats of their libraries."""
     from diffusers import AutoencoderKL
     from transformers import ViTMAEConfig, ViTMAEForPreTraining
 
     blocks = dict(down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4)
-    net = AutoencoderKL(**blocks, block_out_channels=[128, 256, 512, 512], layers_per_block=2)
-    net.save_pretrained(f"{folder}/sd")
+    autoencoder = AutoencoderKL(**blocks, block_out_channels=[128, 256, 512, 512], layers_per_block=2)
+    autoencoder.save_pretrained(f"{folder}/sd")
     model = ViTMAEForPreTraining(ViTMAEConfig())
     embeddings = model.vit.embeddings
-    # A fresh model's positions are zeros (transformers 5.23), a published one's are not.
+    # In a new model the position embeddings are zeros (transformers 5.23), unlike in published ones.
     embeddings.patch_embeddings.projection._is_hf_initialized = False
     embeddings.initialize_weights()
     model.decoder.initialize_weights(embeddings.patch_embeddings.num_patches)
@@ -53,7 +53,7 @@ def write_models(folder):
 
 
 def inputs(subject):
-    """Images in 0..1, or a code, with the channels last."""
+    """Images in 0..1, or a code, channels last."""
     import numpy as np
 
     shape = {"vit": (8, 224, 224, 3), "encode": (1, 256, 256, 3), "decode": (1, 32, 32, 4)}[subject]
@@ -61,7 +61,7 @@ def inputs(subject):
 
 
 def torch_function(subject, folder, dtype):
-    """A function of no arguments, and seconds and megabytes that loading took."""
+    """A function without arguments, and the `measured` loading of its model."""
     import torch
     from diffusers import AutoencoderKL
     from transformers import ViTMAEModel
@@ -85,9 +85,9 @@ def torch_function(subject, folder, dtype):
 
 
 def zoo_function(subject, folder, dtype):
-    """The same here, on TensorFlow."""
+    """As `torch_function`, for the zoo on TensorFlow."""
     import keras
-    import tensorflow  # noqa: F401 - no part of what loading a model takes
+    import tensorflow  # noqa: F401 - its import is not part of the loading time
 
     import zoo
     from zoo.utils.batching import compiled
@@ -96,13 +96,13 @@ def zoo_function(subject, folder, dtype):
         keras.config.set_dtype_policy(f"mixed_{dtype}")
     shape = None if subject == "vit" else (256, 256, 3)
     loaded = measured(lambda: zoo.load(f"{folder}/{_model(subject)}", input_shape=shape))
-    room = loaded.result.decoder if subject == "decode" else loaded.result.encoder
-    run, x = compiled(room, room.call), inputs(subject)
+    component = loaded.result.decoder if subject == "decode" else loaded.result.encoder
+    run, x = compiled(component, component.call), inputs(subject)
     return lambda: run(x), loaded
 
 
 def openvino_function(subject, folder, _):
-    """The same here, exported to OpenVINO."""
+    """As `torch_function`, for the zoo's export to OpenVINO."""
     import openvino
     from openvino.properties import hint
 
@@ -119,7 +119,7 @@ def openvino_function(subject, folder, _):
 
 
 class measured:
-    """Calls a function and keeps its `result`, the `seconds` it took, and by how many `megabytes` the process's peak grew."""
+    """Calls a function; keeps its `result`, its duration in `seconds`, and the increase of the peak memory in `megabytes`."""
 
     def __init__(self, function):
         before, start = _peak(), time.perf_counter()
@@ -129,7 +129,7 @@ class measured:
 
 
 def _peak():
-    # Not what is resident: the system may have taken pages of libraries back, which then would count as the model's.
+    # Not the resident memory: the system may have released pages of libraries, which would be counted as the model's later.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -138,7 +138,7 @@ def _model(subject):
 
 
 def turn(subject, contender, folder):
-    """One turn: JSON with the median milliseconds of a call, and what loading took."""
+    """One turn: prints JSON with the median duration of a call and the seconds and megabytes of loading."""
     kind, _, dtype = contender.partition("-")
     make = {"torch": torch_function, "zoo": zoo_function, "openvino": openvino_function}[kind]
     call, loaded = make(subject, folder, dtype or "float32")
@@ -154,7 +154,7 @@ def turn(subject, contender, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--docs", action="store_true", help="write the tables into its page of the documentation")
+    parser.add_argument("--docs", action="store_true", help="write the tables to their page of the documentation")
     parser.add_argument("--turn", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--write", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -190,10 +190,10 @@ def table(found, sizes, rounds):
         return statistics.median(result[key] for result in found[subject, contender])
 
     lines = [
-        f"{len(os.sched_getaffinity(0))} cores of a CPU, milliseconds a call, median of {rounds} turns; in brackets PyTorch's"
+        f"{len(os.sched_getaffinity(0))} cores of a CPU, milliseconds per call, median of {rounds} turns; in brackets the"
     ]
     lines += [
-        "time in the same precision over it.",
+        "speed-up over PyTorch in the same precision.",
         "",
         f"| | {' | '.join(SUBJECTS.values())} |",
         "|---" * (len(SUBJECTS) + 1) + "|",
@@ -207,7 +207,7 @@ def table(found, sizes, rounds):
         lines.append(f"| {label} | {' | '.join(cells)} |")
     lines += [
         "",
-        "| to load | files | seconds, zoo | seconds, original | peak memory of the zoo, as a multiple of the files |",
+        "| loading | files | seconds, zoo | seconds, original | peak memory of the zoo, as a multiple of the files |",
         "|---|---|---|---|---|",
     ]
     for model, subject, label in (("vit", "vit", "ViT-MAE base"), ("sd", "encode", "SD autoencoder")):

@@ -1,10 +1,10 @@
-"""What int8 weights cost and save: accuracy of a linear probe, bytes and speed, before and after, in one run.
+"""Effects of int8 weights on the accuracy of a linear probe, the size and the speed.
 
     pip install -e '.[onnx]'
     python benchmarks/quantize.py --docs
 
-The probe learns from the first 10,000 training images of MNIST and meets all 10,000 test images. Sizes are those of the
-encoder as an ONNX file; speeds are of that file on ONNX Runtime, on one thread, and of `encode`, on Keras's backend.
+The probe is fitted to the first 10,000 training images of MNIST and tested on all 10,000 test images. Sizes are those of the
+encoder as an ONNX file; speeds are those of this file on ONNX Runtime, on one thread, and of `encode`, on Keras's backend.
 """
 
 import argparse
@@ -21,7 +21,7 @@ BATCH = 128
 
 
 def speed(function, x):
-    """Images a second, the median of the rounds."""
+    """Images per second, median of the rounds."""
     function(x[:BATCH])
     taken = []
     for _ in range(ROUNDS):
@@ -33,10 +33,10 @@ def speed(function, x):
 
 
 def measured(model, train, test):
-    """Accuracy of the probe, megabytes, images a second by ONNX Runtime and by `encode`."""
+    """Accuracy of the probe, megabytes, and images per second of ONNX Runtime and of `encode`."""
     from zoo.evaluation.probes import linear_probe
     from zoo.inference.export.exporting import export
-    from zoo.inference.runtimes.onnx import session
+    from zoo.inference.graph_files import session
 
     features = [model.encode(images, 1000) for images in (train.images, test.images)]
     accuracy = linear_probe(features[0], train.labels, features[1], test.labels)["accuracy"]
@@ -49,14 +49,14 @@ def measured(model, train, test):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--docs", action="store_true", help="write the table into its page of the documentation")
+    parser.add_argument("--docs", action="store_true", help="write the table to its page of the documentation")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import zoo
     from zoo.data.sources import load
 
     train, test = load("mnist", "train[:10000]"), load("mnist", "test")
-    lines = [f"{len(os.sched_getaffinity(0))} cores of a CPU; speeds in images a second, median of {ROUNDS} rounds."]
+    lines = [f"{len(os.sched_getaffinity(0))} cores of a CPU; speeds in images per second, median of {ROUNDS} rounds."]
     lines += [
         "",
         "| weights | | linear probe, accuracy | encoder, MB | ONNX Runtime, one thread | `encode` |",

@@ -1,12 +1,12 @@
-"""Training speed of generative variants, here and in pythae: the same nets and batches, on the same cores, in one run.
+"""Training speed of generative variants in the zoo and in pythae, with the same networks and batches on the same cores.
 
     pip install -e . pythae
     python benchmarks/train_generative.py
 
-Encoders and decoders have the same layers on both sides, which the numbers of parameters show; the rest is each library's own
-way with the variant. Contenders take turns, each in a process of its own, so that none has another's threads or memory beside
-it. A turn trains one epoch to warm up and then times two; what counts is the median of the turns, and what carries over to
-another machine is the ratio. The images are random: speed does not depend on what they show.
+Encoders and decoders have the same layers in both libraries, which is checked by the numbers of parameters; the rest is each
+library's own implementation of the variant. The libraries alternate, each in a process of its own, so that threads and memory are
+not shared. A turn trains one epoch as a warm-up and measures the next two; the median over the turns is reported. The ratio is
+more meaningful than the speeds, which depend on the machine. The images are random, because the speed does not depend on them.
 """
 
 import argparse
@@ -29,8 +29,8 @@ VARIANTS = {
     "vq_vae": dict(about="VQ-VAE, 4 x 4 of 512 codes, moving averages", **_CONV),
     "vae_gan": dict(about="VAE-GAN", **_CONV),
 }
-NETS = {"mlp": "784-500-{latents}-500-784, batch {batch}", "conv": "32-64-128 filters, {latents} numbers a code, batch {batch}"}
-# pythae trains in half precision on GPUs alone.
+NETS = {"mlp": "784-500-{latents}-500-784, batch {batch}", "conv": "32-64-128 filters, {latents} latents, batch {batch}"}
+# pythae trains in half precision only on GPUs.
 CONTENDERS = ("zoo", "zoo-bfloat16", "pythae")
 EPOCHS = 3
 
@@ -61,7 +61,7 @@ def train_zoo(variant, count, precision="float32"):
         schedule="constant",
         precision=precision,
     )
-    # Timed is what a training script runs, its checkpoint after every epoch included.
+    # The time is that of a training script, including a checkpoint after every epoch.
     ends, original = [], Checkpoint.on_epoch_end
 
     def on_epoch_end(self, epoch, logs=None):
@@ -75,7 +75,7 @@ def train_zoo(variant, count, precision="float32"):
 
 
 def pythae_components(variant):
-    """Encoder and decoder of pythae's classes, with the layers of the zoo's."""
+    """Encoder and decoder as classes of pythae, with the layers of the zoo's."""
     import torch
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
@@ -113,7 +113,7 @@ def pythae_components(variant):
     class Decoder(BaseDecoder):
         def __init__(self):
             super().__init__()
-            # Its Bernoulli loss, and its discriminator, take what is between 0 and 1.
+            # pythae's Bernoulli loss and discriminator require values between 0 and 1.
             self.net = nn.Sequential(*back, *([nn.Sigmoid()] if squashed else []))
 
         def forward(self, z):
@@ -133,7 +133,7 @@ def _down():
 
 
 def pythae_discriminator():
-    """With the layers of the zoo's, which are those of its encoder; the features are those before the logit."""
+    """A discriminator with the layers of the zoo's, which are those of its encoder; the features are those before the logit."""
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDiscriminator
     from torch import nn
@@ -162,7 +162,7 @@ def train_pythae(variant, count):
 
     spec = VARIANTS[variant]
     encoder, decoder = pythae_components(variant)
-    # The same images as float tensors (N, C, H, W) in memory, converted before the clock runs.
+    # The same images as float tensors (N, C, H, W) in memory, converted before the time is measured.
     x = torch.from_numpy(images(spec, count)).permute(0, 3, 1, 2).contiguous().float() / 255
     common = dict(input_dim=tuple(x.shape[1:]), latent_dim=spec["latents"])
     components = dict(encoder=encoder, decoder=decoder)
@@ -199,7 +199,8 @@ def train_pythae(variant, count):
 
 
 def turn(variant, contender, count):
-    """Images a second of one contender, in this process, and the parameters of encoder and decoder without the code's own."""
+    """Images per second of one contender, in this process, and the number of parameters of encoder and decoder without those of
+    the bottleneck."""
     if contender == "pythae":
         ends, parameters = train_pythae(variant, count)
     else:
@@ -209,34 +210,34 @@ def turn(variant, contender, count):
     return {"speed": seen / (ends[-1] - ends[0]), "parameters": int(parameters)}
 
 
-def measure(variant, rounds, share):
-    """What `take_turns` gives, for nets that have as many parameters on both sides."""
-    count = max(2 * VARIANTS[variant]["batch"], int(VARIANTS[variant]["images"] * share))
+def measure(variant, rounds, fraction):
+    """The results of `take_turns`, after a check that the networks have equal numbers of parameters."""
+    count = max(2 * VARIANTS[variant]["batch"], int(VARIANTS[variant]["images"] * fraction))
     table = take_turns(__file__, variant, CONTENDERS, rounds, count)
     if len({row[-1] for row in table.values()}) != 1:
-        sys.exit(f"{variant}: the nets differ, { ({contender: row[-1] for contender, row in table.items()}) } parameters.")
+        sys.exit(f"{variant}: the networks differ, { ({contender: row[-1] for contender, row in table.items()}) } parameters.")
     return table
 
 
 def about(variant, parameters):
-    """What was trained, in words."""
+    """A description of the model."""
     spec = VARIANTS[variant]
-    return f"{spec['about']}, {NETS[spec['net']].format(**spec)}; {parameters:,} parameters beside the code's"
+    return f"{spec['about']}, {NETS[spec['net']].format(**spec)}; {parameters:,} parameters without the bottleneck"
 
 
 def main():
     flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    flags.add_argument("--rounds", type=int, default=3, help="turns of every contender (3)")
-    flags.add_argument("--share", type=float, default=1.0, help="of the images of an epoch, for a quick look (1.0)")
+    flags.add_argument("--rounds", type=int, default=3, help="number of turns of each library (3)")
+    flags.add_argument("--fraction", type=float, default=1.0, help="fraction of the images of an epoch, for a quick test (1.0)")
     flags.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    flags.add_argument("--docs", action="store_true", help="write the table into its page of the documentation")
+    flags.add_argument("--docs", action="store_true", help="write the table to its page of the documentation")
     flags.add_argument("--turn", nargs=3, metavar=("VARIANT", "CONTENDER", "IMAGES"), help=argparse.SUPPRESS)
     arguments = flags.parse_args()
     if arguments.turn:
         variant, contender, count = arguments.turn
         print("\n" + json.dumps(turn(variant, contender, int(count))))
         return
-    tables = {variant: measure(variant, arguments.rounds, arguments.share) for variant in arguments.variants}
+    tables = {variant: measure(variant, arguments.rounds, arguments.fraction) for variant in arguments.variants}
     text = as_markdown(tables, arguments.rounds, "variant", about)
     print(text)
     if arguments.docs:

@@ -1,11 +1,11 @@
-"""Training speed here, in a plain PyTorch loop and in pythae: the same nets, batches and losses, on the same cores, in one run.
+"""Training speed in the zoo, in a plain PyTorch loop and in pythae, with the same networks, batches and losses on the same cores.
 
     pip install -e . torch==2.13.0 pythae
     python benchmarks/training.py
 
-Contenders take turns, each in a process of its own, so that none has another's threads or memory beside it. A turn trains
-one epoch to warm up and then times two; what counts is the median of the turns, and what carries over to another machine is
-the ratio. The images are random: speed does not depend on what they show.
+They alternate, each in a process of its own, so that threads and memory are not shared. A turn trains one epoch as a warm-up and
+measures the next two; the median over the turns is reported. The ratio is more meaningful than the speeds, which depend on the
+machine. The images are random, because the speed does not depend on them.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def train_zoo(net):
     recipe = Recipe(
         name=net, model=models[net], dataset="", epochs=EPOCHS, batch_size=NETS[net]["batch"], metrics=(), schedule="constant"
     )
-    # Timed is what a training script runs, its checkpoint after every epoch included.
+    # The time is that of a training script, including a checkpoint after every epoch.
     ends, original = [], Checkpoint.on_epoch_end
 
     def on_epoch_end(self, epoch, logs=None):
@@ -79,7 +79,7 @@ def torch_net(net):
 
 
 def float_images(net):
-    """What PyTorch's side trains on: the same images as float tensors (N, C, H, W) in memory, converted before the clock runs."""
+    """The same images as float tensors (N, C, H, W) for PyTorch, converted before the time is measured."""
     import torch
 
     return torch.from_numpy(images(net)).permute(0, 3, 1, 2).contiguous().float() / 255
@@ -147,7 +147,7 @@ def train_pythae(net):
     class Decoder(BaseDecoder):
         def __init__(self):
             super().__init__()
-            # Its Bernoulli loss takes probabilities.
+            # pythae's Bernoulli loss requires probabilities.
             self.net = nn.Sequential(inner_decoder, nn.Sigmoid()) if net == "mlp" else inner_decoder
 
         def forward(self, z):
@@ -179,7 +179,7 @@ def train_pythae(net):
 
 
 def turn(net, contender):
-    """Images a second of one contender, in this process."""
+    """Images per second of one contender, in this process, and its number of parameters."""
     train = {"zoo": train_zoo, "torch": train_torch, "pythae": train_pythae}.get(contender)
     ends, parameters = train(net) if train else train_torch(net, channels_last=True)
     steps = NETS[net]["images"] // NETS[net]["batch"]
@@ -187,21 +187,21 @@ def turn(net, contender):
 
 
 def about(net, parameters):
-    """What was trained, in words."""
+    """A description of the model."""
     return f"{NETS[net]['about']}; {parameters:,} parameters"
 
 
 def main():
     flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    flags.add_argument("--rounds", type=int, default=3, help="turns of every contender (3)")
-    flags.add_argument("--docs", action="store_true", help="write the tables into its page of the documentation")
+    flags.add_argument("--rounds", type=int, default=3, help="number of turns of each contender (3)")
+    flags.add_argument("--docs", action="store_true", help="write the table to its page of the documentation")
     flags.add_argument("--turn", nargs=2, metavar=("NET", "CONTENDER"), help=argparse.SUPPRESS)
     arguments = flags.parse_args()
     if arguments.turn:
         print("\n" + json.dumps(turn(*arguments.turn)))
         return
     tables = {net: take_turns(__file__, net, CONTENDERS[net], arguments.rounds) for net in NETS}
-    text = as_markdown(tables, arguments.rounds, "net", about)
+    text = as_markdown(tables, arguments.rounds, "network", about)
     print(text)
     if arguments.docs:
         write_table("speed", text)

@@ -1,4 +1,4 @@
-"""Contenders that take turns, each in a process of its own, so that none has another's threads or memory beside it."""
+"""Measurement of contenders in alternation, each in a process of its own, so that threads and memory are not shared."""
 
 import json
 import os
@@ -17,9 +17,9 @@ LABELS = {
 
 
 def take_turns(script, subject, contenders, rounds, *arguments):
-    """The median, least and most images a second of every contender, and its parameters.
+    """Mapping of contender to the median, lowest and highest number of images per second, and its number of parameters.
 
-    A turn is `script --turn SUBJECT CONTENDER ARGUMENTS`, whose last line is JSON with `speed` and `parameters`.
+    A turn is `script --turn SUBJECT CONTENDER ARGUMENTS`, whose last line of output is JSON with `speed` and `parameters`.
     """
     results = {contender: [] for contender in contenders}
     for _ in range(rounds):
@@ -37,9 +37,9 @@ def take_turns(script, subject, contenders, rounds, *arguments):
 
 
 def as_markdown(tables, rounds, head, about):
-    """The tables of all subjects as one; `about(subject, parameters)` says what a subject is."""
+    """The results for all subjects as one table; `about(subject, parameters)` describes a subject."""
     cores = len(os.sched_getaffinity(0))
-    lines = [f"{cores} cores of a CPU, images a second, median of {rounds} turns (least to most).", ""]
+    lines = [f"{cores} cores of a CPU, images per second, median of {rounds} turns (lowest to highest).", ""]
     lines += [f"| {head} | trained by | images/s | speed-up of the zoo |", "|---|---|---|---|"]
     for subject, table in tables.items():
         for contender, (median, least, most, parameters) in table.items():
@@ -50,13 +50,13 @@ def as_markdown(tables, rounds, head, about):
 
 
 def _ratios(table, median):
-    """Of ours over `median`, in single precision and, where that was measured, in half."""
+    """The speed of the zoo divided by `median`, in single precision and, if measured, in bfloat16."""
     single = f"{table['zoo'][0] / median:.2f}"
     return single if "zoo-bfloat16" not in table else f"{single}, in bfloat16 {table['zoo-bfloat16'][0] / median:.2f}"
 
 
 def write_table(mark, text):
-    """Put the tables between `<!-- MARK: begin -->` and `<!-- MARK: end -->` of the one page of `docs/` that has them."""
+    """Write text between `<!-- MARK: begin -->` and `<!-- MARK: end -->` in the only page of `docs/` that contains them."""
     begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
     docs = Path(__file__).parents[1] / "docs"
     pages = [page for page in sorted(docs.rglob("*.md")) if begin in page.read_text(encoding="utf-8")]

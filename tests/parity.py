@@ -36,7 +36,7 @@ def differences(folder, name):
 
 
 def _masked(model, x, reference):
-    from zoo.layers.corruptions.masking import hidden_error
+    from zoo.layers.corruptions.masking import masked_error
 
     found = _depths(model, x, reference)
     if "features" in reference:
@@ -51,7 +51,7 @@ def _masked(model, x, reference):
         target = values = _array(patches)
         if model.config["normalized_targets"]:
             target = (values - values.mean(-1, keepdims=True)) / np.sqrt(values.var(-1, ddof=1, keepdims=True) + 1e-6)
-        found["loss"] = hidden_error(found["logits"], target, chosen.sum(axis=1)).numpy().mean()
+        found["loss"] = masked_error(found["logits"], target, chosen.sum(axis=1)).numpy().mean()
     return found
 
 

@@ -78,7 +78,7 @@ def test_combined_is_the_mean_of_calibrated_scores(trained):
         middle = np.median(usual)
         return (score - middle) / (1.4826 * np.median(np.abs(usual - middle)))
 
-    likelihood = [-log_likelihood(model, x, 100, 0, alike=True) for x in (fresh, normal)]
+    likelihood = [-log_likelihood(model, x, 100, 0, comparable=True) for x in (fresh, normal)]
     bank = model.encode(normal)
     unit = bank.std(axis=0)
     neighbours = [distance(model.encode(fresh) / unit, bank / unit, 5), distance(bank / unit, bank / unit, 5, itself=True)]

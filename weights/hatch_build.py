@@ -1,4 +1,4 @@
-"""Which files go into which of the two distributions of weight sets. Used by the `pyproject.toml` here and in `mlp/`."""
+"""Selects the files of the two distributions of weight sets, for the `pyproject.toml` here and in `mlp/`."""
 
 import json
 import os
@@ -18,8 +18,8 @@ class Files(BuildHookInterface):
 
 class Dependencies(MetadataHookInterface):
     def update(self, metadata):
-        # Beside each other in a checkout, where neither may be on an index, one is found by the place of the other, so that
-        # one path installs all. A wheel to be published names it by its version: set ZOO_RELEASE=1 to build one.
+        # In a checkout, the other distribution is referenced by its path, so that one command installs both without a package
+        # index. A wheel for publication references it by its version: set ZOO_RELEASE=1 to build one.
         release = os.environ.get("ZOO_RELEASE")
         metadata["dependencies"] = [
             f"{_MLP}=={metadata['version']}" if release else f"{_MLP} @ {(WEIGHTS / 'mlp').as_uri()}"
@@ -27,7 +27,7 @@ class Dependencies(MetadataHookInterface):
 
 
 def included(distribution):
-    """Mapping of files to their places in the wheel of a distribution: sets that the main package does not carry."""
+    """Mapping of files to their places in the wheel of a distribution: sets that the main package does not contain."""
     entries = json.loads((WEIGHTS / "manifest.json").read_text(encoding="utf-8"))["weights"]
     mlp, package = distribution == _MLP, distribution.replace("-", "_")
     chosen = [entry for entry in entries.values() if (entry["config"]["backbone"] == "mlp") is mlp]

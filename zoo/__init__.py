@@ -3,12 +3,11 @@
 Names are imported on first use, so that `import zoo` loads no deep-learning framework.
 """
 
-import importlib
-
 from zoo.utils.keras_registration import register
+from zoo.utils.lazy import lazy_names
 from zoo.utils.telemetry import turn_off
 
-# Before any package that reports to its makers is imported.
+# Before any package with telemetry is imported.
 turn_off()
 
 __version__ = "0.1.0"
@@ -30,6 +29,7 @@ _HOMES = {
     "write_projector": "zoo.inference.projector",
     "Autoencoder": "zoo.models.base.autoencoder",
     "ZooError": "zoo.errors",
+    "ZooWarning": "zoo.errors",
 }
 _MODULES = (
     "anomaly",
@@ -52,20 +52,7 @@ _MODULES = (
     "tuning",
 )
 
-__all__ = [*_HOMES, *_MODULES]
+__getattr__, __dir__, __all__ = lazy_names(__name__, {**_HOMES, **dict.fromkeys(_MODULES)})
 
-
-# So that `keras.saving.load_model` reads what a model of the zoo was saved to.
+# So that `keras.saving.load_model` loads saved models of the zoo.
 register()
-
-
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in _MODULES:
-        return importlib.import_module(f"zoo.{name}")
-    raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])

@@ -104,7 +104,7 @@ class AnomalyDetector:
         neighbour."""
         measures = {
             "reconstruction": lambda: self.model.reconstruction_error(x, batch_size),
-            "likelihood": lambda: -log_likelihood(self.model, x, self.samples, self.seed, alike=True),
+            "likelihood": lambda: -log_likelihood(self.model, x, self.samples, self.seed, comparable=True),
             "knn": lambda: distance(self._scaled(self._features(x, batch_size)), self._bank, self.neighbours, itself),
         }
         return {name: np.asarray(measures[name](), np.float64) for name in self.names}

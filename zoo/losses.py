@@ -307,12 +307,12 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
         count, channels = ops.shape(outputs)[0], x.shape[-1]
         logits, means, scales, coefficients = self._split(outputs)
         x = ops.split(ops.transpose(ops.reshape(x, (-1, channels))) * 2 - 1, channels, axis=0)
-        centred = [value - mean for value, mean in zip(x, means)]
+        centered = [value - mean for value, mean in zip(x, means)]
         if coefficients is not None:
-            (red, green, blue), (a, b, c) = centred, coefficients
-            centred = [red, green - a * red, blue - b * red - c * green]
+            (red, green, blue), (a, b, c) = centered, coefficients
+            centered = [red, green - a * red, blue - b * red - c * green]
         log_joint = logits
-        for value, difference, scale in zip(x, centred, scales):
+        for value, difference, scale in zip(x, centered, scales):
             log_joint = log_joint + _log_mass(value, difference, scale)
         log_likelihood = ops.logsumexp(log_joint, axis=0) - ops.logsumexp(logits, axis=0)
         return -_sum(ops.reshape(log_likelihood, (count, -1)))
@@ -333,14 +333,14 @@ class DiscretizedLogisticMixture(ReconstructionLoss):
         # 1 for the component whose interval of 0..1 contains the first number.
         ones = ops.ones_like(logits[:1])
         chosen = ops.concatenate([ones, passed], axis=0) - ops.concatenate([passed, 0 * ones], axis=0)
-        centred, drawn = [], []
+        centered, drawn = [], []
         for i, (mean, scale, u) in enumerate(zip(means, scales, chances)):
             pulls = [] if i == 0 else [coefficients[0]] if i == 1 else coefficients[1:]
             mean, scale, *pulls = (ops.sum(chosen * of_all, axis=0) for of_all in (mean, scale, *pulls))
-            value = mean + sum(pull * before for pull, before in zip(pulls, centred))
+            value = mean + sum(pull * before for pull, before in zip(pulls, centered))
             value = value + ops.exp(scale) * (ops.log(u) - ops.log1p(-u))
             drawn.append(ops.clip(ops.round(127.5 * (value + 1)), 0, 255) / 255)
-            centred.append(2 * drawn[-1] - 1 - mean)
+            centered.append(2 * drawn[-1] - 1 - mean)
         return ops.reshape(ops.stack(drawn, axis=-1), (-1, *outputs.shape[1:3], len(means)))
 
     def shift(self, outputs, image):

@@ -90,7 +90,7 @@ class _AutoencoderEstimator(BaseEstimator):
         rows = X.reshape(len(X), *shape)
         return rows if rows.dtype == np.uint8 and is_image_shape(shape) else rows.astype(np.float32)
 
-    def _asked(self, X):
+    def _validated(self, X):
         """`X`, validated against the input of `fit`, as inputs of the model."""
         check_is_fitted(self)
         allow_nd = is_image_shape(self.model_.data_shape)
@@ -156,7 +156,7 @@ class AutoencoderFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Au
 
     def transform(self, X):
         """Features (N, F), float32, of rows X (N, D)."""
-        return self._features(self._asked(X))
+        return self._features(self._validated(X))
 
     def _features(self, rows):
         return _in_blocks(lambda x: probe_features(self.model_, x, self.layer, self.pool, _BLOCK), rows)
@@ -230,7 +230,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
 
     def score_samples(self, X):
         """Normality scores (N,) of rows X (N, D), the negative anomaly scores; lower is more anomalous."""
-        return self._normality(self._asked(X))
+        return self._normality(self._validated(X))
 
     def decision_function(self, X):
         """`score_samples` minus `offset_`, (N,): negative for outliers."""

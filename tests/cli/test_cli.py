@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 from tiny import tiny
 
 import zoo
+from zoo.cli import exits
 from zoo.cli import main as cli
 from zoo.data.writers import ImageFolder
 from zoo.models.base.classifier import classifier
@@ -405,7 +407,7 @@ def test_folders_of_pictures(run, fails, place, tmp_path):
     assert "00001.png cannot be read as an image" in line and "--skip-unreadable" in line
     assert left(tmp_path) == ["pictures"]
     _, err = run("encode", place / "ae", pictures, "--output", out, "--skip-unreadable")
-    assert err == "zoo: left out 00001.png: unreadable\nzoo: left out 1 in all\n"
+    assert err == "zoo: skipped 00001.png: unreadable\nzoo: skipped 1 in total\n"
     assert np.load(out)["ids"].tolist() == ["00000.png", "00002.png"]
 
 
@@ -447,6 +449,17 @@ def test_a_missing_extra(fails, place, tmp_path, monkeypatch):
     line = fails("encode", place / "ae", place / "uint8.npy", "--output", tmp_path / "rows.parquet")
     assert "pip install 'autoencoder-zoo[parquet]'" in line
     assert left(tmp_path) == []
+
+
+def test_warnings_of_other_packages_are_printed_as_usual(monkeypatch, capsys):
+    usual = []
+    monkeypatch.setattr(warnings, "showwarning", lambda *given, **more: usual.append(str(given[0])))
+    with exits.warnings_as_lines("me"):
+        warnings.warn("of another package", RuntimeWarning, stacklevel=1)
+        warnings.warn("of the\nzoo", zoo.ZooWarning, stacklevel=1)
+    assert usual == ["of another package"] and capsys.readouterr().err == "me: of the zoo\n"
+    warnings.warn("afterwards", zoo.ZooWarning, stacklevel=1)
+    assert usual == ["of another package", "afterwards"]
 
 
 def test_any_other_missing_package(fails, monkeypatch):
@@ -536,7 +549,7 @@ def test_ctrl_c_leaves_nothing(place, tmp_path, monkeypatch, capfd, name):
         yield ["0"], np.load(place / "uint8.npy")[:1] if name == "images" else np.zeros((1, 4), np.float32)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zoo.cli.images.watched", interrupted)
+    monkeypatch.setattr("zoo.cli.images.with_progress", interrupted)
     command = "reconstruct" if name == "images" else "encode"
     capfd.readouterr()
     assert cli.main([command, str(place / "ae"), str(place / "uint8.npy"), "--output", str(tmp_path / name)]) == 130

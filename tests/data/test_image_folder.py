@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.cli.images import tell
+from zoo.cli.images import print_notes
 from zoo.data import sources
 from zoo.errors import ZooError
 
@@ -75,8 +75,8 @@ def test_what_cannot_be_read_is_refused_or_named(kind, photos, locked, capsys):
     assert found.skipped == [name] and len(found.images) == (6 if kind == "locked folder" else 9)
     stream = sources.stream(photos, 2, None, skip_unreadable=True)
     assert sum(len(ids) for ids, _ in stream) == len(found.images) and stream.total == len(found.images) + 1
-    tell(stream)
-    assert capsys.readouterr().err.splitlines() == [f"zoo: left out {name}: unreadable", "zoo: left out 1 in all"]
+    print_notes(stream)
+    assert capsys.readouterr().err.splitlines() == [f"zoo: skipped {name}: unreadable", "zoo: skipped 1 in total"]
     # Parts of a stream name it once.
     parts = [stream.part(start, start + 4) for start in range(0, stream.total, 4)]
     assert sum(len(ids) for part in parts for ids, _ in part) == len(found.images)
@@ -96,13 +96,13 @@ def test_other_files_are_named_and_counted(photos):
     (photos / "empty").mkdir()
     (photos / "again").symlink_to(photos / "cat", target_is_directory=True)
     assert sources.load(photos).notes == [
-        "left out 3 files that are not images: README, cat/notes.txt, dog.zip",
-        "left out 1 links to folders that are read under another name: again",
-        "left out 1 folders without images: empty/",
+        "skipped 3 files that are not images: README, cat/notes.txt, dog.zip",
+        "skipped 1 links to folders that are read under another name: again",
+        "skipped 1 folders without images: empty/",
     ]
     for i in range(20):
         (photos / f"{i}.txt").touch()
-    assert sources.load(photos).notes[0].startswith("left out 23 files") and "and 13 more" in sources.load(photos).notes[0]
+    assert sources.load(photos).notes[0].startswith("skipped 23 files") and "and 13 more" in sources.load(photos).notes[0]
 
 
 @pytest.mark.parametrize(

@@ -223,7 +223,7 @@ def test_pictures_of_other_sizes_are_resized_only_when_asked(tmp_path):
 def test_grey_among_colours_is_refused_unless_the_channels_are_given(tmp_path):
     folder_of(tmp_path, a_png=encoded(GREY, "PNG"), b_png=PNG)
     message = refused(tmp_path)
-    assert f"b.png has shape (6, 5, 3) (in colour; the first, {tmp_path / 'a.png'}, is gray), expected (6, 5, 1)" in message
+    assert f"b.png has shape (6, 5, 3) (in color; the first, {tmp_path / 'a.png'}, is gray), expected (6, 5, 1)" in message
     assert "--resize" in message
     assert sources.load(tmp_path, image_shape=(6, 5, 3)).images.shape == (2, 6, 5, 3)
 

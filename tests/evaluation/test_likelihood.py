@@ -95,9 +95,10 @@ def test_bernoulli_images_are_binarized_once():
 
 def test_images_alike_in_their_draws_are_those_of_many_samples(linear_gaussian):
     model, x, _ = linear_gaussian
-    np.testing.assert_allclose(log_likelihood(model, x[:5], k=2000, alike=True), log_likelihood(model, x[:5], k=2000), atol=0.2)
-    same = log_likelihood(model, np.repeat(x[:1], 3, axis=0), k=3, alike=True)
-    assert same[0] == same[1] == same[2] != log_likelihood(model, x[:1], k=3, seed=1, alike=True)[0]
+    found = log_likelihood(model, x[:5], k=2000, comparable=True)
+    np.testing.assert_allclose(found, log_likelihood(model, x[:5], k=2000), atol=0.2)
+    same = log_likelihood(model, np.repeat(x[:1], 3, axis=0), k=3, comparable=True)
+    assert same[0] == same[1] == same[2] != log_likelihood(model, x[:1], k=3, seed=1, comparable=True)[0]
 
 
 def test_grey_pixels_count_by_their_mean_over_binarizations():
@@ -108,9 +109,9 @@ def test_grey_pixels_count_by_their_mean_over_binarizations():
     bias.assign(2 * np.random.default_rng(1).standard_normal(16))
     grey = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 1)).astype("uint8")
     repeated = np.repeat(grey, 1000, axis=0)
-    expected = log_likelihood(model, binarize(repeated, 0), k=1, seed=0, alike=True).reshape(2, -1).mean(axis=1)
+    expected = log_likelihood(model, binarize(repeated, 0), k=1, seed=0, comparable=True).reshape(2, -1).mean(axis=1)
     assert np.abs(expected + 16 * np.log(2)).min() > 1
-    np.testing.assert_allclose(log_likelihood(model, grey, k=1, seed=0, alike=True), expected, atol=0.7)
+    np.testing.assert_allclose(log_likelihood(model, grey, k=1, seed=0, comparable=True), expected, atol=0.7)
 
 
 def test_binarize_draws_by_the_pixel():

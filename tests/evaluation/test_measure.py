@@ -192,7 +192,7 @@ def test_what_the_data_set_forbids_is_said_before_a_training():
 def test_a_missing_package_is_said_before_a_training(monkeypatch):
     check(["sap"])
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(zoo.ZooError, match=r"require scikit-learn; run: pip install 'autoencoder-zoo\[sklearn\]'"):
+    with pytest.raises(zoo.ZooError, match=r"requires the package sklearn; install it: pip install 'autoencoder-zoo\[sklearn\]'"):
         check(["sap"])
     check(["mig"])
 

@@ -393,7 +393,7 @@ def test_what_is_left_out_is_named_and_counted(tmp_path, digits, eagerly, capsys
     code, report = quickly(tmp_path, tmp_path / "x", "--skip-unreadable")
     said = capsys.readouterr()
     assert code == 0 and report["skipped"] == ["dog/0.png"] and report["train"] + report["held_out"] == 11
-    assert "left out dog/0.png" in said.err and "images skipped because they cannot be read: 1" in said.out
+    assert "skipped dog/0.png" in said.err and "images skipped because they cannot be read: 1" in said.out
 
 
 def test_no_class_vanishes(tmp_path, digits, capsys):

@@ -84,7 +84,7 @@ def test_a_graph_is_exported_once(folders, monkeypatch):
 
 
 @pytest.mark.parametrize("kind, runtime", [("onnx", "onnxruntime"), ("openvino", "openvino")])
-def test_a_damaged_graph_is_made_anew(folders, images, kind, runtime):
+def test_a_damaged_graph_is_made_again(folders, images, kind, runtime):
     file = graph(Subject(folders / "mlp"), kind, "uint8")
     whole = file.read_bytes()
     for damage in (lambda: file.write_bytes(whole[:50]), lambda: file.write_bytes(whole[:-9] + b"123456789"), file.unlink):
@@ -130,13 +130,13 @@ def test_all_that_decides_a_graph_is_in_its_key(folders, cache, written, monkeyp
     assert graph(subject, "onnx", "uint8") == made[-1] and len(written) == len(made)
 
 
-def test_a_graph_without_its_proof_is_made_anew(folders, cache, written):
+def test_a_graph_without_its_proof_is_made_again(folders, cache, written):
     file = graph(Subject(folders / "mlp"), "onnx", "uint8")
-    proof = file.with_name("proof.json")
+    record = file.with_name("record.json")
     for spoil in (
-        proof.unlink,
-        lambda: proof.write_text("{"),
-        lambda: proof.write_text(json.dumps({**json.loads(proof.read_text()), "facts": {}})),
+        record.unlink,
+        lambda: record.write_text("{"),
+        lambda: record.write_text(json.dumps({**json.loads(record.read_text()), "facts": {}})),
         lambda: file.with_name("more").touch(),
     ):
         count = len(written)
@@ -150,12 +150,12 @@ def test_a_graph_of_other_features_than_the_card_states_is_not_kept(folders, cac
     reference_features = {"seed": 0, "n": 2, "tolerance": 1e-3}
     entry = {"sha256": subject._checkpoint.sha256(), "config": subject.config, "reference_features": reference_features}
     right = zoo.load(folders / "mlp").encode(reference_input(entry))
-    for features, message in ((right.tolist(), None), ((right + 0.1).tolist(), "other features here than its card states")):
+    for features, message in ((right.tolist(), None), ((right + 0.1).tolist(), "differ from its reference features")):
         known = {"mlp": {**entry, "reference_features": {**reference_features, "features": features}}}
         monkeypatch.setattr("zoo.pretrained.manifest.read", lambda directory=None, known=known: known)
         if message is None:
-            proof = json.loads(graph(subject, "onnx", "uint8").with_name("proof.json").read_text())
-            assert proof["largest differences"]["reference features"] < 1e-5
+            record = json.loads(graph(subject, "onnx", "uint8").with_name("record.json").read_text())
+            assert record["largest differences"]["reference features"] < 1e-5
             continue
         shutil.rmtree(cache)
         with pytest.raises(ZooError, match=message):
@@ -169,12 +169,12 @@ def test_a_graph_of_other_features_than_the_card_states_is_not_kept(folders, cac
 def test_graphs_of_models_in_memory_do_not_pile_up(cache, written, images):
     model = zoo.create("ae_mlp", input_shape=(8, 8, 1), hidden=(4,), latent_dim=2)
     first = graph(Subject(model), "onnx", "uint8")
-    for _ in range(graphs._KEPT + 3):
+    for _ in range(graphs._MOST_IN_MEMORY + 3):
         model.encoder.trainable_variables[0].assign_add(np.ones(model.encoder.trainable_variables[0].shape))
         last = graph(Subject(model), "onnx", "uint8")
     assert not first.exists() and last.exists()
-    assert len(list((cache / "in-memory").iterdir())) == graphs._KEPT
-    assert graph(Subject(model), "onnx", "uint8") == last and len(written) == graphs._KEPT + 4
+    assert len(list((cache / "in-memory").iterdir())) == graphs._MOST_IN_MEMORY
+    assert graph(Subject(model), "onnx", "uint8") == last and len(written) == graphs._MOST_IN_MEMORY + 4
 
 
 def test_precision_decides_the_graph_of_a_model_in_memory():
@@ -205,7 +205,7 @@ def test_auto_falls_back_on_keras_and_says_so(images, monkeypatch):
 
     monkeypatch.setattr(writing, "write", broken)
     model = zoo.create("ae_mlp", input_shape=(8, 8, 1), hidden=(16,), latent_dim=4)
-    with pytest.warns(UserWarning, match="ae_mlp runs on tensorflow: it cannot be exported"):
+    with pytest.warns(UserWarning, match="ae_mlp runs on tensorflow, because .* failed: it cannot be exported"):
         got = extract_features(model, images)
     np.testing.assert_allclose(got, model.encode(images), rtol=1e-5, atol=1e-5)
     with pytest.raises(ZooError, match="it cannot be exported"):
@@ -290,7 +290,7 @@ def test_what_was_left_out_is_said(folders, images, tmp_path):
 
     Image.fromarray(images[0, ..., 0]).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"")
-    with pytest.warns(UserWarning, match="left out b.png: unreadable"):
+    with pytest.warns(UserWarning, match="skipped b.png: unreadable"):
         assert len(extract_features(folders / "mlp", tmp_path, skip_unreadable=True)) == 1
 
 

@@ -133,7 +133,7 @@ def test_a_part_that_takes_down_every_worker_ends_the_job(place, tmp_path):
         assert json.loads(worker({"number": [1], "start": [64], "stop": [128]})["report"][0])["rows"] == 64
         (job.folder / f".part-00001.begun.{death}").touch()
     report = json.loads(worker({"number": [1], "start": [64], "stop": [128]})["report"][0])
-    assert "part 1 took 3 workers down" in report["error"]
+    assert "3 workers were killed at part 1" in report["error"]
     assert json.loads(worker({"number": [0], "start": [0], "stop": [64]})["report"][0])["rows"] == 64
 
 
@@ -169,11 +169,11 @@ def test_an_unreadable_picture_ends_the_job_and_its_parts_stay(cluster, place, t
     assert err.startswith(f"zoo: {pictures / '00192.png'} cannot be read as an image: ") and err.count("\n") == 1, err
     assert "--skip-unreadable" in err
     assert encode(place, pictures, folder, "--skip-unreadable") == 2, "another job"
-    assert "a job with other options" in capsys.readouterr().err
+    assert "a job with different values of options" in capsys.readouterr().err
     folder = tmp_path / "skipped"
     assert encode(place, pictures, folder, "--skip-unreadable") == 0
     out, err = capsys.readouterr()
-    assert out.startswith("wrote 192 x 4 features") and err.count("unreadable\n") == 8 and "left out 00199.png" in err
+    assert out.startswith("wrote 192 x 4 features") and err.count("unreadable\n") == 8 and "skipped 00199.png" in err
     assert rows(folder)[0] == [f"{i:05d}.png" for i in range(192)]
     assert sorted(path.name for path in folder.glob("part-*")) == [f"part-0000{i}.parquet" for i in range(3)]
 
@@ -193,15 +193,15 @@ def test_the_folder_of_another_job(place, tmp_path, digits):
     np.save(images, digits[0][:70])
     FeatureJob(place / "ae", images, folder)._claim()
     save(tiny("ae_mlp"), tmp_path / "other")
-    assert f"{folder} holds the parts of a job with other model, digest; give another" in refused(
+    assert f"{folder} contains a job with different values of model, digest; give another" in refused(
         tmp_path / "other", images, folder
     )
-    assert "a job with other options;" in refused(place / "ae", images, folder, split="train")
+    assert "a job with different values of options;" in refused(place / "ae", images, folder, split="train")
     np.save(images, digits[0][70:140])
-    assert "a job with other files;" in refused(place / "ae", images, folder)
+    assert "a job with different values of files;" in refused(place / "ae", images, folder)
     (folder / scaling.JOB).write_text("{")
     assert f"{scaling.JOB} cannot be read" in refused(place / "ae", images, folder)
-    assert "holds files and no _job.json" in refused(place / "ae", images, place)
+    assert "contains files but no _job.json" in refused(place / "ae", images, place)
     assert "cannot write to" in refused(place / "ae", images, tmp_path / "absent" / "out")
     assert "cannot write to" in refused(place / "ae", images, images)
 
@@ -220,7 +220,7 @@ def test_what_no_cluster_takes(place, tmp_path):
 
 
 def test_parts_end_where_row_groups_do():
-    assert scaling._cuts(100, ()) == [0, 64]
-    assert scaling._cuts(640, range(0, 640, 50)) == [0, 50, 100, 150, 250, 300, 350, 400, 500, 550]
-    assert scaling._cuts(200, [0]) == [0, 64, 128, 192], "a row group that is too large is cut"
-    assert len(scaling._cuts(10**6, ())) == 256
+    assert scaling._starts(100, ()) == [0, 64]
+    assert scaling._starts(640, range(0, 640, 50)) == [0, 50, 100, 150, 250, 300, 350, 400, 500, 550]
+    assert scaling._starts(200, [0]) == [0, 64, 128, 192], "a row group that is too large is cut"
+    assert len(scaling._starts(10**6, ())) == 256

@@ -13,7 +13,7 @@ from tiny import tiny
 
 import zoo
 from zoo.layers.adversarial.adversarial_code import AdversarialCode
-from zoo.layers.adversarial.adversary import Adversary, deception, dense_discriminator, detection
+from zoo.layers.adversarial.adversary import Adversary, dense_discriminator, discriminator_loss, generator_loss
 from zoo.layers.bottlenecks.factor import FactorCode, permute_variables
 
 TESTS = Path(__file__).parents[1]
@@ -51,7 +51,7 @@ def test_the_rate_changes_the_steps_and_not_the_start(rate):
     for each in (1.0, rate):
         judge = adversary(each)
         with tf.GradientTape() as tape:
-            loss = detection(judge.own(x), judge.own(-x))
+            loss = discriminator_loss(judge.for_discriminator(x), judge.for_discriminator(-x))
         kernel = id(judge.network.variables[0])
         before = ops.convert_to_numpy(judge._weights()[kernel])
         optimizer = keras.optimizers.Adam(1e-3, epsilon=1e-12)
@@ -63,29 +63,29 @@ def test_the_rate_changes_the_steps_and_not_the_start(rate):
 
 def test_a_frozen_judge_judges_as_before():
     judge, x = adversary(0.1), np.random.default_rng(0).normal(size=(16, 3)).astype(np.float32)
-    before = [ops.convert_to_numpy(side(x)) for side in (judge.own, judge.exerted)]
+    before = [ops.convert_to_numpy(side(x)) for side in (judge.for_discriminator, judge.for_generator)]
     judge.trainable = False
-    for side, expected in zip((judge.own, judge.exerted), before):
+    for side, expected in zip((judge.for_discriminator, judge.for_generator), before):
         np.testing.assert_array_equal(side(x), expected)
     with tf.GradientTape() as tape:
         inputs = tf.Variable(x)
-        loss = deception(judge.exerted(inputs))
+        loss = generator_loss(judge.for_generator(inputs))
     assert np.abs(tape.gradient(loss, inputs)).max() > 1e-4
 
 
 def test_both_sides_are_the_two_and_read_the_weights_once():
     judge, x = adversary(1.0), np.random.default_rng(0).normal(size=(16, 3)).astype(np.float32)
-    for found, expected in zip(judge.both(x), (judge.own(x), judge.exerted(x))):
+    for found, expected in zip(judge.for_both(x), (judge.for_discriminator(x), judge.for_generator(x))):
         np.testing.assert_allclose(found, expected, rtol=1e-6)
-    graph = tf.function(judge.both).get_concrete_function(tf.TensorSpec((16, 3))).graph
+    graph = tf.function(judge.for_both).get_concrete_function(tf.TensorSpec((16, 3))).graph
     reads = [operation for operation in graph.get_operations() if operation.type == "ReadVariableOp"]
     assert len(reads) == len(judge.network.trainable_variables)
 
 
 def test_losses_at_chance():
     undecided = np.zeros((4, 1), np.float32)
-    assert float(detection(undecided, undecided)) == pytest.approx(np.log(4))
-    assert float(deception(undecided)) == pytest.approx(np.log(2))
+    assert float(discriminator_loss(undecided, undecided)) == pytest.approx(np.log(4))
+    assert float(generator_loss(undecided)) == pytest.approx(np.log(2))
 
 
 def test_a_bad_discriminator_is_named():
@@ -155,7 +155,7 @@ def test_at_its_best_the_discriminator_is_the_log_ratio():
     z = h @ ops.convert_to_numpy(layer.mean.kernel)
     squares, product = (z**2).sum(axis=1), z.prod(axis=1)
     ratio = expected + 0.5 * squares - 0.5 * (squares - 2 * CORRELATION * product) / (1 - CORRELATION**2)
-    logits = ops.convert_to_numpy(layer.adversary.own(z))[:, 0]
+    logits = ops.convert_to_numpy(layer.adversary.for_discriminator(z))[:, 0]
     assert np.abs(logits - ratio).mean() < 0.15 < 0.5 * np.abs(ratio - ratio.mean()).mean()
 
 

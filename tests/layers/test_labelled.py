@@ -33,7 +33,7 @@ def by_hand(model, x):
     loss, kl = np.zeros((count, classes)), np.zeros((count, classes))
     for c in range(classes):
         y = np.tile(np.eye(classes, dtype="float32")[c], (count, 1))
-        mean, log_variance = (ops.convert_to_numpy(t).astype("float64") for t in model.bottleneck.given(h, y))
+        mean, log_variance = (ops.convert_to_numpy(t).astype("float64") for t in model.bottleneck.conditional_posterior(h, y))
         outputs = model.decoder.backbone(np.concatenate([mean, y], axis=1).astype("float32"))
         logits, pixels = ops.convert_to_numpy(outputs).reshape(count, -1).astype("float64"), x.reshape(count, -1)
         loss[:, c] = (np.logaddexp(0, logits) - pixels * logits).sum(axis=1)

@@ -54,10 +54,12 @@ def test_every_rung_charges_its_own_divergence(images, monkeypatch, patches):
     given, passed = [], []
     for stochastic_layer in stochastic_layers(model):
         monkeypatch.setattr(
-            stochastic_layer, "given", lambda state, own=stochastic_layer.given: given.append(own(state)) or given[-1]
+            stochastic_layer,
+            "prior_moments",
+            lambda state, own=stochastic_layer.prior_moments: given.append(own(state)) or given[-1],
         )
-    descend = model.bottleneck.descend
-    monkeypatch.setattr(model.bottleneck, "descend", lambda *a: (result := descend(*a), passed.extend(result[1]))[0])
+    top_down = model.bottleneck.top_down
+    monkeypatch.setattr(model.bottleneck, "top_down", lambda *a: (result := top_down(*a), passed.extend(result[1]))[0])
     values = charged(model, h)
     assert (values > 0.1).all()
     for value, (mean, log_deviation, _), (delta, log_variance, _, z) in zip(values, given, passed, strict=True):
@@ -73,7 +75,7 @@ def test_patches_reach_the_posterior_by_a_linear_map_alone(images):
     """Of a posterior whose block is silent, the means are those of the patch of pixels at their place, whatever the prior."""
     model = ladder(posterior=0.0, patches=True)
     h = found(model, images[:3])
-    for stochastic_layer, (*_, z) in zip(stochastic_layers(model), model.bottleneck.descend(3, None, h)[1], strict=True):
+    for stochastic_layer, (*_, z) in zip(stochastic_layers(model), model.bottleneck.top_down(3, None, h)[1], strict=True):
         z, side = ops.convert_to_numpy(z), 8 // z.shape[1]
         kernel, bias = (ops.convert_to_numpy(v) for v in stochastic_layer.read.weights)
         assert kernel.shape == (1, 1, side * side, 2)

@@ -9,7 +9,7 @@ from tiny import tiny
 from zoo.backbones.masked import MaskedDecoder, scales
 from zoo.errors import ZooError
 from zoo.layers.blocks.tokens import patchify
-from zoo.layers.corruptions.masking import PatchDropout, PatchMask, hidden_error
+from zoo.layers.corruptions.masking import PatchDropout, PatchMask, masked_error
 from zoo.pretrained.arrays import named_variables
 
 
@@ -61,7 +61,7 @@ def test_a_mask_that_hides_all_or_nothing_is_refused(ratio):
 def test_the_error_is_of_hidden_patches_alone():
     true, seen = np.zeros((2, 3, 4)), np.array([[1, 0, 0], [0, 1, 0]])
     predicted = np.array([[9.0, 1, 2], [3, 9, 0]])[:, :, None] * np.ones(4)
-    assert float(hidden_error(predicted, true, seen).numpy().mean()) == pytest.approx((1 + 4 + 9 + 0) / 4)
+    assert float(masked_error(predicted, true, seen).numpy().mean()) == pytest.approx((1 + 4 + 9 + 0) / 4)
 
 
 # With convolutions before the patches are cut, whose windows reach into those beside.

@@ -168,7 +168,7 @@ def test_a_corrupt_cached_file_is_fetched_again(place, use):
 
 def test_with_no_file_and_no_mirror_the_error_says_where_it_looked_and_what_to_do(place):
     text = refused(place)
-    assert f"installed {place.embedded / FILE}: not there" in text and f"cache {place.cache / FILE}: not there" in text
+    assert f"installed {place.embedded / FILE}: not found" in text and f"cache {place.cache / FILE}: not found" in text
     assert "mirrors: none configured" in text and FILE in text and f"put that file into {place.cache}" in text
 
 
@@ -206,7 +206,7 @@ def test_a_redirection_is_followed(place, use):
 
 def test_a_file_that_the_mirror_lacks(place, use):
     mirror = use(answer(404, b"no such thing"))
-    assert f"mirror {mirror.address}: answered 404 Not Found" in refused(place)
+    assert f"mirror {mirror.address}: the server responded 404 Not Found" in refused(place)
     assert len(mirror.requests) == 1, "a 404 stays one"
 
 
@@ -227,13 +227,13 @@ def test_wrong_content_keeps_what_the_cache_holds(place, use):
 
 def test_a_body_that_breaks_off(place, use):
     mirror = use(answer(body=BODY[:100_000], length=len(BODY)))
-    assert "the connection broke, 3 times" in refused(place)
+    assert "the connection was lost, in 3 attempts" in refused(place)
     assert len(mirror.requests) == download.TRIES
 
 
 def test_a_body_of_unstated_length_that_breaks_off(place, use):
     use(answer(body=BODY[:100_000], length=0))
-    assert f"only 100,000 of {len(BODY):,} bytes came, 3 times" in refused(place)
+    assert f"only 100,000 of {len(BODY):,} bytes were received, in 3 attempts" in refused(place)
 
 
 def test_a_body_that_breaks_off_once(place, use):
@@ -254,7 +254,7 @@ def test_waits_grow_between_tries(place, use, monkeypatch):
     monkeypatch.setattr(download, "_BACKOFF", 0.5)
     waits = []
     monkeypatch.setattr(download.time, "sleep", waits.append)
-    assert "answered 500 Internal Server Error, 3 times" in refused(place)
+    assert "the server responded 500 Internal Server Error, in 3 attempts" in refused(place)
     assert waits == [0.5, 1.0]
 
 
@@ -275,7 +275,7 @@ def stalling(mirror):
 def test_a_server_that_falls_silent(place, use, mirror, monkeypatch, kind):
     use(kind(mirror))
     monkeypatch.setenv("ZOO_TIMEOUT", "0.2")
-    assert "timed out, 3 times" in refused(place)
+    assert "timed out, in 3 attempts" in refused(place)
 
 
 def test_a_server_that_is_slow_once(place, use, mirror, monkeypatch):
@@ -296,7 +296,7 @@ def test_a_timeout_that_is_none(place, use, monkeypatch, seconds):
 
 def test_connection_refused(place, monkeypatch):
     monkeypatch.setenv("ZOO_MIRRORS", f"http://127.0.0.1:{unused_port()}")
-    assert "connection refused, 3 times" in refused(place)
+    assert "connection refused, in 3 attempts" in refused(place)
 
 
 def test_no_network_without_the_file(place, monkeypatch):
@@ -307,12 +307,12 @@ def test_no_network_without_the_file(place, monkeypatch):
     monkeypatch.setenv("ZOO_MIRRORS", "https://mirror.invalid/refused/timeout")
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("no_proxy", "*")
-    assert "no such host, or no network, 3 times" in refused(place)
+    assert "unknown host, or no network, in 3 attempts" in refused(place)
 
 
 def test_a_server_that_speaks_something_else(place, use):
     use(nonsense)
-    assert "the connection broke, 3 times" in refused(place)
+    assert "the connection was lost, in 3 attempts" in refused(place)
 
 
 def test_a_nonsensical_length(place, use):
@@ -322,19 +322,19 @@ def test_a_nonsensical_length(place, use):
         handler.end_headers()
 
     use(reply)
-    assert "no usable address or answer (ValueError)" in refused(place)
+    assert "invalid address or response (ValueError)" in refused(place)
 
 
 @pytest.mark.parametrize("address", ["ftp://host/folder", "host/folder", "file:///etc"])
 def test_an_address_of_an_unknown_kind(place, monkeypatch, address):
     monkeypatch.setenv("ZOO_MIRRORS", address)
-    assert "unknown kind of address, expected https://... or hf://user/repo" in refused(place)
+    assert "unknown type of address, expected https://... or hf://user/repo" in refused(place)
 
 
 @pytest.mark.parametrize("address", ["http:///x", "http://[::1", "http://host:port/x"])
 def test_a_malformed_address(place, monkeypatch, address):
     monkeypatch.setenv("ZOO_MIRRORS", address)
-    assert "no usable address or answer" in refused(place)
+    assert "invalid address or response" in refused(place)
 
 
 def test_mirrors_are_asked_in_turn_the_environments_before_the_manifests(place, use, mirror, monkeypatch):
@@ -351,7 +351,8 @@ def test_every_mirror_that_failed_is_named_with_its_reason(place, use, mirror, m
     use(answer(404), answer(403))
     monkeypatch.setenv("ZOO_MIRRORS", f"{mirror.address}/a,{mirror.address}/b")
     text = refused(place)
-    assert f"{mirror.address}/a: answered 404 Not Found; mirror {mirror.address}/b: answered 403 Forbidden" in text
+    assert f"{mirror.address}/a: the server responded 404 Not Found" in text
+    assert f"mirror {mirror.address}/b: the server responded 403 Forbidden" in text
 
 
 # -- the cache
@@ -361,7 +362,7 @@ def test_a_cache_that_cannot_be_written(place, use, monkeypatch, tmp_path):
     mirror = use(answer())
     (tmp_path / "plain").write_bytes(b"a file, not a folder")
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "plain" / "cache"))
-    assert "is not writable (Not a directory), set ZOO_CACHE to one that is" in refused(place)
+    assert "is not writable (Not a directory), set ZOO_CACHE to another folder" in refused(place)
     assert mirror.requests == [] and (tmp_path / "plain").read_bytes() == b"a file, not a folder"
 
 
@@ -369,7 +370,7 @@ def test_a_cache_that_cannot_be_written(place, use, monkeypatch, tmp_path):
 def test_a_read_only_cache(place, use, monkeypatch):
     mirror = use(answer())
     monkeypatch.setenv("ZOO_CACHE", "/proc/self")
-    with pytest.raises(ZooError, match="the cache /proc/self is not writable .*, set ZOO_CACHE to one that is"):
+    with pytest.raises(ZooError, match="the cache /proc/self is not writable .*, set ZOO_CACHE to another folder"):
         locate(place)
     assert mirror.requests == []
 
@@ -493,7 +494,7 @@ def test_a_file_of_the_hub_beyond_its_size_is_not_downloaded(place, hub, monkeyp
 def test_what_the_hub_lacks_is_asked_for_once(place, hub, monkeypatch, repository):
     hub.repositories["someone/empty"] = {}
     monkeypatch.setenv("ZOO_MIRRORS", f"hf://{repository}")
-    assert "not in that repository" in refused(place) and len(hub.requests) == 1
+    assert "not found in this repository" in refused(place) and len(hub.requests) == 1
 
 
 @pytest.mark.parametrize("repository", ["zoo", "a/b/c", "a b/c"])
@@ -504,13 +505,13 @@ def test_an_address_that_is_no_repository(place, hub, monkeypatch, repository):
 
 def test_a_hub_that_fails_is_asked_as_often_as_any_server(place, hub):
     hub.status = 503
-    assert "answered 503 Service Unavailable, 3 times" in refused(place)
+    assert "the server responded 503 Service Unavailable, in 3 attempts" in refused(place)
     assert len(hub.requests) == download.TRIES
 
 
 def test_a_repository_with_a_licence_to_accept(place, hub, monkeypatch):
     hub.gated.add("someone/zoo")
-    assert "asks to accept a licence first" in refused(place) and len(hub.requests) == 1
+    assert "requires a licence to be accepted" in refused(place) and len(hub.requests) == 1
 
 
 def test_a_hub_that_is_not_to_be_asked(place, hub, monkeypatch):
@@ -537,10 +538,10 @@ def test_mirrors_of_the_configuration_file_come_after_those_of_the_environment(p
 @pytest.mark.parametrize(
     "text, words",
     [
-        (None, "there is no file .*, which ZOO_CONFIG names"),
-        ("mirrors = [", "is no TOML"),
+        (None, "the file .*, given by ZOO_CONFIG, does not exist"),
+        ("mirrors = [", "is not valid TOML"),
         ("mirrors = 'a'", "mirrors = 'a', expected a list of addresses"),
-        ("miror = []", "has the key 'miror', expected mirrors alone"),
+        ("miror = []", "has the key 'miror', expected only mirrors"),
     ],
 )
 def test_a_configuration_file_that_is_none(place, monkeypatch, tmp_path, text, words):

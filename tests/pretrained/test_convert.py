@@ -224,11 +224,11 @@ def test_shards_are_one(written):
     (folder / f"{whole.name}.index.json").write_text(json.dumps(index))
     same(zoo.load(folder, SHAPE), model)
     (folder / "part-1.safetensors").unlink()
-    with pytest.raises(ZooError, match="lacks part-1.safetensors, which its index names"):
+    with pytest.raises(ZooError, match="lacks part-1.safetensors, listed in its index"):
         zoo.load(folder, SHAPE)
     index["weight_map"][names[0]] = "../elsewhere.safetensors"
     (folder / f"{whole.name}.index.json").write_text(json.dumps(index))
-    with pytest.raises(ZooError, match="names files elsewhere"):
+    with pytest.raises(ZooError, match="with files in other folders"):
         zoo.load(folder, SHAPE)
 
 
@@ -243,8 +243,8 @@ def _with(name, value):
 @pytest.mark.parametrize(
     "change, told",
     [
-        (_without("encoder.conv_in.weight"), "lacks encoder.conv_in.weight"),
-        (_with("encoder.conv_more.weight", np.zeros(3, np.float32)), "has left over encoder.conv_more.weight"),
+        (_without("encoder.conv_in.weight"), "missing: encoder.conv_in.weight"),
+        (_with("encoder.conv_more.weight", np.zeros(3, np.float32)), "not used: encoder.conv_more.weight"),
         (_with("encoder.conv_in.weight", np.zeros((4, 3, 5, 5), np.float32)), r"encoder.conv_in.weight has shape \(4, 3, 5, 5\)"),
         (_with("encoder.conv_in.bias", np.full(4, np.nan, np.float32)), "NaN or infinite values in encoder.conv_in.bias"),
         (
@@ -262,7 +262,7 @@ def test_arrays_that_do_not_fit_are_named(written, change, told):
 
 def test_positions_must_be_those_that_the_model_computes(written):
     folder, _ = written(MAE, vit_mae, _with("vit.embeddings.position_embeddings", np.ones((1, 17, 16), np.float32)))
-    with pytest.raises(ZooError, match="other numbers in vit.embeddings.position_embeddings"):
+    with pytest.raises(ZooError, match="the values of vit.embeddings.position_embeddings in .* differ"):
         zoo.load(folder)
 
 
@@ -292,11 +292,11 @@ def test_older_names_are_known(old, new):
 @pytest.mark.parametrize(
     "change, told",
     [
-        ({"_class_name": "AutoencoderOobleck"}, "holds a AutoencoderOobleck, expected one of"),
+        ({"_class_name": "AutoencoderOobleck"}, "contains a AutoencoderOobleck, expected AutoencoderDC or"),
         ({"act_fn": "relu"}, "act_fn='relu', expected 'silu'"),
         ({"latents_mean": [0.0]}, "latents_mean"),
-        ({"down_block_types": ["CrossAttnDownBlock2D"] * 2}, "a block of the kind CrossAttnDownBlock2D"),
-        ({"use_quant_conv": False}, "expected both or none"),
+        ({"down_block_types": ["CrossAttnDownBlock2D"] * 2}, "a block of type CrossAttnDownBlock2D"),
+        ({"use_quant_conv": False}, "expected both or neither"),
         ({**FLUX2, "batch_norm_eps": 1e-5}, "batch_norm_eps=1e-05, expected 0.0001"),
         ({**FLUX2, "patch_size": [2, 1]}, "expected two equal numbers"),
         ({**HUNYUAN, "spatial_compression_ratio": 4}, "spatial_compression_ratio=4 .* expected 2 for 2 stages"),
@@ -316,13 +316,13 @@ def test_what_is_not_read_is_said(written, change, told):
 
 def test_a_folder_without_safetensors(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(KL))
-    with pytest.raises(ZooError, match="holds no weights, expected model.safetensors or diffusion_pytorch_model.safetensors or "):
+    with pytest.raises(ZooError, match="contains no weights, expected model.safetensors or diffusion_pytorch_model.safe"):
         zoo.load(tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
     with pytest.raises(ZooError, match="pytorch_model.bin is not a file of torch.save"):
         zoo.load(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"garbage")
-    with pytest.raises(ZooError, match="no readable safetensors file"):
+    with pytest.raises(ZooError, match="cannot be read as a safetensors file"):
         zoo.load(tmp_path)
 
 
@@ -479,7 +479,7 @@ kept.write_bytes(content[:-8])
     shape, good, bad, told = run(lines, HF_HUB_OFFLINE="1").splitlines()
     assert shape == "(16, 24, 3)"
     assert good.split()[:2] == ["sd_vae_ft_mse", "unpinned"] and bad.split()[:2] == ["sd_vae_ft_mse", "corrupt"]
-    assert "is not the file that was first fetched" in told
+    assert "differs from the file first downloaded" in told
 
 
 @pytest.mark.slow
@@ -488,7 +488,8 @@ def test_without_a_network_it_says_how_to_place_the_files_and_placing_them_works
     _, run = hub
     offline = {"HF_HUB_OFFLINE": "1"}
     told = run(refused, **offline)
-    assert "hf://stabilityai/sd-vae-ft-mse could not be fetched" in told and "its files of weights into " in told
+    assert "hf://stabilityai/sd-vae-ft-mse could not be downloaded" in told
+    assert "copy its config.json and its weight files to " in told
     folder, model = written(KL, ldm)
     place = tmp_path / "cache" / "originals" / foreign.cache_folder("hf://stabilityai/sd-vae-ft-mse").name
     assert str(place) in told

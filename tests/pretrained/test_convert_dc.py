@@ -59,7 +59,7 @@ def test_the_config_is_what_the_model_has():
         ({"decoder_act_fns": ["gelu"]}, "decoder_act_fns="),
         ({"upsample_block_type": "bilinear"}, "upsample_block_type='bilinear', expected pixel_shuffle or interpolate"),
         ({"in_channels": 1}, "in_channels=1"),
-        ({"dropout": 0.1}, "dropout=0.1, which the zoo does not know"),
+        ({"dropout": 0.1}, "dropout=0.1, which the zoo does not support"),
     ],
 )
 def test_what_is_not_supported_is_named(option, message):

@@ -22,10 +22,10 @@ def test_the_config_is_what_the_model_has():
         ({"upsample_fn": "bilinear"}, "upsample_fn='bilinear', expected nearest"),
         ({"upsampling_scaling_factor": 4}, "upsampling_scaling_factor=4, expected 2"),
         ({"act_fn": "selu"}, "act_fn='selu', expected relu or silu"),
-        ({"encoder_block_out_channels": [64, 32]}, "expected one number of maps"),
-        ({"out_channels": 4}, "out_channels=4, expected 3"),
+        ({"encoder_block_out_channels": [64, 32]}, "expected equal numbers of channels"),
+        ({"out_channels": 4}, "out_channels=4, expected in_channels=3"),
         ({"in_channels": 1, "out_channels": 1}, "in_channels=1"),
-        ({"dropout": 0.1}, "dropout=0.1, which the zoo does not know"),
+        ({"dropout": 0.1}, "dropout=0.1, which the zoo does not support"),
     ],
 )
 def test_what_is_not_supported_is_named(option, message):

@@ -136,7 +136,7 @@ def test_positions_that_were_learned_are_refused(tmp_path):
 def test_a_folder_of_several_models_asks_for_one(tmp_path):
     for name in ("a", "b"):
         dump(tmp_path / f"{name}.pth", {"x": tensor(np.zeros(3, np.float32), "0")})
-    with pytest.raises(ZooError, match="holds several models .a.pth, b.pth.; give one of these files"):
+    with pytest.raises(ZooError, match="contains several models .a.pth, b.pth.; give one of these files"):
         zoo.load(tmp_path)
 
 

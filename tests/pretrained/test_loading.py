@@ -528,7 +528,7 @@ def test_a_model_that_no_config_describes_is_refused(tmp_path):
         (reword(config={"latent_dim": 2}), "expected a mapping with the variant"),
         (reword(config={"variant": "vea"}), "there is no variant 'vea'. Did you mean 'vae'"),
         (reword(config={"variant": "vae", "latent_dims": 2}), "no option 'latent_dims'. Did you mean 'latent_dim'"),
-        (IN_THE_WAY["config alone"], "weights.safetensors: not there; save the model again"),
+        (IN_THE_WAY["config alone"], "weights.safetensors: not found; save the model again"),
         (
             lambda path: (path / "weights.safetensors").write_bytes(b"x" * 99),
             "weights.safetensors: wrong content .sha256",
@@ -630,7 +630,7 @@ def test_a_path_that_leads_nowhere_is_said_to_be_one(shelf, path, tmp_path, monk
     # Whatever lies beside the checkout.
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    with pytest.raises(ZooError, match=f"there is no saved model at {re.escape(path)}, expected a folder that zoo.save wrote"):
+    with pytest.raises(ZooError, match=f"there is no saved model at {re.escape(path)}, expected a folder written by zoo.save"):
         zoo.load(path)
 
 

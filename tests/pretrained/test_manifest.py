@@ -118,7 +118,7 @@ def test_a_name_that_is_no_name(tmp_path, name):
         ("", "cannot be read"),
         ('{"schema": 1, "weights": {', "cannot be read"),
         ("\x00\xff", "cannot be read"),
-        ("[]", "is no mapping"),
+        ("[]", "is not a mapping"),
         ("{}", "has schema None, expected 1; update autoencoder-zoo"),
         ('{"schema": 2, "sets": {}}', "has schema 2, expected 1; update autoencoder-zoo"),
         ('{"schema": 1}', "has no 'weights' mapping"),
@@ -273,7 +273,7 @@ def test_the_same_entries_in_any_order_are_the_same_bytes(tmp_path):
 def test_what_json_cannot_hold_is_not_written(tmp_path, value):
     manifest.write_entry("ae_mlp.mnist", ENTRY, tmp_path)
     before = (tmp_path / "manifest.json").read_bytes()
-    with pytest.raises(ZooError, match="the manifest entry 'vae_mlp.mnist' holds what JSON cannot"):
+    with pytest.raises(ZooError, match="the manifest entry 'vae_mlp.mnist' cannot be written as JSON"):
         manifest.write_entry("vae_mlp.mnist", {**ENTRY, "metrics": {"mse": value}}, tmp_path)
     assert (tmp_path / "manifest.json").read_bytes() == before and names_in(tmp_path) == ["manifest.json"]
 

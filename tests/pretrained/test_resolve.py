@@ -44,6 +44,13 @@ def test_a_folder_called_like_a_set_does_not_hide_it(place):
         assert resolve.resolve(folder).config["variant"] == "vae"
 
 
+def test_a_command_prints_its_warnings_as_lines(place, capsys):
+    Path(NAME).mkdir()
+    assert main(["convert", NAME, "converted"]) == 0
+    expected = f"{NAME} is both a weight set and a folder; the weight set is used. Write ./{NAME} for the folder."
+    assert capsys.readouterr().err == f"zoo: {expected}\n"
+
+
 def test_a_weight_set_is_known_by_its_hash_whatever_its_folder_is_called(place):
     zoo.save(tiny("vae_mlp"), Path(NAME))
     zoo.save(zoo.load(NAME), Path("renamed"))

@@ -429,20 +429,20 @@ def test_a_figure_that_a_baseline_beats_says_so():
     assert card.figure(FIGURES, "pca_mse") == "0.002"
     assert card.figure(FIGURES, "linear_accuracy") == "0.9 (worse than untrained)"
     assert card.figure(FIGURES, "knn_error") == "0.1 (worse than PCA)"
-    assert card.against(FIGURES) == "worse than mse 0.0025: another, measured"
+    assert card.baseline_text(FIGURES) == "worse than mse 0.0025: another, measured"
     better = {**FIGURES, "baseline": {"metric": "linear_accuracy", "value": 0.5, "source": "a paper"}}
-    assert card.against(better) == "linear_accuracy 0.5: a paper" and card.against({"metrics": {}}) == ""
+    assert card.baseline_text(better) == "linear_accuracy 0.5: a paper" and card.baseline_text({"metrics": {}}) == ""
     unclipped = {"metrics": {**FIGURES["metrics"], "pca_mse": {"value": 0.002, "parameters": {"clip": False}}}}
     assert card.figure(unclipped, "mse") == "0.003"
 
 
 def test_a_rounded_baseline_is_compared_to_its_stated_precision():
     entry = {"metrics": {"mse": {"value": 0.0168283}}, "baseline": {"metric": "mse", "value": 0.0168, "source": "PCA"}}
-    assert card.against(entry) == "mse 0.0168: PCA"
+    assert card.baseline_text(entry) == "mse 0.0168: PCA"
     entry["metrics"]["mse"]["value"] = 0.01686
-    assert card.against(entry) == "worse than mse 0.0168: PCA"
+    assert card.baseline_text(entry) == "worse than mse 0.0168: PCA"
     entry["baseline"]["value"] = 0.01685
-    assert card.against(entry) == "mse 0.01685: PCA"
+    assert card.baseline_text(entry) == "mse 0.01685: PCA"
 
 
 def test_tables_state_the_baselines_beside_the_figure():

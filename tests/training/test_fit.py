@@ -201,7 +201,7 @@ def test_a_ragged_last_batch_is_no_retrace(method, some):
     ragged = getattr(model, method)(some[:70], batch_size=32)
     np.testing.assert_allclose(ragged, whole[:70], atol=1e-6)
     compiled = [f for m in (model, model.encoder) for f in m.__dict__.get("_zoo_compiled", {}).values()]
-    assert [f.made.experimental_get_tracing_count() for f in compiled] == [1]
+    assert [f.value.experimental_get_tracing_count() for f in compiled] == [1]
 
 
 # -- what stops it

@@ -20,7 +20,7 @@ def started(folder, images, chosen=None):
     chosen = chosen or recipe()
     model = training.fresh_model(chosen)
     training.prepare(chosen, model, 16)
-    training.begin(chosen, model, images, folder, training.fit)
+    training.initialize(chosen, model, images, folder, training.fit)
     return model
 
 

@@ -61,7 +61,7 @@ def test_they_are_kept_while_the_rest_learns(digits, tmp_path):
     model = training.fresh_model(recipe())
     training.prepare(recipe(), model, 16)
     before = [w.copy() for w in dictionary(model).get_weights()]
-    training.begin(recipe(), model, images, tmp_path, training.fit)
+    training.initialize(recipe(), model, images, tmp_path, training.fit)
     start = dictionary(model).get_weights()
     assert all(np.any(a != b) for a, b in zip(before, start))
     trained, _ = training.fit(recipe(epochs=2), images, tmp_path)

@@ -52,7 +52,7 @@ def test_a_linear_path_starts_at_pca_and_stays(digits, tmp_path):
     images = digits[0][:256]
     model = training.fresh_model(recipe())
     training.prepare(recipe(), model, 16)
-    training.begin(recipe(), model, images, tmp_path, training.fit)
+    training.initialize(recipe(), model, images, tmp_path, training.fit)
     np.testing.assert_allclose(model.reconstruct(digits[0][256:300]), by_scikit_learn(images, 5, digits[0][256:300]), atol=1e-4)
     np.testing.assert_allclose(model.encode(images).std(axis=0), 1, rtol=1e-3)
     start = [w for layer in linear_path(model) for w in layer.get_weights()]

@@ -3,7 +3,7 @@
 import numpy as np
 from tiny_recipe import tiny_recipe
 
-from zoo.training.initialization.start import begin, fresh_model, held_out, untrained
+from zoo.training.initialization.start import fresh_model, held_out, initialize, untrained
 from zoo.training.recipe import recorded
 
 UNET = dict(variant="dae", backbone="unet", input_shape=(8, 8, 1), filters=(4, 8), blocks=1, first_stride=2, atoms=6)
@@ -21,7 +21,7 @@ def test_it_is_the_fresh_model_after_a_start_of_the_data(digits, tmp_path):
     started = fresh_model(recipe)
     assert not same(untrained(recipe)(images), started)
     assert same(untrained(recipe)(images), untrained(recipe)(images))
-    begin(recipe, started, images[held_out(recipe, len(images))[0]], tmp_path, None)
+    initialize(recipe, started, images[held_out(recipe, len(images))[0]], tmp_path, None)
     assert same(untrained(recipe)(images), started)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import zoo
 from zoo.cli import exits
 from zoo.utils import distributions
 
@@ -27,3 +28,9 @@ def test_the_distribution_is_named_not_the_module(module, command, capsys):
 def test_the_extras_are_those_of_the_project():
     text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
     assert set(distributions._EXTRAS.values()) <= tomllib.loads(text)["project"]["optional-dependencies"].keys()
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it():
+    error = distributions.missing_package("a cluster", "ray.data")
+    assert isinstance(error, zoo.ZooError)
+    assert str(error) == "a cluster requires the package ray; install it: pip install 'autoencoder-zoo[ray]'"

@@ -3,11 +3,11 @@
 import keras
 from keras import ops
 
-from zoo.layers.blocks.backbone import Around
+from zoo.layers.blocks.backbone import BackboneWrapper
 from zoo.layers.blocks.fold import fold, side, unfold
 
 
-class ImagePathEncoder(Around):
+class ImagePathEncoder(BackboneWrapper):
     """(N, H, W, C) -> (N, h, w, maps + s² C): the maps of `net` and the image, folded to their size.
 
     Folding is lossless, so that any `net` with feature maps as output can be used; s is its reduction of height and width.

@@ -79,7 +79,7 @@ class LDMEncoder(Backbone):
         conv_in, conv_out, norm_out = _conv(filters[0]), _conv(outputs), GroupNorm(groups)
         smaller = [*(FoldingDownsample(n) if folding else Downsample(m) for m, n in zip(filters, filters[1:])), None]
         parts = [Stage(n, blocks, groups, i in attention, smaller[i]) for i, n in enumerate(filters)]
-        middle = Middle(filters[-1], groups, middle_attention)
+        middle = MiddleBlock(filters[-1], groups, middle_attention)
         names = [None, None, *(f"stage{i + 1}" for i in range(len(filters))), "middle", None, None, None]
         # These networks are trained on images in -1..1.
         end = [norm_out, layers.Activation("silu"), conv_out]
@@ -99,7 +99,7 @@ class LDMDecoder(Backbone):
         conv_in, conv_out, norm_out = _conv(filters[-1]), _conv(outputs), GroupNorm(groups)
         larger = [None, *(FoldingUpsample(m) if folding else Upsample(n) for m, n in zip(filters, filters[1:]))]
         parts = [Stage(n, blocks, groups, i in attention, larger[i]) for i, n in reversed(list(enumerate(filters)))]
-        middle = Middle(filters[-1], groups, middle_attention)
+        middle = MiddleBlock(filters[-1], groups, middle_attention)
         start = Shortcut([conv_in], filters[-1]) if folding else conv_in
         super().__init__([start, middle, *parts, norm_out, layers.Activation("silu"), conv_out, layers.Rescaling(0.5, 0.5)])
         self.conv_in, self.blocks, self.middle, self.norm_out, self.conv_out = conv_in, parts, middle, norm_out, conv_out
@@ -147,7 +147,7 @@ class Stage(layers.Layer):
         return x
 
 
-class Middle(layers.Layer):
+class MiddleBlock(layers.Layer):
     """A residual block, optional attention, and a residual block, all with `filters` maps."""
 
     def __init__(self, filters, groups, attention, **kwargs):

@@ -5,11 +5,11 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from zoo.layers.blocks.backbone import Around
+from zoo.layers.blocks.backbone import BackboneWrapper
 from zoo.layers.bottlenecks.code import flatten
 
 
-class LinearPathEncoder(Around):
+class LinearPathEncoder(BackboneWrapper):
     """(N, H, W, C) -> (N, H W C): the image x + net(x), flattened, as input of the bottleneck's linear map."""
 
     def call(self, x):

@@ -4,13 +4,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.layers.blocks.backbone import Around
+from zoo.layers.blocks.backbone import BackboneWrapper
 from zoo.layers.blocks.tokens import patchify, unpatchify
 
 _EPSILON = 1e-6
 
 
-class MaskedEncoder(Around):
+class MaskedEncoder(BackboneWrapper):
     """Images (N, H, W, C) or series (N, T, C) to (N, 1 + patches, width + 2): the tokens of `net` for all patches, each with
     the mean and the standard deviation of its patch, by which the decoder scales its predictions back.
 

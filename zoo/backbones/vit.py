@@ -137,8 +137,8 @@ class ViTEncoder(layers.Layer):
     def build(self, input_shape):
         grid = grid_of(input_shape[1:], self.patch_size)
         self.positions = positions(grid, self.width, self.trained_grid)
-        self.left_out = PatchDropout(self.patch_dropout, len(self.positions)) if self.patch_dropout else None
-        self.first = self.add_weight(name="first", shape=(1, 1, self.width), initializer=_small())
+        self.drop_patches = PatchDropout(self.patch_dropout, len(self.positions)) if self.patch_dropout else None
+        self.first = self.add_weight(name="first", shape=(1, 1, self.width), initializer=_small_normal())
         self.shape, self.grid = tuple(input_shape[1:]), grid
         self.part, channels = self.patch_size, input_shape[-1]
         if self.stem is not None:
@@ -160,7 +160,7 @@ class ViTEncoder(layers.Layer):
     def until(self, x, name):
         """The output of the block called `name`."""
         tokens = self.start(patchify(x, self.patch_size))
-        tokens = tokens if self.left_out is None else self.left_out(tokens)
+        tokens = tokens if self.drop_patches is None else self.drop_patches(tokens)
         return self.run(tokens, self.stage_names.index(name) + 1)
 
     def maps(self, tokens):
@@ -254,5 +254,5 @@ def _through(blocks, tokens, training):
     return tokens
 
 
-def _small():
+def _small_normal():
     return keras.initializers.RandomNormal(stddev=0.02)

@@ -53,7 +53,8 @@ def add_images(parser, batch_size=256):
     parser.add_argument("--input", help="another way to give SOURCE")
     parser.add_argument("--split", default="test", help="split of the data set to read (default: test)")
     add_data_dir(parser)
-    parser.add_argument("--batch-size", type=whole_number(1), default=batch_size, help="number of images per batch")
+    text = f"number of images per batch (default: {batch_size or 'that of the runtime'})"
+    parser.add_argument("--batch-size", type=whole_number(1), default=batch_size, help=text)
     parser.add_argument("--resize", action="store_true", help="resize image files to the input size of the model")
     parser.add_argument("--skip-unreadable", action="store_true", help="skip images that cannot be read, and list them")
 

@@ -29,7 +29,7 @@ def run(arguments):
         from zoo.inference.ray import FeatureJob
 
         written = FeatureJob(arguments.name, source, arguments.output, arguments.ray, options)
-        for _ in images.watched(written):
+        for _ in images.with_progress(written):
             pass
     else:
         from zoo.data.writers import open_writer
@@ -38,6 +38,6 @@ def run(arguments):
         written = open_writer(arguments.output)
         stream = FeatureStream(arguments.name, source, options)
         with written:
-            for ids, rows in images.watched(stream):
+            for ids, rows in images.with_progress(stream):
                 written.write(ids, rows)
     print(f"wrote {written.count} x {written.width} features to {arguments.output}")

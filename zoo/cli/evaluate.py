@@ -58,7 +58,7 @@ def run(arguments):
     from zoo.training.initialization.start import untrained
     from zoo.training.recipe import recorded
 
-    wanted = _wanted(_list(arguments.metrics, names(), "metric") + [_PROBES[probe] for probe in probes], entry)
+    wanted = _metrics_to_measure(_list(arguments.metrics, names(), "metric") + [_PROBES[probe] for probe in probes], entry)
     model = load_checkpoint(checkpoint)
     asked = [each if isinstance(each, str) else each["metric"] for each in wanted or ()]
     if not hasattr(model, "decoder") and (picture or any(NEEDS[name].decoder for name in asked)):
@@ -103,7 +103,7 @@ def _picture_path(given):
     return picture
 
 
-def _wanted(asked, entry):
+def _metrics_to_measure(asked, entry):
     """What to measure: metric names and mappings, or None for the metrics of the card."""
     if not asked:
         return None if entry.get("metrics") else ["mse", "psnr"]
@@ -133,9 +133,9 @@ def _draw(model, dataset, data_dir, path):
     side_by_side(model, images, path)
     _progress(f"wrote {path}")
     if draws_images(model):
-        beside = path.with_suffix(".samples.png")
-        samples_grid(model, beside)
-        _progress(f"wrote {beside}")
+        samples = path.with_suffix(".samples.png")
+        samples_grid(model, samples)
+        _progress(f"wrote {samples}")
 
 
 def _check(name, measured, card, as_json):
@@ -169,8 +169,8 @@ def _check(name, measured, card, as_json):
 
 def _with_baselines(metric, result):
     """Mapping of the name of a metric and of each of its baselines to their values."""
-    beside = {f"{metric} of {name}": value for name, value in result.get("baselines", {}).items()}
-    return {metric: result["value"], **beside}
+    baselines = {f"{metric} of {name}": value for name, value in result.get("baselines", {}).items()}
+    return {metric: result["value"], **baselines}
 
 
 def _table(head, rows):

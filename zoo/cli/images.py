@@ -20,7 +20,7 @@ def source_of(arguments):
     return source
 
 
-def reading(arguments):
+def reading_options(arguments):
     """Keyword arguments of every stream that say how to read the source."""
     return dict(
         split=arguments.split,
@@ -35,10 +35,10 @@ def stream(arguments, source, shape):
     from zoo.data import sources
     from zoo.modalities.image import image_file_shape
 
-    return sources.stream(source, arguments.batch_size, image_file_shape(shape), **reading(arguments))
+    return sources.stream(source, arguments.batch_size, image_file_shape(shape), **reading_options(arguments))
 
 
-def watched(stream):
+def with_progress(stream):
     """Yields the batches of a stream, with a progress bar on a terminal; prints its notes and skipped images at the end."""
     from tqdm import tqdm
 
@@ -46,14 +46,14 @@ def watched(stream):
         for ids, batch in stream:
             yield ids, batch
             bar.update(len(batch))
-    tell(stream)
+    print_notes(stream)
 
 
-def tell(read):
+def print_notes(read):
     """Print on standard error the notes on how a stream or `Data` was read, and which images were skipped."""
-    from zoo.data.left_out import left_out
+    from zoo.data.notes import notes_of
 
-    for line in [*read.notes, *left_out(read.skipped)]:
+    for line in notes_of(read):
         say(f"zoo: {line}")
 
 
@@ -61,7 +61,7 @@ def checked(stream, *shapes):
     """Yields the batches of a stream of images. Raises ZooError if none of `shapes` fits; it names the last one."""
     from zoo.modalities.image import check_images
 
-    for ids, images in watched(stream):
+    for ids, images in with_progress(stream):
         yield ids, check_images(images, images.shape[1:] if images.shape[1:] in shapes else shapes[-1])
 
 
@@ -76,7 +76,7 @@ def load(name):
     return load_checkpoint(checkpoint)
 
 
-def load_for_pictures(name):
+def load_image_model(name):
     """Like `load`, but raises ZooError unless the model is an autoencoder whose outputs can be written as image files."""
     model = load(name)
     from zoo.modalities.image import image_file_shape

@@ -37,7 +37,8 @@ def main(argv=None):
     streams.harden()
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _run(argv) or 0
+        with exits.warnings_as_lines():
+            code = _run(argv) or 0
         # Flush here, where a closed pipe is handled below; Python would flush at exit and print an error.
         sys.stdout.flush()
         return code

@@ -13,7 +13,8 @@ def main(argv=None):
     streams.harden()
     try:
         arguments = _parser().parse_args(argv)
-        arguments.run(arguments)
+        with exits.warnings_as_lines():
+            arguments.run(arguments)
     except exits.FAULTS as fault:
         return exits.report(fault)
     return 0

@@ -16,7 +16,7 @@ def run(arguments):
 
     source = images.source_of(arguments)
     folder = ImageFolder(arguments.output)
-    model = images.load_for_pictures(arguments.name)
+    model = images.load_image_model(arguments.name)
     # A folder contains images to restore; a data set contains original images.
     stream = images.stream(arguments, source, model.degraded_shape)
     with folder:

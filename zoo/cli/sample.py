@@ -17,7 +17,7 @@ def run(arguments):
     from zoo.data.writers import ImageFolder
 
     folder = ImageFolder(arguments.output)
-    model = images.load_for_pictures(arguments.name)
+    model = images.load_image_model(arguments.name)
     drawn = model.sample(arguments.n, seed=arguments.seed)
     with folder:
         folder.write(drawn)

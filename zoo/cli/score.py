@@ -53,5 +53,5 @@ def _normal_images(arguments, model):
         resize=arguments.resize,
         skip_unreadable=arguments.skip_unreadable,
     )
-    images.tell(found)
+    images.print_notes(found)
     return found.images

@@ -1,4 +1,4 @@
-"""`zoo train`: train a weight set from its recipe. Every training script ends with `run_recipe`, which accepts the same flags."""
+"""`zoo train`: train a weight set from its recipe. Training scripts accept the same flags."""
 
 import dataclasses
 import signal
@@ -91,7 +91,8 @@ def run_recipe(recipe, argv=None, prog=None):
     parser = Parser(prog=prog, description=f"Train the weight set {recipe.name} from its recipe.")
     _add_flags(parser)
     try:
-        return _train(recipe, vars(parser.parse_args(argv)))
+        with exits.warnings_as_lines(recipe.name):
+            return _train(recipe, vars(parser.parse_args(argv)))
     except exits.FAULTS as fault:
         raise SystemExit(exits.report(fault, recipe.name)) from None
 

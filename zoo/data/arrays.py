@@ -1,58 +1,40 @@
-"""What `encode` takes: an array of images, a batched `tf.data.Dataset`, or a `keras.utils.PyDataset`."""
-
-from collections.abc import Mapping
+"""Images given to `encode`: an array, a batched `tf.data.Dataset`, or a `keras.utils.PyDataset`."""
 
 import keras
-import numpy as np
 
+from zoo.data.memory import images_of
 from zoo.errors import ZooError
-
-# Keys under which a mapping holds the images of a batch.
-_IMAGES = ("image", "images")
-
-
-def arrays_of(x):
-    """Arrays of images, one after the other: of an array that one, of a data set those of its batches, without labels.
-
-    Batches are images, pairs of images and labels, or mappings with "image" or "images".
-
-    Raises:
-        ZooError: for a data set that is empty or has no end.
-    """
-    batches = _batches(x)
-    if batches is None:
-        yield x
-        return
-    nothing = True
-    for batch in batches:
-        nothing = False
-        yield np.asarray(_images(batch))
-    if nothing:
-        raise ZooError("the data set gave no images.")
-
-
-def _batches(x):
-    if isinstance(x, keras.utils.PyDataset):
-        if x.num_batches is None:
-            raise ZooError("got a PyDataset without an end (num_batches is None), expected one that gives every image once.")
-        return (x[i] for i in range(x.num_batches))
-    # Asked so, TensorFlow stays unloaded where another backend runs.
-    if hasattr(x, "as_numpy_iterator") and hasattr(x, "cardinality"):
-        if int(x.cardinality()) == _INFINITE:
-            raise ZooError("got a tf.data.Dataset that repeats without an end, expected one that gives every image once.")
-        return x.as_numpy_iterator()
-    return None
-
 
 # `tf.data.INFINITE_CARDINALITY`.
 _INFINITE = -1
 
 
-def _images(batch):
-    images = batch[0] if isinstance(batch, (tuple, list)) else batch
-    if isinstance(images, Mapping):
-        key = next((key for key in _IMAGES if key in images), None)
-        if key is None:
-            raise ZooError(f"got batches of {', '.join(map(str, images))}, expected images under 'image' or 'images'.")
-        images = images[key]
-    return images
+def arrays_of(x):
+    """Yields arrays of images: an array itself, or those of the batches of a data set, see `zoo.data.memory.images_of`.
+
+    Raises:
+        ZooError: if a data set is empty or infinite, or its batches contain no images.
+    """
+    batches = _batches(x)
+    if batches is None:
+        yield x
+        return
+    empty = True
+    for batch in batches:
+        empty = False
+        yield images_of(tuple(batch) if isinstance(batch, list) else batch)
+    if empty:
+        raise ZooError("the data set contains no images.")
+
+
+def _batches(x):
+    if isinstance(x, keras.utils.PyDataset):
+        if x.num_batches is None:
+            raise ZooError("got an infinite PyDataset (num_batches is None), expected one that contains every image once.")
+        return (x[i] for i in range(x.num_batches))
+    # Recognized by its methods, so that TensorFlow is not loaded on other backends.
+    if hasattr(x, "as_numpy_iterator") and hasattr(x, "cardinality"):
+        if int(x.cardinality()) == _INFINITE:
+            raise ZooError("got an infinite tf.data.Dataset, expected one that contains every image once.")
+        return x.as_numpy_iterator()
+    return None

@@ -16,7 +16,7 @@ class Unreadable(Exception):
     """A file that cannot be read as an image; the text says why."""
 
 
-class Picture(NamedTuple):
+class DecodedImage(NamedTuple):
     """A decoded image file.
 
     Attributes:
@@ -47,7 +47,7 @@ def read(path):
 
 
 def decode(data):
-    """Decode the bytes of an image file to a `Picture`: the first frame, upright, composited on white.
+    """Decode the bytes of an image file to a `DecodedImage`: the first frame, upright, composited on white.
 
     Args:
         data: bytes of a JPEG, PNG, GIF, BMP or WebP file.
@@ -84,35 +84,35 @@ def _upright(image):
 
 def _picture(image, kind):
     # Images with a palette are read as RGB, and so are all GIF files, whose gray images have palettes too.
-    grey = image.mode in ("L", "1", "LA", "La") and kind != "GIF"
+    gray = image.mode in ("L", "1", "LA", "La") and kind != "GIF"
     if not image.has_transparency_data:
-        pixels = np.asarray(image.convert("L" if grey else "RGB"))
-        return Picture(pixels[..., None] if grey else pixels, False)
-    pixels = np.asarray(image.convert("LA" if grey else "RGBA"))
-    colours, alpha = pixels[..., :-1], pixels[..., -1:]
+        pixels = np.asarray(image.convert("L" if gray else "RGB"))
+        return DecodedImage(pixels[..., None] if gray else pixels, False)
+    pixels = np.asarray(image.convert("LA" if gray else "RGBA"))
+    colors, alpha = pixels[..., :-1], pixels[..., -1:]
     if alpha.min() == 255:
-        return Picture(np.ascontiguousarray(colours), False)
-    return Picture(np.round(_on_white(colours / np.float32(255), alpha / np.float32(255)) * 255).astype(np.uint8), True)
+        return DecodedImage(np.ascontiguousarray(colors), False)
+    return DecodedImage(np.round(_on_white(colors / np.float32(255), alpha / np.float32(255)) * 255).astype(np.uint8), True)
 
 
-def _on_white(colours, alpha):
-    return colours * alpha + (1 - alpha)
+def _on_white(colors, alpha):
+    return colors * alpha + (1 - alpha)
 
 
-# Offsets in the header of a PNG file (ISO/IEC 15948): bits per channel, colour type, checksum.
-_BITS, _COLOUR, _CHECKSUM = 24, 25, slice(29, 33)
-_GREY_ALPHA, _RGB_ALPHA = 4, 6
+# Offsets in the header of a PNG file (ISO/IEC 15948): bits per channel, color type, checksum.
+_BITS, _COLOR, _CHECKSUM = 24, 25, slice(29, 33)
+_GRAY_ALPHA, _RGB_ALPHA = 4, 6
 
 
 def _is_deep(data):
-    return len(data) > _COLOUR and data[_BITS] == 16
+    return len(data) > _COLOR and data[_BITS] == 16
 
 
 def _deep_picture(data):
-    """The `Picture` of a PNG file with 16 bits per channel. Pillow by itself keeps all 16 bits of gray images only."""
-    if data[_COLOUR] == _GREY_ALPHA:
+    """The `DecodedImage` of a PNG file with 16 bits per channel. Pillow by itself keeps all 16 bits of gray images only."""
+    if data[_COLOR] == _GRAY_ALPHA:
         # Two channels of two bytes have the same layout as four channels of one byte.
-        header = data[:_BITS] + bytes([8, _RGB_ALPHA]) + data[_COLOUR + 1 : _CHECKSUM.start]
+        header = data[:_BITS] + bytes([8, _RGB_ALPHA]) + data[_COLOR + 1 : _CHECKSUM.start]
         data = header + zlib.crc32(header[12:]).to_bytes(4, "big") + data[_CHECKSUM.stop :]
         bytes_of, clear = _loaded(data)
         values = bytes_of.reshape(*bytes_of.shape[:2], 2, 2).astype(np.uint16) @ np.array([256, 1], np.uint16)
@@ -126,17 +126,17 @@ def _deep_picture(data):
             values = high.astype(np.uint16) << 8 | low
     unit = values / np.float32(65535)
     if values.shape[-1] in (2, 4):
-        colours, alpha = unit[..., :-1], unit[..., -1:]
+        colors, alpha = unit[..., :-1], unit[..., -1:]
     else:
-        colours, seen = unit, np.ones(values.shape[:2], bool) if clear is None else np.any(values != clear, axis=-1)
+        colors, seen = unit, np.ones(values.shape[:2], bool) if clear is None else np.any(values != clear, axis=-1)
         alpha = seen[..., None].astype(np.float32)
     transparent = bool(alpha.min() < 1)
-    shown = _on_white(colours, alpha) if transparent else np.ascontiguousarray(colours)
-    return Picture(shown, transparent, True, float(colours.max()))
+    shown = _on_white(colors, alpha) if transparent else np.ascontiguousarray(colors)
+    return DecodedImage(shown, transparent, True, float(colors.max()))
 
 
 def _loaded(data, raw_mode=None):
-    """The upright pixel values of a PNG file as an array, and its transparent colour or None. `raw_mode` maps the raw mode of
+    """The upright pixel values of a PNG file as an array, and its transparent color or None. `raw_mode` maps the raw mode of
     Pillow to the one to read with."""
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
         if raw_mode is not None:

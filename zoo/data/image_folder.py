@@ -76,7 +76,7 @@ class ImageFolder:
         return [file for file in self.files if file.relative_to(self.path).parts[0] == name]
 
     def notes(self):
-        """Lines about what was left out, besides unreadable images."""
+        """Lines about skipped files and folders, besides unreadable images."""
         lines = []
         for names, what in (
             (self.others, "files that are not images"),
@@ -85,7 +85,7 @@ class ImageFolder:
         ):
             if names:
                 more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-                lines.append(f"left out {len(names)} {what}: {', '.join(names[:_SHOWN])}{more}")
+                lines.append(f"skipped {len(names)} {what}: {', '.join(names[:_SHOWN])}{more}")
         return lines
 
 

@@ -39,7 +39,7 @@ class ImageStream:
 
     def __init__(self, batch_size, image_shape, resize, skip_unreadable):
         self.batch_size, self.resize, self.skip_unreadable = batch_size, resize, skip_unreadable
-        self.skipped, self._seen = [], _Seen()
+        self.skipped, self._seen = [], _Statistics()
         self.asked = image_shape is not None
         self.shape = tuple(image_shape) if self.asked else None
         self._first = None
@@ -52,13 +52,13 @@ class ImageStream:
     @property
     def notes(self):
         """Messages about how images were read, for example that transparency was removed."""
-        return self._seen.lines()
+        return self._seen.notes()
 
     def __iter__(self) -> Iterator:
-        self.skipped, self._seen = [], _Seen()
+        self.skipped, self._seen = [], _Statistics()
         decoded = self._decoded()
         while group := list(itertools.islice(decoded, self.batch_size)):
-            yield [i for i, _ in group], np.stack(alike([image for _, image in group]))
+            yield [i for i, _ in group], np.stack(same_dtype([image for _, image in group]))
 
     def _decoded(self):
         # The decoders of Pillow release the interpreter lock, so threads run in parallel.
@@ -88,11 +88,11 @@ class ImageStream:
             pool.shutdown(cancel_futures=True)
 
     def _read_all(self, group):
-        """Tuples of id, name, and the `Picture` or the `Unreadable` error."""
+        """Tuples of id, name, and the `DecodedImage` or the `Unreadable` error."""
         return [(i, name, self._read(name, data)) for i, name, data in group]
 
     def _read(self, name, data):
-        """The `Picture`, of the stream's shape once that is known, or the `Unreadable` error."""
+        """The `DecodedImage`, of the stream's shape once that is known, or the `Unreadable` error."""
         try:
             picture = decode(data())
         except Unreadable as reason:
@@ -102,14 +102,14 @@ class ImageStream:
         image = with_channels(picture.pixels, self.shape[-1]) if self.asked else picture.pixels
         if image.shape != self.shape:
             if not self.resize:
-                raise self._of_another_shape(name, image.shape)
+                raise self._shape_error(name, image.shape)
             image = resized(image, self.shape[:2])
         return picture._replace(pixels=image)
 
-    def _of_another_shape(self, name, shape):
+    def _shape_error(self, name, shape):
         if self.asked:
             return ZooError(f"{name} has shape {shape}, expected {self.shape}; give --resize to resize all to that size.")
-        kinds = {1: "gray", 3: "in colour"}
+        kinds = {1: "gray", 3: "in color"}
         differ = shape[-1] != self.shape[-1]
         which = f" ({kinds[shape[-1]]}; the first, {self._first}, is {kinds[self.shape[-1]]})" if differ else ""
         return ZooError(
@@ -123,12 +123,12 @@ def unreadable(name, reason):
     return ZooError(f"{name} cannot be read as an image: {reason}; repair or remove it, or give --skip-unreadable.")
 
 
-def alike(arrays):
+def same_dtype(arrays):
     """Arrays of images with one dtype: all uint8, or all float32 in 0..1 if some of them are float32."""
     return arrays if len({array.dtype for array in arrays}) < 2 else [unit_array(array) for array in arrays]
 
 
-class _Seen:
+class _Statistics:
     """Statistics of the images of a stream, for its notes."""
 
     def __init__(self):
@@ -139,7 +139,7 @@ class _Seen:
         if picture.deep:
             self.deep, self.brightest = self.deep + 1, max(self.brightest, picture.brightest)
 
-    def lines(self):
+    def notes(self):
         found = []
         if self.transparent:
             found.append(f"{self.transparent} images have transparent parts, which are composited on white")

@@ -1,6 +1,6 @@
 """Batches of images in memory: arrays, pairs with labels, mappings."""
 
-import numbers
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def images_of(batch):
     Raises:
         ZooError: if it is not clear which entry of a mapping contains the images, or a tuple is empty.
     """
-    if isinstance(batch, dict):
+    if isinstance(batch, Mapping):
         name = next((name for name in _NAMES if name in batch), None)
         if name is None and len(batch) != 1:
             raise ZooError(f"got a mapping with {', '.join(map(str, batch)) or 'nothing'}, expected images called 'image'.")
@@ -29,8 +29,3 @@ def images_of(batch):
             raise ZooError("got an empty tuple for a batch, expected images, or a pair of images and labels.")
         return images_of(batch[0])
     return np.asarray(batch)
-
-
-def is_whole(value):
-    """Whether a value is an integer of Python or NumPy; booleans are not."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from zoo.data.image_files import Unreadable
 from zoo.data.image_stream import ImageStream
 from zoo.errors import ZooError
+from zoo.utils.distributions import missing_package
 
 KEYS = ("key", "path", "id", "__index__")
 
@@ -28,7 +29,7 @@ def open_parquet(path, batch_size, image_shape=None, resize=False, skip_unreadab
     """
     table = _Table(path)
     if table.encoded:
-        return ParquetPictures(table, batch_size, image_shape, resize, skip_unreadable)
+        return ParquetImages(table, batch_size, image_shape, resize, skip_unreadable)
     return ParquetVectors(table, batch_size)
 
 
@@ -52,7 +53,7 @@ class _Rows:
         return part
 
 
-class ParquetPictures(_Rows, ImageStream):
+class ParquetImages(_Rows, ImageStream):
     """Batches of the encoded images of a column, decoded in parallel."""
 
     def __init__(self, table, batch_size, image_shape, resize, skip_unreadable):
@@ -104,7 +105,7 @@ class _Table:
             import pyarrow.compute
             import pyarrow.parquet
         except ImportError:
-            raise ZooError("reading .parquet needs the extra 'parquet': pip install 'autoencoder-zoo[parquet]'") from None
+            raise missing_package("reading .parquet", "pyarrow") from None
         self.arrow = pyarrow
         self.files = parquet_files(path) if path.is_dir() else [path]
         self.borders, place, found = [], 0, None

@@ -20,7 +20,7 @@ import numpy as np
 from zoo.data import sprites
 from zoo.data.folder_stream import FolderStream
 from zoo.data.image_folder import scan
-from zoo.data.image_stream import alike
+from zoo.data.image_stream import same_dtype
 from zoo.data.parquet import open_parquet, parquet_files
 from zoo.data.splitting import split as split_indices
 from zoo.errors import ZooError, suggest
@@ -239,13 +239,13 @@ def _arrays(path, split, mmap=False):
     try:
         loaded = np.load(path, mmap_mode="r" if mmap and path.suffix.lower() == ".npy" else None, allow_pickle=False)
     except _BROKEN as error:
-        raise ZooError(f"{path} cannot be read: {_broken(error)}.") from None
+        raise ZooError(f"{path} cannot be read: {_reason(error)}.") from None
     if isinstance(loaded, np.ndarray):
         images, labels = loaded, None
     else:
         with loaded:
-            images = _pick(loaded, path, (f"x_{split}", f"{split}_images", "images", "x"))
-            labels = _pick(loaded, path, (f"y_{split}", f"{split}_labels", "labels", "y"), needed=False)
+            images = _member(loaded, path, (f"x_{split}", f"{split}_images", "images", "x"))
+            labels = _member(loaded, path, (f"y_{split}", f"{split}_labels", "labels", "y"), needed=False)
     if images.ndim not in (2, 3, 4) or len(images) == 0:
         raise ZooError(f"{path} has an array of shape {images.shape}, expected images (N, H, W, C) or vectors (N, D), N >= 1.")
     # Gray images are often stored without a channel axis.
@@ -255,13 +255,13 @@ def _arrays(path, split, mmap=False):
     return images, None if labels is None else labels.reshape(-1)
 
 
-def _pick(archive, path, names, needed=True):
+def _member(archive, path, names, needed=True):
     for name in names:
         if name in archive.files:
             try:
                 array = archive[name]
             except _BROKEN as error:
-                raise ZooError(f"the array {name!r} of {path} cannot be read: {_broken(error)}.") from None
+                raise ZooError(f"the array {name!r} of {path} cannot be read: {_reason(error)}.") from None
             if not isinstance(array, np.ndarray):
                 raise ZooError(f"the member {name!r} of {path} is not a NumPy array.")
             return array
@@ -270,7 +270,7 @@ def _pick(archive, path, names, needed=True):
     return None
 
 
-def _broken(error):
+def _reason(error):
     text = str(error)
     if "allow_pickle" in text or "Python objects" in text:
         return "it contains Python objects or no arrays; save it again as a numeric array"
@@ -279,18 +279,18 @@ def _broken(error):
     return "it is damaged or incomplete; copy or save it again"
 
 
-def _gathered(stream, source):
+def _all_images(stream, source):
     """The ids and images of a stream. Raises ZooError if none can be read."""
     batches = list(stream)
     if not batches:
         raise ZooError(f"none of the {stream.total} images of {source} can be read; the first is {stream.skipped[0]}.")
-    return [i for b in batches for i in b[0]], np.concatenate(alike([b[1] for b in batches]))
+    return [i for b in batches for i in b[0]], np.concatenate(same_dtype([b[1] for b in batches]))
 
 
 def _load_folder(folder, split, image_shape, resize, skip):
     found = scan(folder)
     stream = FolderStream(found, 256, image_shape, resize, skip, found.of_split(split))
-    ids, images = _gathered(stream, folder)
+    ids, images = _all_images(stream, folder)
     # For a folder with splits, the classes of all splits, so that labels agree; otherwise those with at least one image.
     known = [found.relative(file) for file in found.files] if found.splits else ids
     classes = sorted({found.class_of(i) for i in known if not i.endswith("/")})
@@ -305,7 +305,7 @@ def _load_folder(folder, split, image_shape, resize, skip):
 
 def _load_parquet(path, image_shape, resize, skip):
     stream = open_parquet(path, 256, image_shape, resize, skip)
-    ids, images = _gathered(stream, path)
+    ids, images = _all_images(stream, path)
     return Data(_checked(images, path), None, ids, path.resolve().stem, "", skipped=list(stream.skipped), notes=stream.notes)
 
 

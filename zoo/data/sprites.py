@@ -22,13 +22,13 @@ VERSION = "1.0.0"
 SHAPE = (64, 64, 1)
 
 _STEPS = 41
-# Offsets from the centre of a pixel, different in x and y; otherwise a square would look alike in several orientations.
+# Offsets from the center of a pixel, different in x and y; otherwise a square would look alike in several orientations.
 _OFF_X, _OFF_Y = 0.37, 0.13
-# Distance in pixels from the centre of a shape, rounded down, to the edge of its crop, and to its furthest point at scale 1.
+# Distance in pixels from the center of a shape, rounded down, to the edge of its crop, and to its furthest point at scale 1.
 _REACH, _RADIUS = 16, 15.5
 
-# Values of the factors: name of the shape, fraction of the full size, radians clockwise, position of the centre in pixels from
-# the centre of the first pixel. A full turn has 41 steps, one more than there are orientations: 41 is prime, so that no two
+# Values of the factors: name of the shape, fraction of the full size, radians clockwise, position of the center in pixels from
+# the center of the first pixel. A full turn has 41 steps, one more than there are orientations: 41 is prime, so that no two
 # orientations of a symmetric shape are equal.
 FACTORS = {
     "shape": ("square", "ellipse", "heart"),
@@ -85,13 +85,13 @@ def split_indices(split):
 def _windows():
     """A view (720, 32, 32, 64, 64) of every shape at every scale and orientation, through a window at every position."""
     margin = SIZES[4] - 1
-    forms = np.array([_form(*values) for values in itertools.product(*list(FACTORS.values())[:3])])
+    forms = np.array([_shape_image(*values) for values in itertools.product(*list(FACTORS.values())[:3])])
     padded = np.pad(forms, ((0, 0), (margin, margin), (margin, margin)))
     return np.lib.stride_tricks.sliding_window_view(padded, SHAPE[:2], axis=(1, 2))
 
 
-def _form(shape, scale, angle):
-    """One shape, uint8 (33, 33), centred on the middle pixel plus the offset; pixels whose centre is inside are white."""
+def _shape_image(shape, scale, angle):
+    """One shape, uint8 (33, 33), centered on the middle pixel plus the offset; pixels whose center is inside are white."""
     place = np.arange(-_REACH, _REACH + 1)
     across, down = np.meshgrid(place - _OFF_X, place - _OFF_Y)
     size = scale * _RADIUS
@@ -108,12 +108,12 @@ def _in_ellipse(u, v):
     return u**2 + (2 * v) ** 2 <= 1
 
 
-# Height above the origin of the centre of mass of the curve (x² + y² - 1)³ = x² y³, about which the heart is rotated.
+# Height above the origin of the center of mass of the curve (x² + y² - 1)³ = x² y³, about which the heart is rotated.
 _HEART = 0.29348
 
 
 def _in_heart(u, v):
-    # The furthest point from the centre is the tip, at y = -1; v points down, y up.
+    # The furthest point from the center is the tip, at y = -1; v points down, y up.
     x, y = (1 + _HEART) * u, _HEART - (1 + _HEART) * v
     return (x**2 + y**2 - 1) ** 3 <= x**2 * y**3
 

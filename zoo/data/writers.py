@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.utils.distributions import missing_package
 from zoo.utils.files import folder_beside
 
 
@@ -197,7 +198,7 @@ class _Parquet(_Writer):
             import pyarrow
             import pyarrow.parquet
         except ImportError:
-            raise ZooError("writing .parquet needs the extra 'parquet': pip install 'autoencoder-zoo[parquet]'") from None
+            raise missing_package("writing .parquet", "pyarrow") from None
         self.pyarrow = pyarrow
 
     def begin(self):

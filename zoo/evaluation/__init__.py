@@ -3,28 +3,18 @@
 Names are imported on first use, so that the parts of this package that models use do not load the others.
 """
 
-import importlib
+from zoo.utils.lazy import lazy_names
 
 _HOMES = {
-    "best_feature_layer": "probes",
-    "bits_per_dim": "likelihood",
-    "elbo": "likelihood",
-    "knn_probe": "probes",
-    "linear_probe": "probes",
-    "log_likelihood": "likelihood",
-    "measure": "measurement",
-    "probe_features": "probes",
-    "reconstruction_metrics": "reconstruction",
+    "best_feature_layer": "zoo.evaluation.probes",
+    "bits_per_dim": "zoo.evaluation.likelihood",
+    "elbo": "zoo.evaluation.likelihood",
+    "knn_probe": "zoo.evaluation.probes",
+    "linear_probe": "zoo.evaluation.probes",
+    "log_likelihood": "zoo.evaluation.likelihood",
+    "measure": "zoo.evaluation.measurement",
+    "probe_features": "zoo.evaluation.probes",
+    "reconstruction_metrics": "zoo.evaluation.reconstruction",
 }
 
-__all__ = [*_HOMES]
-
-
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"zoo.evaluation.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'zoo.evaluation' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__, __all__ = lazy_names(__name__, _HOMES)

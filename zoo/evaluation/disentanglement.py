@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.utils.distributions import missing_package
 
 # Number of images that are rendered and encoded at a time: some tens of megabytes.
 _BLOCK = 4096
@@ -215,4 +216,4 @@ def _scikit_learn(module):
     try:
         return importlib.import_module(f"sklearn.{module}")
     except ImportError:
-        raise ZooError("sap and dci_disentanglement require scikit-learn; run: pip install 'autoencoder-zoo[sklearn]'") from None
+        raise missing_package("disentanglement by sap or dci_disentanglement", "sklearn") from None

@@ -99,7 +99,7 @@ def inception_features():
     finally:
         keras.config.set_image_data_format(order)
 
-    def look(x):
+    def features_of(x):
         x = to_unit(x, "float32")
         x = ops.repeat(x, 3, axis=-1) if x.shape[-1] == 1 else x
         x = ops.image.resize(x, (_INCEPTION_SIDE, _INCEPTION_SIDE), interpolation="bilinear", data_format="channels_last")
@@ -109,6 +109,6 @@ def inception_features():
         shape = np.shape(images)
         if len(shape) != 4 or shape[-1] not in (1, 3):
             raise ZooError(f"InceptionV3 takes images (N, H, W, 1 or 3), got {shape}; measure frechet_distance instead.")
-        return apply_in_batches(network, look, check_images(images, shape[1:]), 64)
+        return apply_in_batches(network, features_of, check_images(images, shape[1:]), 64)
 
     return features

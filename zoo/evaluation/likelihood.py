@@ -17,7 +17,7 @@ from zoo.utils.batching import compiled
 _NUMBERS_A_CALL = 4_000_000
 
 
-def log_likelihood(model, images, k=5000, seed=0, alike=False):
+def log_likelihood(model, images, k=5000, seed=0, comparable=False):
     """log p(x) in nats, (N,) float64, a lower bound estimated by `k` importance samples per image.
 
     log 1/k Σ_i p(x|z_i) p(z_i) / q(z_i|x), z_i ~ q(z|x): Burda, Grosse & Salakhutdinov 2016, "Importance weighted
@@ -30,14 +30,14 @@ def log_likelihood(model, images, k=5000, seed=0, alike=False):
             are binarized once at random, with their pixel values as probabilities, see `zoo.data.transforms.binarize`.
         k: number of samples per image.
         seed: of the samples and the binarization.
-        alike: whether the values of single images are to be compared. Each image then gets the same random numbers, whatever
-            the other images are, and under "bernoulli" gray levels are kept: their value is the mean over binarizations (the
-            cross-entropy). For a mean over many images, independent samples are more precise, and faster.
+        comparable: whether the values of single images will be compared. Each image then gets the same random numbers,
+            independently of the other images, and under "bernoulli" gray levels are kept: their value is the mean over
+            binarizations (the cross-entropy). For a mean over many images, independent samples are more precise, and faster.
 
     Raises:
         ZooError: if the model has no such likelihood.
     """
-    return _reduce(model, images, k, seed, alike)[0] - math.log(k)
+    return _reduce(model, images, k, seed, comparable)[0] - math.log(k)
 
 
 def elbo(model, images, k=1, seed=0):
@@ -45,7 +45,7 @@ def elbo(model, images, k=1, seed=0):
 
     Arguments and errors are the same as for `log_likelihood`.
     """
-    return _reduce(model, images, k, seed, alike=False)[1] / k
+    return _reduce(model, images, k, seed, comparable=False)[1] / k
 
 
 def bits_per_dim(nats, shape):
@@ -53,20 +53,20 @@ def bits_per_dim(nats, shape):
     return nats / (math.prod(shape) * math.log(2))
 
 
-def _reduce(model, images, k, seed, alike):
+def _reduce(model, images, k, seed, comparable):
     """Log of the sum, and sum, of the log weights of `k` samples: (2, N) float64."""
     if k < 1:
         raise ZooError(f"got k={k} importance samples, expected at least 1.")
     _check_density(model)
     images = check_images(images, model.data_shape)
-    images = images if alike else _as_modelled(model, images, seed)
+    images = images if comparable else _binary_if_bernoulli(model, images, seed)
     at_once = max(1, _NUMBERS_A_CALL // (math.prod(model.data_shape[:-1]) * _outputs(model)))
-    block = 1 if alike else min(len(images), max(1, at_once // k))
+    block = 1 if comparable else min(len(images), max(1, at_once // k))
     counts = [min(k, at_once)] * (k // min(k, at_once))
     counts += [k - sum(counts)] if k > sum(counts) else []
-    weigh = {count: compiled(model, _weigher(model, count)) for count in set(counts)}
+    weigh = {count: compiled(model, _weights_function(model, count)) for count in set(counts)}
     seeds = keras.random.SeedGenerator(seed)
-    drawn = [seeds.next() for _ in counts] if alike else None
+    drawn = [seeds.next() for _ in counts] if comparable else None
     found = []
     for start in range(0, len(images), block):
         x = images[start : start + block]
@@ -79,11 +79,11 @@ def _reduce(model, images, k, seed, alike):
     return np.concatenate(found, axis=1)
 
 
-def _weigher(model, count):
+def _weights_function(model, count):
     def weigh(inputs):
         images, seed = inputs
         h = model.encoder.backbone(to_unit(images, model.compute_dtype))
-        z, log_ratio = model.bottleneck.importance_samples(h, count, _Drawn(seed))
+        z, log_ratio = model.bottleneck.importance_samples(h, count, _SeedArgument(seed))
         x = to_unit(images, "float32")
 
         def decode(rows):
@@ -95,7 +95,7 @@ def _weigher(model, count):
     return weigh
 
 
-class _Drawn(keras.random.SeedGenerator):
+class _SeedArgument(keras.random.SeedGenerator):
     """A seed generator that starts at a given seed: an argument of compiled functions, so that each call has new noise.
 
     A bottleneck may ask for several seeds per call: each of them is different.
@@ -141,7 +141,7 @@ def _check_density(model):
         )
 
 
-def _as_modelled(model, images, seed):
+def _binary_if_bernoulli(model, images, seed):
     if model.reconstruction_loss.name != "bernoulli":
         return images
     if images.dtype != np.uint8 and np.all((images == 0) | (images == 1)):

@@ -41,8 +41,8 @@ def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print, untr
         measured["parameters"] = {**defaults(name), **given, **measured.get("parameters", {})}
         measured["tolerance"] = rounded(measured["tolerance"])
         results[name] = {"split": "test", **measured, "value": value, "seed": seed}
-        beside = ", ".join(f"{baseline} {found:.6g}" for baseline, found in results[name].get("baselines", {}).items())
-        subject.progress(f"{name} {value:.6g}{f' ({beside})' if beside else ''}")
+        baselines = ", ".join(f"{baseline} {found:.6g}" for baseline, found in results[name].get("baselines", {}).items())
+        subject.progress(f"{name} {value:.6g}{f' ({baselines})' if baselines else ''}")
     return results
 
 
@@ -76,7 +76,7 @@ def unmeasurable(metrics, splits):
         try:
             if name in CHECKS:
                 CHECKS[name](given, subject.dataset)
-            NEEDS[name].refuse(name, subject, {**defaults(name), **given})
+            NEEDS[name].check(name, subject, {**defaults(name), **given})
         except ZooError as reason:
             reasons[name] = reason
     return reasons

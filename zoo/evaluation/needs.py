@@ -25,7 +25,7 @@ class Needs:
     inside: str = ""
     decoder: bool = True
 
-    def refuse(self, name, subject, parameters):
+    def check(self, name, subject, parameters):
         """Raise a `ZooError` if the data of a `zoo.evaluation.metrics.subject.Subject` does not meet the requirements."""
         for split in self.labels:
             subject.labels(split)

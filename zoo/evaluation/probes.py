@@ -146,7 +146,7 @@ def knn_probe(train_x, train_y, test_x, test_y, k=20, block=500):
     Args:
         train_x, test_x: features (N, D), floats.
         train_y, test_y: classes (N,), integers.
-        k: number of neighbours.
+        k: number of neighbors.
         block: number of test features compared at a time; the memory use is proportional to it.
 
     Returns:
@@ -159,10 +159,10 @@ def knn_probe(train_x, train_y, test_x, test_y, k=20, block=500):
     if not 1 <= k <= len(train_x):
         raise ZooError(f"got k={k}, expected between 1 and the {len(train_x)} training features.")
     labels, classes = np.unique(train_y, return_inverse=True)
-    train = _on_the_sphere(train_x).T
+    train = _unit_length(train_x).T
     right = 0
     for start in range(0, len(test_x), block):
-        similarity = _on_the_sphere(test_x[start : start + block]) @ train
+        similarity = _unit_length(test_x[start : start + block]) @ train
         nearest = np.argpartition(similarity, -k, axis=1)[:, -k:]
         votes = np.zeros((len(similarity), len(labels)))
         rows = np.arange(len(similarity))[:, None]
@@ -172,7 +172,7 @@ def knn_probe(train_x, train_y, test_x, test_y, k=20, block=500):
     return {"accuracy": accuracy, "error": 1 - accuracy, "k": k}
 
 
-def _on_the_sphere(x):
+def _unit_length(x):
     x = np.asarray(x, np.float32)
     return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 

@@ -13,7 +13,7 @@ def class_labels(names):
     """
     from matplotlib import font_manager, rcParams
 
-    texts = [_shown(name) for name in names]
+    texts = [_visible(name) for name in names]
     families = list(rcParams["font.family"])
     usual = font_manager.findfont(font_manager.FontProperties(family=families))
     missing = {letter for text in texts for letter in text} - _letters(usual)
@@ -30,7 +30,7 @@ def class_labels(names):
     return texts, {"family": families, "parse_math": False}
 
 
-def _shown(name):
+def _visible(name):
     text = "".join(" " if unicodedata.category(letter) in ("Cc", "Zl", "Zp") else letter for letter in name)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 

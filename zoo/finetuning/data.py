@@ -10,7 +10,7 @@ from zoo.errors import ZooError
 
 
 @dataclass(frozen=True)
-class Given:
+class FineTuningData:
     """Images and classes of a source.
 
     Attributes:
@@ -32,7 +32,7 @@ class Given:
 
 
 def read(source, classes, data_dir=None, image_shape=None, resize=False, skip_unreadable=False):
-    """The `Given` of a source, see `zoo.data.sources.load`; with `classes`, each class must have a readable image.
+    """The `FineTuningData` of a source, see `zoo.data.sources.load`; with `classes`, each class must have a readable image.
 
     Sub-folders `train`, `validation` (or `val`, `valid`) and `test` are read as splits, with the classes in them.
 
@@ -57,7 +57,7 @@ def read(source, classes, data_dir=None, image_shape=None, resize=False, skip_un
     skipped = [name for part in parts.values() for name in part.skipped]
     notes = list(dict.fromkeys(line for part in parts.values() for line in part.notes))
     validation, test = ((parts[split].images, labels[split]) if split in parts else None for split in ("validation", "test"))
-    return Given(train.images, labels["train"], names, validation, test, skipped, notes)
+    return FineTuningData(train.images, labels["train"], names, validation, test, skipped, notes)
 
 
 def _class_names(source, data):
@@ -73,8 +73,8 @@ def _check_classes(source, data):
     """Raises ZooError if images are outside the class folders, or a class has no readable image."""
     names = data.class_names or []
     if "." in names:
-        beside = int(np.sum(np.asarray(data.labels) == names.index(".")))
-        raise ZooError(f"{source} contains {beside} images outside the class folders; move them into these or remove them.")
+        outside = int(np.sum(np.asarray(data.labels) == names.index(".")))
+        raise ZooError(f"{source} contains {outside} images outside the class folders; move them into these or remove them.")
     folder = scan(source)
     lost = {folder.class_of(name) for name in data.skipped} - {names[i] for i in (data.labels if names else ())} - {"."}
     if lost:

@@ -1,6 +1,8 @@
 """`zoo finetune NAME`: train a pretrained model on a user's own images."""
 
 import dataclasses
+import functools
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,18 +10,17 @@ import keras
 import numpy as np
 
 from zoo.data.fingerprint import fingerprint
-from zoo.data.left_out import left_out
-from zoo.data.memory import is_whole
+from zoo.data.notes import notes_of
 from zoo.data.pipeline import fixed_batches, training_batches
 from zoo.data.splitting import split
 from zoo.data.writers import check_apart
-from zoo.errors import ZooError
+from zoo.errors import ZooError, ZooWarning, check_field
 from zoo.finetuning.adapt import adapt
 from zoo.finetuning.batches import labelled_batches
 from zoo.finetuning.data import read
 from zoo.finetuning.depths import groups, without_effect
 from zoo.finetuning.optimizer import DepthwiseAdamW, factors
-from zoo.finetuning.patches import PatchDropoutTurns
+from zoo.finetuning.patches import PatchDropoutSchedule
 from zoo.finetuning.report import confusion, draw_confusion, draw_curves, write_report
 from zoo.modalities.image import check_images, image_file_shape
 from zoo.models.base.classifier import Classifier, classifier
@@ -27,10 +28,10 @@ from zoo.optimizers.adam import AdamW
 from zoo.pretrained.arrays import named_variables
 from zoo.pretrained.loading import check_place, load, save
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
-from zoo.training.fit import forget
+from zoo.training.fit import discard_run
 from zoo.utils.models import check_autoencoder
+from zoo.utils.numbers import is_whole
 from zoo.utils.precision import PRECISIONS, computing_in
-from zoo.utils.streams import say as tell
 from zoo.utils.streams import verbosity
 
 # Settings that have no effect without classes.
@@ -91,10 +92,7 @@ class Settings:
                 # Integers of NumPy cannot be written as JSON.
                 object.__setattr__(self, field, int(getattr(self, field)))
 
-        def expect(field, right, wanted):
-            if not right:
-                raise ZooError(f"got {field}={getattr(self, field)!r}, expected {wanted}.")
-
+        expect = functools.partial(check_field, self)
         expect("epochs", self.epochs >= 1, "at least 1")
         expect("batch_size", self.batch_size >= 1, "at least 1")
         expect("learning_rate", 0 < self.learning_rate < 10, "a positive number, below 10")
@@ -160,7 +158,7 @@ def finetune(
     """
     if labels is None:
         check_autoencoder(model, model.name)
-        _refuse_of_classes(settings)
+        _check_without_classes(settings)
     else:
         labels = _checked_labels(labels, len(images), class_names)
     names = None if labels is None else list(map(str, class_names))
@@ -184,17 +182,17 @@ def finetune(
     if shares:
         changes["patch_dropout"] = max(shares)
     with computing_in(settings.precision):
-        model, anew = adapt(model, input_shape=list(images.shape[1:]), **changes)
+        model, reinitialized = adapt(model, input_shape=list(images.shape[1:]), **changes)
         trained = model if labels is None else classifier(model, names, settings.layer, settings.pool)
-    turns = [PatchDropoutTurns(model, shares, settings.epochs)] if shares else []
+    schedule = [PatchDropoutSchedule(model, shares, settings.epochs)] if shares else []
     grouped = None
     if labels is not None:
-        anew = [path for path in anew if path.startswith("encoder/")]
+        reinitialized = [path for path in reinitialized if path.startswith("encoder/")]
         grouped = groups(trained)
         known = named_variables(model)
-        _freeze(trained, grouped, settings.freeze, [known[path] for path in anew])
-    if anew:
-        say(f"initialized again because the images have shape {tuple(images.shape[1:])}: {', '.join(anew)}")
+        _freeze(trained, grouped, settings.freeze, [known[path] for path in reinitialized])
+    if reinitialized:
+        say(f"initialized again because the images have shape {tuple(images.shape[1:])}: {', '.join(reinitialized)}")
     steps = len(train) // settings.batch_size
     _compile(trained, grouped, settings, steps * settings.epochs)
     folder.mkdir(parents=True, exist_ok=True)
@@ -227,11 +225,11 @@ def finetune(
             steps_per_epoch=steps,
             validation_data=stop_by,
             validation_batch_size=None if table is None else settings.batch_size,
-            callbacks=[*turns, StopOnNaN(), stopping, checkpoint],
+            callbacks=[*schedule, StopOnNaN(), stopping, checkpoint],
             verbose=verbosity(),
         )
     stopping.set_model(trained)
-    stopping.bring_back_best()
+    stopping.restore_best()
     save(trained, folder / "model")
     if settings.precision != "float32":
         with computing_in("float32"):
@@ -240,7 +238,7 @@ def finetune(
         **(about or {}),
         "train": len(train),
         "held_out": len(validation[0]),
-        "reinitialized": anew,
+        "reinitialized": reinitialized,
         "epochs": checkpoint.epoch,
         "seconds": round(checkpoint.seconds, 1),
         "loss": stopping.best,
@@ -291,7 +289,7 @@ def _checked_labels(labels, images, class_names):
     return found
 
 
-def _refuse_of_classes(settings):
+def _check_without_classes(settings):
     """Raises ZooError for settings that have no effect without classes."""
     for field in dataclasses.fields(Settings):
         value = getattr(settings, field.name)
@@ -325,17 +323,18 @@ def _compile(model, grouped, settings, steps):
 
 
 def run(name, source, output, settings, autoencode=False, data_dir=None, resize=False, skip_unreadable=False, restart=False):
-    """Load, train and save a model, as `zoo finetune` does, whose flags are the arguments; returns the report."""
+    """Load, train and save a model, as `zoo finetune` does, whose flags are the arguments; returns the report. Warnings list
+    skipped images and how images were read."""
     check_apart(source, output, inside=True)
     model = load(name)
     if isinstance(model, Classifier):
         raise ZooError(f"{name} is already a classifier; fine-tune the autoencoder that it was made from.")
     shape = image_file_shape(model.data_shape) if resize else None
     given = read(source, not autoencode, data_dir, shape, resize, skip_unreadable)
-    for line in [*given.notes, *left_out(given.skipped)]:
-        tell(f"zoo: {line}")
+    for line in notes_of(given):
+        warnings.warn(f"{source}: {line}", ZooWarning, stacklevel=2)
     if restart:
-        forget(Path(output))
+        discard_run(Path(output))
     about = {"name": str(name), "data": str(source), "task": "autoencode" if autoencode else "classify", "resize": resize}
     about["skipped"] = given.skipped
     _, report = finetune(

@@ -24,29 +24,29 @@ class Radial(Flow):
         self.built = True
 
     def call(self, z, context=None):
-        centre, alpha, m = self._terms(context)
-        away = z - centre
+        center, alpha, m = self._terms(context)
+        away = z - center
         r = _length(away)
         # 1 + β/(α + r) = (r + m)/(α + r), and 1 + βα/(α + r)² = (r² + 2αr + mα)/(α + r)²: sums of positive numbers.
         swell = ops.log(r + m) - ops.log(alpha + r)
         outward = ops.log(r * (r + 2 * alpha) + m * alpha) - 2 * ops.log(alpha + r)
-        return centre + away * (r + m) / (alpha + r), ((self.units - 1) * swell + outward)[:, 0]
+        return center + away * (r + m) / (alpha + r), ((self.units - 1) * swell + outward)[:, 0]
 
     def inverse(self, z, context=None):
-        centre, alpha, m = self._terms(context)
-        away = z - centre
+        center, alpha, m = self._terms(context)
+        away = z - center
         distance = _length(away)
         # The positive root of r² + (m - ρ) r - ρα = 0, ρ the distance, by the one of two formulas that has no cancellation.
         b = distance - m
         half = (ops.abs(b) + ops.sqrt(ops.square(b) + 4 * distance * alpha)) / 2
         r = ops.where(b >= 0, half, distance * alpha / half)
-        before = centre + away * (alpha + r) / (r + m)
+        before = center + away * (alpha + r) / (r + m)
         return before, -self.call(before, context)[1]
 
     def _terms(self, context):
         """z₀ (N or 1, D), α and m (N or 1, 1)."""
-        centre, alpha, m = ops.split(self.numbers(context), [self.units, self.units + 1], axis=-1)
-        return centre, ops.softplus(alpha), ops.softplus(m)
+        center, alpha, m = ops.split(self.numbers(context), [self.units, self.units + 1], axis=-1)
+        return center, ops.softplus(alpha), ops.softplus(m)
 
 
 def _length(v):

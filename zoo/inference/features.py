@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from zoo.data.left_out import left_out
 from zoo.data.memory import images_of
-from zoo.errors import ZooError
+from zoo.data.notes import notes_of
+from zoo.errors import ZooError, ZooWarning
 from zoo.inference import runtimes
 from zoo.inference.options import FeatureOptions, options_of
 from zoo.inference.runtimes.subject import Subject
@@ -59,8 +59,8 @@ def extract_features(
             for ids, rows in stream:
                 writer.write(ids, rows)
         result = output
-    for line in [*stream.notes, *left_out(stream.skipped)]:
-        warnings.warn(f"{source}: {line}", stacklevel=2)
+    for line in notes_of(stream):
+        warnings.warn(f"{source}: {line}", ZooWarning, stacklevel=2)
     return result
 
 

@@ -1,23 +1,23 @@
-"""Graphs opened from their files: functions and models of ONNX Runtime and OpenVINO."""
+"""Loading of exported graphs in ONNX Runtime and OpenVINO."""
 
 from zoo.utils.telemetry import import_onnxruntime, import_openvino
 
 
 def session(path):
-    """The function (n, ...) -> (n, ...) of a graph of one input and one output, on one thread."""
+    """The function from an array (n, ...) to an array (n, ...) of an ONNX graph with one input and one output, on one thread."""
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    made = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    [name] = [there.name for there in made.get_inputs()]
-    return lambda x: made.run(None, {name: x})[0]
+    opened = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    [name] = [value.name for value in opened.get_inputs()]
+    return lambda x: opened.run(None, {name: x})[0]
 
 
 def compiled(path, dtype, streams):
-    """The model of a graph, for so many streams of one thread each.
+    """The compiled OpenVINO model of a graph, for a number of parallel streams with one thread each.
 
-    OpenVINO would compute in bfloat16 by itself where the processor can: `dtype` says whether it may.
+    `dtype` is set explicitly, because by default OpenVINO computes in bfloat16 on processors that support it.
     """
     openvino = import_openvino()
     from openvino import properties

@@ -42,7 +42,7 @@ class FeatureOptions:
 
     @property
     def reading(self):
-        """Mapping of the options that say how a source of files or a data set is read."""
+        """Mapping of the options for reading files or data sets."""
         return {name: getattr(self, name) for name in _READING}
 
     @property

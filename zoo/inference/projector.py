@@ -21,7 +21,7 @@ def write_projector(folder, features, labels=None, images=None):
     Args:
         folder: folder, which is created if it does not exist.
         features: (N, D), floats.
-        labels: texts or numbers (N,), or a mapping of column name to such.
+        labels: strings or numbers (N,), or a mapping of column name to such.
         images: (N, H, W, 1 or 3), uint8 0..255 or floats 0..1, shown as thumbnails.
 
     Raises:

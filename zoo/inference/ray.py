@@ -1,4 +1,5 @@
-"""Features of many images on a Ray cluster: a source cut into parts, a model in each worker, a Parquet file for each part."""
+"""Feature extraction on a Ray cluster: the source is split into parts, each worker has a model and writes a Parquet file per
+part."""
 
 import bisect
 import contextlib
@@ -17,38 +18,40 @@ from zoo.data.writers import open_writer
 from zoo.errors import ZooError
 from zoo.inference.features import FeatureStream
 from zoo.inference.options import options_of
+from zoo.utils.distributions import missing_package
 from zoo.utils.files import write_atomically
 from zoo.utils.quiet import closed_standard_error
 
 JOB = "_job.json"
 SCHEMA = 2
-# Of a part, in images: a worker that dies loses no more, and none waits long for the last one.
+# Aimed-at number of parts, and limits of the images in a part: small parts limit the loss when a worker fails and the wait for
+# the last worker.
 _PARTS, _LEAST, _MOST = 256, 64, 16_384
-# How often a part may take its worker down before the job ends: machines are lost by chance, not thrice at one part.
-_DEATHS = 3
+# Number of workers that may fail at the same part before the job ends; failures by chance do not repeat at one part.
+_MAX_FAILURES = 3
 
 
 def extract_features_on_ray(name, source, folder, address="local", **options):
-    """Features of all images of a source, computed by the workers of a Ray cluster (extra `ray`).
+    """Compute the features of all images of a source on the workers of a Ray cluster (extra `ray`).
 
-    The same call goes on where an earlier one was stopped: parts that are there and whole are not computed again.
+    The same call resumes an interrupted one: complete parts are not computed again.
 
     Args:
-        name: of a weight set, or the folder of a saved model.
-        source: a folder of pictures, a .npy, .npz or .parquet file, or a folder of .parquet files. Workers on other machines
-            must see it, the model and `folder` under the same paths, and have the zoo installed.
-        folder: gets `part-00000.parquet` and so on, whose rows in their order are those of `zoo.extract_features`, and
-            `_job.json`, which says what they are of. A part all of whose images are left out has no file.
-        address: "local" starts a cluster on this machine, "auto" joins the one that this machine is of; else `host:port`.
-            A process that is connected to a cluster stays with it.
-        **options: `runtime`, `batch_size`, `dtype`, `layer`, `pool` and how to read the source, see `zoo.extract_features`.
+        name: name of a weight set, or the folder of a saved model.
+        source: a folder of image files, a .npy, .npz or .parquet file, or a folder of .parquet files. The source, the model and
+            `folder` must have the same paths on all machines, and the zoo must be installed on them.
+        folder: folder for `part-00000.parquet` and so on, whose rows, in order, are those of `zoo.extract_features`, and for
+            `_job.json`, which describes the job. A part in which all images are skipped has no file.
+        address: "local" starts a cluster on this machine, "auto" joins the cluster of this machine; otherwise `host:port`.
+            A process that is already connected to a cluster uses that one.
+        **options: `runtime`, `batch_size`, `dtype`, `layer`, `pool` and the options for reading, see `zoo.extract_features`.
 
     Returns:
         `folder`.
 
     Raises:
-        ZooError: on what `zoo.extract_features` refuses, a folder of another job, a cluster that cannot be reached, and an
-            image that cannot be read; the parts that were written stay.
+        ZooError: as `zoo.extract_features`, and if the folder is of another job, the cluster cannot be reached, or an image
+            cannot be read. Complete parts are kept.
     """
     for _ in FeatureJob(name, source, folder, address, **options):
         pass
@@ -56,10 +59,11 @@ def extract_features_on_ray(name, source, folder, address="local", **options):
 
 
 class FeatureJob:
-    """The parts of a job as they are done: (number of a part, the range of its images); see `extract_features_on_ray`.
+    """A job whose iteration computes the parts and gives (number, range of images) of each complete one; see
+    `extract_features_on_ray`.
 
-    `total` is the number of images, `count` and `width` are the rows and columns of features that were written so far, and
-    `skipped` names the images that this run left out.
+    `total` is the number of images, `count` and `width` are the numbers of rows and columns of features written so far, and
+    `skipped` lists the images that this run skipped.
     """
 
     def __init__(self, name, source, folder, address="local", options=None, **fields):
@@ -75,8 +79,8 @@ class FeatureJob:
         self._skips = options.skip_unreadable
         # Number of images.
         self.total, self.notes = stream.total, list(stream.notes)
-        cuts = [*_cuts(self.total, getattr(stream.images, "borders", ())), self.total]
-        self.parts = [range(*cut) for cut in zip(cuts, cuts[1:])]
+        starts = [*_starts(self.total, getattr(stream.images, "borders", ())), self.total]
+        self.parts = [range(*ends) for ends in zip(starts, starts[1:])]
         self._facts = {
             "schema": SCHEMA,
             "model": name,
@@ -85,7 +89,7 @@ class FeatureJob:
             "files": _digest(getattr(stream.images, "files", [Path(source)])),
             "images": self.total,
             "parts": len(self.parts),
-            # The size of a batch decides no feature.
+            # Features do not depend on the batch size.
             "options": {key: str(v) if isinstance(v, Path) else v for key, v in vars(options).items() if key != "batch_size"},
         }
         self.count, self.width = 0, None
@@ -94,26 +98,26 @@ class FeatureJob:
         self._claim()
         self.count, missing = 0, []
         for number, images in enumerate(self.parts):
-            if self._whole(number):
+            if self._is_complete(number):
                 yield number, images
             else:
                 missing.append(number)
         if missing:
             for number in self._compute(missing):
                 yield number, self.parts[number]
-        self._sweep()
+        self._remove_leftovers()
         if not self.count:
-            raise ZooError(f"there is nothing to write to {self.folder}: none of the images can be read.")
+            raise ZooError(f"nothing was written to {self.folder}: none of the images can be read.")
 
     def _claim(self):
-        """Make the folder this job's, or find that it is."""
+        """Write `_job.json` to the folder, or check that the folder is of this job."""
         file, facts = self.folder / JOB, json.loads(json.dumps(self._facts))
         try:
             self.folder.mkdir(exist_ok=True)
             if file.exists():
                 found = json.loads(file.read_text(encoding="utf-8"))
             elif any(self.folder.iterdir()):
-                raise ZooError(f"{self.folder} holds files and no {JOB}, expected a new folder, or that of the same job.")
+                raise ZooError(f"{self.folder} contains files but no {JOB}, expected a new folder, or that of the same job.")
             else:
                 write_atomically(file, json.dumps(facts, indent=1).encode())
                 return
@@ -126,11 +130,11 @@ class FeatureJob:
         if found != facts:
             found = found if isinstance(found, dict) else {}
             keys = [key for key in facts if found.get(key) != facts[key]]
-            raise ZooError(f"{self.folder} holds the parts of a job with other {', '.join(keys)}; give another folder.")
-        self._sweep()
+            raise ZooError(f"{self.folder} contains a job with different values of {', '.join(keys)}; give another folder.")
+        self._remove_leftovers()
 
-    def _sweep(self):
-        """Remove what workers that were killed had begun."""
+    def _remove_leftovers(self):
+        """Remove incomplete files of workers that were killed."""
         for leftover in self.folder.glob(".part-*"):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
@@ -140,8 +144,8 @@ class FeatureJob:
     def _path(self, number):
         return self.folder / f"part-{number:05d}.parquet"
 
-    def _whole(self, number):
-        """Whether a part is there with all its rows, which are then counted."""
+    def _is_complete(self, number):
+        """Whether a part has all its rows; they are then counted."""
         import pyarrow.parquet
 
         try:
@@ -151,18 +155,18 @@ class FeatureJob:
         wanted = len(self.parts[number])
         if found.num_rows != wanted and not (self._skips and found.num_rows < wanted):
             return False
-        self._counted(found.num_rows, found.num_columns - 1)
+        self._count_rows(found.num_rows, found.num_columns - 1)
         return True
 
-    def _counted(self, rows, width):
+    def _count_rows(self, rows, width):
         self.count, self.width = self.count + rows, width or self.width
 
     def _compute(self, missing):
-        """Have the parts computed; gives their numbers as they are done."""
+        """Compute parts on the cluster; gives their numbers as they are completed."""
         with _cluster(self.address) as ray:
             items = [{"number": n, "start": self.parts[n].start, "stop": self.parts[n].stop} for n in missing]
             workers, resources = _workers(ray)
-            # A part a block, so that what a worker loses is a part; Ray Data starts workers that died, and their parts, anew.
+            # One part per block, so that a worker that fails loses one part; Ray Data restarts such workers and their parts.
             done = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
                 _Worker,
                 fn_constructor_args=[self._arguments, self._facts["digest"], self.total, str(self.folder)],
@@ -177,17 +181,15 @@ class FeatureJob:
                         if report.get("error"):
                             raise ZooError(report["error"])
                         self.skipped += report["skipped"]
-                        self._counted(report["rows"], report["width"])
+                        self._count_rows(report["rows"], report["width"])
                         yield report["number"]
             except ray.exceptions.RayError as error:
                 last = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
-                raise ZooError(
-                    f"the cluster gave up: {last.strip()[:300]}; the same command goes on from the last part."
-                ) from None
+                raise ZooError(f"the job on the cluster failed: {last.strip()[:300]}; the same command resumes it.") from None
 
 
 class _Worker:
-    """Writes parts, in a process of its own that Ray starts anew where it dies: a part is whole or not there."""
+    """Computes parts and writes them atomically, in a process of its own that Ray restarts if it fails."""
 
     def __init__(self, arguments, digest, count, folder):
         self.arguments, self.expected, self.folder = arguments, (digest, count), Path(folder)
@@ -196,24 +198,26 @@ class _Worker:
     def stream(self):
         stream = FeatureStream(**self.arguments)
         if (stream.subject.digest(), stream.total) != self.expected:
-            raise ZooError("a worker sees another model or other images than the command; give paths that all machines share.")
+            raise ZooError("a worker has another model or other images than the command; give paths that all machines share.")
         return stream
 
     def __call__(self, batch):
         number, start, stop = (int(batch[key][0]) for key in ("number", "start", "stop"))
         try:
-            with self._begun(number):
+            with self._marked(number):
                 report = {"number": number, **self._write(number, self.stream.part(start, stop))}
-        # Said by the report, not raised: the command shall end with this line, and Ray adds many.
+        # Reported instead of raised, because Ray would add many lines to the message of the command.
         except (ZooError, OSError) as error:
             report = {"error": str(error)}
         return {"report": [json.dumps(report)]}
 
     @contextlib.contextmanager
-    def _begun(self, number):
-        """A mark that stays where this process is killed: Ray would begin a part that does so again for ever."""
-        if len(list(self.folder.glob(f".part-{number:05d}.begun.*"))) >= _DEATHS:
-            raise ZooError(f"part {number} took {_DEATHS} workers down, perhaps for want of memory; give a smaller --batch-size.")
+    def _marked(self, number):
+        """A file that remains if this process is killed, because Ray itself would restart a part that kills workers forever."""
+        if len(list(self.folder.glob(f".part-{number:05d}.begun.*"))) >= _MAX_FAILURES:
+            raise ZooError(
+                f"{_MAX_FAILURES} workers were killed at part {number}, perhaps for lack of memory; give a smaller --batch-size."
+            )
         mark = self.folder / f".part-{number:05d}.begun.{uuid.uuid4().hex}"
         mark.touch()
         try:
@@ -233,30 +237,32 @@ class _Worker:
         return {"rows": writer.count, "width": writer.width, "skipped": list(part.skipped)}
 
 
-def _cuts(count, borders):
-    """Where parts begin: at even distances, moved down to the last of `borders` where one lies between."""
+def _starts(count, borders):
+    """The first image of each part: at equal distances, moved down to the nearest of `borders` unless another part starts there
+    or after it."""
     size = min(max(-(-count // _PARTS), _LEAST), _MOST)
-    cuts = [0]
+    starts = [0]
     for place in range(size, count, size):
         border = borders[bisect.bisect_right(borders, place) - 1] if borders else place
-        cuts.append(border if border > cuts[-1] else place)
-    return cuts
+        starts.append(border if border > starts[-1] else place)
+    return starts
 
 
 def _digest(files):
-    """Hexadecimal digest of the names, sizes and times of files: other images are another job."""
+    """Hexadecimal digest of the names, sizes and modification times of files, which identifies the images of a job."""
     digest = hashlib.sha256()
     for file in files:
         try:
             found = file.stat()
-        except OSError:  # a link to nothing
+        except OSError:  # a broken link
             found = file.lstat()
         digest.update(f"{file}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
 def _workers(ray):
-    """How many workers a cluster has room for, and what each takes: a GPU with its share of processors, else a processor."""
+    """The number of workers that fit on a cluster, and the resources of each: a GPU and its share of the processors, or one
+    processor."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = [(node["GPU"], node.get("CPU", 0)) for node in nodes if node.get("GPU", 0) >= 1]
     if gpus:
@@ -264,11 +270,11 @@ def _workers(ray):
     return max(1, int(sum(node.get("CPU", 0) for node in nodes))), {"num_cpus": 1}
 
 
-def _reach(address):
-    """Stop at an address where nobody answers: Ray would wait for minutes, and then end the process."""
+def _check_address(address):
+    """Raise an error if an address cannot be reached: Ray would wait for minutes and then end the process."""
     if "://" in address:
         raise ZooError(
-            "a client from outside cannot do; run the command on the cluster, as 'ray job submit -- zoo encode ...' does"
+            "a client outside the cluster is not supported; run the command on the cluster: 'ray job submit -- zoo encode ...'"
         )
     host, _, port = address.rpartition(":")
     if host and port.isdigit():
@@ -277,22 +283,22 @@ def _reach(address):
 
 @contextlib.contextmanager
 def _cluster(address):
-    """Ray, connected: for the time of this, where the process was not."""
-    # Notes on the standard error of what is told here in one line.
+    """The module `ray`, connected to a cluster; disconnected at the end unless the process was connected before."""
+    # Ray would repeat on standard error, in many lines, what the error message of the command states.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
         import ray.data
     except ImportError:
-        raise ZooError("a cluster needs the extra 'ray': pip install 'autoencoder-zoo[ray]'") from None
+        raise missing_package("a cluster", "ray") from None
     connected = ray.is_initialized()
     if not connected:
         options = dict(include_dashboard=False) if address == "local" else {}
         try:
-            _reach(address)
+            _check_address(address)
             with closed_standard_error():
                 ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, **options)
-        except Exception as error:  # each way to a cluster has errors of its own
+        except Exception as error:  # each type of connection has its own errors
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise ZooError(
                 f"there is no Ray cluster at {address!r} ({reason[:160]}), expected local, auto or host:port."

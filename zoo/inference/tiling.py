@@ -1,6 +1,6 @@
 """Apply a model to large images in overlapping tiles of its input size.
 
-The weight of a tile decreases linearly over the overlap with its neighbours, so that there are no visible seams. For models with
+The weight of a tile decreases linearly over the overlap with its neighbors, so that there are no visible seams. For models with
 layers that depend on the whole image, such as attention or group normalization, the result is close to that of a model built for
 the whole image (`zoo.load(name, input_shape=...)`), but not equal.
 
@@ -95,7 +95,7 @@ def _blended(count, shape, tile, overlap, batch_size, run, factor, channels):
 def _along(size, side, overlap, factor):
     """Mapping of the start of each tile of `side` along an axis of `size` to the weights of its values, (side * factor,).
 
-    Starts are evenly spaced, at most a tile minus the overlap apart, and the last tile ends with the axis. Next to a neighbour,
+    Starts are evenly spaced, at most a tile minus the overlap apart, and the last tile ends with the axis. Next to a neighbor,
     the weight is zero over the outer quarter of the overlap, where the model lacks context, and increases linearly from there.
     """
     common = round(side * overlap)

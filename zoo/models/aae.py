@@ -1,4 +1,4 @@
-"""Adversarial autoencoder: codes that an adversary cannot tell from a prior's draws (Makhzani et al. 2016, arXiv:1511.05644).
+"""Adversarial autoencoder: a discriminator matches the codes' distribution to a prior (Makhzani et al. 2016, arXiv:1511.05644).
 
 loss(x, x̂) - w E log D(z); the discriminator minimizes -E_p(z) log D(z) - E_q(z) log (1 - D(z))
 """

@@ -1,4 +1,4 @@
-"""Annealed VAE: a divergence that follows a rising capacity (Burgess et al. 2018, arXiv:1804.03599).
+"""Annealed VAE: the KL divergence follows a capacity that rises during training (Burgess et al. 2018, arXiv:1804.03599).
 
 E_q(z|x) [-log p(x|z)] + γ |KL(q(z|x) || N(0, I)) - C|, C rising linearly from 0 to c_max
 """

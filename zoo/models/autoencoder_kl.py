@@ -1,4 +1,4 @@
-"""Autoencoder of latent diffusion: a Gaussian at every place of a feature map (Rombach et al. 2022, arXiv:2112.10752).
+"""Autoencoder of latent diffusion: a Gaussian at each position of a feature map (Rombach et al. 2022, arXiv:2112.10752).
 
 Σ loss(x, x̂) + β KL(q(z|x) || N(0, I)), the code (z - shift) * scaling
 """

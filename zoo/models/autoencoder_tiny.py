@@ -1,4 +1,4 @@
-"""Tiny autoencoder for Stable Diffusion (Bohan 2023, github.com/madebyollin/taesd): a small net that speaks a large one's codes.
+"""Tiny autoencoder for Stable Diffusion (Bohan 2023, github.com/madebyollin/taesd): a small network for a large one's codes.
 
 loss(x, x̂), the code (f(x) - shift) * scaling
 """

@@ -1,4 +1,4 @@
-"""β-TC-VAE: a code whose variables are independent, for a price (Chen et al. 2018, arXiv:1802.04942, NeurIPS).
+"""β-TC-VAE: independent latent variables by a penalty on the total correlation (Chen et al. 2018, arXiv:1802.04942).
 
 E_q(z|x) [-log p(x|z)] + α I(x; z) + β KL(q(z) || Π_d q(z_d)) + γ Σ_d KL(q(z_d) || p(z_d))
 """

@@ -1,4 +1,4 @@
-"""β-VAE: a weighted divergence (Higgins et al. 2017, ICLR, "beta-VAE: learning basic visual concepts").
+"""β-VAE: the KL divergence is weighted by β (Higgins et al. 2017, ICLR, "beta-VAE: learning basic visual concepts").
 
 E_q(z|x) [-log p(x|z)] + β w(t) Σ_d max(KL_d, λ), with a warm-up w(t) (Sønderby et al. 2016, arXiv:1602.02282) and free bits λ
 (Kingma et al. 2016, arXiv:1606.04934)

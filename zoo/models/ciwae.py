@@ -1,4 +1,4 @@
-"""Combination importance weighted autoencoder: between VAE and IWAE (Rainforth et al. 2018, arXiv:1802.04537).
+"""Combination importance weighted autoencoder: a mixture of the bounds of VAE and IWAE (Rainforth et al. 2018, arXiv:1802.04537).
 
 -E [β 1/k Σ_i log w_i + (1 - β) log 1/k Σ_i w_i], w_i = p(x|z_i) p(z_i) / q(z_i|x)
 """

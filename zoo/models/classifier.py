@@ -1,4 +1,4 @@
-"""A classifier on the features of another model's encoder, as fine-tuning trains it: it has no backbone of its own.
+"""A classifier on the features of another model's encoder, as fine-tuning trains it, without a backbone of its own.
 
 The features are normalized over the batch, as for masked autoencoders (He et al. 2022, arXiv:2111.06377).
 """

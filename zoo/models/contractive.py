@@ -1,4 +1,4 @@
-"""Contractive autoencoder: features that move little when the input does (Rifai et al. 2011, ICML, "Contractive auto-encoders").
+"""Contractive autoencoder: penalizes the sensitivity of the features to the input (Rifai et al. 2011, ICML).
 
 loss(x, x̂) + λ E ||∂f(x)/∂x||²_F
 """

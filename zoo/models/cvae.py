@@ -1,4 +1,4 @@
-"""Conditional variational autoencoder: class labels steer the decoder (Sohn, Lee & Yan 2015, NeurIPS; Kingma et al. 2014).
+"""Conditional VAE: encoder and decoder are conditioned on class labels (Sohn, Lee & Yan 2015, NeurIPS; Kingma et al. 2014).
 
 E_q(z|x,y) [-log p(x|z, y)] + KL(q(z|x, y) || N(0, I)), in nats per image
 """

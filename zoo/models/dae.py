@@ -1,4 +1,4 @@
-"""Denoising autoencoder: from a damaged input back to the clean one (Vincent et al. 2008, ICML; 2010, JMLR 11).
+"""Denoising autoencoder: reconstructs the clean input from a corrupted one (Vincent et al. 2008, ICML; 2010, JMLR 11).
 
 min E loss(x, g(f(x̃))), x̃ ~ q(x̃|x)
 """
@@ -41,6 +41,6 @@ def build(
     code = MapCode() if latent_dim is None or backbone == "unet" else DenseCode(latent_dim, code_activation)
     options = shallow(backbone, backbone_options)
     pair = contrast_pair(backbone, input_shape, loss, options)
-    damage = corruption(noise, level)
-    components = dict(corruption=damage, features=features, pair=pair, model=ContrastAutoencoder)
+    corrupting = corruption(noise, level)
+    components = dict(corruption=corrupting, features=features, pair=pair, model=ContrastAutoencoder)
     return assemble(backbone, input_shape, code, loss, options, config, **components)

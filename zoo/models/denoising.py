@@ -1,4 +1,4 @@
-"""Denoiser: a network finds the noise, at any level of a range, and takes it off (Zhang et al. 2017, DnCNN, arXiv:1608.03981).
+"""Denoiser: a network predicts noise of any level in a range and subtracts it (Zhang et al. 2017, DnCNN, arXiv:1608.03981).
 
 min E loss(x, x̃ + g(x̃)), x̃ ~ q(x̃|x, σ), σ ~ U(least, most)
 """
@@ -32,5 +32,5 @@ def build(
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
-    damage = corruption(noise, level, **({"clip": True} if noise == "gaussian" else {}))
-    return restoring(backbone, input_shape, loss, backbone_options, config, add, corruption=damage, features=features)
+    corrupting = corruption(noise, level, **({"clip": True} if noise == "gaussian" else {}))
+    return restoring(backbone, input_shape, loss, backbone_options, config, add, corruption=corrupting, features=features)

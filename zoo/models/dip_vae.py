@@ -1,4 +1,4 @@
-"""DIP-VAE: an inferred prior whose covariance is the identity (Kumar, Sattigeri & Balakrishnan 2018, arXiv:1711.00848, ICLR).
+"""DIP-VAE: the covariance of the inferred prior is matched to the identity (Kumar et al. 2018, arXiv:1711.00848, ICLR).
 
 E_q(z|x) [-log p(x|z)] + KL(q(z|x) || N(0, I)) + λ_od Σ_{i≠j} C_ij² + λ_d Σ_i (C_ii - 1)²
 """

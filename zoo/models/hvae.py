@@ -1,4 +1,4 @@
-"""Hamiltonian variational autoencoder: a posterior that leapfrog steps improve (Caterini et al. 2018, arXiv:1805.11328).
+"""Hamiltonian variational autoencoder: a posterior improved by leapfrog steps (Caterini et al. 2018, arXiv:1805.11328).
 
 E [-log p(x|z_K) + log q(z_0|x) - log p(z_K) + ½ |ρ_K|² - ½ β_0 |ρ_0|²], in nats per image
 """

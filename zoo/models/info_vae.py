@@ -1,4 +1,4 @@
-"""InfoVAE: a code that keeps its information while all codes together fit the prior (Zhao et al. 2017, arXiv:1706.02262).
+"""InfoVAE: informative codes whose aggregate posterior matches the prior (Zhao et al. 2017, arXiv:1706.02262).
 
 E_q(z|x) [-log p(x|z)] + (1 - α) KL(q(z|x) || p(z)) + (α + λ - 1) MMD²(q(z), p(z)); α = 1 is known as the MMD-VAE
 """

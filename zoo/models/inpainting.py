@@ -1,4 +1,4 @@
-"""Inpainting: holes in an image filled from what is around them (Pathak et al. 2016, "Context encoders", arXiv:1604.07379).
+"""Inpainting: missing regions of an image are filled from their surroundings (Pathak et al. 2016, arXiv:1604.07379).
 
 min E loss(x, m ⊙ g(x̃) + (1 - m) ⊙ x̃), x̃ = (1 - m) ⊙ x, m ~ q(m)
 """
@@ -35,8 +35,8 @@ def build(
         **backbone_options: see `zoo.backbones`.
     """
     config = configuration(build, locals())
-    damage = holes(kind, size)
-    return restoring(backbone, input_shape, loss, backbone_options, config, fill, corruption=damage, features=features)
+    corrupting = holes(kind, size)
+    return restoring(backbone, input_shape, loss, backbone_options, config, fill, corruption=corrupting, features=features)
 
 
 def fill(outputs, image):

@@ -1,4 +1,4 @@
-"""Importance weighted autoencoder: a tighter bound from many draws (Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519).
+"""Importance weighted autoencoder: a tighter bound from several samples (Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519).
 
 -E log 1/k Σ_i p(x|z_i) p(z_i) / q(z_i|x), z_i ~ q(z|x)
 """

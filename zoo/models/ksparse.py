@@ -1,4 +1,4 @@
-"""k-sparse autoencoder: only the k largest hidden units speak (Makhzani & Frey 2013, arXiv:1312.5663).
+"""k-sparse autoencoder: only the k largest activations are kept (Makhzani & Frey 2013, arXiv:1312.5663).
 
 x̂ = W₂ supp_k(W₁x + b₁) + b₂
 """

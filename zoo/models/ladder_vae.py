@@ -60,17 +60,17 @@ class GroupedLadder(Autoencoder):
         latents = rng.standard_normal((n, self.bottleneck.noise_size), dtype=np.float32)
         # The logarithm is not finite at 0 and 1.
         pixels = np.clip(rng.random((n, math.prod(self.decoder.backbone.uniform_shape)), dtype=np.float32), 1e-6, 1 - 1e-6)
-        return apply_in_batches(self, self._dream, np.concatenate([latents, pixels], axis=1), batch_size)
+        return apply_in_batches(self, self._sample_pixels, np.concatenate([latents, pixels], axis=1), batch_size)
 
     def _target(self, x, y):
         if y is not None:
             raise ZooError("with groups, ladder_vae is trained on its own input; call fit(images) only.")
         return super()._target(x, y)
 
-    def _dream(self, numbers):
+    def _sample_pixels(self, numbers):
         latents, pixels = ops.split(numbers, [self.bottleneck.noise_size], axis=1)
-        drawer = self.decoder.backbone
-        return drawer.draw(self.bottleneck.from_noise(latents), ops.reshape(pixels, (-1, *drawer.uniform_shape)))
+        pixel_groups = self.decoder.backbone
+        return pixel_groups.draw(self.bottleneck.from_noise(latents), ops.reshape(pixels, (-1, *pixel_groups.uniform_shape)))
 
 
 def build(

@@ -1,4 +1,4 @@
-"""M2, a classifier that learns from few labels (Kingma et al. 2014, "Semi-supervised learning", arXiv:1406.5298).
+"""M2: a semi-supervised variational autoencoder with a classifier (Kingma et al. 2014, arXiv:1406.5298).
 
 L(x, y) = E_q(z|x,y) [-log p(x|y, z)] + KL(q(z|x, y) || N(0, I)) - log p(y) if y is known, otherwise
 Σ_y q(y|x) (L(x, y) + log q(y|x)); plus α E [-log q(y|x)] over the images with known y
@@ -11,8 +11,8 @@ from zoo.layers.bottlenecks.labelled import SemiSupervisedCode
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import assemble, configuration
-from zoo.models.base.charged import AddsReconstructionTerm
 from zoo.models.base.labelled import LabelledAutoencoder, check_classes, split
+from zoo.models.base.reconstruction_term import AddsReconstructionTerm
 from zoo.utils.batching import apply_in_batches
 
 BACKBONES = ("mlp", "conv", "resnet")
@@ -48,7 +48,7 @@ class SemiSupervisedAutoencoder(AddsReconstructionTerm, LabelledAutoencoder):
         return apply_in_batches(self, self._classify, check_images(x, self.data_shape), batch_size)
 
     def _classify(self, x):
-        return self.bottleneck.belief(self.encoder.backbone(to_unit(x, self.compute_dtype)))
+        return self.bottleneck.label_probabilities(self.encoder.backbone(to_unit(x, self.compute_dtype)))
 
 
 def build(

@@ -1,4 +1,4 @@
-"""Masked autoencoder: hidden patches found from the few that are seen (He et al. 2022, arXiv:2111.06377).
+"""Masked autoencoder: reconstructs masked patches from the visible ones (He et al. 2022, arXiv:2111.06377).
 
 min E_m mean_{i masked} |x̄_i - g(f(x_visible))_i|², each patch x̄_i normalized to mean 0 and standard deviation 1
 """
@@ -12,15 +12,15 @@ from zoo.errors import ZooError
 from zoo.layers.blocks.backbone import Pair
 from zoo.layers.blocks.tokens import grid_of
 from zoo.layers.bottlenecks.code import TokenCode
-from zoo.layers.corruptions.masking import PatchMask, hidden_error
+from zoo.layers.corruptions.masking import PatchMask, masked_error
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import assemble, configuration
 from zoo.models.base.autoencoder import Autoencoder
-from zoo.models.base.charged import AddsReconstructionTerm
+from zoo.models.base.reconstruction_term import AddsReconstructionTerm
 
 BACKBONES = ("vit", "convnext", "hiera")
 # Value of masked patches in the images of `example`.
-_GREY = 0.5
+_GRAY = 0.5
 
 
 class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
@@ -36,7 +36,7 @@ class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
         # The training flag is passed to each block explicitly: on JAX, nested layers do not receive it otherwise.
         found = self.found(patches, chosen, training)
         target = self.decoder.backbone.target(patches)
-        self.bottleneck.add_term("reconstruction", hidden_error(found, target, ops.sum(chosen, axis=1)))
+        self.bottleneck.add_term("reconstruction", masked_error(found, target, ops.sum(chosen, axis=1)))
         # For metrics, which compare with the image.
         image = self.decoder.backbone.scaled(ops.cast(found, "float32"), *scales(patches))
         return ops.cast(image, self.compute_dtype)
@@ -47,21 +47,21 @@ class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
         return self.decoder.backbone.found(tokens, chosen, training)
 
     def _reconstruct(self, x):
-        return self.decoder.reconstruction_loss.to_image(self._guess(x))
+        return self.decoder.reconstruction_loss.to_image(self._predict_masked(x))
 
     def _reconstruction_error(self, x):
-        return self.reconstruction_loss.error(to_unit(x, "float32"), self._guess(x))
+        return self.reconstruction_loss.error(to_unit(x, "float32"), self._predict_masked(x))
 
     def example(self, x):
         patches = self.encoder.backbone.patches(x)
         chosen = self.corruption(patches)
         seen = ops.expand_dims(ops.sum(chosen, axis=1), 2)
         found = self.decoder.backbone.as_patches(self.found(patches, chosen), *scales(patches))
-        grey = self.encoder.backbone.patches(ops.full_like(x, _GREY))
-        pictures = [seen * patches + (1 - seen) * other for other in (grey, found)]
+        gray = self.encoder.backbone.patches(ops.full_like(x, _GRAY))
+        pictures = [seen * patches + (1 - seen) * other for other in (gray, found)]
         return tuple(ops.clip(self.decoder.backbone.image(picture), 0.0, 1.0) for picture in pictures)
 
-    def _guess(self, x):
+    def _predict_masked(self, x):
         patches = self.encoder.backbone.patches(to_unit(x, self.compute_dtype))
         total, times = 0.0, 0.0
         for choice in self.corruption.complementary():
@@ -110,7 +110,7 @@ def build(
     return assemble(
         backbone,
         input_shape,
-        TokenCode(beside=2),
+        TokenCode(excluded=2),
         "mse",
         backbone_options,
         config,

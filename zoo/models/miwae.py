@@ -1,4 +1,4 @@
-"""Multiply importance weighted autoencoder: a mean of importance-weighted bounds (Rainforth et al. 2018, arXiv:1802.04537).
+"""Multiply importance weighted autoencoder: the mean of several IWAE bounds (Rainforth et al. 2018, arXiv:1802.04537).
 
 -E 1/m Σ_j log 1/k Σ_i w_ij, w_ij = p(x|z_ij) p(z_ij) / q(z_ij|x)
 """

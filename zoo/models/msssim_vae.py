@@ -1,4 +1,4 @@
-"""MS-SSIM VAE: images compared as people see them (Snell et al. 2017, arXiv:1511.06409; MSSSIM_VAE of pythae).
+"""MS-SSIM VAE: multi-scale structural similarity as reconstruction loss (Snell et al. 2017, arXiv:1511.06409).
 
 E_q(z|x) [1 - MS-SSIM(x, x̂)] + β KL(q(z|x) || N(0, I))
 """

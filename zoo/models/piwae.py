@@ -1,4 +1,4 @@
-"""Partially importance weighted autoencoder: a bound each for encoder and decoder (Rainforth et al. 2018, arXiv:1802.04537).
+"""Partially importance weighted autoencoder: separate bounds for encoder and decoder (Rainforth et al. 2018, arXiv:1802.04537).
 
 decoder: -E log 1/(m k) Σ_ij w_ij; encoder: -E 1/m Σ_j log 1/k Σ_i w_ij, w_ij = p(x|z_ij) p(z_ij) / q(z_ij|x)
 """

@@ -1,4 +1,4 @@
-"""Regularized autoencoder, a decoder of small slope: a VAE without noise (Ghosh et al. 2020, arXiv:1903.12436, RAE-GP).
+"""Regularized autoencoder with a gradient penalty on the decoder (Ghosh et al. 2020, arXiv:1903.12436, RAE-GP).
 
 loss(x, D(z)) + β ½ ||z||² + λ ||∂D(z)/∂z||²_F
 """

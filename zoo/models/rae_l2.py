@@ -1,4 +1,4 @@
-"""Regularized autoencoder, a decoder of small weights: a VAE without noise (Ghosh et al. 2020, arXiv:1903.12436, RAE-L2).
+"""Regularized autoencoder with weight decay on the decoder (Ghosh et al. 2020, arXiv:1903.12436, RAE-L2).
 
 loss(x, D(z)) + β ½ ||z||² + λ ||θ_D||²
 """

@@ -1,4 +1,4 @@
-"""The registry of models by name. It is the directory itself: `zoo/models/vae.py` is the variant `vae`; there is no list.
+"""The registry of models by name. It is the folder itself: `zoo/models/vae.py` is the variant `vae`; there is no list.
 
 Listing parses the files without running them, so that it needs no framework; `create` imports only the module it builds from.
 """

@@ -1,4 +1,4 @@
-"""Sparse autoencoder: few units active at once, by a penalty (Ng 2011, "Sparse autoencoder", CS294A lecture notes).
+"""Sparse autoencoder: a penalty keeps most units inactive (Ng 2011, "Sparse autoencoder", CS294A lecture notes).
 
 E |x - x̂|² + λ E Σ_j |h_j|  (L1)   or   E |x - x̂|² + β Σ_j KL(ρ || E h_j)  (KL, on the mean activation)
 """

@@ -1,4 +1,4 @@
-"""Stacked autoencoder: pretrained layer by layer, then fine-tuned as one (Hinton & Salakhutdinov 2006; Vincent et al. 2010).
+"""Stacked autoencoder: pretrained layer by layer, then fine-tuned as a whole (Hinton & Salakhutdinov 2006; Vincent et al. 2010).
 
 The network is the deep undercomplete autoencoder 784-1000-500-250-30 of the 2006 paper; the stacking is the layer-wise
 initialization of its weights, see `zoo.training.initialization.layerwise` (in a recipe: start="layerwise").

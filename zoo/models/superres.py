@@ -1,4 +1,4 @@
-"""Super-resolution: what bicubic interpolation misses of a larger image (Lim et al. 2017, EDSR, arXiv:1707.02921).
+"""Super-resolution: predicts the detail that bicubic interpolation lacks (Lim et al. 2017, EDSR, arXiv:1707.02921).
 
 min E loss(x, ↑x̃ + g(x̃)), x̃ = ↓x
 """

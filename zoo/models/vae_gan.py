@@ -1,4 +1,4 @@
-"""VAE-GAN: images compared in the eyes of a discriminator that learns (Larsen et al. 2016, arXiv:1512.09300).
+"""VAE-GAN: reconstructions are compared by a discriminator's features (Larsen et al. 2016, arXiv:1512.09300).
 
 E_q(z|x) ½ ||f(x) - f(x̂)||² + KL(q(z|x) || N(0, I)) - w [E log D(x̂) + E_p(z) log D(x_p)], f a layer of the discriminator D,
 which minimizes -E log D(x) - E log (1 - D(x̂)) - E log (1 - D(x_p))
@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from zoo import backbones
-from zoo.layers.adversarial.adversary import Adversary, deception
+from zoo.layers.adversarial.adversary import Adversary, generator_loss
 from zoo.layers.bottlenecks.code import flatten
 from zoo.layers.bottlenecks.gaussian import GaussianCode
 from zoo.layers.state import add_state
@@ -16,7 +16,7 @@ from zoo.losses import ReconstructionLoss
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import assemble, configuration
 from zoo.models.base.autoencoder import Autoencoder
-from zoo.models.base.charged import AddsReconstructionTerm
+from zoo.models.base.reconstruction_term import AddsReconstructionTerm
 from zoo.utils.numbers import check_at_least
 
 BACKBONES = ("conv", "resnet", "mlp")
@@ -44,7 +44,7 @@ class ImageDiscriminator(keras.layers.Layer):
 
 
 class GANCode(GaussianCode):
-    """A Gaussian code that owns the image discriminator and adds the adversarial losses of `compete` as well as its divergence.
+    """A Gaussian code that owns the image discriminator and adds the adversarial losses as well as its divergence.
 
     Args:
         units: number of latent variables.
@@ -65,17 +65,17 @@ class GANCode(GaussianCode):
         self.power = add_state(self, "power", initializer="ones")
         self.batches = add_state(self, "batches")
 
-    def compete(self, real, made, training):
+    def add_adversarial_terms(self, real, generated, training):
         """Add both adversarial losses, for images (N, ...) and generated images (2N, ...), half from codes, half from the prior.
 
         Returns:
             Features (N, D) of the real images, as returned by `features_of`, without a gradient.
         """
-        own, exerted = self.adversary.both(made)
+        for_discriminator, for_generator = self.adversary.for_both(generated)
         # Twice the mean over both halves is the sum of their means.
-        self.add_term("adversarial", self.weight * 2 * deception(exerted[0]))
-        logits, features = self.adversary.own(real)
-        self.add_term("discriminator", ops.mean(ops.softplus(-logits)) + 2 * ops.mean(ops.softplus(own[0])))
+        self.add_term("adversarial", self.weight * 2 * generator_loss(for_generator[0]))
+        logits, features = self.adversary.for_discriminator(real)
+        self.add_term("discriminator", ops.mean(ops.softplus(-logits)) + 2 * ops.mean(ops.softplus(for_discriminator[0])))
         features = ops.stop_gradient(features)
         if training:
             batches = ops.minimum(ops.convert_to_tensor(self.batches) + 1, float(_WINDOW))
@@ -85,7 +85,7 @@ class GANCode(GaussianCode):
 
     def features_of(self, images):
         """Features (N, D) of images in the discriminator, with mean square about 1 over recent training images."""
-        return self.adversary.exerted(images)[1] / self._deviation()
+        return self.adversary.for_generator(images)[1] / self._deviation()
 
     def _deviation(self):
         return ops.sqrt(ops.convert_to_tensor(self.power) + 1e-6)
@@ -106,9 +106,9 @@ class FeatureMatching(ReconstructionLoss):
         self.code = code
 
     def call(self, x, outputs):
-        return self.beside(self.code.features_of(x), outputs)
+        return self.loss_of_features(self.code.features_of(x), outputs)
 
-    def beside(self, features, outputs):
+    def loss_of_features(self, features, outputs):
         """The loss (N,) of outputs (N, ...) for images with the given features (N, D)."""
         return 0.5 * ops.sum(ops.square(features - self.code.features_of(self.to_image(outputs))), axis=-1)
 
@@ -127,10 +127,12 @@ class VAEGAN(AddsReconstructionTerm, Autoencoder):
         x = to_unit(x, self.compute_dtype)
         z = self.bottleneck(self.encoder.backbone(x, training=training), training=training)
         prior = keras.random.normal(ops.shape(z), dtype=z.dtype, seed=self.bottleneck.seed_generator)
-        made = self.decoder.backbone(ops.concatenate([ops.stop_gradient(z), prior]), training=training)
-        features = self.bottleneck.compete(x, self.reconstruction_loss.to_image(ops.cast(made, "float32")), training)
+        generated = self.decoder.backbone(ops.concatenate([ops.stop_gradient(z), prior]), training=training)
+        generated = self.reconstruction_loss.to_image(ops.cast(generated, "float32"))
+        features = self.bottleneck.add_adversarial_terms(x, generated, training)
         outputs = self.decoder.backbone(z, training=training)
-        self.bottleneck.add_term("reconstruction", self.reconstruction_loss.beside(features, ops.cast(outputs, "float32")))
+        loss = self.reconstruction_loss.loss_of_features(features, ops.cast(outputs, "float32"))
+        self.bottleneck.add_term("reconstruction", loss)
         return outputs
 
 

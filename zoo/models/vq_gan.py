@@ -1,4 +1,4 @@
-"""VQGAN's autoencoder: a map of learned codes between residual nets with attention (Esser et al. 2021, arXiv:2012.09841).
+"""VQGAN's autoencoder: a map of codebook vectors, residual networks with attention (Esser et al. 2021, arXiv:2012.09841).
 
 loss(x, x̂) + mean (sg[z] - e)² + β mean (z - sg[e])², e the nearest of K learned codes
 """

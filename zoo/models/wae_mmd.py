@@ -1,4 +1,4 @@
-"""WAE-MMD: a plain autoencoder all of whose codes together look like the prior (Tolstikhin et al. 2018, arXiv:1711.01558, ICLR).
+"""WAE-MMD: matches the aggregate posterior to the prior by maximum mean discrepancy (Tolstikhin et al. 2018, arXiv:1711.01558).
 
 loss(x, x̂) + λ MMD²(q(z), N(0, I))
 """

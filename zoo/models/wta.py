@@ -1,4 +1,4 @@
-"""Winner-take-all autoencoder: winners over the batch, or over the image (Makhzani & Frey 2015, arXiv:1409.2752).
+"""Winner-take-all autoencoder: codes made sparse over the batch or over the image (Makhzani & Frey 2015, arXiv:1409.2752).
 
 On "mlp": each hidden unit keeps its activation for the fraction `rate` of the batch with the largest activations (lifetime
 sparsity). On "conv": each feature map keeps only its largest activation (spatial sparsity), with `rate` < 1 only for the images

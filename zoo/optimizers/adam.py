@@ -6,7 +6,7 @@ from keras import ops
 from zoo.utils.keras_internals import adam_slots
 
 
-class _OnePass:
+class _SinglePass:
     """On TensorFlow, a weight is updated by one kernel; on other backends, and if the kernel does not support it, by Keras.
 
     Keras's own update consists of a dozen operations, each of which reads and writes an array of the weight's size: on a CPU,
@@ -35,12 +35,12 @@ class _OnePass:
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class Adam(_OnePass, keras.optimizers.Adam):
+class Adam(_SinglePass, keras.optimizers.Adam):
     """`keras.optimizers.Adam` (Kingma & Ba 2015, arXiv:1412.6980), its arguments and its results to rounding."""
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class AdamW(_OnePass, keras.optimizers.AdamW):
+class AdamW(_SinglePass, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW` (Loshchilov & Hutter 2019, arXiv:1711.05101), its arguments and its results to rounding."""
 
 

@@ -5,7 +5,7 @@ import os
 import re
 import warnings
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, ZooWarning
 from zoo.pretrained import foreign
 from zoo.pretrained.cache import cache_dir
 from zoo.pretrained.checkpoint import ARRAYS, CONFIG, Checkpoint, read_config
@@ -37,7 +37,7 @@ def checkpoint_at(address):
     except Refused as reason:
         if not kept.is_file():
             raise ZooError(f"there is no saved model at {address}: {CONFIG} {reason}.") from None
-        warnings.warn(f"{address} could not be reached ({reason}); using the copy in the cache.", stacklevel=3)
+        warnings.warn(f"{address} could not be reached ({reason}); using the copy in the cache.", ZooWarning, stacklevel=3)
     if foreign.is_foreign(kept):
         # Moved to the cache of such models, so that it is not downloaded twice.
         place = foreign.cache_folder(address)

@@ -43,22 +43,25 @@ def named_variables(model):
     return found
 
 
-def save_arrays(model, path, half=False):
+def save_arrays(model, path):
     """Write the variables of `model` to a safetensors file; equal weights give equal bytes.
 
     Args:
         model: a built Keras model.
         path: path of the file, which is replaced atomically.
-        half: whether to store float32 as float16.
+
+    Raises:
+        ZooError: if a value is NaN or infinite.
+    """
+    write_atomically(path, serialized(model))
+
+
+def serialized(model, half=False):
+    """The bytes of the safetensors file of a model's variables; with `half`, float32 is stored as float16.
 
     Raises:
         ZooError: if a value is NaN or infinite, or too large for float16.
     """
-    write_atomically(path, serialized(model, half))
-
-
-def serialized(model, half=False):
-    """The bytes of the safetensors file of a model's variables; see `save_arrays`."""
     arrays = {}
     for key, variable in sorted(named_variables(model).items()):
         # NumPy has no bfloat16; float32 represents its values exactly. (np.ascontiguousarray would turn a scalar into a vector.)

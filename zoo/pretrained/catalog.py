@@ -1,4 +1,4 @@
-"""What weight sets there are, and what is known of each. Loads no framework."""
+"""The list of weight sets, and information about models. Loads no framework."""
 
 import fnmatch
 
@@ -9,19 +9,19 @@ from zoo.pretrained.resolve import resolve
 
 
 def list_weights(pattern="*"):
-    """Names `<variant>_<backbone>.<dataset>` of every weight set in the manifest that `pattern` matches, sorted."""
+    """Sorted names `<variant>_<backbone>.<dataset>` of all weight sets that match `pattern`, with the wildcards * and ?."""
     return sorted(fnmatch.filter(manifest.read(), pattern))
 
 
 def info(name):
-    """A mapping of what is known of a weight set: config, dataset, licence, metrics, file, sha256, bytes, recipe, backend,
+    """Information about a weight set: a mapping with config, dataset, licence, metrics, file, sha256, bytes, recipe, backend,
     device, seed, versions, and the rest of its manifest entry.
 
-    Of a public model of another library it is the entry of `zoo.pretrained.public`, of the folder or address of a model its
-    config and hash, or all of the weight set that it is by them; None stands for what is not known.
+    For a public model, it is the entry of `zoo.pretrained.public`. For the folder or address of a model, it is the information
+    about the weight set with the same config and hash, or the config and hash only. Unknown fields are None.
 
     Raises:
-        ZooError: if there is no such set, folder or address, with the nearest names.
+        ZooError: if there is no such set, folder or address; the message suggests similar names.
     """
     unknown = dict.fromkeys(("config", "metrics", "file", "sha256", "bytes", "recipe", "backend", "device", "seed", "versions"))
     if name in public() and name not in manifest.read():
@@ -29,7 +29,7 @@ def info(name):
     checkpoint = resolve(name)
     _, entry = checkpoint.weight_set() or (None, None)
     if entry is None:
-        # The hash of another library's files is known once they are fetched, which is not done for this.
+        # The hash of another library's files is known only after a download, which `info` does not start.
         digest = None if isinstance(checkpoint, ForeignCheckpoint) else checkpoint.sha256()
         return {**unknown, "name": str(name), "config": checkpoint.config, "sha256": digest}
     run = entry.get("run", {})

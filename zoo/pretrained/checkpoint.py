@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import ModuleType
 
+import zoo
 from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.pretrained import manifest
@@ -67,6 +68,12 @@ class ForeignCheckpoint(Checkpoint):
     def weight_set(self):
         """None, because files of other libraries are not weight sets of the zoo."""
         return None
+
+
+def config_text(config, sha256, size):
+    """The text of the `config.json` of a saved model, from its config and the hash and size in bytes of its weights."""
+    saved = {"schema": SCHEMA, "zoo_version": zoo.__version__, "config": config, "sha256": sha256, "bytes": size}
+    return json.dumps(saved, indent=1) + "\n"
 
 
 def read_config(file, where):

@@ -1,4 +1,4 @@
-"""A file from a web server or the Hugging Face Hub: streamed to a temporary file, never beyond its size, checked, renamed."""
+"""Downloads from web servers and the Hugging Face Hub: to a temporary file of limited size, checked, then renamed."""
 
 import contextlib
 import math
@@ -7,48 +7,49 @@ import time
 
 from zoo.errors import ZooError
 from zoo.pretrained.hashes import fault, wrong
+from zoo.utils.distributions import missing_package
 from zoo.utils.files import replacing
 
-# Seconds a server may stay silent, and how often it is asked again after a fault that may pass.
+# Timeout in seconds without data from the server, and the number of attempts when a failure may be temporary.
 TIMEOUT = 30.0
 TRIES = 3
 _BACKOFF = 0.5
 
 
 class Refused(Exception):
-    """A place does not give the file; the text says why."""
+    """A file cannot be downloaded from an address; the message states the reason."""
 
 
 class Absent(Refused):
-    """A place has answered that it does not have the file: another name may be asked for there."""
+    """The file does not exist at an address that could be reached; a file of another name may exist there."""
 
 
-class Passing(Exception):
-    """A fault that another try may not meet."""
+class TemporaryFailure(Exception):
+    """A failure that may not occur in another attempt."""
 
 
 def download(address, file, most, target, check=lambda path: None):
-    """`target`, replaced by what lies at `address` under the name `file`, once `check(path)` has found nothing wrong with it.
+    """Download a file to `target`, which is replaced after `check(path)` has accepted the temporary file; returns `target`.
 
     Args:
-        address: `https://host/folder` or `hf://user/repo`, of which `hf://user/repo@revision` is one state.
-        file: name there.
-        most: bytes that it may have; a longer file is refused as soon as its length is known.
-        target: path, in a folder that is made.
-        check: raises `Passing` at what another try may mend, `Refused` at anything else.
+        address: `https://host/folder`, `hf://user/repo` or `hf://user/repo@revision`.
+        file: name of the file at the address.
+        most: maximum size in bytes; a larger file is refused as soon as its size is known.
+        target: path to write to; its folder is created.
+        check: function of the path; raises `TemporaryFailure` if another attempt may help, otherwise `Refused`.
 
     Raises:
-        Refused: if it is not to be had there; the text says why, and `target` is as it was.
+        Refused: if the file cannot be downloaded; the message states the reason, and `target` is unchanged.
     """
     url, headers = _request(address.rstrip("/"), file)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside = contextlib.ExitStack()
-        temporary = beside.enter_context(replacing(target))
+        stack = contextlib.ExitStack()
+        temporary = stack.enter_context(replacing(target))
     except OSError as error:
-        raise Refused(f"the cache {target.parent} is not writable ({error.strerror}), set ZOO_CACHE to one that is") from None
+        raise Refused(f"the cache {target.parent} is not writable ({error.strerror}), set ZOO_CACHE to another folder") from None
     try:
-        with beside:
+        with stack:
             _stream_and_check(url, headers, most, temporary, check)
     except OSError as error:
         raise Refused(f"it could not be written to {target} ({error.strerror})") from None
@@ -60,19 +61,19 @@ def _stream_and_check(url, headers, most, path, check):
         try:
             _stream(url, headers, most, path)
             return check(path)
-        except Passing as reason:
+        except TemporaryFailure as reason:
             if attempt == TRIES - 1:
-                raise Refused(f"{reason}, {TRIES} times") from None
+                raise Refused(f"{reason}, in {TRIES} attempts") from None
             time.sleep(_BACKOFF * 2**attempt)
 
 
 def matches(entry):
-    """The check, for `download`, that a file has the `bytes` and the `sha256` of a mapping."""
+    """A check for `download`: the file must have the size `bytes` and the hash `sha256` of the mapping `entry`."""
 
     def check(path):
         size = os.path.getsize(path)
         if size < entry["bytes"]:
-            raise Passing(f"only {size:,} of {entry['bytes']:,} bytes came")
+            raise TemporaryFailure(f"only {size:,} of {entry['bytes']:,} bytes were received")
         if reason := fault(path, entry):
             raise Refused(reason)
 
@@ -80,11 +81,11 @@ def matches(entry):
 
 
 def _request(address, file):
-    """URL and headers by which a file at an address is asked for."""
+    """URL and headers of the request for a file at an address."""
     if address.startswith("hf://"):
         return _at_hub(address.removeprefix("hf://"), file)
     if not address.startswith(("http://", "https://")):
-        raise Refused("unknown kind of address, expected https://... or hf://user/repo")
+        raise Refused("unknown type of address, expected https://... or hf://user/repo")
     return f"{address}/{file}", {}
 
 
@@ -95,20 +96,20 @@ def _at_hub(repository, file):
         from huggingface_hub.errors import HFValidationError
         from huggingface_hub.utils import build_hf_headers
     except ImportError:
-        raise Refused("needs the extra 'hub': pip install 'autoencoder-zoo[hub]'") from None
+        raise Refused(str(missing_package("an address of the Hub", "huggingface_hub"))) from None
     if constants.HF_HUB_OFFLINE:
-        raise Refused("the hub is not asked: HF_HUB_OFFLINE is set")
+        raise Refused("the Hub is not accessed because HF_HUB_OFFLINE is set")
     try:
         if repository.count("/") != 1:
             raise HFValidationError(repository)
         url = hf_hub_url(repository, file, revision=revision or None)
         return url, build_hf_headers(library_name="autoencoder-zoo")
     except HFValidationError:
-        raise Refused("not a repository's name, expected hf://user/repo") from None
+        raise Refused("not the name of a repository, expected hf://user/repo") from None
 
 
 def _stream(url, headers, most, path):
-    """Write what is at `url` to `path`: one request, of which no more than `most` bytes are taken."""
+    """Write the content of `url` to `path`, by one request, of which at most `most` bytes are accepted."""
     import requests
 
     try:
@@ -122,20 +123,20 @@ def _stream(url, headers, most, path):
                     _check_size(size, most)
                     written.write(chunk)
     except requests.Timeout:
-        raise Passing("timed out") from None
+        raise TemporaryFailure("timed out") from None
     except requests.exceptions.SSLError:
-        raise Refused("its certificate was not accepted") from None
+        raise Refused("the certificate of the server was not accepted") from None
     except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-        raise Passing(_broken(error)) from None
-    # A malformed header is a ValueError. A disk that is full is an OSError, and so is every RequestException: its turn is first.
+        raise TemporaryFailure(_connection_failure(error)) from None
+    # A malformed header is a ValueError. Every RequestException is an OSError, as is a full disk, which the caller reports.
     except (requests.RequestException, ValueError) as error:
         if isinstance(error, ZooError):
             raise
-        raise Refused(f"no usable address or answer ({type(error).__name__})") from None
+        raise Refused(f"invalid address or response ({type(error).__name__})") from None
 
 
 def _check_size(size, most):
-    """Refuse what is longer than expected, so that no server fills the disk."""
+    """Refuse a file larger than expected, so that no server can fill the disk."""
     if size > most:
         raise Refused(wrong(f"more than the expected {most:,} bytes"))
 
@@ -143,15 +144,15 @@ def _check_size(size, most):
 def _raise_for_status(answer):
     if answer.status_code < 400:
         return
-    # Where the hub says what is wrong: a repository or a file that is not there is answered by 401 or 404.
+    # The Hub's own error code is more precise: a missing repository or file may have the status 401 or 404.
     code = answer.headers.get("X-Error-Code", "")
     if code == "GatedRepo":
-        raise Refused("its repository asks to accept a licence first: do so on its page, and log in by 'hf auth login'")
+        raise Refused("the repository requires a licence to be accepted: accept it on its page and log in with 'hf auth login'")
     if code.endswith("NotFound"):
-        raise Absent("not in that repository")
-    text = f"answered {answer.status_code} {answer.reason}"
+        raise Absent("not found in this repository")
+    text = f"the server responded {answer.status_code} {answer.reason}"
     if answer.status_code >= 500 or answer.status_code in (408, 429):
-        raise Passing(text)
+        raise TemporaryFailure(text)
     raise (Absent if answer.status_code in (404, 410) else Refused)(text)
 
 
@@ -166,15 +167,15 @@ def _timeout():
     return seconds
 
 
-def _broken(error):
-    # The text also holds the address, but an address holds no space.
+def _connection_failure(error):
+    # The text also contains the address, but an address contains no space.
     text = str(error)
-    for sign, words in (
+    for part, reason in (
         (" refused", "connection refused"),
         (" timed out", "timed out"),
-        (" resolve", "no such host, or no network"),
+        (" resolve", "unknown host, or no network"),
         (" unreachable", "no network"),
     ):
-        if sign in text:
-            return words
-    return "the connection broke"
+        if part in text:
+            return reason
+    return "the connection was lost"

@@ -1,6 +1,9 @@
-"""Whether a file is the one that is pinned."""
+"""Comparison of files with known hashes."""
 
 import hashlib
+
+# The fault of a file that does not exist.
+NOT_FOUND = "not found"
 
 
 def sha256_of(path):
@@ -10,10 +13,10 @@ def sha256_of(path):
 
 
 def fault(path, entry):
-    """What is wrong with a file: None when it has the `sha256` of the mapping, "not there" when there is none."""
+    """Why a file is not usable, such as `NOT_FOUND`; None if its hash is the `sha256` of the mapping `entry`."""
     try:
         if not path.exists():
-            return "not there"
+            return NOT_FOUND
         found = sha256_of(path)
     except OSError as error:
         return f"cannot be read ({error.strerror})"
@@ -21,5 +24,5 @@ def fault(path, entry):
 
 
 def wrong(detail):
-    """The words for a file with other content."""
+    """Description of a file whose content is not the expected one."""
     return f"wrong content ({detail})"

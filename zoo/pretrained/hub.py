@@ -1,6 +1,5 @@
 """Upload of models with their cards to the Hugging Face Hub. Needs the extra `hub`."""
 
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -8,10 +7,11 @@ from pathlib import Path
 import zoo
 from zoo.errors import ZooError
 from zoo.models import registry
-from zoo.pretrained.checkpoint import ARRAYS, CONFIG, SCHEMA, ForeignCheckpoint
+from zoo.pretrained.checkpoint import ARRAYS, CONFIG, ForeignCheckpoint, config_text
 from zoo.pretrained.hashes import sha256_of
 from zoo.pretrained.public import licence_of, public
 from zoo.pretrained.resolve import resolve
+from zoo.utils.distributions import missing_package
 
 
 def push(name_or_path, address, private=False, message=None):
@@ -35,7 +35,7 @@ def push(name_or_path, address, private=False, message=None):
         from huggingface_hub import HfApi
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
     except ImportError:
-        raise ZooError("pushing to the hub needs the extra 'hub': pip install 'autoencoder-zoo[hub]'") from None
+        raise missing_package("an upload to the Hub", "huggingface_hub") from None
     checkpoint = resolve(name_or_path)
     repository = address.removeprefix("hf://")
     if repository == address or repository.count("/") != 1:
@@ -73,14 +73,8 @@ def _fill(folder, checkpoint, address):
         save_arrays(load_checkpoint(checkpoint), file)
     else:
         shutil.copyfile(*checkpoint.files(), file)
-    saved = {
-        "schema": SCHEMA,
-        "zoo_version": zoo.__version__,
-        "config": checkpoint.config,
-        "sha256": sha256_of(file),
-        "bytes": file.stat().st_size,
-    }
-    (folder / CONFIG).write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
+    text = config_text(checkpoint.config, sha256_of(file), file.stat().st_size)
+    (folder / CONFIG).write_text(text, encoding="utf-8")
     (folder / "README.md").write_text(card(checkpoint, address), encoding="utf-8")
     return _title(checkpoint, address)
 

@@ -6,31 +6,31 @@ import tomllib
 from pathlib import Path
 
 PROJECT = "autoencoder-zoo"
-# A data package names the Python package that its files lie in by an entry point of this group.
+# By an entry point of this group, a data package names the Python package that contains its files.
 GROUP = "autoencoder_zoo.weights"
 _WEIGHTS = "weights"
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def own_folder():
-    """The folder with the weight sets of the running code: `weights/` of its checkout, else what the package carries."""
+    """The folder with the weight sets of the running code: `weights/` of its checkout, else the folder inside the package."""
     checkout = own_checkout()
     return checkout / _WEIGHTS if checkout else _PACKAGE / "_weights"
 
 
 def own_checkout():
-    """The root of the checkout that the running code lies in; None for an installed package, whatever lies beside it."""
+    """The root of the checkout that contains the running code; None for an installed package, whatever is next to it."""
     root = _PACKAGE.parent
     return root if _is_checkout(root) else None
 
 
 def other_folders():
-    """Folders with more weight sets, for an installed package: those of data packages, then that of a checkout around the
-    working directory."""
+    """Further folders with weight sets, for an installed package: those of data packages, then that of a checkout that contains
+    the working directory."""
     found = []
     for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda point: point.name):
         try:
-            # The files of a package are found without running anything of it.
+            # Finds the files of a package without running any of its code.
             spec = importlib.util.find_spec(point.module)
         except (ImportError, ValueError):
             continue

@@ -5,12 +5,11 @@ import json
 import os
 from pathlib import Path
 
-import zoo
 from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.models.base.resizing import ResizingEncoder
 from zoo.pretrained.arrays import load_arrays, named_variables, serialized
-from zoo.pretrained.checkpoint import ARRAYS, CONFIG, SCHEMA, ForeignCheckpoint
+from zoo.pretrained.checkpoint import ARRAYS, CONFIG, ForeignCheckpoint, config_text
 from zoo.pretrained.converters.arrays import Arrays, assign
 from zoo.pretrained.resolve import resolve
 from zoo.utils.files import folder_beside, replace_folder, write_atomically
@@ -98,14 +97,13 @@ def save(model, path):
     if any(getattr(layer, "quantization_mode", None) for layer in flatten_layers(model)):
         raise ZooError("got a quantized model, which its config cannot build again; save it before zoo.quantize, or export it.")
     data = serialized(model)
-    # By its hash the file is known again, whatever way it comes.
-    digest = hashlib.sha256(data).hexdigest()
-    saved = {"schema": SCHEMA, "zoo_version": zoo.__version__, "config": config, "sha256": digest, "bytes": len(data)}
+    # The hash identifies the file later, wherever it was copied to.
+    text = config_text(config, hashlib.sha256(data).hexdigest(), len(data))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with folder_beside(path) as temporary:
             write_atomically(temporary / ARRAYS, data)
-            (temporary / CONFIG).write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
+            (temporary / CONFIG).write_text(text, encoding="utf-8")
             replace_folder(temporary, path)
     except OSError as error:
         raise ZooError(f"the model could not be saved to {path} ({error.strerror}); choose another path or free space.") from None

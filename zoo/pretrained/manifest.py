@@ -1,4 +1,4 @@
-"""The manifest: what every weight set is, as data. Read without any framework, written so that nothing is lost."""
+"""The manifest: descriptions of all weight sets, as JSON. Loads no framework; written atomically."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from zoo.pretrained import installed
 from zoo.utils.files import write_atomically
 
 SCHEMA = 1
-# What brings the sets that are not there.
+# Command that installs all weight sets.
 INSTALL = "pip install 'autoencoder-zoo[weights]' (in a checkout: pip install . ./weights)"
 _FILE = "manifest.json"
 _NAME = re.compile(r"[a-z0-9_]+_[a-z0-9]+\.[A-Za-z0-9][A-Za-z0-9-]*")
@@ -20,13 +20,13 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def weights_dir():
-    """The folder of the zoo's own manifest and weight files: a checkout's `weights/`, else what the installed package carries."""
+    """The folder of the zoo's own manifest and weight files: a checkout's `weights/`, else the folder inside the package."""
     return installed.own_folder()
 
 
 def folders():
-    """Folders of weight files, in the order of search: the zoo's own, then, where that is the installed package's handful of
-    sets, those of data packages and of a checkout around the working directory."""
+    """Folders of weight files, in the order of search: the zoo's own, then, for an installed package, which contains only a few
+    sets, those of data packages and of a checkout that contains the working directory."""
     own = weights_dir()
     if installed.own_checkout() or own != installed.own_folder():
         return [own]
@@ -34,17 +34,17 @@ def folders():
 
 
 def is_installed(entry):
-    """Whether the weight file of an entry lies in one of the `folders`."""
+    """Whether the weight file of an entry is in one of the `folders`."""
     return any((folder / entry["file"]).is_file() for folder in folders())
 
 
 def read(directory=None):
-    """Mapping of weight set name to its entry, of one folder or of all; empty where there is no manifest.
+    """Mapping of weight set name to entry, of one folder or of all; empty if there is no manifest.
 
-    Of entries of the same name in several folders, the first whose weight file is installed counts, else the first.
+    If several folders have an entry of the same name, the first one whose weight file is installed is used, else the first one.
 
     Raises:
-        ZooError: on a broken manifest, naming the entry and what is wrong with it.
+        ZooError: if a manifest is invalid; the message names the entry and the field.
     """
     if directory is not None:
         return _read_all(directory)["weights"]
@@ -57,18 +57,22 @@ def read(directory=None):
 
 
 def mirrors(directory=None):
-    """Base addresses, in order, where weight files may be fetched."""
+    """Addresses of mirrors that the manifests list, in order."""
     listed = (_read_all(folder).get("mirrors", []) for folder in ([directory] if directory is not None else folders()))
     return list(dict.fromkeys(address for addresses in listed for address in addresses))
 
 
 def described(sha256, config):
-    """(name, entry) of the weight set whose file has this hash and whose model has this config; None where there is none."""
+    """(name, entry) of the weight set with this hash and config; None if there is none."""
     return next(((name, entry) for name, entry in read().items() if (entry["sha256"], entry["config"]) == (sha256, config)), None)
 
 
 def entry(name, directory=None, others=()):
-    """The entry of a weight set; `ZooError` with the nearest names, of sets or of `others`, when there is none."""
+    """The entry of a weight set.
+
+    Raises:
+        ZooError: if there is none; the message suggests similar names, of sets or of `others`.
+    """
     entries = read(directory)
     if name not in entries:
         known = f"The sets are {', '.join(sorted([*entries, *others]))}." if entries else "The manifest has none."
@@ -77,10 +81,10 @@ def entry(name, directory=None, others=()):
 
 
 def write_entry(name, entry, directory):
-    """Add or replace an entry: one process at a time, all or nothing. Its `revision` rises when the weights change.
+    """Add or replace an entry, atomically and under a lock. Its `revision` increases when the weights change.
 
     Raises:
-        ZooError: on an entry that `read` would not take back, and where the folder cannot be written; nothing has changed then.
+        ZooError: if the entry is invalid or the folder cannot be written; the manifest is then unchanged.
     """
     _check(name, entry)
     directory = Path(directory)
@@ -91,7 +95,7 @@ def write_entry(name, entry, directory):
             earlier = manifest["weights"].get(name)
             revision = earlier.get("revision", 1) + (earlier["sha256"] != entry["sha256"]) if earlier else 1
             manifest["weights"][name] = {**entry, "revision": revision}
-            # Sets by name, so that the file hardly changes; what an entry holds in the order of its recipe.
+            # Sets are sorted by name to keep differences small; the fields of an entry keep the order of its recipe.
             manifest["weights"] = dict(sorted(manifest["weights"].items()))
             write_atomically(directory / _FILE, _as_text(name, manifest).encode())
     except OSError as error:
@@ -103,7 +107,7 @@ def _as_text(name, manifest):
         return json.dumps(manifest, indent=1, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
         raise ZooError(
-            f"the manifest entry {name!r} holds what JSON cannot ({error}), expected finite numbers and text."
+            f"the manifest entry {name!r} cannot be written as JSON ({error}), expected finite numbers and strings."
         ) from None
 
 
@@ -116,7 +120,7 @@ def _read_all(directory):
     except (OSError, ValueError) as error:
         raise ZooError(f"the manifest {path} cannot be read ({error}); restore it from its origin.") from None
     if not isinstance(manifest, dict):
-        raise ZooError(f"the manifest {path} is no mapping; restore it from its origin.")
+        raise ZooError(f"the manifest {path} is not a mapping; restore it from its origin.")
     if manifest.get("schema") != SCHEMA:
         raise ZooError(f"the manifest {path} has schema {manifest.get('schema')!r}, expected {SCHEMA}; update autoencoder-zoo.")
     if not isinstance(manifest.get("weights"), dict):
@@ -137,7 +141,7 @@ def _check(name, entry):
         raise ZooError(f"the manifest has an entry named {name!r}, expected <variant>_<backbone>.<dataset>.")
     if not isinstance(entry, dict):
         raise ZooError(f"the manifest entry {name!r} is {type(entry).__name__}, expected a mapping.")
-    # A path would let a manifest have files read and written anywhere.
+    # With paths, a manifest could cause files anywhere to be read and written.
     if not isinstance(entry.get("file"), str) or not _PLAIN.fullmatch(entry["file"]):
         refuse("file", "a plain file name")
     if not isinstance(entry.get("sha256"), str) or not _SHA256.fullmatch(entry["sha256"]):
@@ -154,10 +158,10 @@ def _check(name, entry):
 def _locked(directory):
     try:
         import fcntl
-    except ImportError:  # Windows: two writers at once are on their own there.
+    except ImportError:  # Windows has no such locks.
         yield
         return
-    # The folder itself carries the lock, so that no lock file lies about in it.
+    # The folder itself is locked, so that no lock file remains in it.
     handle = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,10 +1,10 @@
-"""The only place where a string is turned into a model's files. Loads no framework."""
+"""From a name, folder or address to a `Checkpoint`; no other module does this. Loads no framework."""
 
 import os
 import warnings
 from pathlib import Path
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, ZooWarning
 from zoo.pretrained import foreign, manifest
 from zoo.pretrained.addresses import checkpoint_at
 from zoo.pretrained.array_files import is_array_file
@@ -15,12 +15,13 @@ from zoo.pretrained.public import address, public
 
 
 def resolve(name_or_path):
-    """The `Checkpoint` of a weight set's name, of a public model's name, of a folder that `zoo.save` wrote, of a folder in the
-    layout of transformers or diffusers, or of the address of either, `hf://user/repo[@revision]` or `https://host/folder`; or of
-    a `.pth` or `.safetensors` file, or a folder of such, in one of the known layouts without a config.
+    """The `Checkpoint` of a model.
 
-    A text that is a name means the weight set, even where a folder is called the same; `./name` means the folder, as does a
-    `pathlib.Path`.
+    Args:
+        name_or_path: name of a weight set or of a public model; folder written by `zoo.save`, or in the layout of transformers
+            or diffusers; or the address of such a folder, `hf://user/repo[@revision]` or `https://host/folder`; or a weight file
+            such as `dncnn_25.pth`, or a folder of one model's, that is recognized by its arrays. A string that is both a name and
+            a folder means the name; `./name` or a `pathlib.Path` means the folder.
 
     Raises:
         ZooError: if there is no such name, folder or address.
@@ -33,7 +34,8 @@ def resolve(name_or_path):
         if not (isinstance(name_or_path, str) and is_name(name)):
             return _in_folder(path)
         warnings.warn(
-            f"{name} is the name of a weight set and of a folder here; the weight set is used. Write ./{name} for the folder.",
+            f"{name} is both a weight set and a folder; the weight set is used. Write ./{name} for the folder.",
+            ZooWarning,
             stacklevel=2,
         )
     if not is_name(name) and is_array_file(path):
@@ -48,27 +50,27 @@ def resolve(name_or_path):
             name,
             entry["input_shape"],
             entry["sha256"] or {},
-            # In single precision, the most that files have, with room for the header.
+            # The maximum size: all parameters in single precision, and the header.
             entry["parameters"] * 4 + 2**24,
             entry.get("described"),
             entry.get("files", ()),
         )
     if name not in manifest.read() and (os.sep in name or name.startswith((".", "~"))):
         raise ZooError(
-            f"there is no saved model at {name}, expected a folder that zoo.save wrote, or a name of zoo.list_weights()."
+            f"there is no saved model at {name}, expected a folder written by zoo.save, or a name from zoo.list_weights()."
         )
     entry = manifest.entry(name, others=public())
     return Checkpoint(name, entry["config"], lambda: (locate(name, entry),), lambda: entry["sha256"])
 
 
 def is_name(text):
-    """Whether a text is the name of a weight set or of a public model."""
+    """Whether a string is the name of a weight set or of a public model."""
     return text in public() or text in manifest.read()
 
 
 def is_model(text):
-    """Whether a text is meant for `resolve`, of texts that may also be the name of a variant: it is a known name, an address,
-    a folder, or written as a path or as the name of a weight set."""
+    """Whether a string is meant for `resolve` and not the name of a variant: it is a known name, an address or a folder, or has
+    the form of a path or of a weight set's name."""
     return "://" in text or os.sep in text or text.startswith(("~", ".")) or "." in text or is_name(text) or os.path.isdir(text)
 
 
@@ -80,7 +82,7 @@ def _in_folder(path):
 
 
 def _checked(file, saved):
-    """The file, if it is the one whose hash its `config.json` states."""
+    """`file`, after comparison with the hash in its `config.json`."""
     if saved.get("sha256") and (reason := fault(file, saved)):
         raise ZooError(f"{file}: {reason}; save the model again.")
     return file

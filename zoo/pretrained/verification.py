@@ -6,9 +6,10 @@ from zoo.errors import ZooError
 from zoo.pretrained import foreign, manifest
 from zoo.pretrained.cache import places
 from zoo.pretrained.checkpoint import ForeignCheckpoint
-from zoo.pretrained.hashes import fault
+from zoo.pretrained.hashes import NOT_FOUND, fault
 from zoo.pretrained.public import address, public
 from zoo.pretrained.resolve import is_name, resolve
+from zoo.utils.quiet import keras_settings
 
 
 def verify(names=None):
@@ -56,7 +57,7 @@ def _verify(name):
 
 def _verify_set(entry):
     faults = {path: fault(path, entry) for _, path in places(entry)}
-    corrupt = [f"{path}: {reason}" for path, reason in faults.items() if reason not in (None, "not there")]
+    corrupt = [f"{path}: {reason}" for path, reason in faults.items() if reason not in (None, NOT_FOUND)]
     if corrupt:
         return "corrupt", f"{'; '.join(corrupt)}; delete it, and it will be downloaded again when it is needed"
     if None not in faults.values():
@@ -74,11 +75,19 @@ def verify_reference_features(name):
     """Largest difference between the features of a set and its reference features. Raises ZooError beyond the tolerance."""
     from zoo.pretrained.loading import load
 
-    entry = manifest.entry(name)
+    return reference_difference(name, manifest.entry(name), load(name).encode)
+
+
+def reference_difference(name, entry, encode):
+    """Largest difference between the reference features of a manifest entry and those by `encode`, a function of images.
+
+    Raises:
+        ZooError: if the entry has no reference features, or the difference is larger than their tolerance.
+    """
     if "reference_features" not in entry:
         raise ZooError(f"the manifest entry {name!r} has no reference features to compare with; publish the set again.")
     wanted = np.asarray(entry["reference_features"]["features"])
-    got = load(name).encode(reference_input(entry))[:, : wanted.shape[-1]]
+    got = np.asarray(encode(reference_input(entry)))[:, : wanted.shape[-1]]
     if got.shape != wanted.shape:
         raise ZooError(
             f"{name} has features of shape {got.shape}, but reference features of shape {wanted.shape}; publish the set again."
@@ -89,6 +98,6 @@ def verify_reference_features(name):
         raise ZooError(
             f"the features of {name} differ from its reference features by {difference:.2g}, expected at most "
             f"{entry['reference_features']['tolerance']:.2g}; download the file again, or compare the installed versions with "
-            "those of the card."
+            f"those of the card. Keras's settings are {keras_settings()}."
         )
     return difference

@@ -51,12 +51,12 @@ def card(name, entry, folder):
         "```",
         "",
     ]
-    beside = [name for name in BASELINES if any(name in baselines(entry, metric) for metric in entry["metrics"])]
-    head = ["metric", "value", *beside, "split", "images", "tolerance", "protocol"]
+    columns = [name for name in BASELINES if any(name in baselines(entry, metric) for metric in entry["metrics"])]
+    head = ["metric", "value", *columns, "split", "images", "tolerance", "protocol"]
     lines += [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for metric, result in entry["metrics"].items():
         found = baselines(entry, metric)
-        cells = [metric, figure(entry, metric), *(number(found[name]) if name in found else "" for name in beside)]
+        cells = [metric, figure(entry, metric), *(number(found[name]) if name in found else "" for name in columns)]
         cells += [result.get("split", "test"), str(result.get("n", "")), f"±{number(result['tolerance'])}"]
         lines.append(f"| {' | '.join([*cells, result.get('protocol', '')])} |")
     again = f"To measure them again, run `zoo evaluate {name} --check`."
@@ -66,7 +66,7 @@ def card(name, entry, folder):
     if "seeds" in entry:
         lines += ["", seeds(entry)]
     if baseline:
-        lines += ["", f"Compared with: {against(entry)}."]
+        lines += ["", f"Compared with: {baseline_text(entry)}."]
     lines += [
         "",
         "| | |",
@@ -83,7 +83,7 @@ def card(name, entry, folder):
         f"| license | weights {entry['licence']['weights']}; data {entry['licence']['data']} |",
     ]
     pictures = {
-        f"{name}.png": _shown(entry["config"]["variant"]),
+        f"{name}.png": _caption(entry["config"]["variant"]),
         f"{name}.samples.png": "Samples from the prior",
         f"{name}.plane.png": "Latent plane: codes of the test images, and images decoded from a grid of codes",
     }
@@ -113,7 +113,7 @@ def figure(entry, metric):
     return number(value) + (f" (worse than {', '.join(lost)})" if lost else "")
 
 
-def against(entry):
+def baseline_text(entry):
     """The published or measured value that a set is compared with, its source, and whether the set is worse."""
     baseline = entry.get("baseline") or {}
     if not baseline:
@@ -136,7 +136,7 @@ def _rounding(value):
     return float(Decimal(5).scaleb(Decimal(str(value)).as_tuple().exponent - 1))
 
 
-def _shown(variant):
+def _caption(variant):
     """Caption of the figure that `zoo.publishing.pictures.side_by_side` draws for models of a variant."""
     if variant in RESTORING:
         return "Test images, degraded images and restored images"

@@ -10,6 +10,7 @@ from zoo.errors import ZooError
 from zoo.layers.bottlenecks.discrete import DiscreteCode
 from zoo.layers.bottlenecks.gaussian_map import GaussianMap
 from zoo.modalities.image import check_images, image_file_shape, is_image_shape, unit_array
+from zoo.utils.distributions import missing_package
 from zoo.utils.files import replacing, write_atomically
 
 _GAP = 2
@@ -69,7 +70,7 @@ def draws_images(model):
 
 
 def latent_plane(model, images, labels, path, side=20):
-    """Plot the latent plane of a model: the codes of images, coloured by class, and images decoded from a grid of codes.
+    """Plot the latent plane of a model: the codes of images, colored by class, and images decoded from a grid of codes.
 
     Args:
         model: an `Autoencoder` of images with 2 latent dimensions.
@@ -87,7 +88,7 @@ def latent_plane(model, images, labels, path, side=20):
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ZooError("plots of the latent plane require matplotlib; run: pip install 'autoencoder-zoo[plots]'") from None
+        raise missing_package("a plot of the latent plane", "matplotlib") from None
     codes = model.encode(images)
     low, high = np.percentile(codes, [1, 99], axis=0)
     across, up = (np.linspace(low[i], high[i], side) for i in (0, 1))
@@ -99,8 +100,8 @@ def latent_plane(model, images, labels, path, side=20):
     scatter, grid = figure.subplots(1, 2)
     classes = np.unique(labels)
     points = scatter.scatter(*codes.T, c=np.searchsorted(classes, labels), s=3, cmap="tab10", vmin=-0.5, vmax=9.5, linewidths=0)
-    colours = [points.cmap(points.norm(i)) for i in range(len(classes))]
-    handles = [scatter.plot([], [], "o", color=c, label=str(name))[0] for c, name in zip(colours, classes)]
+    colors = [points.cmap(points.norm(i)) for i in range(len(classes))]
+    handles = [scatter.plot([], [], "o", color=c, label=str(name))[0] for c, name in zip(colors, classes)]
     scatter.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handletextpad=0)
     scatter.set(title=f"codes of {len(codes)} images", xlabel="z₁", ylabel="z₂", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     shown = _mosaic(decoded, side, gap=0)

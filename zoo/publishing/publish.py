@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import platform
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ from zoo.models import registry
 from zoo.pretrained import arrays, manifest
 from zoo.publishing.card import write_card
 from zoo.publishing.pictures import draws_images, latent_plane, samples_grid, side_by_side
+from zoo.utils.devices import cores
 from zoo.utils.files import write_atomically
 
 _REFERENCE = {"seed": 0, "n": 4, "tolerance": 1e-3}
@@ -166,8 +166,7 @@ def device():
         import torch
 
         names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ", ".join(names) or f"CPU, {cores} core{'s' * (cores > 1)}"
+    return ", ".join(names) or f"CPU, {cores()} core{'s' * (cores() > 1)}"
 
 
 def versions():

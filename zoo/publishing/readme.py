@@ -11,7 +11,7 @@ from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.pretrained import manifest
 from zoo.pretrained.public import public
-from zoo.publishing.card import BASELINES, RESTORING, against, baselines, figure, number, write_card
+from zoo.publishing.card import BASELINES, RESTORING, baseline_text, baselines, figure, number, write_card
 from zoo.training.recipe import load_recipe, recipes
 from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
@@ -135,7 +135,7 @@ def weights_table(entries, cards):
         values = {metric: _measured(entry, metric) for metric in entry["metrics"]}
         measured = ", ".join(f"**{text}**" if metric == baseline.get("metric") else text for metric, text in values.items())
         size = entry["bytes"] / 1e6
-        lines.append(f"| {cards.link(name)} | {size:.1f} MB | {measured} | {against(entry)} |")
+        lines.append(f"| {cards.link(name)} | {size:.1f} MB | {measured} | {baseline_text(entry)} |")
     return "\n".join(lines)
 
 
@@ -144,7 +144,7 @@ def variants_table(entries, cards):
     lines = ["| variant | idea and paper | weights | figure | compared with |", "|---|---|---|---|---|"]
     for variant, about in registry.variants().items():
         sets = {name: entry for name, entry in sorted(entries.items()) if entry["config"]["variant"] == variant}
-        rows = [(cards.link(name), _figure(entry), against(entry)) for name, entry in sets.items()]
+        rows = [(cards.link(name), _figure(entry), baseline_text(entry)) for name, entry in sets.items()]
         for i, row in enumerate(rows or [("none yet", "", "")]):
             head = (f"`{variant}`", about) if i == 0 else ("", "")
             lines.append(f"| {' | '.join((*head, *row))} |")
@@ -185,8 +185,8 @@ def _figure(entry):
 def _measured(entry, metric):
     """A metric with its value and, in brackets, the baselines of a probe."""
     found = entry["metrics"][metric].get("baselines", {})
-    beside = ", ".join(f"{name} {number(found[name])}" for name in BASELINES if name in found)
-    return f"{metric} {figure(entry, metric)}{f' [{beside}]' if beside else ''}"
+    compared = ", ".join(f"{name} {number(found[name])}" for name in BASELINES if name in found)
+    return f"{metric} {figure(entry, metric)}{f' [{compared}]' if compared else ''}"
 
 
 def _baseline(entry, metric):

@@ -45,10 +45,10 @@ def remeasure(name, data_dir=None, output_dir=None, only=None):
         raise ZooError(f"{name} was trained by a different recipe than {entry['recipe']['path']} now contains; train it again.")
     if "seeds" in entry:
         raise ZooError(f"{name} is the median of several trainings, all of which have to be measured; train them again.")
-    config = {**entry["config"], "features": recipe.model["features"]} if _moved(entry, recipe) else entry["config"]
+    config = {**entry["config"], "features": recipe.model["features"]} if _features_moved(entry, recipe) else entry["config"]
     model = registry.build(config)
     arrays.load_arrays(model, folder / entry["file"])
-    if _moved(entry, recipe):
+    if _features_moved(entry, recipe):
         entry["config"], entry["reference_features"] = model.config, reference_features(model)
         entry["recipe"] = {**entry["recipe"], "sha256": recipe.sha256(), **recipe.decides()}
     names = [metric if isinstance(metric, str) else metric["metric"] for metric in recipe.metrics]
@@ -56,7 +56,7 @@ def remeasure(name, data_dir=None, output_dir=None, only=None):
     if unknown:
         raise ZooError(f"the recipe of {name} has no metric {unknown[0]!r}, expected some of {', '.join(names)}.")
     asked = tuple(metric for each, metric in zip(names, recipe.metrics) if only is None or each in only)
-    kept = {each: entry["metrics"][each] for each, given in check(recipe.metrics) if _as_asked(entry, each, given)}
+    kept = {each: entry["metrics"][each] for each, given in check(recipe.metrics) if _has_metric(entry, each, given)}
     found = kept
     if asked:
         splits, _ = sources.load_splits(recipe.dataset, data_dir, image_file_shape(model.data_shape))
@@ -67,7 +67,7 @@ def remeasure(name, data_dir=None, output_dir=None, only=None):
     return entry
 
 
-def _as_asked(entry, metric, given):
+def _has_metric(entry, metric, given):
     """Whether an entry has a metric with the parameters that a recipe gives; any depth matches layer="best"."""
     if metric not in entry["metrics"]:
         return False
@@ -78,7 +78,7 @@ def _as_asked(entry, metric, given):
     return all(measured_by.get(key, value) == value for key, value in asked.items())
 
 
-def _moved(entry, recipe):
+def _features_moved(entry, recipe):
     """Whether the recipe takes the features from a different depth than the entry."""
     return "features" in recipe.model and entry["config"].get("features") != recipe.model["features"]
 

@@ -40,7 +40,7 @@ def publish_median(name, metric, folders, output_dir=None):
     for folder, entry in zip(folders, entries):
         if metric not in entry["metrics"]:
             raise ZooError(f"{name} in {folder} has no metric {metric!r}, expected one of {', '.join(entry['metrics'])}.")
-        if _of_all(entry) != _of_all(entries[0]):
+        if _shared_settings(entry) != _shared_settings(entries[0]):
             raise ZooError(
                 f"{name} in {folder} was trained by a different recipe than in {folders[0]}; use the same recipe for all."
             )
@@ -68,6 +68,6 @@ def publish_median(name, metric, folders, output_dir=None):
     return entry
 
 
-def _of_all(entry):
+def _shared_settings(entry):
     """The part of the recipe that all trainings share: everything except the seed and the hash, which depends on it."""
     return {key: value for key, value in entry["recipe"].items() if key not in ("seed", "sha256")}

@@ -11,7 +11,7 @@ from zoo.pretrained import manifest
 from zoo.pretrained.arrays import load_arrays
 from zoo.pretrained.loading import save
 from zoo.publishing.publish import publish
-from zoo.training.fit import fit, forget
+from zoo.training.fit import discard_run, fit
 from zoo.training.initialization.start import untrained
 from zoo.utils.streams import say
 
@@ -41,7 +41,7 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
         path.mkdir(parents=True, exist_ok=True)
     manifest.read(output_dir)
     if restart:
-        forget(folder)
+        discard_run(folder)
     splits, drawn = sources.load_splits(recipe.dataset, data_dir, image_file_shape(recipe.model.get("input_shape", ())))
     recipe = dataclasses.replace(recipe, metrics=_measurable(recipe.metrics, splits, measurable))
     data = splits["train"]

@@ -3,31 +3,21 @@
 Names are imported on first use, so that listing them loads no deep-learning framework.
 """
 
-import importlib
+from zoo.utils.lazy import lazy_names
 
 _HOMES = {
-    "GaussianMixtureSampler": "gaussian_mixture",
-    "HypersphereSampler": "hypersphere",
-    "IAFSampler": "iaf",
-    "MAFSampler": "maf",
-    "NormalSampler": "normal",
-    "PixelCNNSampler": "pixelcnn",
-    "PoincareDiskSampler": "poincare_disk",
-    "PriorSampler": "normal",
-    "RHVAESampler": "rhvae",
-    "Sampler": "sampler",
-    "TwoStageSampler": "two_stage",
-    "VampPriorSampler": "vamp",
+    "GaussianMixtureSampler": "zoo.samplers.gaussian_mixture",
+    "HypersphereSampler": "zoo.samplers.hypersphere",
+    "IAFSampler": "zoo.samplers.iaf",
+    "MAFSampler": "zoo.samplers.maf",
+    "NormalSampler": "zoo.samplers.normal",
+    "PixelCNNSampler": "zoo.samplers.pixelcnn",
+    "PoincareDiskSampler": "zoo.samplers.poincare_disk",
+    "PriorSampler": "zoo.samplers.normal",
+    "RHVAESampler": "zoo.samplers.rhvae",
+    "Sampler": "zoo.samplers.sampler",
+    "TwoStageSampler": "zoo.samplers.two_stage",
+    "VampPriorSampler": "zoo.samplers.vamp",
 }
 
-__all__ = [*_HOMES]
-
-
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"zoo.samplers.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'zoo.samplers' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__, __all__ = lazy_names(__name__, _HOMES)

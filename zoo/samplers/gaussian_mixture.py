@@ -5,6 +5,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.samplers.sampler import VectorSampler
+from zoo.utils.distributions import missing_package
 
 
 class GaussianMixtureSampler(VectorSampler):
@@ -40,5 +41,5 @@ def _gaussian_mixture(components, **options):
     try:
         from sklearn.mixture import GaussianMixture
     except ImportError:
-        raise ZooError("GaussianMixtureSampler needs scikit-learn: pip install 'autoencoder-zoo[sklearn]'") from None
+        raise missing_package("GaussianMixtureSampler", "sklearn") from None
     return GaussianMixture(components, **options)

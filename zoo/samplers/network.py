@@ -46,15 +46,7 @@ class NetworkSampler(VectorSampler):
         z = self.standardized(z)
         with seeded(self.seed):
             self.network = self.build(z.shape[1])
-        batch_size = min(self.batch_size, len(z))
-        steps = len(z) // batch_size
-        decay = keras.optimizers.schedules.CosineDecay(self.learning_rate, self.epochs * steps)
-        self.network.compile(Adam(decay), jit_compile=self.jit_compile)
-        # Before the step is traced, see `Autoencoder.make_train_function`.
-        self.network.optimizer.build(self.network.trainable_variables)
-        batches = training_batches(z, batch_size, self.seed, 0, self.epochs * steps)
-        # The batches are already shuffled.
-        self.network.fit(batches, shuffle=False, epochs=self.epochs, steps_per_epoch=steps, verbose=0)
+        train(self.network, z, self, jit_compile=self.jit_compile)
 
     def draw_vectors(self, n, seed):
         noise = np.random.default_rng(seed).standard_normal((n, self.noise_units), dtype=np.float32)
@@ -69,6 +61,27 @@ class NetworkSampler(VectorSampler):
     def standardized(self, z):
         """(z - mean) / deviation of each variable; constant variables become zero, and are sampled as the constant."""
         return ((z - self.mean) / np.where(self.scale > 0, self.scale, 1)).astype(np.float32)
+
+
+def train(network, data, sampler, **compiling):
+    """Fit a `keras.Model` to data (N, ...) with Adam; returns the history of the loss by epoch.
+
+    Args:
+        network: a built model.
+        data: array (N, ...).
+        sampler: the sampler, with `epochs`, `batch_size`, `learning_rate` and `seed`.
+        **compiling: further arguments of `compile`.
+    """
+    batch_size = min(sampler.batch_size, len(data))
+    steps = len(data) // batch_size
+    rate = keras.optimizers.schedules.CosineDecay(sampler.learning_rate, sampler.epochs * steps)
+    network.compile(Adam(rate), **compiling)
+    # Before the step is traced, see `Autoencoder.make_train_function`.
+    network.optimizer.build(network.trainable_variables)
+    batches = training_batches(data, batch_size, sampler.seed, 0, sampler.epochs * steps)
+    # The batches are already shuffled.
+    fitted = network.fit(batches, shuffle=False, epochs=sampler.epochs, steps_per_epoch=steps, verbose=0)
+    return fitted.history["loss"]
 
 
 @contextlib.contextmanager

@@ -8,12 +8,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.data.pipeline import training_batches
 from zoo.errors import ZooError
 from zoo.evaluation.codebook import code_indices
 from zoo.layers.math.fast import argmax
-from zoo.optimizers.adam import Adam
-from zoo.samplers.network import seeded
+from zoo.samplers.network import seeded, train
 from zoo.samplers.sampler import Sampler
 from zoo.utils.batching import apply_in_batches, compiled
 
@@ -56,15 +54,7 @@ class PixelCNNSampler(Sampler):
         with seeded(self.seed):
             self.network = PixelCNNNetwork(grids.shape[1:], code_count, self.layers, self.filters)
             self.network.build((None, *grids.shape[1:]))
-        size = min(self.batch_size, len(grids))
-        steps = len(grids) // size
-        rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps * self.epochs)
-        self.network.compile(Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-        # Before the step is traced, see `Autoencoder.make_train_function`.
-        self.network.optimizer.build(self.network.trainable_variables)
-        batches = training_batches(grids, size, self.seed, 0, steps * self.epochs)
-        fitted = self.network.fit(batches, shuffle=False, epochs=self.epochs, steps_per_epoch=steps, verbose=0)
-        self.history = fitted.history["loss"]
+        self.history = train(self.network, grids, self, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         self._step = compiled(self.network, self.network.draw_next)
         return self
 

@@ -3,19 +3,8 @@
 Names are imported on first use, because `run`, which training scripts call, is part of the command line.
 """
 
-import importlib
+from zoo.utils.lazy import lazy_names
 
-_HOMES = {"Recipe": ("zoo.training.recipe", "Recipe"), "run": ("zoo.cli.train", "run_recipe")}
+_HOMES = {"Recipe": "zoo.training.recipe", "run": "zoo.cli.train:run_recipe"}
 
-__all__ = [*_HOMES]
-
-
-def __getattr__(name):
-    if name in _HOMES:
-        module, attribute = _HOMES[name]
-        return getattr(importlib.import_module(module), attribute)
-    raise AttributeError(f"module 'zoo.training' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__, __all__ = lazy_names(__name__, _HOMES)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.utils.distributions import missing_package
 from zoo.utils.files import write_atomically
 
 
@@ -44,8 +45,6 @@ class Checkpoint(keras.callbacks.Callback):
         Raises:
             ZooError: if the checkpoint is of a different recipe or cannot be read; `model` is unchanged.
         """
-        for leftover in self.path.parent.glob(f".{self.path.name}.*"):
-            leftover.unlink(missing_ok=True)  # of a run that was killed while writing
         if not self.path.exists():
             return 0
         variables = _state_variables(model)
@@ -144,7 +143,7 @@ class EarlyStopping(keras.callbacks.Callback):
             self.done = self.wait >= self.patience
             self.model.stop_training = self.done
 
-    def bring_back_best(self):
+    def restore_best(self):
         """Set the weights of the model to the best ones so far."""
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
@@ -173,5 +172,5 @@ class StopOnNaN(keras.callbacks.Callback):
 def tensorboard_log(folder):
     """The callback that writes the history to `folder` for TensorBoard. Raises ZooError if tensorboard is not installed."""
     if importlib.util.find_spec("tensorboard") is None:
-        raise ZooError("TensorBoard logs require the package tensorboard; run: pip install 'autoencoder-zoo[tensorboard]'.")
+        raise missing_package("a log for TensorBoard", "tensorboard")
     return keras.callbacks.TensorBoard(folder, write_graph=False)

@@ -13,7 +13,7 @@ from zoo.modalities.image import check_images
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, tensorboard_log
 from zoo.training.initialization.patches import dictionary
 from zoo.training.initialization.pca import linear_path
-from zoo.training.initialization.start import begin, fresh_model, held_out
+from zoo.training.initialization.start import fresh_model, held_out, initialize
 from zoo.training.optimizers import optimizer
 from zoo.utils.streams import verbosity
 
@@ -23,13 +23,13 @@ _STEPS_A_CALL = 32
 _TENSORBOARD = "tensorboard"
 
 
-def forget(folder):
+def discard_run(folder):
     """Remove the files that an earlier run wrote to `folder`, and nothing else, because it may be a folder of the user."""
     for path in (*folder.glob("checkpoint.npz"), *folder.glob("history.csv")):
         path.unlink()
     shutil.rmtree(folder / _TENSORBOARD, ignore_errors=True)
     for layer in folder.glob("layer[0-9]*"):
-        forget(layer)
+        discard_run(layer)
 
 
 def fit(recipe, images, folder, tensorboard=False, labels=None):
@@ -43,7 +43,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     model = fresh_model(recipe)
     images = check_images(images, model.data_shape)
     train, held = held_out(recipe, len(images))
-    known = _known(recipe, model, len(images), labels, train, held)
+    known = _labels_in_use(recipe, model, len(images), labels, train, held)
     given = {"images": fingerprint(images), "labels": fingerprint(known)}
     held_images, held_labels = (part if part is None else part[held] for part in (images, known))
     images, known = (part if part is None else part[train] for part in (images, known))
@@ -57,7 +57,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     prepare(recipe, model, steps)
     done = checkpoint.restore(model)
     if not done:
-        begin(recipe, model, images, folder, fit)
+        initialize(recipe, model, images, folder, fit)
     callbacks = [StopOnNaN(), *([stopping] if stopping else []), checkpoint]
     if tensorboard:
         callbacks.append(tensorboard_log(folder / _TENSORBOARD))
@@ -80,11 +80,11 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
         )
     if stopping:
         stopping.set_model(model)
-        stopping.bring_back_best()
+        stopping.restore_best()
     return model, checkpoint
 
 
-def _known(recipe, model, count, labels, train, held):
+def _labels_in_use(recipe, model, count, labels, train, held):
     """The labels (N,) that the training may use, -1 for unknown ones; None for a training without labels."""
     if not recipe.labelled:
         return None

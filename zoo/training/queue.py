@@ -157,13 +157,13 @@ class Run:
         return process
 
     def end(self, code, origin):
-        """Record the exit code of the training; a finished run needs its worktree no more."""
+        """Record the exit code of the training, and remove the worktree of a finished run."""
         self.update(exit=code)
         if self.state() == "done":
             _git(origin, "worktree", "remove", "--force", str(self.repository))
 
     def checkpoint(self):
-        """State of the run's checkpoint, see `zoo.training.callbacks.Checkpoint`; empty where there is none yet."""
+        """State of the run's checkpoint, see `zoo.training.callbacks.Checkpoint`; empty if there is none yet."""
         import numpy as np
 
         try:
@@ -190,7 +190,7 @@ class Run:
 
     @contextlib.contextmanager
     def _lock(self):
-        """File descriptor of the run's lock, or None while another process holds it."""
+        """File descriptor of the run's lock, or None if another process has it."""
         import fcntl
 
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -218,7 +218,7 @@ def work(file, folder, origin, at_a_time=2, check=None, poll=1.0):
         origin: path of the git repository with the recipes.
         at_a_time: number of trainings at the same time.
         check: see `read_jobs`.
-        poll: seconds between two looks at the trainings.
+        poll: seconds between two checks of the trainings.
     """
     folder, cores = Path(folder), _cores(at_a_time)
     jobs, active, tried = read_jobs(file, check), {}, set()
@@ -237,7 +237,7 @@ def work(file, folder, origin, at_a_time=2, check=None, poll=1.0):
                 tried.add(run.job)
                 if process := run.begin(core, origin):
                     active[core] = run, process
-                    _say(f"{run.job}: {'continues' if run.checkpoint() else 'begins'}, log in {run.folder / 'log.txt'}")
+                    _say(f"{run.job}: {'resumed' if run.checkpoint() else 'started'}, log in {run.folder / 'log.txt'}")
             if not active:
                 break
             time.sleep(poll)

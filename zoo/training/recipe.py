@@ -1,6 +1,7 @@
 """A recipe: all settings of a training, as data."""
 
 import dataclasses
+import functools
 import hashlib
 import importlib.util
 import json
@@ -8,7 +9,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.errors import ZooError, suggest
+from zoo.errors import ZooError, check_field, suggest
 from zoo.pretrained.installed import own_checkout
 from zoo.utils.precision import PRECISIONS
 
@@ -80,10 +81,7 @@ class Recipe:
     baseline: tuple = ()
 
     def __post_init__(self):
-        def expect(field, right, wanted):
-            if not right:
-                raise ZooError(f"got {field}={getattr(self, field)!r}, expected {wanted}.")
-
+        expect = functools.partial(check_field, self)
         expect("epochs", self.epochs >= (self.start != "patches"), "at least 1, or 0 with start='patches'")
         expect("batch_size", self.batch_size >= 1, "at least 1")
         expect("learning_rate", 0 < self.learning_rate < math.inf, "a positive number")

@@ -14,9 +14,10 @@ from zoo.errors import ZooError, suggest
 from zoo.evaluation.measurement import check as check_metrics
 from zoo.evaluation.measurement import measure
 from zoo.modalities.image import image_file_shape
-from zoo.training.fit import fit, forget
+from zoo.training.fit import discard_run, fit
 from zoo.tuning import space
 from zoo.utils.directions import higher_is_better
+from zoo.utils.distributions import missing_package
 from zoo.utils.files import write_atomically
 
 # Folder of the state of Keras Tuner, and the file that describes the search.
@@ -52,7 +53,7 @@ def tune(
     try:
         import keras_tuner
     except ImportError:
-        raise ZooError("a search needs the extra 'tune': pip install 'autoencoder-zoo[tune]'") from None
+        raise missing_package("a search", "keras_tuner") from None
     if strategy not in space.STRATEGIES:
         raise ZooError(
             f"got strategy={strategy!r}, expected one of {', '.join(space.STRATEGIES)}.{suggest(str(strategy), space.STRATEGIES)}"
@@ -70,7 +71,7 @@ def tune(
     folder = Path(folder)
     if restart:
         for place in folder.glob("trials/*"):
-            forget(place)
+            discard_run(place)
     decides = {
         **recipe.decides(),
         "strategy": strategy,
@@ -80,7 +81,7 @@ def tune(
         "images": fingerprint(data.images),
         "labels": fingerprint(data.labels),
     }
-    _remember(folder, decides, restart)
+    _record_search(folder, decides, restart)
     better = "max" if higher_is_better(name) else "min"
     oracle = _oracle(keras_tuner, strategy, axes, keras_tuner.Objective(name, better), trials, recipe.seed)
 
@@ -105,7 +106,7 @@ def tune(
             trial.metrics.register("seconds", "min")
             trial.metrics.update("seconds", seconds)
             # Checkpoints are not needed after training.
-            forget(place)
+            discard_run(place)
             print(f"trial {trial.trial_id}: {name} {result['value']:.6g}, {_shown(_values(trial, axes))}", flush=True)
             return {name: result["value"], "seconds": seconds}
 
@@ -126,7 +127,7 @@ def _data(recipe, data_dir):
     return sources.load(recipe.dataset, "train", data_dir, image_shape=shape)
 
 
-def _remember(folder, decides, restart):
+def _record_search(folder, decides, restart):
     """Write the description of the search to `folder`. Raises ZooError if the folder contains another search."""
     path = folder / _DECIDES
     decides = json.loads(json.dumps(decides))

@@ -1,4 +1,4 @@
-"""One way to run a model over many inputs: in batches, compiled once, without a retrace on the last one."""
+"""Application of a model to many inputs: in batches of one size, by a function that is compiled once."""
 
 import contextvars
 import dataclasses
@@ -13,18 +13,18 @@ _INFERRING = contextvars.ContextVar("inferring", default=False)
 
 
 def apply_in_batches(model, function, x, batch_size):
-    """`function(batch)`, built from the layers of `model`, over an array (N, ...); returns a float32 numpy array (N, ...).
+    """Apply `function(batch)`, made of the layers of `model`, to an array (N, ...); returns a float32 NumPy array (N, ...).
 
-    The last batch is padded, so that the compiled function sees one shape only.
+    The last batch is padded, so that the function is compiled for one shape only.
     """
     return apply_to_batches(model, function, [x], batch_size)
 
 
 def apply_to_batches(model, function, arrays, batch_size):
-    """As `apply_in_batches`, over the rows of several arrays, one after the other."""
-    run, out, size = _kept(model, function), [], 0
+    """As `apply_in_batches`, for several arrays, one after the other."""
+    run, out, size = _compiled_once(model, function), [], 0
     for x in arrays:
-        # Of a data set's batches, too, the last is padded.
+        # The last batch of a data set is padded to the size of the batches before it.
         size = min(batch_size, max(size, len(x)))
         for start in range(0, len(x), size):
             batch = x[start : start + size]
@@ -35,55 +35,55 @@ def apply_to_batches(model, function, arrays, batch_size):
     return np.concatenate(out)
 
 
-def _kept(model, function):
-    """`function`, compiled by the backend and kept on the model for the next call."""
-    # Its code, and not its name, is what tells one function from another; the rest, one graph of it from another.
+def _compiled_once(model, function):
+    """`function`, compiled by the backend and cached on the model."""
+    # Functions are identified by their code, not their name, and by the objects that they refer to.
     plain = getattr(function, "__func__", function)
     used = [getattr(function, "__self__", None), *(cell.cell_contents for cell in plain.__closure__ or ())]
-    return kept(model, plain.__code__, lambda: compiled(model, function), used)
+    return cached(model, plain.__code__, lambda: compiled(model, function), used)
 
 
 @dataclasses.dataclass
-class _Kept:
-    """What was made of a model, and of what: it holds for the very same objects only.
+class _Entry:
+    """A cached value, and the objects that it was made from; it is valid only as long as these are the same.
 
-    A layer that is quantized has other variables and another policy, one with LoRA other variables.
+    Quantization gives a layer other variables and another dtype policy, LoRA gives it other variables.
     """
 
-    made: object
+    value: object
     used: list
     policies: list
 
-    def holds(self, used, policies):
+    def is_valid(self, used, policies):
         same = len(self.used) == len(used) and all(a is b for a, b in zip(self.used, used))
         return same and self.policies == policies
 
 
-def kept(model, key, make, used=()):
-    """What `make()` gave when it was last asked for under this key, kept on the model as long as its layers compute the same.
+def cached(model, key, make, used=()):
+    """`make()`, cached on `model` under `key` until the variables or the dtype policies of the model change.
 
     Args:
-        model: whose variables and policies it is made of.
-        key: what it is called.
-        make: function that makes it.
-        used: other objects that it is made of.
+        model: a Keras model, whose variables and policies `make` uses.
+        key: hashable key.
+        make: function without arguments.
+        used: further objects that `make` uses; the value is made again if they are not the same.
     """
     cache = model.__dict__.setdefault("_zoo_compiled", {})
     used, policies = [*used, *model.variables], [layer.dtype_policy.name for layer in flatten_layers(model)]
-    found = cache.get(key)
-    if found is None or not found.holds(used, policies):
-        found = cache[key] = _Kept(make(), used, policies)
-    return found.made
+    entry = cache.get(key)
+    if entry is None or not entry.is_valid(used, policies):
+        entry = cache[key] = _Entry(make(), used, policies)
+    return entry.value
 
 
 def forget_compiled(model):
-    """Drop what was compiled for `model`: for when what it computes has changed, and neither its weights nor its policies."""
+    """Clear the cache of `model`; needed if its function changes without a change of variables or dtype policies."""
     model.__dict__.pop("_zoo_compiled", None)
     model.predict_function = None
 
 
 def inferring():
-    """Whether TensorFlow is tracing for `compiled`: nobody differentiates or exports that, so kernels will do that cannot be."""
+    """Whether TensorFlow is tracing a function of `compiled`, in which operations without gradient or export may be used."""
     return _INFERRING.get()
 
 
@@ -96,17 +96,17 @@ def _infer(function, inputs):
 
 
 def compiled(model, function):
-    """`function(inputs)`, built from the layers of `model`, compiled by the backend; later training shows in it."""
+    """`function(inputs)`, made of the layers of `model`, compiled by the backend; it uses the current values of the variables."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        # A partial for each, as TensorFlow counts traces by code object: models of one class would look like one that retraces.
+        # A new partial each time: TensorFlow counts traces per code object and would warn about retracing for several models.
         return tf.function(functools.partial(_infer, function), reduce_retracing=True, autograph=False)
     if backend == "jax":
         import jax
 
-        # jit would bake the variables' values in as constants: they go in as an argument, so that training shows.
+        # As arguments, because jit would include the values of the variables as constants.
         @jax.jit
         def run(values, batch):
             with keras.StatelessScope(state_mapping=zip(model.variables, values)):

@@ -8,27 +8,26 @@ import sys
 
 from zoo.utils.quiet import keras_backend, load_quietly
 
-# Files that the drivers of accelerators make: NVIDIA's on Linux and under Windows, AMD's, Google's.
+# Files made by the drivers of accelerators: NVIDIA's on Linux and on Windows' Linux subsystem, AMD's, Google's.
 _DEVICES = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/dev/accel0", "/dev/vfio/0")
-# Packages that let backends use Apple's graphics processors; PyTorch can by itself.
+# Packages with which backends use Apple's GPUs; PyTorch needs none.
 _APPLE = ("tensorflow-metal", "jax-metal")
 
 
 def has_gpu():
-    """Whether Keras's backend computes on a graphics card or another accelerator.
+    """Whether Keras's backend computes on a GPU or another accelerator.
 
-    The backend is asked where it is loaded. Where it is not, it is loaded and asked only if the machine shows signs of one: that
-    takes seconds, which a machine without an accelerator need not spend.
+    If the backend is not loaded, it is loaded only if there are signs of an accelerator, because this takes seconds.
     """
     backend = keras_backend()
     if backend not in sys.modules:
         if not _may_have_gpu(backend):
             return False
         load_quietly()
-    return _asked(backend)
+    return _has_accelerator(backend)
 
 
-def _asked(backend):
+def _has_accelerator(backend):
     if backend == "tensorflow":
         import tensorflow as tf
 
@@ -43,7 +42,7 @@ def _asked(backend):
 
 
 def _may_have_gpu(backend):
-    """Whether there are signs of an accelerator, seen without loading a framework."""
+    """Whether there are signs of an accelerator; loads no framework."""
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return backend == "torch" or any(_has_distribution(name) for name in _APPLE)
     return any(os.path.exists(path) for path in _DEVICES) or shutil.which("nvidia-smi") is not None
@@ -57,8 +56,12 @@ def _has_distribution(name):
     return True
 
 
+def cores():
+    """Number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def processors():
-    """Processors that this process may use; OMP_NUM_THREADS, which Ray sets for its workers, may say fewer."""
-    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(there, int(said))) if said.isdigit() else there
+    """Number of threads to compute with: that of the cores, at most OMP_NUM_THREADS, which Ray sets for its workers."""
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cores(), int(limit))) if limit.isdigit() else cores()

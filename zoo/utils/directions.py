@@ -1,9 +1,9 @@
-"""Which way of a metric is the better one; by names alone, so that tables are rendered without a framework."""
+"""Whether higher or lower values of a metric are better, by its name, so that tables can be rendered without a framework."""
 
 _HIGHER = ("ssim", "elbo", "mig", "factor_vae_score", "sap", "dci_disentanglement")
 _HIGHER_ENDS = ("accuracy", "psnr", "usage", "perplexity")
 
 
 def higher_is_better(metric):
-    """Whether a higher value of the metric called `metric` is the better one; of all others the lowest is."""
+    """Whether higher values of the metric called `metric` are better; otherwise lower ones are."""
     return metric in _HIGHER or metric.endswith(_HIGHER_ENDS)

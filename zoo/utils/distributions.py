@@ -1,6 +1,8 @@
-"""What to install for a Python package that is missing: import names are often not the names of distributions."""
+"""Commands that install missing Python packages, whose import names often differ from the names of their distributions."""
 
-# Import name -> extra of this project that brings it, at a version that fits.
+from zoo.errors import ZooError
+
+# Import name -> extra of this project that installs it in a compatible version.
 _EXTRAS = {
     "ai_edge_litert": "litert",
     "huggingface_hub": "hub",
@@ -16,7 +18,7 @@ _EXTRAS = {
     "tensorboard": "tensorboard",
     "tf2onnx": "onnx",
 }
-# Import name -> distribution, where they differ.
+# Import name -> name of the distribution, if different.
 _DISTRIBUTIONS = {
     "PIL": "pillow",
     "attr": "attrs",
@@ -31,8 +33,13 @@ _DISTRIBUTIONS = {
 
 
 def install_command(module):
-    """The command that brings the Python package which a module belongs to, such as "PIL.Image"."""
+    """The command that installs the package of a module, such as "PIL.Image"."""
     package = module.partition(".")[0]
     if package in _EXTRAS:
         return f"pip install 'autoencoder-zoo[{_EXTRAS[package]}]'"
     return f"pip install {_DISTRIBUTIONS.get(package, package)}"
+
+
+def missing_package(what, module):
+    """The `ZooError` that says that `what`, such as "a cluster", requires the package of a module."""
+    return ZooError(f"{what} requires the package {module.partition('.')[0]}; install it: {install_command(module)}")

@@ -1,7 +1,7 @@
-"""Files and folders that are whole or not there: written under a temporary name beside the target, then moved into its place.
+"""Atomic writing of files and folders: under a temporary name next to the target, then renamed.
 
-Temporary names are unique, so that threads and processes that write the same target do not disturb one another. The writer
-holds a lock on what it writes; what a killed writer left is known by the missing lock and removed by the next one.
+Temporary names are unique, so that threads and processes can write the same target. A writer holds a lock on its temporary file;
+files without a lock are left from killed writers and removed by the next writer.
 """
 
 import contextlib
@@ -13,19 +13,19 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows has none: what a killed run left stays there
+except ImportError:  # Windows has no such locks; files of killed runs remain there.
     fcntl = None
 
-# File systems take names of 255 bytes; the mark, the random part and a suffix are added to what is left of a long name.
+# Names may have 255 bytes; of a long name, this many are kept, to which the mark, a random part and the suffix are added.
 _LONGEST = 150
 _MARK = ".tmp-"
 
 
 def write_atomically(path, data):
-    """Write bytes to `path` so that it holds either all of them or what it held before.
+    """Write bytes to `path`; after an error, it has its previous content.
 
     Raises:
-        OSError: with the name of the file, when it cannot be written.
+        OSError: with the name of the file, if it cannot be written.
     """
     with replacing(path) as temporary, naming(path), open(temporary, "wb") as file:
         file.write(data)
@@ -35,12 +35,12 @@ def write_atomically(path, data):
 
 @contextlib.contextmanager
 def replacing(path):
-    """The path of an empty temporary file beside `path`, of the same suffix, which takes its place when the block ends.
+    """The path of an empty temporary file next to `path`, with the same suffix, which replaces `path` at the end of the block.
 
-    After an error the temporary file is removed, and `path` is as it was. Permissions are those of any new file of the user.
+    After an error, the temporary file is removed and `path` is unchanged. Permissions are those of a new file of the user.
 
     Raises:
-        OSError: with the name of the file, when it cannot be written.
+        OSError: with the name of the file, if it cannot be written.
     """
     path = Path(path)
     with _temporary(path, _new_file) as temporary:
@@ -51,22 +51,22 @@ def replacing(path):
 
 @contextlib.contextmanager
 def folder_beside(path, inside=False):
-    """A temporary folder beside `path`, on the same disk, or `inside` it; what is left of it is removed when the block ends."""
+    """A temporary folder next to `path`, on the same disk, or `inside` it; it is removed at the end of the block."""
     path = Path(path)
     with _temporary(path / path.name if inside else path, _new_folder) as temporary:
         yield temporary
 
 
-def replace_folder(made, path):
-    """Move the folder `made` to `path`, in the place of one that may lie there."""
+def replace_folder(new, path):
+    """Move the folder `new` to `path`, where it replaces an existing folder."""
     if not path.exists():
-        made.rename(path)
+        new.rename(path)
         return
-    # A folder cannot replace another in one step; the old one steps aside first and is back if that fails.
+    # A folder cannot replace another in one step: the old one is moved away first, and moved back after an error.
     with folder_beside(path) as aside:
         path.rename(aside / "old")
         try:
-            made.rename(path)
+            new.rename(path)
         except BaseException:
             (aside / "old").rename(path)
             raise
@@ -74,7 +74,7 @@ def replace_folder(made, path):
 
 @contextlib.contextmanager
 def naming(path):
-    """An `OSError` in the block names `path`: a full disk is reported without a name, or with that of a temporary file."""
+    """Gives an `OSError` in the block the name `path`; that of a full disk has none, or that of a temporary file."""
     try:
         yield
     except OSError as error:
@@ -107,7 +107,7 @@ def _locked(path, name, make):
         descriptor = None
         with contextlib.suppress(FileNotFoundError):
             descriptor = os.open(temporary, os.O_RDONLY)
-            # Another writer may just have taken it for stale: it holds the lock until it has removed it.
+            # Another writer may have locked it just now to remove it as stale.
             with contextlib.suppress(OSError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             if os.path.samestat(os.stat(temporary), os.fstat(descriptor)):
@@ -132,7 +132,7 @@ def _remove(path):
 
 
 def _remove_stale(folder, name):
-    """Remove the temporary files and folders for `name` whose writer is gone: nobody holds their lock."""
+    """Remove the temporary files and folders for `name` that are not locked, because their writer was killed."""
     if fcntl is None:
         return
     pattern = re.compile(re.escape(f".{name}{_MARK}") + r"[0-9a-f]{32}(\..*)?", re.DOTALL)
@@ -141,7 +141,7 @@ def _remove_stale(folder, name):
     except OSError:
         return
     for path in found:
-        with contextlib.suppress(OSError):  # another has removed it, or still writes it
+        with contextlib.suppress(OSError):  # removed by another process, or still written
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

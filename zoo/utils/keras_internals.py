@@ -1,23 +1,23 @@
-"""The private attributes of Keras that the zoo relies on, all of them here; pyproject.toml bounds Keras's version for their sake.
+"""All private attributes of Keras that the zoo uses, because of which pyproject.toml limits the version of Keras.
 
-Keras has no public way to the layers inside layers, nor to the variables that are a layer's own.
+Keras has no public interface for the layers inside layers, nor for a layer's own variables.
 """
 
 from collections.abc import Mapping
 
 import keras
 
-# Attributes in which Keras, PyTorch and TensorFlow keep books of a layer's children: second ways to the same layers.
-_BOOKS = ("_layers", "_modules", "_self_")
+# Attributes in which Keras, PyTorch and TensorFlow list a layer's children a second time.
+_DUPLICATES = ("_layers", "_modules", "_self_")
 
 
 def flatten_layers(layer):
-    """The layer and every layer inside it, in Keras's order."""
+    """The layer and all layers inside it, in Keras's order."""
     return layer._flatten_layers()
 
 
 def own_variables(layer):
-    """The variables of a layer without those of the layers inside it: those made to be trained, and the others."""
+    """The variables of a layer without those of the layers inside it: (created as trainable, others)."""
     return list(layer._trainable_variables), list(layer._non_trainable_variables)
 
 
@@ -27,16 +27,16 @@ def has_compiled_metrics(model):
 
 
 def adam_slots(optimizer, variable):
-    """What Adam keeps for a variable: the moving averages of its gradient and of the gradient's square."""
-    place = optimizer._get_variable_index(variable)
-    return optimizer._momentums[place], optimizer._velocities[place]
+    """Adam's moving averages for a variable: of its gradient, and of the squared gradient."""
+    index = optimizer._get_variable_index(variable)
+    return optimizer._momentums[index], optimizer._velocities[index]
 
 
 def walk(layer):
     """Pairs of attribute path, a tuple such as ("encoder", "backbone", "stages", "1"), and layer, `layer` itself first.
 
-    Paths are a model's own attributes: the automatic names of Keras depend on what else was built in the process. Layers may be
-    attributes, or lie in lists, tuples and mappings that are. A layer that several paths lead to comes once.
+    Paths consist of a model's own attributes, because Keras's automatic names depend on what else was built in the process.
+    Layers may be attributes, or be in lists, tuples and mappings that are attributes. A layer with several paths is given once.
     """
     seen = set()
 
@@ -52,13 +52,13 @@ def walk(layer):
 
 
 def _children(layer):
-    # These two keep layers in the order of the graph, and many times over in attributes of their own.
+    # These two list their layers in the order of the graph, and have further private attributes with the same layers.
     if isinstance(layer, keras.Sequential) or (isinstance(layer, keras.Model) and hasattr(layer, "operations")):
         yield from _layers_in(list(layer.layers), ("layers",))
         return
-    # On PyTorch a layer is a Module, which keeps the layers that are its attributes in a mapping of their own.
+    # On PyTorch a layer is a Module, which stores layers that are attributes in a separate mapping.
     for name, value in sorted({**vars(layer), **getattr(layer, "_modules", {})}.items()):
-        if not name.startswith(_BOOKS):
+        if not name.startswith(_DUPLICATES):
             yield from _layers_in(value, (name.lstrip("_"),))
 
 

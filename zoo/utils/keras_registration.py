@@ -1,7 +1,7 @@
-"""The zoo's classes made known to Keras by `import zoo` alone, which imports neither Keras nor the classes.
+"""Registration of the zoo's classes with Keras by `import zoo`, which imports neither Keras nor the modules of the classes.
 
-`keras.saving.load_model` looks a class up by the name that the file states, "zoo>Encoder". Under each of these names stands,
-until the module of the class is imported, one that imports it when it is asked for.
+`keras.saving.load_model` finds a class by its registered name in the file, such as "zoo>Encoder". Until the module of the class
+is imported, a placeholder is registered under this name, which imports the class on demand.
 """
 
 import importlib
@@ -24,7 +24,7 @@ _HOMES = {
 
 
 def register():
-    """Make the classes known to Keras: now, where it is imported already, or else as soon as it is."""
+    """Register the classes with Keras: now if Keras is imported, otherwise when it is."""
     if sys.modules.get("keras") is not None:
         _register()
     else:
@@ -35,14 +35,14 @@ def _register():
     import keras
 
     for name, home in _HOMES.items():
-        # Registered already where zoo was imported before.
+        # They are registered already if zoo was imported before.
         if keras.saving.get_registered_object(f"{_PACKAGE}>{name}") is None:
-            keras.saving.register_keras_serializable(package=_PACKAGE, name=name)(_stand_in(name, home))
+            keras.saving.register_keras_serializable(package=_PACKAGE, name=name)(_placeholder(name, home))
 
 
-def _stand_in(name, home):
-    class StandIn:
-        """Builds the class whose name it has, by importing it."""
+def _placeholder(name, home):
+    class Placeholder:
+        """Imports a class and builds it from a config."""
 
         def get_config(self):
             raise NotImplementedError("only the class itself has a config")
@@ -51,11 +51,11 @@ def _stand_in(name, home):
         def from_config(cls, config):
             return getattr(importlib.import_module(home), name).from_config(config)
 
-    return StandIn
+    return Placeholder
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds Keras as it is found without, and registers once Keras is imported."""
+    """Finds Keras as usual, and registers the classes after its import."""
 
     def find_spec(self, name, path=None, target=None):
         if name != "keras":

@@ -15,10 +15,10 @@ _SETTINGS = {"backend": "tensorflow", "image_data_format": "channels_last", "flo
 
 
 def keras_backend():
-    """Keras's backend, without loading it: that of the loaded Keras, else as Keras itself will choose it.
+    """Keras's backend, without loading it: that of the loaded Keras, else the one that Keras will choose.
 
     Raises:
-        ZooError: on a backend that the zoo does not run on.
+        ZooError: if the zoo does not support the backend.
     """
     name = keras_settings()["backend"]
     if name not in BACKENDS:
@@ -27,7 +27,7 @@ def keras_backend():
 
 
 def keras_settings():
-    """Mapping of Keras's settings, without loading it: those of the loaded Keras, else as Keras itself will read them."""
+    """Mapping of Keras's settings, without loading it: those of the loaded Keras, else those that Keras will read."""
     if "keras" in sys.modules and hasattr(sys.modules["keras"], "config"):
         config = sys.modules["keras"].config
         return {name: getattr(config, name)() for name in _SETTINGS}
@@ -36,7 +36,7 @@ def keras_settings():
 
 
 def _keras_json():
-    """What the user's keras.json holds; an empty mapping where there is none."""
+    """The content of the user's keras.json; an empty mapping if there is none."""
     home = os.path.expanduser("~")
     folder = os.environ.get("KERAS_HOME", os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras"))
     try:
@@ -51,7 +51,7 @@ def installed(package):
     """Whether a package can be imported, without importing it."""
     try:
         return importlib.util.find_spec(package) is not None
-    except (ImportError, ValueError):  # something in this process forbids it
+    except (ImportError, ValueError):  # the import is blocked in this process
         return False
 
 
@@ -59,7 +59,7 @@ def load_quietly():
     """Import the backend of Keras without its log messages.
 
     Raises:
-        ZooError: on a backend that the zoo does not run on, or that is not installed.
+        ZooError: if the backend is not supported or not installed.
     """
     backend = keras_backend()
     if not installed(backend):

@@ -1,12 +1,12 @@
-"""How many devices share a batch under a strategy of `tf.distribute`, which adds up the gradients that each gives."""
+"""The number of devices that share a batch under a strategy of `tf.distribute`, which sums their gradients."""
 
 import keras
 
 
 def replicas():
-    """Their number; 1 elsewhere. JAX's devices need no such care: there, one program computes the loss of the whole batch.
+    """Number of replicas; 1 without a strategy, and on JAX, where one program computes the loss of the whole batch.
 
-    Keras divides a loss, and what layers charge, by it, and leaves to a model what that model sums up itself.
+    Keras divides its own losses and those that layers add by this number; a model must do so for losses that it sums itself.
     """
     if keras.backend.backend() != "tensorflow":
         return 1

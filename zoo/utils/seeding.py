@@ -1,6 +1,6 @@
-"""Global random states, which Keras reads and threads share."""
+"""A lock for global random states, which Keras uses and all threads share."""
 
 import threading
 
-# Held while a state that belongs to the whole process is set and read: of two threads, one would train by the other's seed.
+# Held while a global random state is set and used; otherwise one thread could train with the seed of another.
 SEED_LOCK = threading.RLock()

@@ -1,4 +1,4 @@
-"""Standard streams as they come: in any encoding, closed, or missing, as under `pythonw`."""
+"""Safe use of standard streams, which may have any encoding, be closed, or be missing, as under `pythonw`."""
 
 import os
 import sys
@@ -7,8 +7,8 @@ import sys
 def harden():
     """Make the standard streams of a command safe to write to.
 
-    What the encoding of a stream lacks is written as an escape, such as \\u03b2. A closed or missing stream becomes the null
-    device: left closed, its number would be that of the next file to be opened, and messages would end up in a user's file.
+    Characters that the encoding of a stream lacks are written as escapes, such as \\u03b2. A closed or missing stream is replaced
+    by the null device; otherwise the next opened file would get its number, and messages would be written to a user's file.
     """
     for number in (0, 1, 2):
         try:
@@ -18,7 +18,7 @@ def harden():
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            # Not closed: it lives as long as the process, as what it stands for does.
+            # Never closed, like the stream that it replaces.
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -36,7 +36,7 @@ def say(line):
 
 
 def verbosity():
-    """`verbose` of Keras's `fit`: a progress bar on a terminal, else a line an epoch; nothing without a standard output."""
+    """`verbose` for Keras's `fit`: a progress bar on a terminal, else a line per epoch; nothing without a standard output."""
     if sys.stdout is None or sys.stdout.closed:
         return 0
     return 1 if is_terminal(sys.stdout) else 2

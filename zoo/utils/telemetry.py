@@ -1,10 +1,10 @@
-"""Nothing about a user goes to the makers of packages that the zoo uses: reports are turned off before these are imported."""
+"""Packages that the zoo uses do not send data about users: their telemetry is turned off before they are imported."""
 
 import importlib
 import os
 import sys
 
-# What packages read when they are imported, or started. A user's own setting stays.
+# Environment variables that packages read at import or start. Settings of the user are not changed.
 _SETTINGS = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime 1.29 and later
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -13,13 +13,13 @@ _SETTINGS = {
 
 
 def turn_off():
-    """Set the environment variables that turn reports off, where they are not set."""
+    """Set the environment variables that turn telemetry off, unless the user has set them."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
 
 
 def import_onnxruntime():
-    """The module `onnxruntime`, its events turned off."""
+    """The module `onnxruntime`, with telemetry turned off."""
     turn_off()
     import onnxruntime
 
@@ -29,10 +29,10 @@ def import_onnxruntime():
 
 
 def import_openvino():
-    """The module `openvino`, imported without its reporter.
+    """The module `openvino`, imported without telemetry.
 
-    No setting of a process turns that off: it reports each import unless a file in the user's home forbids it. OpenVINO does
-    without where the package `openvino_telemetry` is missing, so it is missing during the import.
+    It reports each import unless a file in the user's home directory forbids it; there is no setting for a process. Without the
+    package `openvino_telemetry` it does not, so this package is hidden during the import.
     """
     if "openvino" in sys.modules or "openvino_telemetry" in sys.modules:
         return importlib.import_module("openvino")

@@ -31,7 +31,7 @@ def _linear(share):
             "value": probe[share],
             "n": len(subject.test_images()),
             "protocol": f"StandardScaler and LogisticRegression(C={probe['C']:.3g}) of scikit-learn on {probe['features']:,} "
-            f"features ({_at(layer, pool)}); C chosen on a tenth of the training split, then fitted to the whole split"
+            f"features ({_depth_text(layer, pool)}); C chosen on a tenth of the training split, then fitted to the whole split"
             f"{' and its mirror images' if flips else ''}"
             + (f"; with {adam_epochs} epochs of Adam (learning rate 1e-3) instead: {by_adam['adam']:.4g}" if adam_epochs else ""),
             "weight_decay": probe["weight_decay"],
@@ -50,7 +50,7 @@ def _depth(subject, layer, pool):
     return subject.once("best layer", lambda: _best_layer(subject)) if layer == "best" else (layer, pool)
 
 
-def _at(layer, pool):
+def _depth_text(layer, pool):
     return "the code" if (layer, pool) == ("code", None) else f"{layer}, pool {pool or 'flatten'}"
 
 
@@ -78,7 +78,7 @@ def _knn(share):
             "value": probe[share],
             "n": len(subject.test_images()),
             "protocol": f"{k} nearest neighbors by cosine similarity, votes weighted by similarity, on {inputs[0].shape[1]:,} "
-            f"features ({_at(layer, pool)})",
+            f"features ({_depth_text(layer, pool)})",
             "features": inputs[0].shape[1],
             "baselines": _baselines(subject, share, ("knn", k, layer, pool), of_baseline),
             "parameters": {"layer": layer, "pool": pool},
@@ -98,13 +98,13 @@ def _classification_error(subject):
     labels = subject.labels("test")
     if not hasattr(subject.model, "classify"):
         raise ZooError(f"{subject.model.name} has no classifier; measure linear_error, or a model with one, such as m2_vae_mlp.")
-    labels = _numbered(subject, labels)
+    labels = _as_indices(subject, labels)
     wrong = np.argmax(subject.model.classify(subject.test_images()), axis=1) != labels
     words = "classification error of the model's own classifier"
     return {"value": float(wrong.mean()), "n": len(labels), "protocol": words, "tolerance": share_tolerance(len(labels))}
 
 
-def _numbered(subject, labels):
+def _as_indices(subject, labels):
     """Test labels (N,) in the numbering of the classifier, matched by class name if the classifier has names."""
     known = getattr(subject.model, "classes", None)
     if known is None:

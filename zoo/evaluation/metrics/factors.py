@@ -6,34 +6,35 @@ from zoo.data import sources, sprites
 from zoo.errors import ZooError
 from zoo.evaluation import disentanglement
 from zoo.evaluation.metrics.subject import rounded
+from zoo.utils.distributions import missing_package
 
 
 def _mig(subject, *, n=10_000):
-    found = disentanglement.mig(subject.model.encode, _known(subject), n=n, seed=subject.seed)
+    found = disentanglement.mig(subject.model.encode, _factor_data(subject), n=n, seed=subject.seed)
     words = "mutual information gap (Chen et al. 2018), 20 bins per feature"
-    return _of_factors(found, "mig", n, words, 0.002)
+    return _result(found, "mig", n, words, 0.002)
 
 
 def _factor_vae_score(subject, *, votes=10_000, test_votes=5_000):
     sizes = dict(votes=votes, test_votes=test_votes, seed=subject.seed)
-    found = disentanglement.factor_vae_score(subject.model.encode, _known(subject), **sizes)
+    found = disentanglement.factor_vae_score(subject.model.encode, _factor_data(subject), **sizes)
     words = f"accuracy of majority votes over 64 images (Kim & Mnih 2018), {votes} training and {test_votes} test votes"
-    return _of_factors(found, "factor_vae_score", 64 * (votes + test_votes), words, max(0.005, 10 / test_votes))
+    return _result(found, "factor_vae_score", 64 * (votes + test_votes), words, max(0.005, 10 / test_votes))
 
 
 def _sap(subject, *, n=10_000, test_n=5_000):
-    found = disentanglement.sap(subject.model.encode, _known(subject), n=n, test_n=test_n, seed=subject.seed)
+    found = disentanglement.sap(subject.model.encode, _factor_data(subject), n=n, test_n=test_n, seed=subject.seed)
     words = f"separated attribute predictability (Kumar et al. 2018), linear SVM fitted to {n} images, evaluated on {test_n}"
-    return _of_factors(found, "sap", n + test_n, words, 0.002)
+    return _result(found, "sap", n + test_n, words, 0.002)
 
 
 def _dci_disentanglement(subject, *, n=10_000, test_n=5_000):
-    found = disentanglement.dci(subject.model.encode, _known(subject), n=n, test_n=test_n, seed=subject.seed)
+    found = disentanglement.dci(subject.model.encode, _factor_data(subject), n=n, test_n=test_n, seed=subject.seed)
     words = f"disentanglement of DCI (Eastwood & Williams 2018), gradient boosted trees fitted to {n} images"
-    return _of_factors(found, "disentanglement", n + test_n, words, 0.01)
+    return _result(found, "disentanglement", n + test_n, words, 0.01)
 
 
-def _known(subject):
+def _factor_data(subject):
     """The factors of the data."""
     _check_dataset({}, subject.dataset)
     return disentanglement.FactorData(sprites.SIZES, sprites.render)
@@ -46,15 +47,15 @@ def _check_dataset(given, dataset):
 
 def _check_package(given, dataset):
     if importlib.util.find_spec("sklearn") is None:
-        raise ZooError("sap and dci_disentanglement require scikit-learn; run: pip install 'autoencoder-zoo[sklearn]'.")
+        raise missing_package("disentanglement by sap or dci_disentanglement", "sklearn")
     _check_dataset(given, dataset)
 
 
-def _of_factors(found, score, n, words, tolerance):
+def _result(found, score, n, words, tolerance):
     """The result of a metric whose value is `found[score]`; the other numbers in `found` are further fields of it."""
-    beside = {key: rounded(value) for key, value in found.items() if key != score and not isinstance(value, list)}
+    others = {key: rounded(value) for key, value in found.items() if key != score and not isinstance(value, list)}
     protocol = f"{words}; factors sampled from the whole data set, as in disentanglement_lib"
-    return {"value": found[score], "n": n, "split": "all", "protocol": protocol, "tolerance": tolerance, **beside}
+    return {"value": found[score], "n": n, "split": "all", "protocol": protocol, "tolerance": tolerance, **others}
 
 
 METRICS = {

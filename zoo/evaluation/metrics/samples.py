@@ -47,11 +47,11 @@ def _distance_of_samples(subject, features, described, n):
     chosen = np.random.default_rng(subject.seed).permutation(len(train))[:n]
     floor = frechet.frechet_distance(features(train[np.sort(chosen)]), test)
     value = frechet.frechet_distance(features(samples), test)
-    beside = f"for {len(chosen)} training images it is {floor:.3g}"
+    compared = f"for {len(chosen)} training images it is {floor:.3g}"
     return {
         "value": value,
         "n": len(test),
-        "protocol": f"Fréchet distance between {n} samples and the test split, {described}; {beside}",
+        "protocol": f"Fréchet distance between {n} samples and the test split, {described}; {compared}",
         "floor": rounded(floor),
         "tolerance": 0.01 * value + 0.01 * floor,
     }

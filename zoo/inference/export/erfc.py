@@ -1,10 +1,10 @@
-"""The complementary error function for tf2onnx, which has none: Keras's GELU is made of it."""
+"""The complementary error function for tf2onnx, which lacks it; Keras's GELU uses it."""
 
 import numpy as np
 
 
 def register():
-    """Teach tf2onnx that Erfc(x) = 1 - Erf(x); once is enough, again does no harm."""
+    """Register the conversion Erfc(x) = 1 - Erf(x) in tf2onnx; may be called repeatedly."""
     from tf2onnx.handler import tf_op
 
     tf_op("Erfc")(_Erfc)

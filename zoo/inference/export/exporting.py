@@ -1,4 +1,4 @@
-"""A model in the formats of other tools: written whole and compared with Keras, or not at all."""
+"""Export of models to the formats of other tools; a file is written only if its outputs agree with Keras."""
 
 import os
 from pathlib import Path
@@ -12,47 +12,51 @@ from zoo.utils.models import check_autoencoder
 
 
 def export(model, path, format, part="encoder", layer=None, pool=None, values=None):
-    """Write a model, or a part of it, for another tool; returns the largest difference between what that gives and Keras.
+    """Write a model, or a part of it, in the format of another tool.
 
-    Where the format keeps names (ONNX, OpenVINO), they are the same in every export: "images" to "features" for the encoder,
-    "codes" to "images" for the decoder, "images" to "reconstructions" for the autoencoder.
+    In formats with names (ONNX, OpenVINO), the input and output have fixed names: "images" and "features" for the encoder,
+    "codes" and "images" for the decoder, "images" and "reconstructions" for the autoencoder.
 
     Args:
-        model: an `Autoencoder`.
-        path: of the file, or of the folder of a SavedModel; replaced once the new one is written and compared.
+        model: an `Autoencoder`, or a classifier, of which the encoder can be exported.
+        path: path of the file, or of the folder of a SavedModel; an existing one is replaced after the comparison.
         format: "onnx", "openvino" (two files, .xml and .bin), "saved_model", "litert" or "keras", which
-            `keras.models.load_model` reads after `import zoo.inference.export.exporting`.
-        part: "encoder", images to features; "decoder", codes to images; or "autoencoder", images to their reconstructions.
-        layer, pool: the depth of the features, see `zoo.load_encoder`.
-        values: dtype of the images that go in, "uint8" (the default for images) or "float32".
+            `keras.models.load_model` loads after `import zoo.inference.export.exporting`.
+        part: "encoder", from images to features; "decoder", from codes to images; or "autoencoder", from images to
+            reconstructions.
+        layer, pool: depth and pooling of the features, see `zoo.load_encoder`.
+        values: dtype of the input images, "uint8" (the default for images) or "float32".
+
+    Returns:
+        The largest difference between the outputs of the export and of Keras, see `zoo.inference.export.writing.write`.
 
     Raises:
-        ZooError: on a wrong format, part or suffix, a missing package, and when the export fails or differs; nothing is then
-            written.
+        ZooError: if the format, part or suffix is invalid, a package is missing, or the export fails or differs from Keras;
+            nothing is then written.
     """
     if format not in FORMATS:
         raise ZooError(f"got the format {format!r}, expected one of {', '.join(FORMATS)}.{suggest(str(format), FORMATS)}")
     if part not in PARTS:
         raise ZooError(f"got the part {part!r}, expected one of {', '.join(PARTS)}.{suggest(str(part), PARTS)}")
     if part != "encoder" and (layer or pool):
-        raise ZooError(f"got a layer or pool for the {part}; only the encoder has depths.")
+        raise ZooError(f"got a layer or pool for the {part}, expected them for the encoder only.")
     if part != "encoder":
         check_autoencoder(model, model.name)
     path, suffix = Path(path), FORMATS[format].SUFFIX
     if suffix and path.suffix != suffix:
         raise ZooError(f"got the file {path.name!r}, expected a name ending in {suffix} for {format}.")
     if not path.parent.is_dir():
-        raise ZooError(f"there is no folder {path.parent} to write {path.name} to; make it first.")
+        raise ZooError(f"there is no folder {path.parent} to write {path.name} to; create it first.")
     if path.exists() and path.is_dir() != (format == "saved_model"):
-        raise ZooError(f"{path} is {'a folder' if path.is_dir() else 'a file'}, which {format} does not write; choose another.")
+        raise ZooError(f"{path} is {'a folder' if path.is_dir() else 'a file'}, not what {format} writes; choose another path.")
     if path.is_dir() and not (path / "saved_model.pb").is_file():
-        raise ZooError(f"{path} exists and is no SavedModel; choose another path.")
+        raise ZooError(f"{path} exists and is not a SavedModel; choose another path.")
     if path.is_dir() and (added := sorted({item.name for item in path.iterdir()} - saved_model.CONTENT)):
-        raise ZooError(f"{path} holds {', '.join(added)} besides a SavedModel, which would be lost; choose another path.")
-    whole = Exported(model.config, part, layer, pool, model=model, name=model.name)
+        raise ZooError(f"{path} contains {', '.join(added)} besides a SavedModel, which would be lost; choose another path.")
+    exported = Exported(model.config, part, layer, pool, model=model, name=model.name)
     with folder_beside(path) as folder:
         made = folder / path.name
-        difference = write(whole, made, format, whole.shape, values or whole.values, PARTS[part])
+        difference = write(exported, made, format, exported.shape, values or exported.values, PARTS[part])
         if path.is_dir():
             replace_folder(made, path)
             return difference

@@ -1,4 +1,4 @@
-"""Exported graphs of encoders, kept in the cache: made once for the same weights, settings and versions, and checked then."""
+"""Exported graphs of encoders in the cache: made and checked once per combination of weights, settings and versions."""
 
 import contextlib
 import hashlib
@@ -16,35 +16,35 @@ from zoo.utils.quiet import keras_settings, load_quietly
 
 SCHEMA = 1
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
-# What a graph is made with, beside Keras: another version makes another graph, for what changed may have been an error.
-_MAKERS = {"onnx": ("tensorflow", "tf2onnx", "onnx"), "openvino": ("tensorflow", "openvino")}
-# Beside a graph: what it was made of, what was compared, and the hashes of its files.
-_PROOF = "proof.json"
-# Graphs of models in memory, which change with every step of a training, are kept for so many.
-_IN_MEMORY, _KEPT = "in-memory", 8
+# Packages that make a graph, besides Keras. A graph is made again with a new version, which may have corrected an error.
+_EXPORTERS = {"onnx": ("tensorflow", "tf2onnx", "onnx"), "openvino": ("tensorflow", "openvino")}
+# File next to a graph: what it was made from, the results of its checks, and the hashes of its files.
+_RECORD = "record.json"
+# Folder of the graphs of models in memory, and how many of them are kept: such models change with every step of a training.
+_IN_MEMORY, _MOST_IN_MEMORY = "in-memory", 8
 
 
 class GraphError(ZooError):
-    """A graph cannot be had; on Keras's backend the model runs all the same."""
+    """A graph cannot be made; the model still runs on Keras's backend."""
 
 
 def graph(subject, kind, values):
     """Path of the graph of a `Subject`, exported and checked if it is not in the cache.
 
     Args:
-        subject: what to export.
+        subject: the encoder to export.
         kind: "onnx" or "openvino".
         values: dtype of the images that the graph takes, "uint8" or "float32".
 
     Raises:
-        GraphError: when a package is missing, the export fails or differs from Keras, or the cache cannot be written.
-        ZooError: when the features are not the reference features of the weight set; no graph is kept then.
+        GraphError: if a package is missing, the export fails or differs from Keras, or the cache cannot be written.
+        ZooError: if the features differ from the reference features of the weight set; no graph is kept then.
     """
     facts = _facts(subject, kind, values)
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
     graphs = cache_dir() / "graphs"
     folder = graphs / _IN_MEMORY / key if subject.in_memory else graphs / f"{subject.name}-{key}"
-    if not _is_whole(folder, facts):
+    if not _is_valid(folder, facts):
         shutil.rmtree(folder, ignore_errors=True)
         _make(subject, kind, values, folder, facts)
     if subject.in_memory:
@@ -53,14 +53,14 @@ def graph(subject, kind, values):
 
 
 def _facts(subject, kind, values):
-    """JSON-able mapping of all that decides a graph."""
+    """JSON-serializable mapping of everything that determines a graph."""
     return {
         "schema": SCHEMA,
         "model": subject.digest(),
         "kind": kind,
         "values": values,
         "settings": keras_settings(),
-        "versions": {"zoo": zoo.__version__, **{name: _version(name) for name in ("keras", *_MAKERS[kind])}},
+        "versions": {"zoo": zoo.__version__, **{name: _version(name) for name in ("keras", *_EXPORTERS[kind])}},
     }
 
 
@@ -71,17 +71,17 @@ def _version(package):
         return None
 
 
-def _is_whole(folder, facts):
-    """Whether a graph carries the proof that it was made of these facts, and its files are those that were checked then."""
+def _is_valid(folder, facts):
+    """Whether a graph was made from these facts, and its files have the recorded hashes."""
     try:
-        proof = json.loads((folder / _PROOF).read_text(encoding="utf-8"))
-        return proof["facts"] == facts and proof["files"] == _hashes(folder)
+        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        return record["facts"] == facts and record["files"] == _hashes(folder)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
 def _hashes(folder):
-    return {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != _PROOF}
+    return {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != _RECORD}
 
 
 def _make(subject, kind, values, folder, facts):
@@ -92,35 +92,35 @@ def _make(subject, kind, values, folder, facts):
     checked = subject.check(model)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = contextlib.ExitStack()
-        temporary = beside.enter_context(folder_beside(folder))
+        stack = contextlib.ExitStack()
+        temporary = stack.enter_context(folder_beside(folder))
     except OSError as error:
         raise GraphError(
-            f"no graph can be kept in {folder.parent}: {error.strerror}; set ZOO_CACHE to a folder of yours."
+            f"no graph can be written to {folder.parent}: {error.strerror}; set ZOO_CACHE to another folder."
         ) from None
-    with beside:
+    with stack:
         encoder = model.encoder.at(subject.layer, subject.pool)
         try:
             difference = write(encoder, temporary / f"graph{SUFFIXES[kind]}", kind, subject.data_shape, values)
         except ExportError as error:
             raise GraphError(str(error)) from None
         compared = {"keras": difference, "reference features": checked}
-        proof = {"facts": facts, "largest differences": compared, "files": _hashes(temporary)}
-        (temporary / _PROOF).write_text(json.dumps(proof, indent=1), encoding="utf-8")
+        record = {"facts": facts, "largest differences": compared, "files": _hashes(temporary)}
+        (temporary / _RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
         try:
             os.rename(temporary, folder)
         except OSError:
-            # Another process was faster; its graph is as good.
+            # Another process was faster; its graph is used.
             if not folder.is_dir():
                 raise
 
 
 def _keep_recent(folder):
-    """Mark a graph as used, and remove those of models in memory that were used longest ago."""
+    """Mark a graph as used, and remove those that were used longest ago."""
     with contextlib.suppress(OSError):
         os.utime(folder)
         used = sorted((path for path in folder.parent.iterdir() if not path.name.startswith(".")), key=_last_used)
-        for path in used[:-_KEPT]:
+        for path in used[:-_MOST_IN_MEMORY]:
             shutil.rmtree(path, ignore_errors=True)
 
 

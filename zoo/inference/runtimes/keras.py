@@ -6,7 +6,7 @@ from zoo.utils.devices import has_gpu
 
 
 class KerasEngine:
-    """See `zoo.inference.runtimes`. The backend's own threads share each batch."""
+    """See `zoo.inference.runtimes`. The backend processes each batch with several threads of its own."""
 
     threads = 1
 

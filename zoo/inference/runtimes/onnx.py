@@ -12,19 +12,20 @@ from zoo.utils.devices import processors
 class OnnxEngine:
     """See `zoo.inference.runtimes`.
 
-    One thread a batch and as many batches as processors: no thread waits for another within a layer.
+    Each batch is computed by one thread, and as many batches at once as there are processors: no thread waits for another
+    within a layer.
     """
 
     name = "onnxruntime"
     batch_size = 128
 
     def __init__(self, subject, dtype, values):
-        self._run = _kept(str(graph(subject, "onnx", values)))
+        self._run = _session(str(graph(subject, "onnx", values)))
         self.threads = processors()
 
     def run(self, x):
         return np.asarray(self._run(x), np.float32)
 
 
-# Opening a graph takes longer than a few thousand images do. Its path holds the weights' hash: another graph has another.
-_kept = functools.lru_cache(maxsize=8)(session)
+# Opening a graph takes longer than encoding a few thousand images. Its path contains the hash of the weights.
+_session = functools.lru_cache(maxsize=8)(session)

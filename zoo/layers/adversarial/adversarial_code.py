@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.layers.adversarial.adversary import Adversary, deception, dense_discriminator, detection
+from zoo.layers.adversarial.adversary import Adversary, dense_discriminator, discriminator_loss, generator_loss
 from zoo.layers.bottlenecks.code import DenseCode, NormalPrior
 from zoo.utils.numbers import check_at_least
 
@@ -37,7 +37,7 @@ class AdversarialCode(NormalPrior, DenseCode):
     def call(self, h):
         z = self.code(h)
         prior = keras.random.normal(ops.shape(z), dtype=z.dtype, seed=self.seed_generator)
-        own, exerted = self.adversary.both(z)
-        self.add_term("adversarial", self.weight * deception(exerted))
-        self.add_term("discriminator", detection(self.adversary.own(prior), own))
+        for_discriminator, for_generator = self.adversary.for_both(z)
+        self.add_term("adversarial", self.weight * generator_loss(for_generator))
+        self.add_term("discriminator", discriminator_loss(self.adversary.for_discriminator(prior), for_discriminator))
         return z

@@ -1,4 +1,4 @@
-"""A discriminator and its opponent trained in one pass: the gradient of each loss reaches only the weights it belongs to."""
+"""A discriminator and a generator trained in one pass: the gradient of each loss reaches only the weights it belongs to."""
 
 import keras
 from keras import ops
@@ -11,9 +11,9 @@ from zoo.utils.numbers import is_whole
 class Adversary(keras.layers.Layer):
     """A discriminator trained by the same optimizer as the network that it judges (Goodfellow et al. 2014, arXiv:1406.2661).
 
-    `own(x)` returns outputs with a gradient for the discriminator's weights and none for x, for the discriminator's own loss
-    (`detection`). `exerted(x)` returns the same outputs with a gradient for x and none for the weights, for the loss of the
-    opponent (`deception`). Both return the network's outputs, float32. `both(x)` returns the two.
+    `for_discriminator(x)` returns outputs with a gradient for the discriminator's weights and none for x, for
+    `discriminator_loss`. `for_generator(x)` returns the same outputs with a gradient for x and none for the weights, for
+    `generator_loss`. Both return the network's outputs, float32. `for_both(x)` returns the two.
 
     Args:
         network: a layer from inputs (N, ...) to logits (N, 1), or to a tuple of these and further outputs. Its non-trainable
@@ -42,30 +42,30 @@ class Adversary(keras.layers.Layer):
         self._learned = frozenset(id(variable) for variable in self.network.trainable_variables)
         self.built = True
 
-    def own(self, x):
+    def for_discriminator(self, x):
         """The network's outputs for x (N, ...); no gradient for x."""
-        return self._own(self._weights(), x)
+        return self._for_discriminator(self._weights(), x)
 
-    def exerted(self, x):
+    def for_generator(self, x):
         """The network's outputs for x (N, ...); no gradient for the network's weights."""
-        return self._exerted(self._weights(), x)
+        return self._for_generator(self._weights(), x)
 
-    def both(self, x):
-        """`own(x)` and `exerted(x)`. The weights are read once, so that a compiler sees that both have one forward pass."""
+    def for_both(self, x):
+        """`for_discriminator(x)` and `for_generator(x)`, with weights read once, so that compilers recognize one forward pass."""
         weights = self._weights()
-        return self._own(weights, x), self._exerted(weights, x)
+        return self._for_discriminator(weights, x), self._for_generator(weights, x)
 
     def call(self, x):
-        return self.own(x)
+        return self.for_discriminator(x)
 
     def _weights(self):
         """The effective weights, keyed by the `id` of the variable."""
         return {id(v): self.rate * ops.convert_to_tensor(v) for v in self.network.variables if id(v) in self._learned}
 
-    def _own(self, weights, x):
+    def _for_discriminator(self, weights, x):
         return self._run(weights, ops.stop_gradient(x))
 
-    def _exerted(self, weights, x):
+    def _for_generator(self, weights, x):
         return self._run({key: ops.stop_gradient(weight) for key, weight in weights.items()}, x)
 
     def _run(self, weights, x):
@@ -77,14 +77,14 @@ class Adversary(keras.layers.Layer):
         return keras.tree.map_structure(lambda output: ops.cast(output, "float32"), outputs)
 
 
-def detection(real, made):
+def discriminator_loss(real, generated):
     """The discriminator's loss, a scalar in nats, from its logits (N, 1) for real and generated rows; log 4 at chance level."""
-    return ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(made))
+    return ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(generated))
 
 
-def deception(made):
+def generator_loss(generated):
     """The generator's loss, a scalar in nats, from the logits (N, 1) of generated rows: mean of -log p(real)."""
-    return ops.mean(ops.softplus(-made))
+    return ops.mean(ops.softplus(-generated))
 
 
 def dense_discriminator(units):

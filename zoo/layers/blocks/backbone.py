@@ -63,7 +63,7 @@ class Backbone(keras.layers.Layer):
         return found
 
 
-class Around(keras.layers.Layer):
+class BackboneWrapper(keras.layers.Layer):
     """Base of an encoder that wraps another and exposes its depths.
 
     Args:

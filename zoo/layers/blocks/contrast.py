@@ -25,10 +25,10 @@ def local_contrast(x):
     """
     if len(x.shape) != 4:
         raise ZooError(f"local contrast requires images, got inputs of shape {tuple(x.shape)}; use the loss 'mse' for vectors.")
-    centred = x - _blur(x)
-    deviation = ops.sqrt(_blur(ops.mean(ops.square(centred), axis=-1, keepdims=True)))
+    centered = x - _blur(x)
+    deviation = ops.sqrt(_blur(ops.mean(ops.square(centered), axis=-1, keepdims=True)))
     least = ops.maximum(ops.mean(deviation, axis=(1, 2), keepdims=True), _FLOOR)
-    return centred / ops.maximum(deviation, least)
+    return centered / ops.maximum(deviation, least)
 
 
 def _blur(x):

@@ -48,7 +48,7 @@ class LinearAttention(layers.Layer):
     def __init__(self, head_dim, scales, norm, **kwargs):
         super().__init__(**kwargs)
         self.head_dim = head_dim
-        self.scales = [Gather(head_dim, width) for width in scales]
+        self.scales = [Aggregation(head_dim, width) for width in scales]
         self.norm_out = norm
 
     def build(self, input_shape):
@@ -82,7 +82,7 @@ class LinearAttention(layers.Layer):
         return self.norm_out(self.to_out(mixed))
 
 
-class Gather(layers.Layer):
+class Aggregation(layers.Layer):
     """Aggregates queries, keys and values (N, H, W, C) over a window, same shape: depthwise, then mixed within each head.
 
     Args:

@@ -45,8 +45,8 @@ class NormalizedPatchDictionary(PatchDictionary):
 
     def _moments(self, x):
         def over_patches(values):
-            grey = ops.mean(values, axis=-1, keepdims=True)
-            return ops.average_pool(grey, self.size, strides=1, padding="valid", data_format="channels_last")
+            gray = ops.mean(values, axis=-1, keepdims=True)
+            return ops.average_pool(gray, self.size, strides=1, padding="valid", data_format="channels_last")
 
         # Centered at mid-gray, because the difference of two large squares loses digits.
         shifted = x - 0.5

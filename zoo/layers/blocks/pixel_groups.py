@@ -13,7 +13,7 @@ from keras import layers, ops
 
 from zoo.errors import ZooError
 from zoo.layers.blocks.fold import fold, unfold
-from zoo.layers.bottlenecks.ladder import Block, enlarged, narrowed
+from zoo.layers.bottlenecks.ladder import Block, enlarged, inner_width
 from zoo.modalities.tensors import to_unit
 
 # (row, column) in blocks of 2 x 2 pixels, in the order of sampling.
@@ -30,7 +30,7 @@ class PixelGroups(layers.Layer):
     """A code (N, h, w, C), and the images, to the decoder outputs (N, *image_shape[:2], outputs), float32.
 
     In each block of 2^L x 2^L pixels, the upper left one is sampled from the code alone. Then the image is doubled L times, see
-    `Doubling`.
+    `UpsamplingLevel`.
 
     Args:
         image_shape: (height, width, channels).
@@ -71,11 +71,11 @@ class PixelGroups(layers.Layer):
             )
             if before is not None:
                 self.widen.append(_built(layers.Conv2D(4 * maps, 1, data_format="channels_last"), before))
-            self.levels.append(_built(Doubling(channels, self.loss, self.activation), (None, *size, maps)))
+            self.levels.append(_built(UpsamplingLevel(channels, self.loss, self.activation), (None, *size, maps)))
             before = (None, *size, maps)
         first = (None, *self.sizes[0], self.widths[-1])
         self.block = _built(_block(first, self.activation), first)
-        self.leave = _built(Leave(channels, self.loss, self.activation), first)
+        self.leave = _built(OutputHead(channels, self.loss, self.activation), first)
         self.guess = _built(
             layers.Conv2D(channels, 1, dtype="float32", data_format="channels_last"),
             _at(keras.KerasTensor(code_shape), self.sizes[0]).shape,
@@ -88,9 +88,9 @@ class PixelGroups(layers.Layer):
     def call(self, code, images=None):
         """Outputs for `images`, uint8 or floats 0..1; without images, each group sees the means of earlier groups."""
         if images is None:
-            return self._in_turn(code, lambda outputs, *_: self.loss.to_image(outputs))[0]
+            return self._by_groups(code, lambda outputs, *_: self.loss.to_image(outputs))[0]
         images = to_unit(images, "float32")
-        return self._in_turn(code, lambda _, rows, columns: images[:, rows, columns])[0]
+        return self._by_groups(code, lambda _, rows, columns: images[:, rows, columns])[0]
 
     @property
     def uniform_shape(self):
@@ -99,9 +99,9 @@ class PixelGroups(layers.Layer):
 
     def draw(self, code, uniform):
         """Images sampled from p(x|z), float32 0..1, from numbers (N, *uniform_shape) uniform in 0..1."""
-        return self._in_turn(code, lambda outputs, rows, columns: self.loss.draw(outputs, uniform[:, rows, columns]))[1]
+        return self._by_groups(code, lambda outputs, rows, columns: self.loss.draw(outputs, uniform[:, rows, columns]))[1]
 
-    def _in_turn(self, code, show):
+    def _by_groups(self, code, show):
         """The outputs and the image; `show` returns the pixels, 0..1, of a group of outputs at the given rows and columns."""
 
         def pixels(half, row, column, outputs):
@@ -121,7 +121,7 @@ class PixelGroups(layers.Layer):
         return outputs, image + 0.5
 
 
-class Doubling(layers.Layer):
+class UpsamplingLevel(layers.Layer):
     """One level, from an image (N, H, W, channels) to (N, 2 H, 2 W, channels): three pixels are added to each, in three groups.
 
     A group of pixels is predicted linearly from the 3 x 3 positions around it, initially as the mean of its four neighbors. The
@@ -148,7 +148,7 @@ class Doubling(layers.Layer):
             guess = layers.Conv2D(self.channels, 3, padding="same", dtype="float32", data_format="channels_last")
             self.guess.append(_built(guess, (*shape[:3], draw * self.channels)))
             guess.kernel.assign(_mean_around(draw, self.channels))
-            self.leave.append(_built(Leave(self.channels, self.loss, self.activation), shape))
+            self.leave.append(_built(OutputHead(self.channels, self.loss, self.activation), shape))
         self.built = True
 
     def call(self, state, image, outputs, pixels):
@@ -168,10 +168,10 @@ class Doubling(layers.Layer):
             state = state + block(state)
             found[place] = leave(state, guess(ops.concatenate(list(seen.values()), axis=-1)))
             seen[place] = last = pixels(*place, found[place])
-        return state, _woven(found), _woven(seen)
+        return state, _interleaved(found), _interleaved(seen)
 
 
-class Leave(layers.Layer):
+class OutputHead(layers.Layer):
     """A state (N, H, W, C) and a prediction (N, H, W, channels), -0.5..0.5, to the outputs (N, H, W, outputs), float32.
 
     Args:
@@ -206,7 +206,7 @@ def _mean_around(draw, channels):
     return kernel.reshape(3, 3, draw * channels, channels)
 
 
-def _woven(groups):
+def _interleaved(groups):
     """Interleaves the four groups (N, H, W, C), keyed by (row, column) in 2 x 2, to an image (N, 2 H, 2 W, C)."""
     maps = ops.concatenate([groups[place] for place in sorted(groups)], axis=-1)
     return unfold(maps, (2 * maps.shape[1], 2 * maps.shape[2], maps.shape[-1] // 4))
@@ -218,7 +218,7 @@ def _at(code, size):
 
 
 def _block(shape, activation):
-    return Block(shape[-1], narrowed(shape[-1]), 0.25, activation)
+    return Block(shape[-1], inner_width(shape[-1]), 0.25, activation)
 
 
 def _built(layer, shape):

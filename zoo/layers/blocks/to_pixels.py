@@ -26,11 +26,11 @@ class ToPixels(layers.Conv2DTranspose):
         import tensorflow as tf
 
         # As tensors, because functions with a custom gradient do not accept variables.
-        return _four_at_once()(x, tf.convert_to_tensor(self.kernel.value), tf.convert_to_tensor(self.bias.value))
+        return _phase_convolution()(x, tf.convert_to_tensor(self.kernel.value), tf.convert_to_tensor(self.bias.value))
 
 
 @functools.cache
-def _four_at_once():
+def _phase_convolution():
     import tensorflow as tf
 
     @tf.custom_gradient

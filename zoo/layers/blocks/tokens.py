@@ -65,11 +65,11 @@ def interpolated(old, new):
 
 def _cubic(old, new, a=-0.75):
     """The matrix (new, old) that interpolates `old` values to `new` (Keys 1981), `a` as in PyTorch, edges repeated."""
-    centres = (np.arange(new) + 0.5) * old / new - 0.5
-    first = np.floor(centres).astype(int)
+    centers = (np.arange(new) + 0.5) * old / new - 0.5
+    first = np.floor(centers).astype(int)
     matrix = np.zeros((new, old))
     for tap in range(-1, 3):
-        d = np.abs(centres - (first + tap))
+        d = np.abs(centers - (first + tap))
         near = (a + 2) * d**3 - (a + 3) * d**2 + 1
         far = a * (d**3 - 5 * d**2 + 8 * d - 4)
         np.add.at(matrix, (np.arange(new), np.clip(first + tap, 0, old - 1)), np.where(d <= 1, near, far))

@@ -131,21 +131,21 @@ class MapCode(PlainCode):
 class TokenCode(PlainCode):
     """The encoder's tokens (N, 1 + patches, width), unchanged.
 
-    The features are the means over the patches, without the last `beside` numbers of each token.
+    The features are the means over the patches, without the last `excluded` numbers of each token.
 
     Args:
-        beside: count of numbers at the end of each token that are not part of the features.
+        excluded: count of numbers at the end of each token that are not part of the features.
     """
 
-    def __init__(self, beside=0, **kwargs):
+    def __init__(self, excluded=0, **kwargs):
         super().__init__(**kwargs)
-        self.beside = beside
+        self.excluded = excluded
 
     def build(self, input_shape):
         if len(input_shape) != 3:
             got = tuple(input_shape)
             raise ZooError(f"a code of tokens requires an encoder whose output is tokens, got {got}; use the backbone 'vit'.")
-        self.width = input_shape[-1] - self.beside
+        self.width = input_shape[-1] - self.excluded
         self.code_shape = tuple(input_shape[1:])
         self.built = True
 

@@ -93,13 +93,13 @@ def _tally(x, indices, codes):
     return found, ops.segment_sum(x, indices, num_segments=codes)
 
 
-def _k_means(x, centres):
+def _k_means(x, centers):
     """Centers after some steps of Lloyd's algorithm, and the number of vectors of each. A center without vectors stays."""
 
     def step(_, state):
-        centres, _ = state
-        found, sums = _tally(x, nearest(x, centres), centres.shape[0])
+        centers, _ = state
+        found, sums = _tally(x, nearest(x, centers), centers.shape[0])
         moved = sums / ops.maximum(found, 1.0)[:, None]
-        return ops.where(found[:, None] > 0, moved, centres), found
+        return ops.where(found[:, None] > 0, moved, centers), found
 
-    return ops.fori_loop(0, _LLOYD_STEPS, step, (centres, ops.zeros_like(centres[:, 0])))
+    return ops.fori_loop(0, _LLOYD_STEPS, step, (centers, ops.zeros_like(centers[:, 0])))

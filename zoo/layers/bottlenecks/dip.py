@@ -44,8 +44,8 @@ class InferredPriorCode(GaussianCode):
 
 def batch_covariance(x):
     """E x xᵀ - E x E xᵀ over the rows of x (N, D): (D, D)."""
-    centred = x - ops.mean(x, axis=0, keepdims=True)
-    return ops.matmul(ops.transpose(centred), centred) / ops.cast(ops.shape(x)[0], x.dtype)
+    centered = x - ops.mean(x, axis=0, keepdims=True)
+    return ops.matmul(ops.transpose(centered), centered) / ops.cast(ops.shape(x)[0], x.dtype)
 
 
 def distance_from_identity(covariance):

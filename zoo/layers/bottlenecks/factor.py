@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.layers.adversarial.adversary import Adversary, dense_discriminator, detection
+from zoo.layers.adversarial.adversary import Adversary, dense_discriminator, discriminator_loss
 from zoo.layers.bottlenecks.gaussian import GaussianCode
 from zoo.utils.numbers import check_at_least
 
@@ -36,10 +36,10 @@ class FactorCode(GaussianCode):
 
     def call(self, h, training=None):
         z = super().call(h, training)
-        own, exerted = self.adversary.both(z)
-        self.add_term("tc", self.gamma * ops.mean(exerted))
+        for_discriminator, for_generator = self.adversary.for_both(z)
+        self.add_term("tc", self.gamma * ops.mean(for_generator))
         independent = permute_variables(z, self.seed_generator)
-        self.add_term("discriminator", detection(own, self.adversary.own(independent)))
+        self.add_term("discriminator", discriminator_loss(for_discriminator, self.adversary.for_discriminator(independent)))
         return z
 
 

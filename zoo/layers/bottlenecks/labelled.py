@@ -44,25 +44,25 @@ class LabelledCode(GaussianCode):
         labels = ops.expand_dims(ops.cast(labels, "int32"), 1)
         return ops.cast(ops.equal(labels, ops.expand_dims(ops.arange(self.classes, dtype="int32"), 0)), "float32")
 
-    def given(self, h, y):
+    def conditional_posterior(self, h, y):
         """Mean and log variance of q(z|x, y), float32: (N, units) for y (N, classes), (N, K, units) for y (1, K, classes)."""
         image, label = self.from_image(flatten(h)), self.from_label(ops.cast(y, self.compute_dtype))
         joint = ops.silu((image if len(label.shape) == 2 else ops.expand_dims(image, 1)) + label)
         mean, log_variance = ops.cast(self.mean(joint), "float32"), ops.cast(self.log_variance(joint), "float32")
         return mean, ops.clip(log_variance, -14.0, 14.0)
 
-    def belief(self, h):
+    def label_probabilities(self, h):
         """The label distribution given the image alone, (N, classes), float32."""
         raise NotImplementedError
 
     def posterior(self, h):
-        return self.given(h, self.belief(h))
+        return self.conditional_posterior(h, self.label_probabilities(h))
 
     def code(self, h):
-        y = self.belief(h)
-        return ops.cast(ops.concatenate([self.given(h, y)[0], y], axis=-1), self.compute_dtype)
+        y = self.label_probabilities(h)
+        return ops.cast(ops.concatenate([self.conditional_posterior(h, y)[0], y], axis=-1), self.compute_dtype)
 
-    def joined(self, z, y):
+    def joint_code(self, z, y):
         """The code [z, y] from z (..., units) and y (..., classes)."""
         return ops.cast(ops.concatenate([z, y], axis=-1), self.compute_dtype)
 
@@ -90,17 +90,17 @@ class ConditionalCode(LabelledCode):
         super().__init__(units, classes, **kwargs)
         self.label_dropout = label_dropout
 
-    def belief(self, h):
+    def label_probabilities(self, h):
         return ops.zeros((ops.shape(h)[0], self.classes), "float32")
 
     def call(self, h, labels=None, training=None):
-        y = self.belief(h) if labels is None else self.vector(labels)
+        y = self.label_probabilities(h) if labels is None else self.vector(labels)
         if training and self.label_dropout:
             shown = keras.random.uniform((ops.shape(h)[0], 1), seed=self.seed_generator) >= self.label_dropout
             y = y * ops.cast(shown, "float32")
-        mean, log_variance = self.given(h, y)
+        mean, log_variance = self.conditional_posterior(h, y)
         self.add_term("kl", ops.sum(divergence(mean, log_variance), axis=-1))
-        return self.joined(self.draw(mean, log_variance), y)
+        return self.joint_code(self.draw(mean, log_variance), y)
 
     def features(self, h):
         return ops.cast(self.posterior(h)[0], self.compute_dtype)
@@ -146,40 +146,41 @@ class SemiSupervisedCode(LabelledCode):
         self.logits.build((None, _JOINT))
         super().build(input_shape)
 
-    def log_belief(self, h):
+    def label_log_probabilities(self, h):
         """log q(y|x), (N, classes) float32."""
         return ops.log_softmax(ops.cast(self.logits(self.hidden(flatten(h))), "float32"), axis=-1)
 
-    def belief(self, h):
-        return ops.exp(self.log_belief(h))
+    def label_probabilities(self, h):
+        return ops.exp(self.label_log_probabilities(h))
 
     def call(self, h, labels=None):
-        log_belief = self.log_belief(h)
-        y = ops.zeros_like(log_belief) if labels is None else self.vector(labels)
+        label_log_probabilities = self.label_log_probabilities(h)
+        y = ops.zeros_like(label_log_probabilities) if labels is None else self.vector(labels)
         known = ops.sum(y, axis=-1, keepdims=True)
-        weights = y + (1 - known) * ops.exp(log_belief)
+        weights = y + (1 - known) * ops.exp(label_log_probabilities)
         every = ops.expand_dims(ops.eye(self.classes), 0)
-        mean, log_variance = self.given(h, every)
+        mean, log_variance = self.conditional_posterior(h, every)
         kl = ops.sum(divergence(mean, log_variance), axis=-1)
         # For a known label, w log w is zero.
-        entropy = -ops.sum((1 - known) * ops.exp(log_belief) * log_belief, axis=-1)
+        entropy = -ops.sum((1 - known) * ops.exp(label_log_probabilities) * label_log_probabilities, axis=-1)
         self.add_term("kl", ops.sum(weights * kl, axis=-1))
         self.add_term("label_kl", math.log(self.classes) - entropy)
         # Scaled so that the mean over all images is the mean over the labelled images.
         share = ops.cast(ops.shape(y)[0], "float32") / ops.maximum(ops.sum(known), 1.0)
-        self.add_term("classification", -self.alpha * share * ops.sum(y * log_belief, axis=-1))
-        return self.joined(self.draw(mean, log_variance), ops.broadcast_to(every, (*ops.shape(mean)[:2], self.classes))), weights
+        self.add_term("classification", -self.alpha * share * ops.sum(y * label_log_probabilities, axis=-1))
+        labels = ops.broadcast_to(every, (*ops.shape(mean)[:2], self.classes))
+        return self.joint_code(self.draw(mean, log_variance), labels), weights
 
     def importance_samples(self, h, k, seed):
         """`k` samples of y from q(y|x), z from q(z|x, y): codes (N, k, units + classes), log p(y, z) - log q(y, z|x) (N, k)."""
-        log_belief = self.log_belief(h)
-        mean, log_variance = self.given(h, ops.expand_dims(ops.eye(self.classes), 0))
+        label_log_probabilities = self.label_log_probabilities(h)
+        mean, log_variance = self.conditional_posterior(h, ops.expand_dims(ops.eye(self.classes), 0))
         # Sampled together, because with a fixed seed two calls would return the same noise.
         noise = keras.random.normal((ops.shape(mean)[0], k, self.units + self.classes), seed=seed)
         noise, even = noise[..., : self.units], 0.5 * (1 + ops.erf(noise[..., self.units :] / math.sqrt(2)))
         gumbel = -ops.log(-ops.log(ops.clip(even, 1e-7, 1 - 1e-7)))
-        y = ops.one_hot(argmax(ops.expand_dims(log_belief, 1) + gumbel), self.classes, dtype="float32")
+        y = ops.one_hot(argmax(ops.expand_dims(label_log_probabilities, 1) + gumbel), self.classes, dtype="float32")
         mean, log_variance = ops.matmul(y, mean), ops.matmul(y, log_variance)
         z = mean + ops.exp(0.5 * log_variance) * noise
-        of_labels = -math.log(self.classes) - ops.sum(y * ops.expand_dims(log_belief, 1), axis=-1)
+        of_labels = -math.log(self.classes) - ops.sum(y * ops.expand_dims(label_log_probabilities, 1), axis=-1)
         return ops.concatenate([z, y], axis=-1), log_ratio(z, noise, log_variance) + of_labels

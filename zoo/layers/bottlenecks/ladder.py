@@ -117,7 +117,7 @@ class StochasticLayer(layers.Layer):
 
     def build(self, state_shape, found_shape, patch_shape=None):
         width = state_shape[-1]
-        middle = narrowed(width)
+        middle = inner_width(width)
         self.prior = Block(2 * self.latents + width, middle, self.scale, self.activation)
         self.posterior = Block(2 * self.latents, middle, 0.1, self.activation)
         start = keras.initializers.VarianceScaling(self.scale, "fan_avg", "uniform")
@@ -134,35 +134,35 @@ class StochasticLayer(layers.Layer):
         self.refine.build(state_shape)
         self.built = True
 
-    def given(self, state):
+    def prior_moments(self, state):
         """Mean and log deviation (N, H, W, latents), float32, of p(z|s), and the state's update without z."""
         mean, log_deviation, gain = ops.split(self.prior(state), [self.latents, 2 * self.latents], axis=-1)
-        return ops.cast(mean, "float32"), _soften(log_deviation), gain
+        return ops.cast(mean, "float32"), _bounded(log_deviation), gain
 
-    def found(self, state, h, prior, patches=None):
+    def posterior_moments(self, state, h, prior, patches=None):
         """Δμ and log Δσ² (N, H, W, latents), float32, of q(z|s, h) relative to `prior`, its mean and log deviation.
 
         `patches` is the image, folded to (N, H, W, C), for a stochastic layer that was built with patches.
         """
         mean, log_deviation = ops.split(self.posterior(ops.concatenate([state, h], axis=-1)), 2, axis=-1)
         if patches is None:
-            return ops.cast(mean, "float32"), 2 * _soften(log_deviation)
-        mean, log_deviation = ops.cast(mean + self.read(patches), "float32"), _soften(log_deviation + _PRECISE)
+            return ops.cast(mean, "float32"), 2 * _bounded(log_deviation)
+        mean, log_deviation = ops.cast(mean + self.read(patches), "float32"), _bounded(log_deviation + _PRECISE)
         return (mean - prior[0]) * ops.exp(-prior[1]), 2 * (log_deviation - prior[1])
 
-    def climb(self, state, gain, z):
+    def update_state(self, state, gain, z):
         """The state after this stochastic layer."""
         state = state + gain + self.project(ops.cast(z, self.compute_dtype))
         return state + self.refine(state)
 
 
-def narrowed(width):
+def inner_width(width):
     """Number of inner maps of a block for `width` maps."""
     # Half instead of the quarter of Child 2021, because the widths here are tens of maps, not hundreds.
     return max(4, width // 2)
 
 
-def _soften(log_deviation):
+def _bounded(log_deviation):
     return _WIDEST * ops.tanh(ops.cast(log_deviation, "float32") / _WIDEST)
 
 
@@ -212,7 +212,7 @@ class Ladder(Bottleneck):
             self.narrow[-1].build(coarse)
         # The blocks after each enlargement, also at stages without stochastic layers.
         scale = 1 / sum(self.plan)
-        self.enter = [Block(shape[-1], narrowed(shape[-1]), scale, self.activation) for shape in shapes]
+        self.enter = [Block(shape[-1], inner_width(shape[-1]), scale, self.activation) for shape in shapes]
         for block, shape in zip(self.enter, shapes):
             block.build(shape)
         for shape, stochastic_layers in zip(shapes, self.stochastic_layers):
@@ -231,7 +231,7 @@ class Ladder(Bottleneck):
         """Total number of latent variables."""
         return sum(height * width * self.latents for height, width in self.sizes)
 
-    def descend(self, count, noise=None, h=None):
+    def top_down(self, count, noise=None, h=None):
         """The top-down pass, for `count` rows.
 
         Args:
@@ -254,14 +254,14 @@ class Ladder(Bottleneck):
             state = state + self.enter[stage](state)
             patches = fold(h[-1], state.shape[1:3]) if h is not None and self._with_image(h) else None
             for stochastic_layer in self.stochastic_layers[stage]:
-                mean, log_deviation, gain = stochastic_layer.given(state)
+                mean, log_deviation, gain = stochastic_layer.prior_moments(state)
                 if h is None:
                     delta, log_variance, u = None, None, parts[len(passed)]
                 else:
-                    delta, log_variance = stochastic_layer.found(state, h[stage], (mean, log_deviation), patches)
+                    delta, log_variance = stochastic_layer.posterior_moments(state, h[stage], (mean, log_deviation), patches)
                     u = delta if parts is None else delta + ops.exp(0.5 * log_variance) * parts[len(passed)]
                 z = mean + ops.exp(log_deviation) * u
-                state = stochastic_layer.climb(state, gain, z)
+                state = stochastic_layer.update_state(state, gain, z)
                 passed.append((delta, log_variance, u, z))
         return state, passed
 
@@ -274,7 +274,7 @@ class Ladder(Bottleneck):
     def call(self, h, training=None):
         count = ops.shape(h[0])[0]
         noise = keras.random.normal((count, self.noise_size), dtype="float32", seed=self.seed_generator)
-        state, passed = self.descend(count, noise, h)
+        state, passed = self.top_down(count, noise, h)
         weight = warmup(self, training)
         for name, (delta, log_variance, _, _) in zip(self.loss_names, passed):
             kl = at_least(ops.sum(divergence(delta, log_variance), axis=(1, 2)), self.free_bits)
@@ -282,11 +282,11 @@ class Ladder(Bottleneck):
         return state
 
     def code(self, h):
-        return self.descend(ops.shape(h[0])[0], None, h)[0]
+        return self.top_down(ops.shape(h[0])[0], None, h)[0]
 
     def features(self, h):
         """The latent means of all stochastic layers, coarsest first, each averaged over a grid of at most 4 x 4 regions."""
-        _, passed = self.descend(ops.shape(h[0])[0], None, h)
+        _, passed = self.top_down(ops.shape(h[0])[0], None, h)
         means = [pool_features(z, min(_GRID, *z.shape[1:3])) for *_, z in passed]
         return ops.cast(ops.concatenate(means, axis=-1), self.compute_dtype)
 
@@ -295,7 +295,7 @@ class Ladder(Bottleneck):
         count = ops.shape(h[0])[0]
         # Sampled together, because with a fixed seed every stochastic layer would get the same noise.
         noise = keras.random.normal((count * k, self.noise_size), dtype="float32", seed=seed)
-        state, passed = self.descend(count * k, noise, [ops.repeat(maps, k, axis=0) for maps in h])
+        state, passed = self.top_down(count * k, noise, [ops.repeat(maps, k, axis=0) for maps in h])
         # As in GaussianCode; the affine map by p(z|s) scales both densities equally.
         log_ratio = 0.5 * ops.sum(ops.square(noise), axis=-1)
         for _, log_variance, u, _ in passed:
@@ -308,7 +308,7 @@ class Ladder(Bottleneck):
 
     def from_noise(self, noise):
         """States (N, *code_shape) from the prior, given standard normal noise (N, noise_size) for all stochastic layers."""
-        return self.descend(ops.shape(noise)[0], noise)[0]
+        return self.top_down(ops.shape(noise)[0], noise)[0]
 
 
 def _folded(shape, size):

@@ -38,8 +38,8 @@ class RunningMoments(keras.layers.Layer):
         seen = ops.minimum(ops.convert_to_tensor(self.seen) + count, ops.maximum(count, float(self.window)))
         share = count / seen
         mean = ops.mean(rows, axis=0)
-        centred = rows - mean
-        within = ops.matmul(ops.transpose(centred), centred) / count
+        centered = rows - mean
+        within = ops.matmul(ops.transpose(centered), centered) / count
         shift = mean - ops.convert_to_tensor(self.mean)
         # The pooled covariance of two groups: the covariance within the groups plus the covariance of their means.
         between = share * (1 - share) * ops.outer(shift, shift)

@@ -30,20 +30,20 @@ class Metric:
         self.temperature = temperature
         self.regularization = regularization
 
-    def nearness(self, z):
+    def kernel(self, z):
         """exp(-|z - c_i|² / T²), (N, n)."""
         squares = ops.sum(ops.square(ops.expand_dims(z, 1) - self.centroids), axis=-1)
         return ops.exp(-squares / self.temperature**2)
 
     def inverse(self, z):
         """G⁻¹ (N, D, D) at z (N, D)."""
-        sums = ops.reshape(ops.matmul(self.nearness(z), self.matrices), (-1, self.units, self.units))
+        sums = ops.reshape(ops.matmul(self.kernel(z), self.matrices), (-1, self.units, self.units))
         return sums + self.regularization * ops.eye(self.units, dtype=sums.dtype)
 
     def slope(self, z, form):
         """∇_z ½ <form, G⁻¹(z)> (N, D), for matrices `form` (N, D, D) treated as constant."""
         products = ops.matmul(ops.reshape(form, (-1, self.units**2)), ops.transpose(self.matrices))
-        weights = self.nearness(z) * products / self.temperature**2
+        weights = self.kernel(z) * products / self.temperature**2
         return ops.matmul(weights, self.centroids) - ops.sum(weights, axis=-1, keepdims=True) * z
 
 

@@ -80,8 +80,8 @@ def mixture_log_density(z, means, log_variances):
     The squared distances are computed by matrix products, so that no tensor of M x K x D numbers is needed. Codes and means are
     centered first, because differences of large squares lose digits.
     """
-    centre = ops.stop_gradient(ops.mean(means, axis=0))
-    z, means = z - centre, means - centre
+    center = ops.stop_gradient(ops.mean(means, axis=0))
+    z, means = z - center, means - center
     precisions = ops.exp(-log_variances)
     distances = ops.matmul(ops.square(z), ops.transpose(precisions)) - 2 * ops.matmul(z, ops.transpose(means * precisions))
     constants = ops.sum(ops.square(means) * precisions + log_variances + math.log(2 * math.pi), axis=-1)

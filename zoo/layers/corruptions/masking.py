@@ -21,7 +21,7 @@ class PatchMask(keras.layers.Layer):
     def __init__(self, ratio, patches, **kwargs):
         super().__init__(**kwargs)
         self.patches = patches
-        self.hide(ratio)
+        self.set_ratio(ratio)
         self.seed_generator = keras.random.SeedGenerator()
 
     @property
@@ -29,7 +29,7 @@ class PatchMask(keras.layers.Layer):
         """(None, seen, patches): the shape of the choices for a batch."""
         return (None, self.seen, self.patches)
 
-    def hide(self, ratio):
+    def set_ratio(self, ratio):
         """Set the masked fraction, for functions traced after the call. Raises ZooError if all patches or none are masked."""
         seen = round(self.patches * (1 - ratio))
         if not 1 <= seen < self.patches:
@@ -72,10 +72,10 @@ class PatchDropout(keras.layers.Layer):
         self.rate = rate
         self.mask = PatchMask(rate, patches)
 
-    def leave_out(self, rate):
+    def set_rate(self, rate):
         """Set the dropped fraction, in [0, 1), for functions traced after the call."""
         if rate:
-            self.mask.hide(rate)
+            self.mask.set_ratio(rate)
         self.rate = rate
 
     def build(self, input_shape):
@@ -90,7 +90,7 @@ class PatchDropout(keras.layers.Layer):
         return ops.concatenate([first, ops.matmul(chosen, patches)], axis=1)
 
 
-def hidden_error(predicted, true, seen):
+def masked_error(predicted, true, seen):
     """Mean squared error over the masked patches of each input, (N,), float32.
 
     Predicted and true patches are (N, patches, numbers); `seen` (N, patches) is 1 for visible patches.

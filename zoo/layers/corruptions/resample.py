@@ -53,8 +53,8 @@ def _bicubic(side, new):
 
     Keys 1981, "Cubic convolution interpolation for digital image processing", with a = -1/2.
     """
-    centres = (np.arange(new) + 0.5) * (side / new) - 0.5
-    away = np.abs(np.arange(side) - centres[:, None]) / max(1.0, side / new)
+    centers = (np.arange(new) + 0.5) * (side / new) - 0.5
+    away = np.abs(np.arange(side) - centers[:, None]) / max(1.0, side / new)
     near = (1.5 * away - 2.5) * away**2 + 1
     far = ((-0.5 * away + 2.5) * away - 4) * away + 2
     weights = np.where(away < 1, near, np.where(away < 2, far, 0.0))

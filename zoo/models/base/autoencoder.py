@@ -11,17 +11,17 @@ from zoo.errors import ZooError
 from zoo.layers.loss_layer import LossLayer, Term, term
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import assert_unit, to_unit
-from zoo.models.base.citizen import Citizen, registered
 from zoo.models.base.inputs import ChecksInputs, ImageRule
 from zoo.models.base.reconstructor import reconstructor
-from zoo.models.base.weighting import SampleWeights, given
+from zoo.models.base.serialization import Serializable, registered
+from zoo.models.base.weighting import SampleWeights, explicit_target
 from zoo.utils.batching import apply_in_batches, apply_to_batches, forget_compiled
 from zoo.utils.keras_internals import flatten_layers, has_compiled_metrics
 from zoo.utils.replicas import replicas
 
 
 @registered("Autoencoder")
-class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
+class Autoencoder(ChecksInputs, SampleWeights, Serializable, keras.Model):
     """An encoder, a bottleneck that implements the variant, a decoder, and the loss that compares input and reconstruction.
 
     Trained by `fit(images)` (the target is the input) or `fit(degraded, clean)`; images are uint8 0..255 or floats 0..1.
@@ -211,7 +211,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Citizen, keras.Model):
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def _target(self, x, y):
-        y = x if given(y) is None else y
+        y = x if explicit_target(y) is None else y
         if tuple(y.shape[1:]) != self.data_shape:
             raise ZooError(
                 f"got targets of shape {tuple(y.shape)}, expected images (N, {', '.join(map(str, self.data_shape))}); "

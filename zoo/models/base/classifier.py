@@ -5,13 +5,13 @@ from keras import layers, ops
 
 from zoo.errors import ZooError
 from zoo.modalities.image import check_images
-from zoo.models.base.citizen import Citizen, registered
 from zoo.models.base.features import EncodesImages
+from zoo.models.base.serialization import Serializable, registered
 from zoo.utils.batching import apply_in_batches
 
 
 @registered("Classifier")
-class Classifier(EncodesImages, Citizen, keras.Model):
+class Classifier(EncodesImages, Serializable, keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to logits (N, classes).
 
     The features are normalized by their batch moments, without scale or offset, before one linear layer, as for masked

@@ -3,11 +3,11 @@
 import keras
 from keras import ops
 
-from zoo.models.base.citizen import Citizen, registered
+from zoo.models.base.serialization import Serializable, registered
 
 
 @registered("Decoder")
-class Decoder(Citizen, keras.Model):
+class Decoder(Serializable, keras.Model):
     """Codes (N, ...) to images (N, *input_shape), float32 0..1."""
 
     part = "decoder"

@@ -5,8 +5,8 @@ import keras
 from zoo.errors import ZooError, suggest
 from zoo.layers.bottlenecks.code import pool_features
 from zoo.modalities.tensors import assert_unit, to_unit
-from zoo.models.base.citizen import Around, Citizen, registered
 from zoo.models.base.inputs import ChecksInputs, ImageRule
+from zoo.models.base.serialization import EncoderWrapper, Serializable, registered
 from zoo.utils.numbers import is_whole
 
 # Regions per side over which maps are averaged, if the features are taken from a depth of the encoder.
@@ -16,7 +16,7 @@ _QUARTERS = 2
 
 
 @registered("Encoder")
-class Encoder(ChecksInputs, Citizen, keras.Model):
+class Encoder(ChecksInputs, Serializable, keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to features (N, D). Deterministic.
 
     In a functional model, declare `keras.Input(shape, dtype="uint8")` for uint8 images, because Keras casts to the declared type
@@ -91,7 +91,7 @@ class Encoder(ChecksInputs, Citizen, keras.Model):
 
 
 @registered("FeatureExtractor")
-class FeatureExtractor(ChecksInputs, Around, keras.Model):
+class FeatureExtractor(ChecksInputs, EncoderWrapper, keras.Model):
     """The features of an encoder at one depth; shares its weights."""
 
     settings = ("layer", "pool")

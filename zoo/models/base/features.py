@@ -4,8 +4,8 @@ import keras
 
 from zoo.data.arrays import arrays_of
 from zoo.modalities.image import check_images
-from zoo.models.base.citizen import Citizen, registered
 from zoo.models.base.inputs import ChecksInputs, ImageRule
+from zoo.models.base.serialization import Serializable, registered
 from zoo.utils.batching import apply_to_batches
 
 
@@ -29,7 +29,7 @@ class EncodesImages(ChecksInputs):
 
 
 @registered("FeatureModel")
-class FeatureModel(EncodesImages, Citizen, keras.Model):
+class FeatureModel(EncodesImages, Serializable, keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to features (N, D).
 
     Args:

@@ -52,12 +52,12 @@ class ImageRule:
         shape = next((shape for shape in self.shapes if _fits(came, shape)), self.shapes[-1])
         check_images(x, tuple(n or m for n, m in zip(shape, came)) if len(came) == len(shape) else shape)
 
-    def looks_at(self, batch, compared):
+    def checked_part(self, batch, compared):
         """The part (x,) or (x, y) of a batch that `check` takes."""
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
         return (x, y) if compared and y is not None and self.target_shape is not None else (x,)
 
-    def passes(self, kinds):
+    def is_always_valid(self, kinds):
         """Whether batches with these dtypes need no check of their values, because bytes cannot be out of range."""
         return all(kind == "uint8" for kind in kinds)
 
@@ -78,14 +78,14 @@ class ChecksInputs:
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`."""
         given = inspect.signature(super().fit).bind(x, y, *args, **kwargs)
-        with _Guard(self.input_rule, compared=True) as guard:
-            given.arguments["x"], given.arguments["y"] = guard.watched(x, y), y
+        with _InputCheck(self.input_rule, compared=True) as inputs:
+            given.arguments["x"], given.arguments["y"] = inputs.checked(x, y), y
             held = given.arguments.get("validation_data")
             if isinstance(held, (tuple, list)):
                 x, y, weights = keras.utils.unpack_x_y_sample_weight(tuple(held))
-                held = guard.watched(x, y), *held[1:]
+                held = inputs.checked(x, y), *held[1:]
             elif held is not None:
-                held = guard.watched(held)
+                held = inputs.checked(held)
             if held is not None:
                 given.arguments["validation_data"] = held
             return super().fit(*given.args, **given.kwargs)
@@ -95,13 +95,13 @@ class ChecksInputs:
         # With this argument, `fit` evaluates its validation data, which have already been checked.
         if kwargs.get("_use_cached_eval_dataset"):
             return super().evaluate(x, y, *args, **kwargs)
-        with _Guard(self.input_rule, compared=True) as guard:
-            return super().evaluate(guard.watched(x, y), y, *args, **kwargs)
+        with _InputCheck(self.input_rule, compared=True) as inputs:
+            return super().evaluate(inputs.checked(x, y), y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """As `keras.Model.predict`."""
-        with _Guard(self.input_rule) as guard:
-            return super().predict(guard.watched(x), *args, **kwargs)
+        with _InputCheck(self.input_rule) as inputs:
+            return super().predict(inputs.checked(x), *args, **kwargs)
 
     def train_on_batch(self, x, y=None, *args, **kwargs):
         """As `keras.Model.train_on_batch`."""
@@ -119,7 +119,7 @@ class ChecksInputs:
         return super().predict_on_batch(x)
 
 
-class _Guard(contextlib.AbstractContextManager):
+class _InputCheck(contextlib.AbstractContextManager):
     """Checks batches, and raises the error at its end, because a data pipeline would wrap it in an error of its own."""
 
     def __init__(self, rule, compared=False):
@@ -130,60 +130,62 @@ class _Guard(contextlib.AbstractContextManager):
         if isinstance(error, Exception) and self.fault is not None and error is not self.fault:
             raise self.fault from None
 
-    def watched(self, x, y=None):
+    def checked(self, x, y=None):
         """`x` unchanged after checking it with `y`; for a data set, a data set that checks each batch."""
         if x is None:
             return x
         if _is_tf_dataset(x):
-            return self._watched_dataset(x)
+            return self._checked_dataset(x)
         if isinstance(x, keras.utils.PyDataset):
-            return _WatchedPyDataset(x, self)
+            return _CheckedPyDataset(x, self)
         if isinstance(x, types.GeneratorType):
-            return self._watched_generator(x)
+            return self._checked_generator(x)
         if isinstance(x, Mapping) or hasattr(x, "__array__"):
             self.rule.check(x, y, self.compared)
         return x
 
-    def look(self, batch):
+    def check_batch(self, batch):
         """Check a batch of arrays: x, (x,), (x, y) or (x, y, weights)."""
         try:
-            self.rule.check(*self.rule.looks_at(batch, self.compared), compared=self.compared)
+            self.rule.check(*self.rule.checked_part(batch, self.compared), compared=self.compared)
         except ZooError as fault:
             self.fault = fault
             raise
 
-    def _watched_generator(self, batches):
+    def _checked_generator(self, batches):
         for batch in batches:
-            self.look(batch)
+            self.check_batch(batch)
             yield batch
 
-    def _watched_dataset(self, data):
+    def _checked_dataset(self, data):
         import tensorflow as tf
 
-        kinds = self.rule.looks_at(data.element_spec, self.compared)
+        kinds = self.rule.checked_part(data.element_spec, self.compared)
         specs = tf.nest.flatten(kinds)
-        if not all(isinstance(spec, tf.TensorSpec) for spec in specs) or self.rule.passes([spec.dtype.name for spec in specs]):
+        if not all(isinstance(spec, tf.TensorSpec) for spec in specs):
+            return data
+        if self.rule.is_always_valid([spec.dtype.name for spec in specs]):
             return data
 
         def check(*arrays):
-            self.look(tf.nest.pack_sequence_as(kinds, list(arrays)))
+            self.check_batch(tf.nest.pack_sequence_as(kinds, list(arrays)))
             return np.int8(0)
 
-        def watch(*batch):
+        def pass_on(*batch):
             batch = batch if isinstance(data.element_spec, tuple) else batch[0]
-            seen = tf.nest.flatten(self.rule.looks_at(batch, self.compared))
+            seen = tf.nest.flatten(self.rule.checked_part(batch, self.compared))
             with tf.control_dependencies([tf.numpy_function(check, seen, tf.int8)]):
                 return tf.nest.map_structure(tf.identity, batch)
 
-        return data.map(watch)
+        return data.map(pass_on)
 
 
-class _WatchedPyDataset(keras.utils.PyDataset):
+class _CheckedPyDataset(keras.utils.PyDataset):
     """A `PyDataset` that checks each batch in the worker that loads it."""
 
-    def __init__(self, data, guard):
+    def __init__(self, data, inputs):
         super().__init__(workers=data.workers, use_multiprocessing=data.use_multiprocessing, max_queue_size=data.max_queue_size)
-        self.data, self.guard = data, guard
+        self.data, self.inputs = data, inputs
 
     @property
     def num_batches(self):
@@ -191,7 +193,7 @@ class _WatchedPyDataset(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         batch = self.data[index]
-        self.guard.look(batch)
+        self.inputs.check_batch(batch)
         return batch
 
     def on_epoch_begin(self):

@@ -5,7 +5,7 @@ import contextlib
 import keras
 
 from zoo.models.base.inputs import ChecksInputs
-from zoo.utils.batching import kept
+from zoo.utils.batching import cached
 
 
 class Reconstructor(ChecksInputs, keras.Model):
@@ -33,4 +33,4 @@ def reconstructor(model):
     """The `Reconstructor` of a model, cached, so that it is compiled only once."""
     strategy = getattr(model, "distribute_strategy", None)
     with contextlib.nullcontext() if strategy is None else strategy.scope():
-        return kept(model, "reconstructor", lambda: Reconstructor(model, name=f"{model.name}_reconstructor"))
+        return cached(model, "reconstructor", lambda: Reconstructor(model, name=f"{model.name}_reconstructor"))

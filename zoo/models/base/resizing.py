@@ -6,12 +6,12 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.modalities.image import is_image_shape
 from zoo.modalities.tensors import assert_unit, to_unit
-from zoo.models.base.citizen import Around, registered
 from zoo.models.base.inputs import ChecksInputs, ImageRule
+from zoo.models.base.serialization import EncoderWrapper, registered
 
 
 @registered("ResizingEncoder")
-class ResizingEncoder(ChecksInputs, Around, keras.Model):
+class ResizingEncoder(ChecksInputs, EncoderWrapper, keras.Model):
     """Images (N, height, width, C) of any one size, uint8 0..255 or floats 0..1, to an encoder's features (N, D).
 
     Resizing is bilinear with antialiasing, as by `zoo encode --resize` for files; height and width have independent factors. In a

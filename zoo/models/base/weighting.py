@@ -13,7 +13,7 @@ class SampleWeights:
     """Mixin, before `keras.Model` in the bases, for models trained to reconstruct their inputs.
 
     Keras ignores weights if there is no target. Here an array without columns represents "the input itself" until the loss needs
-    the target, see `given`.
+    the target, see `explicit_target`.
     """
 
     @functools.wraps(keras.Model.fit, assigned=())
@@ -39,7 +39,7 @@ class SampleWeights:
         return super().evaluate(**_weighted(_named(keras.Model.evaluate, args, kwargs)))
 
 
-def given(y):
+def explicit_target(y):
     """The given target, or None if it is the input itself."""
     return None if y is None or y.shape[-1] == 0 else y
 

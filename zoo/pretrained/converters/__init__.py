@@ -1,5 +1,5 @@
-"""Arrays of other libraries as variables of the zoo's models. No PyTorch needed.
+"""Conversion of models of other libraries. PyTorch is not required.
 
-Every family is a module here that says how its config reads in the zoo and what its arrays are called, see
-`families.families`; `arrays` does the rest. Files are the business of `zoo.pretrained.foreign`.
+Each family of models is a module that translates its config and the names of its arrays, see `families.families`; `arrays`
+assigns the arrays to variables. Files are handled by `zoo.pretrained.foreign`.
 """

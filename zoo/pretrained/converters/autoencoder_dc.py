@@ -27,7 +27,7 @@ _DEFAULTS = {
     "decoder_conv_act_fn": "relu",
     "scaling_factor": 1.0,
 }
-# Their values and ours.
+# Values of their options, and the corresponding ones of the zoo.
 _ACTIVATIONS = {"silu": "silu", "swish": "silu", "relu": "relu"}
 _KNOWN = {
     "encoder_block_types": {"ResBlock": "residual", "EfficientViTBlock": "attention"},
@@ -48,21 +48,21 @@ _VARIABLES = {
 
 
 def config(theirs, input_shape=None):
-    """The mapping from which `zoo.models.registry.build` makes the model that their config.json describes.
+    """The zoo's config of a model, for `zoo.models.registry.build`.
 
     Args:
-        theirs: mapping.
-        input_shape: (height, width, channels) of the images, None for 256 x 256.
+        theirs: mapping in the config.json of the model.
+        input_shape: (height, width, channels) of the images; None for 256 x 256.
     """
     given = {name: value for name, value in theirs.items() if not name.startswith("_")}
     for name in given:
         if name not in _DEFAULTS:
-            raise ZooError(f"this AutoencoderDC has the option {name}={given[name]!r}, which the zoo does not know.")
+            raise ZooError(f"this AutoencoderDC has the option {name}={given[name]!r}, which the zoo does not support.")
     theirs = {**_DEFAULTS, **given}
     channels = theirs["in_channels"]
     input_shape = tuple(input_shape or (256, 256, channels))
     if input_shape[-1] != channels:
-        raise ZooError(f"got input_shape={input_shape} for an AutoencoderDC of in_channels={channels}.")
+        raise ZooError(f"got input_shape={input_shape} for an AutoencoderDC with in_channels={channels}.")
 
     def ours(name):
         value = theirs[name]
@@ -100,7 +100,7 @@ def config(theirs, input_shape=None):
 
 
 def sources(path, config):
-    """The name, in their file, of the array for our variable at `path`, or the names of those that make it up."""
+    """The name in their file of the array of the variable at `path`, or the names of the arrays that are concatenated to it."""
     path, _, last = path.rpartition("/")
     side, rest = re.fullmatch(r"(\w+)/backbone/(?:stages/1/)?(.*)", path).groups()
     rest = re.sub(r"^blocks/(\d+)/stages/", "down_blocks/\\1/" if side == "encoder" else "up_blocks/\\1/", rest)
@@ -112,5 +112,5 @@ def sources(path, config):
 
 
 def ignored(name):
-    """The count of training steps that PyTorch keeps beside a batch normalization."""
+    """Whether an array is the step count of a batch normalization, which PyTorch stores and the model does not need."""
     return name.endswith(".num_batches_tracked")

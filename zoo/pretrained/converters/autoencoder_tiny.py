@@ -20,36 +20,36 @@ _DEFAULTS = {
     "scaling_factor": 1.0,
     "shift_factor": 0.0,
 }
-# How codes are stored as bytes, in which precision to run, and a copy of the decoder's maps: nothing of the function.
+# Options without effect on the function of the model: storage of codes as bytes, precision, a copy of another option.
 _IGNORED = ("latent_magnitude", "latent_shift", "force_upcast", "block_out_channels")
 _ACTIVATIONS = ("relu", "silu", "swish", "mish", "gelu")
 _CONVOLUTIONS = {"conv1": "conv.0", "conv2": "conv.2", "conv3": "conv.4"}
 
 
 def config(theirs, input_shape=None):
-    """The mapping from which `zoo.models.registry.build` makes the model that their config.json describes.
+    """The zoo's config of a model, for `zoo.models.registry.build`.
 
     Args:
-        theirs: mapping.
-        input_shape: (height, width, channels) of the images, None for 256 x 256.
+        theirs: mapping in the config.json of the model.
+        input_shape: (height, width, channels) of the images; None for 256 x 256.
     """
     given = {name: value for name, value in theirs.items() if not name.startswith("_") and name not in _IGNORED}
     for name in given:
         if name not in _DEFAULTS:
-            raise ZooError(f"this AutoencoderTiny has the option {name}={given[name]!r}, which the zoo does not know.")
+            raise ZooError(f"this AutoencoderTiny has the option {name}={given[name]!r}, which the zoo does not support.")
     theirs = {**_DEFAULTS, **given}
     for name, known in (("upsample_fn", ("nearest",)), ("upsampling_scaling_factor", (2,)), ("act_fn", _ACTIVATIONS)):
         if theirs[name] not in known:
             raise ZooError(f"this AutoencoderTiny has {name}={theirs[name]!r}, expected {' or '.join(map(str, known))}.")
     for name in ("encoder_block_out_channels", "decoder_block_out_channels"):
         if len(set(theirs[name])) != 1:
-            raise ZooError(f"this AutoencoderTiny has {name}={theirs[name]!r}, expected one number of maps throughout.")
+            raise ZooError(f"this AutoencoderTiny has {name}={theirs[name]!r}, expected equal numbers of channels.")
     channels = theirs["in_channels"]
     if theirs["out_channels"] != channels:
-        raise ZooError(f"this AutoencoderTiny has out_channels={theirs['out_channels']}, expected {channels}, as many as go in.")
+        raise ZooError(f"this AutoencoderTiny has out_channels={theirs['out_channels']}, expected in_channels={channels}.")
     input_shape = tuple(input_shape or (256, 256, channels))
     if input_shape[-1] != channels:
-        raise ZooError(f"got input_shape={input_shape} for an AutoencoderTiny of in_channels={channels}.")
+        raise ZooError(f"got input_shape={input_shape} for an AutoencoderTiny with in_channels={channels}.")
     return {
         "variant": "autoencoder_tiny",
         "backbone": "taesd",
@@ -67,9 +67,9 @@ def config(theirs, input_shape=None):
 
 
 def sources(path, config):
-    """The name, in their file, of the array for our variable at `path`."""
+    """The name in their file of the array of the variable at `path`."""
     side, index, rest = re.fullmatch(r"(\w+)/backbone/(?:stages/1/)?stages/(\d+)/(.*)", path).groups()
-    # Their decoder clamps its codes outside of the chain of layers.
+    # In their decoder, the clamp of the codes is not one of the layers.
     index = int(index) - (side == "decoder")
     *inner, last = rest.split("/")
     return ".".join([side, "layers", str(index), *(_CONVOLUTIONS[name] for name in inner), {"kernel": "weight"}.get(last, last)])

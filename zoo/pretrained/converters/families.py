@@ -1,28 +1,28 @@
-"""Which family reads a config of another library."""
+"""Families of models of other libraries, and the choice of one by a config."""
 
 import importlib
 from pathlib import Path
 
 from zoo.errors import ZooError
 
-_NOT_FAMILIES = ("__init__", "families", "convert", "arrays")
+_NOT_FAMILIES = ("__init__", "families", "arrays")
 
 
 def modules():
-    """All families, modules of this folder.
+    """All families, modules of this package.
 
     A family is a module with:
 
-        CLASSES                     names of the classes, as their configs state them
+        CLASSES                     names of the classes in their configs
         config(theirs, input_shape) the zoo's config, for `zoo.models.registry.build`
         sources(path, config)       name of the array of the variable at an attribute path of the model with the zoo's config,
                                     or several names whose arrays are concatenated along their first axis
-        canonical(name)             optional: the present name of an array that older files call otherwise
-        constants(model)            optional: mapping of names to arrays that the files hold and the model computes; they are
-                                    compared
-        ignored(name)               optional: whether an array is none of the model's
+        canonical(name)             optional: the current name of an array that has another name in older files
+        constants(model)            optional: mapping of names to arrays that are in the files but that the model computes; they
+                                    are compared
+        ignored(name)               optional: whether an array is not used by the model
         REPEATED                    optional: names of arrays that several variables are set from
-        LAYOUT                      optional, of files without a config: what they are, for errors
+        LAYOUT                      optional: description of the files of the family that have no config, for errors
         described(shapes)           optional, with `LAYOUT`: the config of files without one, from a mapping of the names of
                                     their arrays to shapes; None if the files are not of this family
     """
@@ -45,14 +45,14 @@ def kind(theirs):
 
 
 def family(theirs, where):
-    """The module that reads such a config.
+    """The module that converts models with the config `theirs`.
 
     Raises:
-        ZooError: when there is none.
+        ZooError: if their class is not supported; `where` names the model in the message.
     """
     known, named = families(), kind(theirs)
     if named not in known:
-        raise ZooError(f"{where} holds a {named or 'model of no stated class'}, expected one of {', '.join(sorted(known))}.")
+        raise ZooError(f"{where} contains a {named or 'model without a class name'}, expected {' or '.join(sorted(known))}.")
     return known[named]
 
 

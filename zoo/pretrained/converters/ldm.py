@@ -10,7 +10,7 @@ CLASSES = ("AutoencoderKL", "AutoencoderKLFlux2", "AsymmetricAutoencoderKL", "VQ
 _SIDE = 256
 _DOWN = {"DownEncoderBlock2D": False, "AttnDownEncoderBlock2D": True}
 _UP = {"UpDecoderBlock2D": False, "AttnUpDecoderBlock2D": True}
-# What has one value in all models that the zoo reads.
+# Options with a single supported meaning; the first value is the default.
 _FIXED = {
     "act_fn": ("silu",),
     "latents_mean": (None,),
@@ -30,7 +30,7 @@ _FLUX2 = {
 
 
 def config(theirs, input_shape=None):
-    """The zoo's config of one of theirs."""
+    """The zoo's config of a model with the config `theirs`, for images of `input_shape` (default: 256 x 256)."""
     for option, values in _FIXED.items():
         if theirs.get(option, values[0]) not in values:
             raise ZooError(f"got a {theirs['_class_name']} with {option}={theirs[option]!r}, expected {values[0]!r}.")
@@ -39,12 +39,12 @@ def config(theirs, input_shape=None):
     filters = list(theirs["down_block_out_channels" if asymmetric else "block_out_channels"])
     channels = theirs.get("in_channels", 3)
     if theirs.get("out_channels", 3) != channels:
-        raise ZooError(f"got {theirs['out_channels']} channels out for {channels} in, expected as many.")
+        raise ZooError(f"got out_channels={theirs['out_channels']} with in_channels={channels}, expected equal numbers.")
     down = [_attention(kind, _DOWN) for kind in theirs["down_block_types"]]
     up = [_attention(kind, _UP) for kind in theirs["up_block_types"]]
     if up[::-1] != down or len(down) != len(filters):
-        raise ZooError(f"got the blocks {theirs['down_block_types']} and {theirs['up_block_types']}, expected mirror images.")
-    net = {
+        raise ZooError(f"got the blocks {theirs['down_block_types']} and {theirs['up_block_types']}, expected mirrored lists.")
+    network = {
         "backbone": "ldm",
         "input_shape": list(input_shape or (_SIDE, _SIDE, channels)),
         "filters": filters,
@@ -57,31 +57,32 @@ def config(theirs, input_shape=None):
         latent = theirs.get("latent_channels", 3)
         width = theirs.get("vq_embed_dim") or latent
         codes = theirs.get("num_vq_embeddings", 256)
-        return {"variant": "vq_gan", "latent_channels": latent, "latent_dim": width, "codes": codes, **net}
+        return {"variant": "vq_gan", "latent_channels": latent, "latent_dim": width, "codes": codes, **network}
     if asymmetric:
-        net |= {"decoder_filters": list(theirs["up_block_out_channels"]), "decoder_blocks": theirs.get("layers_per_up_block", 1)}
+        network["decoder_filters"] = list(theirs["up_block_out_channels"])
+        network["decoder_blocks"] = theirs.get("layers_per_up_block", 1)
     if flux2:
-        net["decoder_filters"] = theirs.get("decoder_block_out_channels") or filters
+        network["decoder_filters"] = theirs.get("decoder_block_out_channels") or filters
         side = set(theirs.get("patch_size", (2, 2)))
         if len(side) != 1:
             raise ZooError(f"got an AutoencoderKLFlux2 with patch_size={theirs['patch_size']}, expected two equal numbers.")
-        net["standardized"] = side.pop()
+        network["standardized"] = side.pop()
     before, after = theirs.get("use_quant_conv", True), theirs.get("use_post_quant_conv", True)
     if before != after:
-        raise ZooError(f"got use_quant_conv={before} and use_post_quant_conv={after}, expected both or none.")
+        raise ZooError(f"got use_quant_conv={before} and use_post_quant_conv={after}, expected both or neither.")
     return {
         "variant": "autoencoder_kl",
         "latent_channels": theirs.get("latent_channels", 4),
         "projected": before,
         "scaling": 1.0 if flux2 else theirs.get("scaling_factor", 0.18215),
         "shift": theirs.get("shift_factor") or 0.0,
-        **net,
+        **network,
     }
 
 
 def _attention(kind, known):
     if kind not in known:
-        raise ZooError(f"got a block of the kind {kind}, expected {' or '.join(known)}.")
+        raise ZooError(f"got a block of type {kind}, expected {' or '.join(known)}.")
     return known[kind]
 
 
@@ -104,7 +105,7 @@ _PARTS = {
 
 
 def sources(path, config):
-    """Name of the array of the variable at `path`."""
+    """The name in their file of the array of the variable at `path`."""
     *parts, last = path.split("/")
     if last in _STATISTICS:
         return _STATISTICS[last]
@@ -114,7 +115,7 @@ def sources(path, config):
         return "quantize.embedding.weight" if last == "embeddings" else f"quant_conv.{end}"
     inside = parts[2:]
     if side == "decoder":
-        # The scale, where there is one, and the convolution after the code stand before the net.
+        # The scaling of the code and the convolution after it come before the network.
         inside = inside[2:]
         if not inside:
             return f"post_quant_conv.{end}"
@@ -138,7 +139,7 @@ _OLD = (
 
 
 def canonical(name):
-    """The present name of an array: attention was called otherwise when most of these were published."""
+    """The current name of an array: most of these models were published with older names for attention."""
     for old, new in _OLD:
         name = old.sub(new, name)
     return name

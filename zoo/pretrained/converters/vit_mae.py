@@ -8,25 +8,25 @@ from zoo.errors import ZooError
 
 CLASSES = ("ViTMAEForPreTraining",)
 
-# By which all public ones were trained, ImageNet's.
+# Normalization of all published models: mean and standard deviation of ImageNet.
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _FIXED = {"hidden_act": "gelu", "qkv_bias": True, "num_channels": 3}
 
 
 def config(theirs, input_shape=None):
-    """The zoo's config of one of theirs."""
+    """The zoo's config of a model with the config `theirs`, for images of `input_shape` (default: the size that it states)."""
     for option, value in _FIXED.items():
         if theirs.get(option, value) != value:
             raise ZooError(f"got a ViT-MAE with {option}={theirs[option]!r}, expected {value!r}.")
     side, patch = theirs.get("image_size", 224), theirs.get("patch_size", 16)
     if not isinstance(side, int) or not isinstance(patch, int):
-        raise ZooError(f"got a ViT-MAE with image_size={side} and patch_size={patch}, expected squares, a number each.")
+        raise ZooError(f"got a ViT-MAE with image_size={side} and patch_size={patch}, expected an integer for each.")
     width, hidden = theirs.get("hidden_size", 768), theirs.get("intermediate_size", 3072)
     decoder_width, decoder_hidden = theirs.get("decoder_hidden_size", 512), theirs.get("decoder_intermediate_size", 2048)
     if hidden * decoder_width != decoder_hidden * width:
         raise ZooError(
-            f"got a ViT-MAE with {hidden} hidden units for a width of {width} and {decoder_hidden} for {decoder_width} in the "
-            "decoder, expected the same ratio."
+            f"got a ViT-MAE with {hidden} hidden units for a width of {width} in the encoder, and {decoder_hidden} for "
+            f"{decoder_width} in the decoder, expected the same ratio."
         )
     return {
         "variant": "mae",
@@ -62,7 +62,7 @@ _BLOCKS = {"encoder": "vit.layers", "decoder": "decoder.decoder_layers"}
 
 
 def sources(path, config):
-    """Name, or names, of the array of the variable at `path`."""
+    """The name in their file of the array of the variable at `path`, or the names of the arrays that are concatenated to it."""
     side, _, *inside, last = path.split("/")
     if last in ("first", "hidden"):
         return "vit.embeddings.cls_token" if last == "first" else "decoder.mask_token"
@@ -77,8 +77,8 @@ def sources(path, config):
     return f"{block}.{_BLOCK[part]}.{end}"
 
 
-# Once, and when files are written today, the parts of a block are called otherwise than in the model; the second pair below
-# is what a rule for the encoder makes of the decoder's blocks.
+# Older and newer files have other names for the parts of a block than the model; the second name results from a rule for the
+# encoder that is applied to the decoder's blocks, too.
 _OLD = (
     (r"^vit\.encoder\.layer\.", "vit.layers."),
     (r"^decoder\.decoder_encoder\.layer\.", "decoder.decoder_layers."),
@@ -92,14 +92,14 @@ _OLD = (
 
 
 def canonical(name):
-    """The present name of an array."""
+    """The current name of an array."""
     for old, new in _OLD:
         name = re.sub(old, new, name)
     return name
 
 
 def constants(model):
-    """The positions, which the files hold: those of the images that the model was trained on."""
+    """The position embeddings, which the files contain and the model computes, for the image size of the training."""
     return {
         "vit.embeddings.position_embeddings": positions_of(model.config, "width"),
         "decoder.decoder_pos_embed": positions_of(model.config, "decoder_width"),
@@ -107,7 +107,7 @@ def constants(model):
 
 
 def positions_of(config, width):
-    """The positions (1, 1 + patches, width), the first of which are zeros, of the images that a model was trained on.
+    """Position embeddings (1, 1 + patches, width), of which the first is zero, for the image size of the training.
 
     Args:
         config: that of a `mae_vit`.

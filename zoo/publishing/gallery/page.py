@@ -64,10 +64,10 @@ def _card(name, entry, cards, folder):
         stated += (
             [f"{number(baseline['value'])} <small>{text(baseline['source'])}</small>"] if baseline.get("metric") == metric else []
         )
-        beside = "<br>".join(stated)
+        compared = "<br>".join(stated)
         rows.append(
             f'<tr><th scope="row">{text(metric)}</th>'
-            f'<td title="{text(str(result.get("protocol", "")))}">{text(figure(entry, metric))}</td><td>{beside}</td></tr>'
+            f'<td title="{text(str(result.get("protocol", "")))}">{text(figure(entry, metric))}</td><td>{compared}</td></tr>'
         )
     shape = ", ".join(map(str, entry["config"]["input_shape"]))
     code = f'model = zoo.load("{name}")\nfeatures = model.encode(images)  # (N, {shape})'

@@ -27,7 +27,7 @@ def fresh_model(recipe):
         return registry.create(**recipe.model)
 
 
-def begin(recipe, model, images, folder, fit):
+def initialize(recipe, model, images, folder, fit):
     """Apply the initialization of the recipe to the weights; `fit` is the training loop for greedy pretraining."""
     if recipe.start == "pca":
         start_from_pca(model, images)
@@ -48,7 +48,7 @@ def untrained(recipe):
         model = fresh_model(recipe)
         if recipe.start != "layerwise" and recipe.epochs:
             train, _ = held_out(recipe, len(images))
-            begin(recipe, model, images[train], None, None)
+            initialize(recipe, model, images[train], None, None)
         single = registry.build(model.config)
         single.set_weights(model.get_weights())
         return single

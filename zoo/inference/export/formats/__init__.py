@@ -1,8 +1,8 @@
-"""The formats of other tools, one a module.
+"""The formats of other tools, one module per format.
 
-Each has SUFFIX (of its file; empty for a folder), PACKAGES (what it needs beside Keras), `write(graph, path, names)`, which
-writes a `keras.Model` of one input and one output, under the two `names` where the format keeps names, and `runner(path)`, the
-function from an array to the array that the written model gives.
+Each has SUFFIX (of its file; empty for a folder), PACKAGES (required besides Keras), `write(graph, path, names)`, which writes a
+`keras.Model` with one input and one output, called by the two `names` in formats that have names, and `runner(path)`, which
+returns the written model as a function from array to array.
 """
 
 from zoo.inference.export.formats import keras, litert, onnx, openvino, saved_model

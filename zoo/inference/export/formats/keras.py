@@ -1,4 +1,4 @@
-"""Keras's own file, which `keras.models.load_model` reads after `import zoo.inference.export.exporting`."""
+"""Keras's own format, which `keras.models.load_model` loads after `import zoo.inference.export.exporting`."""
 
 import keras
 

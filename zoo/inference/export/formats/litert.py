@@ -1,4 +1,4 @@
-"""LiteRT, once TensorFlow Lite, for telephones and small devices."""
+"""LiteRT, formerly TensorFlow Lite, for mobile phones and embedded devices."""
 
 SUFFIX = ".tflite"
 PACKAGES = ("tensorflow", "ai_edge_litert")
@@ -14,11 +14,11 @@ def runner(path):
     interpreter = Interpreter(path)
 
     def run(x):
-        [there], [back] = interpreter.get_input_details(), interpreter.get_output_details()
-        interpreter.resize_tensor_input(there["index"], x.shape)
+        [given], [result] = interpreter.get_input_details(), interpreter.get_output_details()
+        interpreter.resize_tensor_input(given["index"], x.shape)
         interpreter.allocate_tensors()
-        interpreter.set_tensor(there["index"], x)
+        interpreter.set_tensor(given["index"], x)
         interpreter.invoke()
-        return interpreter.get_tensor(back["index"])
+        return interpreter.get_tensor(result["index"])
 
     return run

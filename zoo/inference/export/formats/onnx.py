@@ -1,4 +1,4 @@
-"""ONNX, for ONNX Runtime and what else reads it. Inputs and outputs have the same names in every export."""
+"""ONNX, for ONNX Runtime and other tools. Inputs and outputs have fixed names."""
 
 SUFFIX = ".onnx"
 PACKAGES = ("tensorflow", "onnx", "tf2onnx", "onnxruntime")
@@ -13,20 +13,20 @@ def write(graph, path, names):
 
 
 def _rename(path, names):
-    """Call input and output by `names`: the exporter's own change from one export to the next."""
+    """Rename the input and the output to `names`: those of the exporter differ from export to export."""
     import onnx
 
     model = onnx.load(path)
-    [there], [back] = model.graph.input, model.graph.output
-    new = {there.name: names[0], back.name: names[1]}
+    [given], [result] = model.graph.input, model.graph.output
+    new = {given.name: names[0], result.name: names[1]}
     taken = {name for node in model.graph.node for name in (*node.input, *node.output)} - set(new)
     new |= {name: f"inner_{name}" for name in names if name in taken}
     for node in model.graph.node:
         for field in (node.input, node.output):
             field[:] = [new.get(name, name) for name in field]
-    for value in (there, back, *model.graph.value_info, *model.graph.initializer):
+    for value in (given, result, *model.graph.value_info, *model.graph.initializer):
         value.name = new.get(value.name, value.name)
-    # What is left of the process that made it.
+    # The exporter's name for the graph also differs from export to export.
     model.graph.name = "zoo"
     onnx.save(model, path)
 

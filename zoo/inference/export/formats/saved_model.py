@@ -2,7 +2,7 @@
 
 SUFFIX = ""
 PACKAGES = ("tensorflow",)
-# What such a folder holds.
+# The contents of a SavedModel folder.
 CONTENT = {"assets", "fingerprint.pb", "saved_model.pb", "variables"}
 
 

@@ -58,8 +58,8 @@ class Shaped:
         return super().export(*args, **kwargs)
 
 
-class Citizen(Shaped):
-    """A model, or a part of one, that the registry builds from the mapping `config`.
+class Serializable(Shaped):
+    """Mixin, before `keras.Model` in the bases, for a model, or a part of one, that the registry builds from `config`, a mapping.
 
     `part` is the name of this part's attribute in the whole model, or None for the whole model.
     """
@@ -78,12 +78,12 @@ class Citizen(Shaped):
     def get_config(self):
         if not self.config:
             raise ZooError(f"{self.name} was not created by zoo.create or zoo.load and cannot be rebuilt from a config.")
-        check_plain(self.config)
+        registry.check_plain(self.config)
         return {**state(self), "config": dict(self.config)}
 
     @classmethod
     def from_config(cls, config):
-        config = _of_keys(config, "config")
+        config = _checked_keys(config, "config")
         with computing_in(_precision(config)):
             whole = registry.build(config["config"])
         model = whole if cls.part is None else getattr(whole, cls.part, None)
@@ -92,8 +92,9 @@ class Citizen(Shaped):
         return with_state(model, config)
 
 
-class Around(Shaped):
-    """A model that wraps an encoder of the zoo and contains it in its config, so that encoders shared within a file stay shared.
+class EncoderWrapper(Shaped):
+    """Mixin, before `keras.Model` in the bases, for a model that wraps an encoder of the zoo. Its config contains that of the
+    encoder, so that encoders shared within a file stay shared.
 
     `settings` are the names of the attributes with its other arguments.
     """
@@ -106,12 +107,12 @@ class Around(Shaped):
 
     @classmethod
     def from_config(cls, config):
-        config = _of_keys(config, "encoder", *cls.settings)
+        config = _checked_keys(config, "encoder", *cls.settings)
         inner = config["encoder"]
         if not isinstance(inner, Mapping) or inner.get("registered_name") not in _encoders():
             raise ZooError(f"the config of a {cls.__name__} contains {inner!r:.80}, expected an encoder of the zoo.")
         settings = {name: config[name] for name in cls.settings}
-        check_plain(settings)
+        registry.check_plain(settings)
         with computing_in(_precision(config)):
             model = cls(keras.saving.deserialize_keras_object(inner), **settings)
         return with_state(model, config)
@@ -155,7 +156,7 @@ def with_state(model, config):
     return model
 
 
-def _of_keys(config, *more):
+def _checked_keys(config, *more):
     """Check that a config contains the required keys with values of the right types; other keys are ignored."""
     kinds = {"name": str, "dtype": str, "frozen": (list, tuple), "frozen_apart": (list, tuple), **dict.fromkeys(more, object)}
     for key, kind in kinds.items():
@@ -169,8 +170,3 @@ def _precision(config):
         return keras.dtype_policies.get(config["dtype"])
     except (ValueError, TypeError) as error:
         raise ZooError(f"got the dtype policy {config['dtype']!r}, which is unknown to Keras.") from error
-
-
-def check_plain(config):
-    """Raise ZooError unless a config contains only numbers, strings, lists of these, a loss's settings and nested configs."""
-    registry.check_plain(config)
