@@ -9,7 +9,7 @@ from hub_server import Hub
 
 import zoo
 from zoo.cli.main import main
-from zoo.errors import ZooError
+from zoo.errors import ZooError, ZooWarning
 from zoo.pretrained import download, foreign, public, verification
 from zoo.pretrained.resolve import resolve
 
@@ -121,7 +121,7 @@ def test_files_without_a_config_are_fetched_by_their_names(hub, known, web, monk
     with pytest.raises(ZooError, match=f"{web} could not be downloaded: .* copy its a_encoder.pth and a_decoder.pth to"):
         found.files()
     hub.repositories["any/where"] |= {"a_encoder.pth": WEIGHTS, "a_decoder.pth": WEIGHTS}
-    with pytest.warns(UserWarning, match="no hash of a_decoder.pth is known here"):
+    with pytest.warns(ZooWarning, match="the zoo knows no hash of a_decoder.pth"):
         assert [file.name for file in found.files()] == ["a_encoder.pth", "a_decoder.pth"]
     assert not any(request.endswith("config.json") for request in hub.requests)
     assert verification.verify([name])[0][1] == "unpinned"
