@@ -51,7 +51,7 @@ def _masked(model, x, reference):
         target = values = _array(patches)
         if model.config["normalized_targets"]:
             target = (values - values.mean(-1, keepdims=True)) / np.sqrt(values.var(-1, ddof=1, keepdims=True) + 1e-6)
-        found["loss"] = masked_error(found["logits"], target, chosen.sum(axis=1)).numpy().mean()
+        found["loss"] = _array(masked_error(found["logits"], target, chosen.sum(axis=1))).mean()
     return found
 
 

@@ -52,7 +52,7 @@ def family(theirs, where):
     """
     known, named = families(), kind(theirs)
     if named not in known:
-        raise ZooError(f"{where} contains a {named or 'model without a class name'}, expected {' or '.join(sorted(known))}.")
+        raise ZooError(f"{where} contains a {named or 'model without a class name'}, expected one of {', '.join(sorted(known))}.")
     return known[named]
 
 
