@@ -325,6 +325,7 @@ def test_the_list_shows_them_with_size_licence_and_origin(capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*is not verified")
 def test_the_lines_of_the_documentation_run():
     """With small models, laid by hand where the public ones would be fetched to."""
     text = (Path(__file__).parents[2] / "docs" / "public_models.md").read_text(encoding="utf-8")
@@ -389,6 +390,7 @@ def hub(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*is not verified")
 def test_a_public_name_is_fetched_once_and_pinned(hub, written, tmp_path):
     pytest.importorskip("huggingface_hub")
     server, run = hub
@@ -423,6 +425,7 @@ kept.write_bytes(content[:-8])
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*is not verified")
 def test_without_a_network_it_says_how_to_place_the_files_and_placing_them_works(hub, written, tmp_path):
     pytest.importorskip("huggingface_hub")
     _, run = hub
