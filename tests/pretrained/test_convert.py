@@ -390,7 +390,6 @@ def hub(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*is not verified")
 def test_a_public_name_is_fetched_once_and_pinned(hub, written, tmp_path):
     pytest.importorskip("huggingface_hub")
     server, run = hub
@@ -425,7 +424,6 @@ kept.write_bytes(content[:-8])
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*is not verified")
 def test_without_a_network_it_says_how_to_place_the_files_and_placing_them_works(hub, written, tmp_path):
     pytest.importorskip("huggingface_hub")
     _, run = hub
