@@ -385,6 +385,7 @@ def test_the_list_shows_them_with_size_licence_and_origin(capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*is not verified")
 def test_the_lines_of_the_documentation_run():
     """With small models, laid by hand where the public ones would be fetched to."""
     text = (Path(__file__).parents[2] / "docs" / "public_models.md").read_text(encoding="utf-8")

@@ -39,6 +39,8 @@ def note(word):
 note("begin")
 if act == "fail":
     sys.exit("it diverged")
+while act.startswith("meet") and f"begin {act[-1]}" not in (top / "notes").read_text():
+    time.sleep(0.02)
 run.mkdir(exist_ok=True)
 done = (run / "checkpoint.npz").exists()
 for epoch in range(1 + done, 3):
@@ -48,7 +50,6 @@ for epoch in range(1 + done, 3):
     if act == "wait" and epoch == 1:
         (top / "waiting").touch()
         time.sleep(60)
-    time.sleep(0.2)
 note("end")
 weights.mkdir(exist_ok=True)
 (weights / "manifest.json").write_text(json.dumps({"weights": {name: {}}}))
@@ -119,6 +120,9 @@ def test_a_wrong_line_is_named(line, message, tmp_path):
 
 
 def test_recipes_are_trained_in_order_two_at_a_time(file, folder, repository):
+    # Each ends only once the other has begun.
+    (folder / "act-a").write_text("meet b")
+    (folder / "act-b").write_text("meet a")
     assert work(file, folder, repository, poll=0.02) == 0
     found = [note[:2] for note in notes(folder)]
     assert {*found[:2]} == {("begin", "a"), ("begin", "b")}

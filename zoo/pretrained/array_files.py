@@ -52,7 +52,7 @@ def arrays_in(path):
         with safe_open(path, framework="np") as opened:
             return {name: _Slice(path, name, tuple(opened.get_slice(name).get_shape())) for name in sorted(opened.keys())}
     except (SafetensorError, OSError, ValueError) as error:
-        raise ZooError(f"{path} is no readable safetensors file ({error}); fetch it again.") from None
+        raise ZooError(f"{path} cannot be read as a safetensors file ({error}); download it again.") from None
 
 
 def other_half(path):
