@@ -67,6 +67,8 @@ def is_model(text):
 
 
 def _in_folder(path):
+    if not (path / CONFIG).exists() and (path / "model" / CONFIG).exists():
+        raise ZooError(f"{path} is the folder of a fine-tuning; its model is {path / 'model'}.")
     if foreign.is_foreign(path / CONFIG):
         return foreign.local(path)
     file, saved = path / ARRAYS, read_config(path / CONFIG, path)
