@@ -13,7 +13,6 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     warmup_epochs=1,
     metrics=("mse", "pca_mse", "linear_error", "knn_error"),
-    baseline=("mse", 0.0557, "PCA, 2 components"),
 )
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Images from where people have them, and one clear sentence where they cannot be had."""
 
 import io
+import socket
 import zipfile
 from types import SimpleNamespace
 
@@ -457,3 +458,14 @@ def test_tfds_data_that_are_no_images_of_one_size(features, reason, monkeypatch)
     assert reason in refused("some")
     with pytest.raises(ZooError, match=reason):
         sources.stream("some", 2, (4, 4, 3))
+
+
+def test_without_a_network_a_download_is_not_tried(tmp_path, monkeypatch):
+    def unresolved(*address):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(socket, "getaddrinfo", unresolved)
+    with pytest.raises(ZooError, match="'mnist' is not prepared in .*Name or service not known.* --data-dir or TFDS_DATA_DIR"):
+        sources.load("mnist", data_dir=str(tmp_path))

@@ -186,6 +186,12 @@ def test_labels_are_numbers_of_classes(labels, names, message, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_batches_are_no_larger_than_the_data(images, tmp_path, eagerly):
+    labels = np.arange(40) % 2
+    _, report = finetune(tiny("ae_mlp"), images, labels, ["a", "b"], tmp_path, Settings(epochs=1, batch_size=64), progress=None)
+    assert report["epochs"] == 1 and report["train"] < 40 and np.isfinite(report["loss"])
+
+
 def test_trained_in_bfloat16_and_given_back_in_single_precision(digits, tmp_path, monkeypatch):
     images, labels = digits[0][:600], digits[1][:600]
     settings = Settings(**{**QUICK, "epochs": 8}, precision="mixed_bfloat16")
@@ -335,7 +341,6 @@ def test_from_a_folder_to_a_classifier(folder, tmp_path, capsys):
         (["--freeze", "9"], "freeze=9, expected at most 3"),
         (["--layer", "stage7"], "no feature layer 'stage7'"),
         (["--transforms", "flop"], "transform 'flop', expected one of .* Did you mean 'flip'"),
-        (["--batch-size", "4000"], "lower the batch size"),
         (["--precision", "float8"], "invalid choice: 'float8'"),
         (["--drop-path", "0.1"], "no option 'drop_path'"),
         (["--patch-dropout", "0.5"], "patch_dropout=0.5, expected it together with a block"),

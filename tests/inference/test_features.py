@@ -315,7 +315,7 @@ def test_an_error_in_the_middle_leaves_no_file(folders, images, tmp_path):
         (dict(runtime="onnxruntime", dtype="bfloat16"), "computes in float32"),
         (dict(dtype="float61"), "expected one of float32, bfloat16"),
         (dict(batch_size=0), "expected a positive number or 'auto'"),
-        (dict(split="train"), "the options split apply to files only"),
+        (dict(split="train"), "got split with images in memory, expected files"),
         (dict(layer="stage7"), "there is no feature layer 'stage7'"),
     ],
 )

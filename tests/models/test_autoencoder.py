@@ -292,7 +292,7 @@ def test_samples_are_reproducible(model):
 
 
 def test_without_a_prior_there_is_nothing_to_sample():
-    with pytest.raises(ZooError, match="DenseCode has no prior to sample from"):
+    with pytest.raises(ZooError, match="the model has no prior to sample from"):
         tiny("ae_mlp").sample(3)
 
 

@@ -72,7 +72,7 @@ def test_an_unknown_name_comes_with_the_nearest_and_all(tmp_path):
     with pytest.raises(ZooError) as error:
         manifest.entry("vae_mpl.mnist", tmp_path)
     assert str(error.value) == (
-        "there is no weight set 'vae_mpl.mnist'. Did you mean 'vae_mlp.mnist'? The sets are dae_conv.cifar10, vae_mlp.mnist."
+        "there is no weight set 'vae_mpl.mnist'. Did you mean 'vae_mlp.mnist'? zoo.list_weights() and 'zoo list' give all names."
     )
 
 

@@ -51,6 +51,12 @@ def test_a_command_prints_its_warnings_as_lines(place, capsys):
     assert capsys.readouterr().err == f"zoo: {expected}\n"
 
 
+def test_the_folder_of_a_fine_tuning_names_its_model(place):
+    zoo.save(tiny("ae_mlp"), Path("run/model"))
+    with pytest.raises(ZooError, match="run is the folder of a fine-tuning; its model is run/model"):
+        resolve.resolve("run")
+
+
 def test_a_weight_set_is_known_by_its_hash_whatever_its_folder_is_called(place):
     zoo.save(tiny("vae_mlp"), Path(NAME))
     with pytest.warns(zoo.ZooWarning, match="the weight set is used"):

@@ -410,6 +410,7 @@ def test_the_depth_of_the_features_may_move_without_training(dataset, tmp_path, 
 # -- what a card says of a figure
 
 FIGURES = {
+    "config": {"variant": "ae", "input_shape": [8, 8, 1]},
     "metrics": {
         "mse": {"value": 0.003, "tolerance": 1e-5},
         "pca_mse": {"value": 0.002, "tolerance": 1e-5, "parameters": {"clip": True}},
@@ -432,8 +433,21 @@ def test_a_figure_that_a_baseline_beats_says_so():
     assert card.baseline_text(FIGURES) == "worse than mse 0.0025: another, measured"
     better = {**FIGURES, "baseline": {"metric": "linear_accuracy", "value": 0.5, "source": "a paper"}}
     assert card.baseline_text(better) == "linear_accuracy 0.5: a paper" and card.baseline_text({"metrics": {}}) == ""
-    unclipped = {"metrics": {**FIGURES["metrics"], "pca_mse": {"value": 0.002, "parameters": {"clip": False}}}}
+    unclipped = {**FIGURES, "metrics": {**FIGURES["metrics"], "pca_mse": {"value": 0.002, "parameters": {"clip": False}}}}
     assert card.figure(unclipped, "mse") == "0.003"
+
+
+def test_a_figure_of_another_depth_than_encode_gives_says_so():
+    probe = {"value": 0.9, "parameters": {"layer": "stage1", "pool": 4}}
+    entry = {**FIGURES, "metrics": {"knn_accuracy": probe}}
+    assert card.figure(entry, "knn_accuracy") == "0.9 (of stage1, pool 4)"
+    assert card.figure({**entry, "config": {**entry["config"], "features": "stage1"}}, "knn_accuracy") == "0.9"
+
+
+def test_a_card_shows_what_a_model_is_for():
+    config = {"variant": "superres", "input_shape": [32, 32, 3], "scale": 2}
+    assert card._use(config) == ["restored = model.reconstruct(images)  # uint8 0..255 or floats 0..1, (N, 16, 16, 3)"]
+    assert card._use({**config, "variant": "ae"})[0].startswith("features = model.encode(images)")
 
 
 def test_a_rounded_baseline_is_compared_to_its_stated_precision():

@@ -3,8 +3,10 @@ result is OUTPUT/model, for zoo.load. The same command resumes an interrupted ru
 
 import argparse
 import dataclasses
+from importlib.util import find_spec
 
 from zoo.cli.arguments import MODEL_HELP, add_data_dir, names, number_or_word
+from zoo.utils.distributions import install_command
 from zoo.utils.precision import PRECISIONS
 from zoo.utils.quiet import load_quietly
 
@@ -95,4 +97,6 @@ def run(arguments):
         test = report["test"]
         right = f"{test['accuracy']:.1%} correct" if "accuracy" in test else f"loss {test['loss']:.4g}"
         print(f"{test['images']} images of the test split: {right}")
+    if find_spec("matplotlib") is None:
+        print(f"no plots were drawn; for plots, run: {install_command('matplotlib')}")
     print(f"wrote {output}/model: zoo.load({str(output) + '/model'!r})")

@@ -4,7 +4,7 @@ import functools
 
 from zoo.data.image_files import Unreadable, read
 from zoo.data.image_folder import SUFFIXES
-from zoo.data.image_stream import ImageStream, unreadable
+from zoo.data.image_stream import SKIP, ImageStream, unreadable
 from zoo.errors import ZooError
 
 
@@ -33,7 +33,7 @@ class FolderStream(ImageStream):
             # Raised here rather than when the file is reached, which may be after hours.
             if folder.relative(bad).endswith("/"):
                 reason = folder.unreadable[bad]
-                raise ZooError(f"{bad} cannot be read: {reason}; make it readable, move it away, or give --skip-unreadable.")
+                raise ZooError(f"{bad} cannot be read: {reason}; make it readable, move it away, or skip it: {SKIP}.")
             raise unreadable(bad, folder.unreadable[bad])
 
     @property

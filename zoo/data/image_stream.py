@@ -12,6 +12,9 @@ from zoo.errors import ZooError
 from zoo.modalities.image import unit_array
 from zoo.utils.devices import processors
 
+# How to skip images, in messages that both commands and functions raise.
+SKIP = "--skip-unreadable, in Python skip_unreadable=True"
+
 # Images per task of a thread: submitting a task takes as long as decoding a small image.
 _TOGETHER = 8
 # Fraction of the 16-bit range below which images were probably recorded with fewer bits.
@@ -120,7 +123,7 @@ class ImageStream:
 
 def unreadable(name, reason):
     """The `ZooError` for an image that cannot be read and may not be skipped."""
-    return ZooError(f"{name} cannot be read as an image: {reason}; repair or remove it, or give --skip-unreadable.")
+    return ZooError(f"{name} cannot be read as an image: {reason}; repair, remove or skip it: {SKIP}.")
 
 
 def same_dtype(arrays):

@@ -5,9 +5,11 @@ import contextlib
 import lzma
 import os
 import re
+import socket
 import struct
 import sys
 import tokenize
+import urllib.request
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -137,6 +139,8 @@ def _first_line(error):
 def _prepared(name, data_dir):
     builder = _builder(name, data_dir)
     try:
+        if not builder.is_prepared():
+            _require_network()
         with _quiet_unless_watched():
             builder.download_and_prepare()
     except Exception as error:  # TFDS passes on the errors of all libraries that it uses.
@@ -152,6 +156,12 @@ def _prepared(name, data_dir):
     if None in builder.info.features["image"].shape:
         raise ZooError(f"the images of {name!r} differ in size; export them to a folder, and give the folder and --resize.")
     return builder
+
+
+def _require_network():
+    """Raises OSError if host names cannot be resolved: TFDS would try to download for minutes. A proxy may resolve them."""
+    if not urllib.request.getproxies():
+        socket.getaddrinfo("storage.googleapis.com", 443)
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ class Settings:
 
     Args:
         epochs: maximum number of epochs.
-        batch_size: number of images per step.
+        batch_size: number of images per step; all of them if there are fewer.
         learning_rate: learning rate of the head, after a warm-up over 1/20 of the steps; it decreases to zero as a cosine.
         layer_decay: factor from the learning rate of each depth of the encoder to that of the one before it, in (0, 1].
         freeze: number of encoder depths to freeze, counted from the input; "all" trains the head only. Weights that are
@@ -172,10 +172,7 @@ def finetune(
         validation = images[held], None if labels is None else labels[held]
     else:
         train = np.arange(len(images))
-    if len(train) < settings.batch_size:
-        raise ZooError(
-            f"got {len(train)} images to train on and batches of {settings.batch_size}; lower the batch size to at most that."
-        )
+    batch_size = min(settings.batch_size, len(train))
     keras.utils.set_random_seed(settings.seed)
     changes = {key: value for key in ("dropout", "drop_path", "patch_dropout") if (value := getattr(settings, key)) is not None}
     shares = settings.patch_dropout if isinstance(settings.patch_dropout, tuple) else ()
@@ -193,7 +190,7 @@ def finetune(
         _freeze(trained, grouped, settings.freeze, [known[path] for path in reinitialized])
     if reinitialized:
         say(f"initialized again because the images have shape {tuple(images.shape[1:])}: {', '.join(reinitialized)}")
-    steps = len(train) // settings.batch_size
+    steps = len(train) // batch_size
     _compile(trained, grouped, settings, steps * settings.epochs)
     folder.mkdir(parents=True, exist_ok=True)
     given = {"images": fingerprint(images), "labels": fingerprint(labels), "classes": names}
@@ -211,7 +208,7 @@ def finetune(
         held, classes = validation
         table = None if labels is None else np.eye(len(names), dtype=np.float32)
         left = (settings.epochs - done) * steps
-        common = (settings.batch_size, settings.seed, done * steps, left, settings.transforms)
+        common = (batch_size, settings.seed, done * steps, left, settings.transforms)
         if table is None:
             batches, stop_by = training_batches(images[train], *common), fixed_batches(held, settings.batch_size)
         else:

@@ -170,7 +170,10 @@ def _stream(source, data_shape, options):
     if isinstance(source, str) or hasattr(source, "__fspath__"):
         return sources.stream(source, batch_size, image_file_shape(data_shape), **options.reading)
     if options.reading_given:
-        raise ZooError(f"the options {', '.join(options.reading_given)} apply to files only, not to images in memory.")
+        raise ZooError(
+            f"got {', '.join(options.reading_given)} with images in memory, expected files; zoo.load_encoder(name, resize=True) "
+            "resizes arrays."
+        )
     if isinstance(source, dict):
         source = images_of(source)
     if isinstance(source, np.ndarray) or hasattr(source, "__array__"):

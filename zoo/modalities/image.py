@@ -39,6 +39,8 @@ def check_images(x, input_shape):
             hint = " Add the channel axis: x[..., None]."
         elif x.ndim == 4 and (x.shape[2], x.shape[3], x.shape[1]) == shape:
             hint = " The channels are first; move them to the end: x.transpose(0, 2, 3, 1)."
+        elif x.ndim == 4 and is_image_shape(shape) and x.shape[3] in (1, 3) and shape[2] in (1, 3):
+            hint = " To convert images to this size and these channels: zoo.load_encoder(name, resize=True)."
         raise ZooError(f"got an array of shape {x.shape}, expected {wanted}.{hint}")
     if len(x) == 0:
         raise ZooError(f"got no images (shape {x.shape}), expected {wanted} with N >= 1.")

@@ -86,7 +86,7 @@ def entry(name, directory=None, others=()):
     """
     entries = read(directory)
     if name not in entries:
-        known = f"The sets are {', '.join(sorted([*entries, *others]))}." if entries else "The manifest has none."
+        known = "zoo.list_weights() and 'zoo list' give all names." if entries else "The manifest has none."
         raise ZooError(f"there is no weight set {name!r}.{suggest(name, [*entries, *others])} {known}")
     return entries[name]
 

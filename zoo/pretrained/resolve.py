@@ -75,6 +75,8 @@ def is_model(text):
 
 
 def _in_folder(path):
+    if not (path / CONFIG).exists() and (path / "model" / CONFIG).exists():
+        raise ZooError(f"{path} is the folder of a fine-tuning; its model is {path / 'model'}.")
     if foreign.is_foreign(path / CONFIG) or foreign.is_bare(path):
         return foreign.local(path)
     file, saved = path / ARRAYS, read_config(path / CONFIG, path)

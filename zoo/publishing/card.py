@@ -47,7 +47,7 @@ def card(name, entry, folder):
         "",
         "```python",
         f'model = zoo.load("{name}")',
-        "features = model.encode(images)  # uint8 0..255 or floats 0..1, " + shape(entry["config"]["input_shape"]),
+        *_use(entry["config"]),
         "```",
         "",
     ]
@@ -93,6 +93,16 @@ def card(name, entry, folder):
     return "\n".join(lines) + "\n"
 
 
+def _use(config):
+    """The lines of code that a card shows for a model with this config."""
+    accepted = "uint8 0..255 or floats 0..1"
+    if config["variant"] not in RESTORING:
+        return [f"features = model.encode(images)  # {accepted}, {shape(config['input_shape'])}"]
+    height, width, channels = config["input_shape"]
+    scale = config.get("scale", 1)
+    return [f"restored = model.reconstruct(images)  # {accepted}, {shape((height // scale, width // scale, channels))}"]
+
+
 def baselines(entry, metric):
     """Mapping of baseline name to value for a metric of a manifest entry.
 
@@ -110,7 +120,13 @@ def figure(entry, metric):
     """The value of a metric as text, with the baselines that it does not reach."""
     value = entry["metrics"][metric]["value"]
     lost = [name for name, other in baselines(entry, metric).items() if _worse(metric, value, other)]
-    return number(value) + (f" (worse than {', '.join(lost)})" if lost else "")
+    return number(value) + _depth(entry, metric) + (f" (worse than {', '.join(lost)})" if lost else "")
+
+
+def _depth(entry, metric):
+    """The depth of the encoder that a probe reads, as text; empty if `encode` gives the features of this depth."""
+    layer, pool = (entry["metrics"][metric].get("parameters", {}).get(key) for key in ("layer", "pool"))
+    return "" if layer in (None, "code", entry["config"].get("features")) else f" (of {layer}, pool {pool or 'flatten'})"
 
 
 def baseline_text(entry):

@@ -24,7 +24,7 @@ SELECTION = (
     ("Features of small color images, winner-take-all autoencoder", "wta_conv.cifar10", "linear_accuracy"),
     ("Features of small color images, dictionary of patches", "patch_dictionary_conv.cifar10", "linear_accuracy"),
     ("Features of small color images, denoising autoencoder", "dae_conv.cifar10", "linear_accuracy"),
-    ("Classification of small color images, fine-tuned", "mae_vit_tiny.cifar10", "finetuned_accuracy"),
+    ("Fine-tuning on small color images", "mae_vit_tiny.cifar10", "finetuned_accuracy"),
     ("Features of digits", "wta_conv.mnist", "linear_error"),
     ("Classification from 100 labels", "m2_vae_mlp.mnist", "classification_error"),
     ("Compression to 16 numbers", "ae_conv.mnist", "mse"),

@@ -47,8 +47,7 @@ class Bottleneck(LossLayer):
     def sample_prior(self, n, seed):
         """`n` codes sampled from the variant's prior, as numpy. Raises ZooError if the variant has no prior."""
         raise ZooError(
-            f"{type(self).__name__} has no prior to sample from; use a variational model such as vae_mlp, or a sampler of "
-            "zoo.samplers."
+            "the model has no prior to sample from; use a variational model such as vae_mlp.mnist, or a sampler of zoo.samplers."
         )
 
 
