@@ -1,4 +1,4 @@
-"""Differences between converted models and the originals in transformers and diffusers, with random weights.
+"""Differences between converted models and the originals in other libraries, with random weights.
 
     pip install -e '.[convert-test,jax]'
     python benchmarks/parity.py --docs
@@ -19,11 +19,19 @@ from turns import write_table
 TESTS = Path(__file__).parents[1] / "tests"
 MODELS = {
     "mae": "ViTMAEForPreTraining, small, also on images of another size",
+    "mae_pixels": "ViTMAEForPreTraining, small, predicting pixels",
     "mae_vit_base": "ViTMAEForPreTraining, ViT-MAE base",
+    "mae_encoder": "VisionTransformer of timm, small, from a file of torch.save in the layout of MAE",
+    "hiera": "HieraForPreTraining, small",
+    "convnextv2": "ConvNeXt of timm, small, with global response normalization",
     "kl": "AutoencoderKL, small, in 39 shards",
     "kl_plain": "AutoencoderKL, small, no convolutions around the code",
     "sd_vae": "AutoencoderKL, Stable Diffusion 1, 2 and SDXL",
     "flux_vae": "AutoencoderKL, Stable Diffusion 3 and FLUX.1",
+    "flux2": "AutoencoderKLFlux2, small",
+    "flux2_vae": "AutoencoderKLFlux2, FLUX.2",
+    "hunyuan": "AutoencoderKLHunyuanImage, small",
+    "asymmetric": "AsymmetricAutoencoderKL, small, without a condition",
     "vq": "VQModel, small, attention in its blocks",
     "tiny": "AutoencoderTiny, small",
     "taesd": "AutoencoderTiny, TAESD",
@@ -31,7 +39,7 @@ MODELS = {
     "interpolating": "AutoencoderDC, small, with interpolation",
     "sana": "AutoencoderDC, DC-AE f32c32 of SANA",
 }
-CODES = ("tokens", "mean", "vectors", "code")
+CODES = ("tokens", "mean", "vectors", "code", "features")
 IMAGES = ("logits", "reconstruction", "image")
 
 
@@ -48,8 +56,9 @@ def main():
             found = [json.loads(run("parity.py", folder, name, backend=b).splitlines()[-1])[name] for b in ("tensorflow", "jax")]
         cells = []
         for keys in (None, CODES, IMAGES):
-            fractions = [max(value for key, value in each.items() if keys is None or key in keys) for each in found]
-            cells.append(" / ".join(f"{fraction:.1e}" for fraction in fractions))
+            fractions = [[value for key, value in each.items() if keys is None or key in keys] for each in found]
+            # An encoder alone has no image.
+            cells.append(" / ".join(f"{max(values):.1e}" for values in fractions if values))
         lines.append(f"| {MODELS[name]} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
     if arguments.docs:

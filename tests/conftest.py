@@ -34,13 +34,26 @@ def images(digits):
     return digits[0][:40]
 
 
+def _data_sets():
+    """The folder of prepared TFDS data sets, from TFDS_DATA_DIR or beside the repository."""
+    return Path(os.environ.get("TFDS_DATA_DIR", Path(__file__).resolve().parents[2] / "shared" / "tensorflow_datasets"))
+
+
 @pytest.fixture(scope="session")
 def tfds_data_dir():
-    """The folder of prepared TFDS data sets, from TFDS_DATA_DIR or beside the repository; tests that need it skip without."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "tensorflow_datasets"
-    found = Path(os.environ.get("TFDS_DATA_DIR", beside))
+    """The folder of prepared TFDS data sets; tests that need it skip without."""
+    found = _data_sets()
     if not found.is_dir():
         pytest.skip("no prepared TFDS data sets here")
+    return found
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of public weights and test images, beside that of TFDS data sets; tests that need it skip without."""
+    found = _data_sets().parent / "data"
+    if not (found / "public").is_dir():
+        pytest.skip("no public weights here")
     return found
 
 

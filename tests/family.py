@@ -20,8 +20,8 @@ from zoo.evaluation.likelihood import elbo, log_likelihood
 from zoo.layers.bottlenecks.contraction import squared_jacobian_norm
 from zoo.models import registry
 
-# What is worth seeing at work elsewhere, and is off in `tiny`; by variant.
-_OPTIONS = {"beta_vae": {"warmup_steps": 10}, "mae": {"dropout": 0.5, "drop_path": 0.5}, "ae": {"dropout": 0.5}}
+# What is worth seeing at work elsewhere, and is off in `tiny`; by model or variant.
+_OPTIONS = {"beta_vae": {"warmup_steps": 10}, "mae_vit": {"dropout": 0.5, "drop_path": 0.5}, "ae": {"dropout": 0.5}}
 
 
 def _seed(layer):
@@ -30,7 +30,7 @@ def _seed(layer):
 
 def examine(name, images):
     keras.utils.set_random_seed(0)
-    model = tiny(name, **_OPTIONS.get(name.rpartition("_")[0], {}))
+    model = tiny(name, **_OPTIONS.get(name, _OPTIONS.get(name.rpartition("_")[0], {})))
     # Keras's own dropout draws without its seed on PyTorch.
     names = ("Dropout", "DropPath") if keras.backend.backend() == "jax" else ("DropPath",)
     dropping = {layer: _seed(layer) for layer in model._flatten_layers() if type(layer).__name__ in names}

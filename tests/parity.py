@@ -39,6 +39,8 @@ def _masked(model, x, reference):
     from zoo.layers.corruptions.masking import masked_error
 
     found = _depths(model, x, reference)
+    if "features" in reference:
+        return {**found, "features": model.encode(x)}
     found["tokens"] = model.encoder.backbone.net(model.encoder.backbone.image(_cast(model, x)))
     if "noise" in reference:
         noise = reference.pop("noise")
@@ -46,9 +48,10 @@ def _masked(model, x, reference):
         chosen = np.eye(noise.shape[1], dtype="float32")[np.argsort(noise, axis=1)[:, :seen]]
         patches = model.encoder.backbone.patches(_cast(model, x))
         found["logits"] = _array(model.found(patches, _cast(model, chosen)))
-        values = _array(patches)
-        target = (values - values.mean(-1, keepdims=True)) / np.sqrt(values.var(-1, ddof=1, keepdims=True) + 1e-6)
-        found["loss"] = masked_error(found["logits"], target, chosen.sum(axis=1)).numpy().mean()
+        target = values = _array(patches)
+        if model.config["normalized_targets"]:
+            target = (values - values.mean(-1, keepdims=True)) / np.sqrt(values.var(-1, ddof=1, keepdims=True) + 1e-6)
+        found["loss"] = _array(masked_error(found["logits"], target, chosen.sum(axis=1))).mean()
     return found
 
 
@@ -58,6 +61,8 @@ def _latent(model, x, reference):
         found["vectors"] = model.bottleneck.vectors(model.encoder.backbone(_cast(model, x)))
     else:
         found["mean"], found["log_variance"] = model.posterior(x)
+    if "code" in reference:
+        found["code"] = model.encode(x).reshape(reference["code"].shape)
     found["reconstruction"] = model.decoder.backbone(model.code(x))
     return {**found, "image": model.reconstruct(x)}
 
@@ -90,6 +95,7 @@ def _compact(model, x, reference):
 
 _COMPARE = {
     "mae": _masked,
+    "features": _masked,
     "autoencoder_kl": _latent,
     "vq_gan": _latent,
     "autoencoder_tiny": _compact,

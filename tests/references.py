@@ -25,8 +25,7 @@ def main(folder, *names):
         torch.manual_seed(0)
         kind, config, sizes = MODELS[name]
         model = _made(kind, config)
-        # In small shards, for one, so that there are several to read.
-        model.save_pretrained(Path(folder) / name, **(dict(max_shard_size="8KB") if name == "kl" else {}))
+        _save(model, Path(folder) / name)
         arrays = {}
         for i, size in enumerate(sizes):
             x = np.random.default_rng(i).random((*size, 3), dtype=np.float32)
@@ -36,12 +35,37 @@ def main(folder, *names):
         np.savez(Path(folder) / f"{name}.npz", **arrays)
 
 
+def _save(model, folder):
+    if hasattr(model, "save_pretrained"):
+        # In small shards, for one, so that there are several to read.
+        model.save_pretrained(folder, **(dict(max_shard_size="8KB") if folder.name == "kl" else {}))
+        return
+    # As a checkpoint of training code.
+    folder.mkdir()
+    torch.save({"model": model.state_dict(), "epoch": 1}, folder / "checkpoint.pth")
+
+
 @torch.no_grad()
 def _made(kind, config):
     import diffusers
     import transformers
 
-    if kind == "ViTMAEForPreTraining":
+    if kind == "VisionTransformer":
+        from diffusers.models.embeddings import get_2d_sincos_pos_embed
+        from timm.models.vision_transformer import VisionTransformer
+
+        model = VisionTransformer(**config)
+        # As the code of MAE does.
+        side = model.patch_embed.grid_size[0]
+        places = get_2d_sincos_pos_embed(config["embed_dim"], side, True, 1, base_size=side, output_type="pt")
+        model.pos_embed.copy_(places[None].float())
+    elif kind == "HieraForPreTraining":
+        model = transformers.HieraForPreTraining(transformers.HieraConfig(**config))
+    elif kind == "ConvNeXt":
+        from timm.models.convnext import ConvNeXt
+
+        model = ConvNeXt(num_classes=0, ls_init_value=None, **config)
+    elif kind == "ViTMAEForPreTraining":
         model = transformers.ViTMAEForPreTraining(transformers.ViTMAEConfig(**config))
         # A fresh model's positions are zeros (transformers 5.23), a published one's are not.
         embeddings = model.vit.embeddings
@@ -57,6 +81,47 @@ def _made(kind, config):
         if array.ndim == 1 or "token" in key:
             array.add_(0.2 * (torch.rand if key.endswith("running_var") else torch.randn)(array.shape))
     return model.eval()
+
+
+def _encoded(model, images):
+    """Tokens of all patches, in their order, and the outputs of all blocks."""
+    with _Kept({f"block{i + 1}": layer for i, layer in enumerate(model.blocks)}) as found:
+        tokens = _numpy(model.forward_features(_standardized(images)))
+    return {**found, "tokens": tokens}
+
+
+def _standardized(images):
+    mean, deviation = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (_IMAGENET_MEAN, _IMAGENET_DEVIATION))
+    return (images - mean) / deviation
+
+
+def _convolved(model, images):
+    """The maps of all stages."""
+    with _Kept({f"stage{i + 1}": stage for i, stage in enumerate(model.stages)}) as found:
+        last = model.stages(model.stem(_standardized(images)))
+    return {**found, "features": _numpy(last.mean(dim=(2, 3)))}
+
+
+def _hierarchical(model, images):
+    """Tokens of all units behind their mean, and what the model finds behind a mask."""
+    images = _standardized(images)
+    units = (images.shape[2] // 32) * (images.shape[3] // 32)
+    embeddings = model.hiera.embeddings.patch_embeddings
+    with _Kept({"tokens": model.encoder_norm}) as found:
+        embeddings.mask_ratio = 0.0
+        model(images)
+    tokens = torch.from_numpy(found["tokens"]).flatten(1, 3)
+    noise = torch.rand(len(images), units, generator=torch.Generator().manual_seed(1))
+    embeddings.mask_ratio = model.config.mask_ratio
+    out = model(images, noise=noise)
+    # From one channel after the other to one pixel after the other.
+    logits = out.logits.unflatten(2, (3, -1)).transpose(2, 3).flatten(2)
+    return {
+        "tokens": _numpy(torch.cat([tokens.mean(dim=1, keepdim=True), tokens], dim=1)),
+        "noise": _numpy(noise),
+        "logits": _numpy(logits),
+        "loss": _numpy(out.loss),
+    }
 
 
 class _Kept(dict):
@@ -79,8 +144,7 @@ class _Kept(dict):
 
 def _masked(model, images):
     """Tokens of all patches, in their order; at the size that the model is made for also what it finds behind a mask."""
-    mean, deviation = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (_IMAGENET_MEAN, _IMAGENET_DEVIATION))
-    images = (images - mean) / deviation
+    images = _standardized(images)
     patch, side = model.config.patch_size, model.config.image_size
     patches = (images.shape[2] // patch) * (images.shape[3] // patch)
     elsewhere = images.shape[2] != side
@@ -100,7 +164,9 @@ def _masked(model, images):
 def _latent(model, images):
     """Every stage of the encoder, the code as the model's class calls it, and the image."""
     images = 2 * images - 1
-    stages = {f"stage{i + 1}": block for i, block in enumerate(model.encoder.down_blocks)}
+    # HunyuanImage's blocks are of one list for all stages.
+    grouped = hasattr(model.encoder.down_blocks[0], "resnets")
+    stages = {f"stage{i + 1}": block for i, block in enumerate(model.encoder.down_blocks)} if grouped else {}
     with _Kept({**stages, "middle": model.encoder.mid_block}) as found:
         if type(model).__name__ == "VQModel":
             z = model.encode(images).latents
@@ -109,6 +175,10 @@ def _latent(model, images):
             posterior = model.encode(images).latent_dist
             z = posterior.mean
             found.update(mean=_numpy(z), log_variance=_numpy(posterior.logvar))
+        if type(model).__name__ == "AutoencoderKLFlux2":
+            # As its pipeline does with the code.
+            squares = torch.nn.functional.pixel_unshuffle(z, model.config.patch_size[0])
+            found["code"] = _numpy(model.bn(squares))
     return {**found, "reconstruction": (_numpy(model.decode(z).sample) + 1) / 2}
 
 
@@ -126,7 +196,13 @@ def _compact(model, images):
 
 _RUN = {
     "ViTMAEForPreTraining": _masked,
+    "HieraForPreTraining": _hierarchical,
+    "VisionTransformer": _encoded,
+    "ConvNeXt": _convolved,
     "AutoencoderKL": _latent,
+    "AutoencoderKLFlux2": _latent,
+    "AsymmetricAutoencoderKL": _latent,
+    "AutoencoderKLHunyuanImage": _latent,
     "VQModel": _latent,
     "AutoencoderTiny": _compact,
     "AutoencoderDC": _compact,

@@ -20,8 +20,15 @@ _TESTS = Path(__file__).parent
 TOLERANCES = {
     "kl": (1e-4, 0.1),
     "kl_plain": (1e-4, 0.1),
+    "flux2": (1e-4, None),
+    "asymmetric": (1e-4, None),
+    "hunyuan": (1e-4, None),
     "vq": (1e-4, None),
     "mae": (1e-4, 0.1),
+    "mae_pixels": (1e-4, None),
+    "mae_encoder": (1e-4, None),
+    "convnextv2": (1e-4, None),
+    "hiera": (1e-4, None),
     "tiny": (1e-5, 0.02),
     "taesd": (1e-5, 0.02),
     "shuffling": (1e-4, 0.25),
@@ -32,7 +39,7 @@ _ENDS = ("code", "reconstruction", "image")
 
 # Asked without importing them: PyTorch and TensorFlow in one process may crash each other.
 pytestmark = pytest.mark.skipif(
-    any(find_spec(name) is None for name in ("torch", "diffusers", "transformers")), reason="needs the extra convert-test"
+    any(find_spec(name) is None for name in ("torch", "diffusers", "transformers", "timm")), reason="needs the extra convert-test"
 )
 
 

@@ -4,7 +4,7 @@ import importlib
 import inspect
 
 # Backbones of public models, which are there to be loaded, and are held against the originals by test_parity and its like.
-PUBLISHED = ("ldm", "taesd", "dcae")
+PUBLISHED = ("ldm", "taesd", "dcae", "dncnn", "convnext", "hiera")
 _BACKBONE = {
     "mlp": {"hidden": (16,)},
     "conv": {"filters": (4, 8)},
@@ -21,6 +21,9 @@ _BACKBONE = {
         "decoder_heads": 2,
     },
     "taesd": {"filters": 4, "blocks": (1, 1)},
+    "dncnn": {"filters": 4, "depth": 3},
+    "convnext": {"filters": (4,), "blocks": (1,), "decoder_width": 4},
+    "hiera": {"width": 4, "blocks": (1,), "decoder_width": 4, "decoder_depth": 1, "decoder_heads": 2},
     "dcae": {
         "filters": (4, 8),
         "blocks": (1, 1),

@@ -19,6 +19,9 @@ SMALL = {
     "ldm": {"filters": (4, 6), "blocks": 1, "groups": 2, "attention": (1,)},
     "taesd": {"filters": 4, "blocks": (1, 1)},
     "dcae": {"filters": (4, 8), "blocks": (1, 1), "kinds": ("residual", "attention"), "scales": ((), (3,)), "head_dim": 4},
+    "dncnn": {"filters": 4, "depth": 3},
+    "convnext": {"filters": (4, 6), "blocks": (1, 1), "decoder_width": 4},
+    "hiera": {"width": 4, "blocks": (1, 1), "decoder_width": 4, "decoder_depth": 1, "decoder_heads": 2},
 }
 DEPTHS = {
     "mlp": {"hidden1": (6,), "hidden2": (5,)},
@@ -29,6 +32,9 @@ DEPTHS = {
     "ldm": {"stage1": (4, 4, 4), "stage2": (4, 4, 6), "middle": (4, 4, 6)},
     "taesd": {"stage1": (8, 8, 4), "stage2": (4, 4, 4)},
     "dcae": {"stage1": (4, 4, 8), "stage2": (4, 4, 8)},
+    "dncnn": {"stage1": (8, 8, 4), "stage2": (8, 8, 4)},
+    "convnext": {"stage1": (2, 2, 4), "stage2": (1, 1, 6)},
+    "hiera": {"stage1": (2, 2, 4), "stage2": (1, 1, 8)},
 }
 # The others are as they were published, to be loaded.
 REGULARIZED = [name for name in backbones.NAMES if {"dropout", "weight_decay"} <= set(backbones.options(name))]

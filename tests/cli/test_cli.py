@@ -350,7 +350,7 @@ def test_a_classifier_gives_no_images(fails, run, place, tmp_path):
         ("export", tmp_path / "cut", "--format", "onnx", "--part", "decoder", "--output", tmp_path / "a.onnx"),
         ("export", tmp_path / "cut", "--format", "onnx", "--part", "autoencoder", "--output", tmp_path / "a.onnx"),
     ):
-        assert "is a classifier, which has no decoder" in fails(*command)
+        assert "has no decoder and returns no images" in fails(*command)
     run("score", tmp_path / "cut", images, "--by", "knn", "--normal", images, "--output", tmp_path / "scores.csv")
     assert left(tmp_path) == ["cut", "scores.csv"]
 

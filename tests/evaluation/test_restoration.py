@@ -120,3 +120,26 @@ def test_tokens_are_probed_by_their_quarters_their_mean_and_the_first():
     assert found[:4] == [("block1", 2), ("block1", "mean"), ("block1", "token"), ("block2", 2)]
     series = tiny("mae_vit", (2048, 3), width=24)
     assert candidates(series, np.zeros((1, 2048, 3), np.float32))[:2] == [("block1", "mean"), ("block1", "token")]
+
+
+def test_noise_of_the_benchmarks_is_neither_clipped_nor_rounded_and_images_differ_in_size(tmp_path):
+    from PIL import Image
+
+    rng, folder = np.random.default_rng(1), tmp_path / "photographs"
+    folder.mkdir()
+    for i, shape in enumerate([(40, 24), (24, 40), (40, 24)]):
+        Image.fromarray(rng.integers(0, 2, shape, dtype=np.uint8) * 255).save(folder / f"{i}.png")
+    model = tiny("denoising_dncnn", (16, 16, 1))
+    for variable in model.decoder.backbone.net.trainable_variables:
+        variable.assign(np.zeros(variable.shape))
+    wanted = [{"metric": "denoised_psnr_unclipped", "level": 0.1}]
+    found = measure(model, wanted, str(folder), progress=None)["denoised_psnr_unclipped"]
+    # Black and white pixels: half of the noise is clipped in the result of a model that returns its input.
+    assert found["baselines"]["degraded image"] == pytest.approx(20, abs=0.1) and found["n"] == 3
+    assert found["value"] == pytest.approx(20 + 10 * np.log10(2), abs=0.2)
+    assert found == measure(model, wanted, str(folder), progress=None)["denoised_psnr_unclipped"]
+    with pytest.raises(ZooError, match="weights that depend on the size of the images, .* images of 16 x 16 x 1"):
+        measure(tiny("ae_mlp", (16, 16, 1)), wanted, str(folder), progress=None)
+    (folder / "3.png").write_bytes(b"no image")
+    with pytest.raises(ZooError, match="3.png"):
+        measure(model, wanted, str(folder), progress=None)

@@ -6,10 +6,11 @@ import pytest
 from keras import ops
 from tiny import tiny
 
-from zoo.backbones.masked import scales
+from zoo.backbones.masked import MaskedDecoder, scales
 from zoo.errors import ZooError
 from zoo.layers.blocks.tokens import patchify
 from zoo.layers.corruptions.masking import PatchDropout, PatchMask, masked_error
+from zoo.pretrained.arrays import named_variables
 
 
 def test_a_mask_shows_the_share_asked_for_and_each_patch_as_often():
@@ -89,6 +90,39 @@ def test_what_is_hidden_never_reaches_the_encoder(options):
     assert np.abs(tokens[0] - tokens[2]).max() > 1e-3
 
 
+HIERARCHIES = pytest.mark.parametrize("name, options", [("mae_convnext", {"filters": (4, 6)}), ("mae_hiera", {"width": 4})])
+
+
+@HIERARCHIES
+def test_nor_does_it_reach_convolutions(name, options):
+    """At any place of the last maps, whose windows span the whole image, or through the norms of maps."""
+    model = tiny(name, (16, 16, 3), blocks=(1, 1), **options)
+    for variable in model.trainable_variables:
+        if variable.path.endswith(("gamma", "beta", "bias")):
+            variable.assign(np.random.default_rng(0).normal(size=variable.shape))
+    a, b = np.random.default_rng(0).random((2, 1, 16, 16, 3), dtype=np.float32)
+    chosen = ops.convert_to_tensor(model.corruption.complementary()[0][None])
+    shown = np.asarray(chosen)[0].sum(axis=0).reshape(2, 2).repeat(8, axis=0).repeat(8, axis=1)[None, :, :, None]
+    mixed = np.where(shown, a, b)
+    tokens = [ops.convert_to_numpy(model.encoder.backbone.seen(patchify(x, 8), chosen)) for x in (a, mixed, b)]
+    assert tokens[0].shape[:2] == (1, 1 + 1)
+    np.testing.assert_array_equal(tokens[0], tokens[1])
+    assert np.abs(tokens[0] - tokens[2]).max() > 1e-3
+    every = np.eye(4, dtype=np.float32)[None]
+    seen = ops.convert_to_numpy(model.encoder.backbone.seen(patchify(a, 8), every))
+    np.testing.assert_allclose(seen, ops.convert_to_numpy(model.encoder.backbone.net(a)), atol=1e-5)
+
+
+@HIERARCHIES
+def test_every_part_of_it_is_trained(name, options, eagerly):
+    keras.utils.set_random_seed(0)
+    model = tiny(name, (16, 16, 3), blocks=(1, 1), decoder_depth=1, **options)
+    before = {path: np.array(variable) for path, variable in named_variables(model).items()}
+    x = np.random.default_rng(0).random((8, 16, 16, 3), dtype=np.float32)
+    assert np.isfinite(model.fit(x, batch_size=4, epochs=2, verbose=0).history["loss"]).all()
+    assert not [path for path, variable in named_variables(model).items() if np.array_equal(variable, before[path])]
+
+
 @STEMS
 def test_seeing_all_is_what_the_encoder_does_without_a_mask(options):
     model = model_of(options)
@@ -105,10 +139,23 @@ def test_seeing_all_is_what_the_encoder_does_without_a_mask(options):
 
 def test_targets_are_patches_at_mean_zero_and_deviation_one():
     patches = np.random.default_rng(0).uniform(0.2, 0.9, (2, 5, 48)).astype("float32")
-    mean, deviation = (ops.convert_to_numpy(t) for t in scales(patches))
-    target = (patches - mean) / deviation
+    target = ops.convert_to_numpy(MaskedDecoder(None).target(patches))
     np.testing.assert_allclose(target.mean(axis=-1), 0, atol=1e-5)
     np.testing.assert_allclose(target.std(axis=-1), 1, atol=1e-3)
+
+
+def test_pixels_as_targets_are_found_without_the_scale_of_their_patch():
+    model = tiny("mae_vit", (8, 8, 1), normalized_targets=False)
+    patches = np.random.default_rng(0).uniform(0.2, 0.9, (2, 5, 4)).astype("float32")
+    np.testing.assert_array_equal(model.decoder.backbone.target(patches), patches)
+    # Of a patch that is hidden, nothing is known.
+    x = np.random.default_rng(0).random((1, 8, 8, 1), dtype=np.float32)
+    other = x.copy()
+    other[:, :2, :2] = 0.5
+    np.testing.assert_allclose(model.reconstruct(x)[:, :2, :2], model.reconstruct(other)[:, :2, :2], atol=1e-6)
+    code = ops.convert_to_numpy(model.code(x))
+    found = ops.convert_to_numpy(model.decoder.backbone.net(code[..., :-2]))
+    np.testing.assert_allclose(model.decode(code), np.clip(found, 0, 1), atol=1e-5)
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ def silent(model):
     return model
 
 
-@pytest.mark.parametrize("backbone", ["unet", "conv", "resnet"])
+@pytest.mark.parametrize("backbone", ["unet", "conv", "resnet", "dncnn"])
 def test_a_silent_denoiser_gives_back_what_it_is_given(backbone):
     model = silent(tiny(f"denoising_{backbone}", (8, 8, 3)))
     np.testing.assert_allclose(model.reconstruct(IMAGES), IMAGES, atol=1e-6)

@@ -12,6 +12,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from hub_server import Hub
+from original_arrays import arrays_of, filled
 from safetensors.numpy import load_file, save_file
 
 import zoo
@@ -21,7 +22,7 @@ from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.pretrained import foreign, public
 from zoo.pretrained.arrays import named_variables
-from zoo.pretrained.converters import families, ldm, vit_mae
+from zoo.pretrained.converters import families, hiera, hunyuanimage, ldm, vit_mae
 from zoo.pretrained.resolve import resolve
 
 pytestmark = pytest.mark.usefixtures("eagerly")
@@ -35,6 +36,29 @@ KL = {
     "latent_channels": 3,
     "scaling_factor": 0.5,
     "shift_factor": 0.25,
+}
+FLUX2 = {
+    "_class_name": "AutoencoderKLFlux2",
+    **{key: KL[key] for key in ("down_block_types", "up_block_types", "norm_num_groups", "latent_channels")},
+    "block_out_channels": [4, 8],
+    "decoder_block_out_channels": [4, 4],
+    "layers_per_block": 1,
+}
+ASYMMETRIC = {
+    **KL,
+    "_class_name": "AsymmetricAutoencoderKL",
+    "down_block_out_channels": [4, 8],
+    "up_block_out_channels": [6, 8],
+    "layers_per_up_block": 2,
+}
+HUNYUAN = {
+    "_class_name": "AutoencoderKLHunyuanImage",
+    "in_channels": 3,
+    "out_channels": 3,
+    "latent_channels": 4,
+    "block_out_channels": [32, 64],
+    "layers_per_block": 1,
+    "spatial_compression_ratio": 2,
 }
 VQ = {**KL, "_class_name": "VQModel", "num_vq_embeddings": 7, "vq_embed_dim": 5}
 MAE = {
@@ -53,30 +77,11 @@ MAE = {
 SHAPE = (16, 24, 3)
 
 
-def arrays_of(model, family):
-    """What the original of a model would hold: its arrays, by their names and in their order of axes there."""
-    found = {name: np.array(value) for name, value in getattr(family, "constants", lambda model: {})(model).items()}
-    for path, variable in named_variables(model).items():
-        value, names = np.array(variable), family.sources(path)
-        if path.endswith("kernel"):
-            if path == "encoder/backbone/net/embed/kernel":
-                value = value.reshape(4, 4, 3, -1)
-            value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
-        if path.endswith("backbone/hidden") or path.endswith("net/first"):
-            value = value.reshape(1, 1, -1)
-        names = (names,) if isinstance(names, str) else names
-        found.update(zip(names, np.split(value, len(names))))
-    return {name: np.ascontiguousarray(value) for name, value in found.items()}
-
-
 @functools.cache
 def made(family, text):
     """A model of another library's config, given as JSON, with random weights, and its arrays there. Tests change neither."""
     theirs = json.loads(text)
-    model = registry.build(family.config(theirs, SHAPE if theirs != MAE else None))
-    rng = np.random.default_rng(0)
-    for variable in named_variables(model).values():
-        variable.assign(rng.normal(size=variable.shape, scale=0.3))
+    model = filled(registry.build(family.config(theirs, SHAPE if theirs != MAE else None)))
     return model, arrays_of(model, family)
 
 
@@ -102,7 +107,7 @@ def same(a, b, images=None):
     np.testing.assert_array_equal(a.reconstruct(x), b.reconstruct(x))
 
 
-@pytest.mark.parametrize("theirs, family", [(KL, ldm), (VQ, ldm), (MAE, vit_mae)], ids=["kl", "vq", "mae"])
+@pytest.mark.parametrize("theirs, family", [(KL, ldm), (MAE, vit_mae)], ids=["kl", "mae"])
 def test_a_folder_becomes_the_model(written, theirs, family, tmp_path):
     folder, model = written(theirs, family)
     found = zoo.load(folder, SHAPE if theirs is not MAE else None)
@@ -112,6 +117,54 @@ def test_a_folder_becomes_the_model(written, theirs, family, tmp_path):
     size = ["--size", "16", "24"] if theirs is not MAE else []
     assert main(["convert", str(folder), str(tmp_path / "ours"), *size]) == 0
     same(zoo.load(tmp_path / "ours"), model)
+
+
+HIERA = {
+    "architectures": ["HieraForPreTraining"],
+    "embed_dim": 4,
+    "image_size": [16, 16],
+    "depths": [1, 2],
+    "num_heads": [1, 2],
+    "masked_unit_attention": [True, False],
+    "num_query_pool": 1,
+    "masked_unit_size": [2, 2],
+    "decoder_hidden_size": 8,
+    "decoder_depth": 1,
+    "decoder_num_heads": 2,
+}
+OTHERS = [(HIERA, hiera), (VQ, ldm), (FLUX2, ldm), (ASYMMETRIC, ldm), (HUNYUAN, hunyuanimage)]
+
+
+@pytest.mark.parametrize("theirs, family", OTHERS, ids=lambda value: families.kind(value) or "")
+def test_other_classes_become_the_model_and_codes_become_images(written, theirs, family):
+    folder, model = written(theirs, family)
+    found = zoo.load(folder, SHAPE)
+    assert found.config == model.config == registry.build(model.config).config
+    x = np.random.default_rng(1).random((2, *SHAPE), dtype=np.float32)
+    np.testing.assert_array_equal(found.encode(x), model.encode(x))
+    code = found.encode(x) if family is not hiera else np.array(found.code(x))
+    made = found.reconstruct(x) if family is not hiera else model.decode(np.array(model.code(x)))
+    np.testing.assert_allclose(found.decode(code), made, atol=1e-5)
+
+
+def test_codes_of_flux_2_are_squares_of_places_standardized(written):
+    folder, _ = written(FLUX2, ldm)
+    model = zoo.load(folder, SHAPE)
+    x = np.random.default_rng(1).random((2, *SHAPE), dtype=np.float32)
+    mean, _ = model.posterior(x)
+    assert mean.shape == (2, 8, 12, 3) and model.bottleneck.code_shape == (4, 6, 12)
+    squares = mean.reshape(2, 4, 2, 6, 2, 3).transpose(0, 1, 3, 5, 2, 4).reshape(2, 4, 6, 12)
+    arrays = load_file(folder / "diffusion_pytorch_model.safetensors")
+    expected = (squares - arrays["bn.running_mean"]) / np.sqrt(arrays["bn.running_var"] + 1e-4)
+    np.testing.assert_allclose(model.encode(x).reshape(expected.shape), expected, rtol=1e-4, atol=1e-5)
+    assert model.sample_posterior(x).shape == expected.shape
+    with pytest.raises(ZooError, match="codes of 7 x 12 places and standardized=2"):
+        zoo.load(folder, (14, 24, 3))
+
+
+def test_an_asymmetric_decoders_other_encoder_is_passed_over(written):
+    folder, _ = written(ASYMMETRIC, ldm, _with("decoder.condition_encoder.layers.0.weight", np.zeros(3, np.float32)))
+    assert zoo.load(folder, SHAPE).config["decoder_filters"] == [6, 8]
 
 
 def test_load_knows_the_layout_and_another_size(written):
@@ -239,11 +292,18 @@ def test_older_names_are_known(old, new):
 @pytest.mark.parametrize(
     "change, told",
     [
-        ({"_class_name": "AutoencoderOobleck"}, "contains a AutoencoderOobleck, expected AutoencoderDC or"),
+        ({"_class_name": "AutoencoderOobleck"}, "contains a AutoencoderOobleck, expected one of AsymmetricA"),
         ({"act_fn": "relu"}, "act_fn='relu', expected 'silu'"),
         ({"latents_mean": [0.0]}, "latents_mean"),
         ({"down_block_types": ["CrossAttnDownBlock2D"] * 2}, "a block of type CrossAttnDownBlock2D"),
         ({"use_quant_conv": False}, "expected both or neither"),
+        ({**FLUX2, "batch_norm_eps": 1e-5}, "batch_norm_eps=1e-05, expected 0.0001"),
+        ({**FLUX2, "patch_size": [2, 1]}, "expected two equal numbers"),
+        ({**HUNYUAN, "spatial_compression_ratio": 4}, "spatial_compression_ratio=4 .* expected 2 for 2 stages"),
+        ({**HIERA, "_class_name": None, "patch_stride": [2, 2]}, r"patch_stride=\[2, 2\], expected \[4, 4\]"),
+        ({**HIERA, "_class_name": None, "num_query_pool": 2}, "num_query_pool=2 .* expected 1"),
+        ({**HIERA, "_class_name": None, "num_heads": [2, 2]}, r"num_heads=\[2, 2\], expected .* numbers that double"),
+        ({**HUNYUAN, "upsample_match_channel": False}, "upsample_match_channel=False, expected True"),
     ],
     ids=str,
 )
@@ -256,10 +316,10 @@ def test_what_is_not_read_is_said(written, change, told):
 
 def test_a_folder_without_safetensors(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(KL))
-    with pytest.raises(ZooError, match="contains no weights, expected model.safetensors or diffusion_pytorch_model.safetensors"):
+    with pytest.raises(ZooError, match="contains no weights, expected model.safetensors or diffusion_pytorch_model.safe"):
         zoo.load(tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
-    with pytest.raises(ZooError, match="It contains pytorch_model.bin, a format that runs code when loaded"):
+    with pytest.raises(ZooError, match="pytorch_model.bin is not a file of torch.save"):
         zoo.load(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"garbage")
     with pytest.raises(ZooError, match="cannot be read as a safetensors file"):
@@ -429,7 +489,8 @@ def test_without_a_network_it_says_how_to_place_the_files_and_placing_them_works
     _, run = hub
     offline = {"HF_HUB_OFFLINE": "1"}
     told = run(refused, **offline)
-    assert "hf://stabilityai/sd-vae-ft-mse could not be downloaded" in told and "safetensors files to " in told
+    assert "hf://stabilityai/sd-vae-ft-mse could not be downloaded" in told
+    assert "copy its config.json and its weight files to " in told
     folder, model = written(KL, ldm)
     place = tmp_path / "cache" / "originals" / foreign.cache_folder("hf://stabilityai/sd-vae-ft-mse").name
     assert str(place) in told

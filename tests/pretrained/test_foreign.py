@@ -9,7 +9,7 @@ from hub_server import Hub
 
 import zoo
 from zoo.cli.main import main
-from zoo.errors import ZooError
+from zoo.errors import ZooError, ZooWarning
 from zoo.pretrained import download, foreign, public, verification
 from zoo.pretrained.resolve import resolve
 
@@ -108,6 +108,23 @@ def test_files_of_known_hashes_are_verified_and_others_never_called_so(known, ca
 def test_files_of_other_hashes_than_the_known_are_refused(known):
     with pytest.raises(ZooError, match=r"has the sha256 .*, expected 00000000"):
         resolve(known({FILE: "0" * 64})).files()
+
+
+def test_files_without_a_config_are_fetched_by_their_names(hub, known, web, monkeypatch):
+    name = known({"a_encoder.pth": DIGEST})
+    about = {"_class_name": "DnCNN", "channels": 3, "filters": 4, "depth": 3}
+    monkeypatch.setitem(
+        public.public(), name, {**public.public()[name], "described": about, "files": ["a_encoder.pth", "a_decoder.pth"]}
+    )
+    found = resolve(name)
+    assert found.config["variant"] == "denoising" and hub.requests == []
+    with pytest.raises(ZooError, match=f"{web} could not be downloaded: .* copy its a_encoder.pth and a_decoder.pth to"):
+        found.files()
+    hub.repositories["any/where"] |= {"a_encoder.pth": WEIGHTS, "a_decoder.pth": WEIGHTS}
+    with pytest.warns(ZooWarning, match="the zoo knows no hash of a_decoder.pth"):
+        assert [file.name for file in found.files()] == ["a_encoder.pth", "a_decoder.pth"]
+    assert not any(request.endswith("config.json") for request in hub.requests)
+    assert verification.verify([name])[0][1] == "unpinned"
 
 
 def test_weights_longer_than_the_model_are_not_downloaded(hub, known):

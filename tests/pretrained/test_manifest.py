@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -31,6 +32,25 @@ def names_in(folder):
 
 
 # -- reading
+
+
+def test_a_set_is_known_though_its_variant_has_new_options_since(tmp_path, monkeypatch):
+    config = {"variant": "mae", "backbone": "vit", "input_shape": [8, 8, 1], "mean": [0.5], "width": 8}
+    write(tmp_path, {"mae_vit.x": {**ENTRY, "config": config}})
+    monkeypatch.setattr(manifest, "weights_dir", lambda: tmp_path)
+    now = {**config, "features": None, "normalized_targets": True, "mask_ratio": 0.75, "deviation": None}
+    assert manifest.described("0" * 64, now)[0] == "mae_vit.x"
+    for other in ({"normalized_targets": False}, {"depth": 3}, {"mean": None}):
+        assert manifest.described("0" * 64, {**now, **other}) is None
+    assert manifest.described("1" * 64, now) is None
+
+
+def test_defaults_are_those_of_the_builders():
+    for variant in registry.variants():
+        build = importlib.import_module(f"zoo.models.{variant}").build
+        usual = {name: p.default for name, p in inspect.signature(build).parameters.items() if p.default is not p.empty}
+        known = registry.defaults(variant)
+        assert known and known == {k: list(usual[k]) if isinstance(usual[k], tuple) else usual[k] for k in known}
 
 
 def test_where_there_is_no_manifest_there_are_no_sets(tmp_path):

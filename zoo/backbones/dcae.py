@@ -7,6 +7,7 @@ from zoo.layers.blocks.backbone import Backbone, Pair
 from zoo.layers.blocks.efficient_vit import EfficientViTBlock
 from zoo.layers.blocks.pixel_shuffle import pixel_shuffle, pixel_unshuffle
 from zoo.layers.blocks.rms_norm import RMSNorm
+from zoo.layers.blocks.shortcut import as_many, check_maps
 from zoo.layers.blocks.strided import StridedConv2D
 
 
@@ -227,7 +228,7 @@ class Down(layers.Layer):
 
     def build(self, input_shape):
         if self.shortcut:
-            _check_maps(4 * input_shape[-1], self.filters)
+            check_maps(4 * input_shape[-1], self.filters)
         self.conv.build(input_shape)
         self.built = True
 
@@ -257,7 +258,7 @@ class Up(layers.Layer):
 
     def build(self, input_shape):
         if self.shortcut:
-            _check_maps(input_shape[-1], 4 * self.filters)
+            check_maps(input_shape[-1], 4 * self.filters)
         self.conv.build(input_shape)
         self.built = True
 
@@ -280,24 +281,11 @@ class ShortcutConv2D(layers.Conv2D):
         super().__init__(filters, 3, padding="same", data_format="channels_last", **kwargs)
 
     def build(self, input_shape):
-        _check_maps(input_shape[-1], self.filters)
+        check_maps(input_shape[-1], self.filters)
         super().build(input_shape)
 
     def call(self, x):
         return super().call(x) + as_many(x, self.filters)
-
-
-def as_many(x, maps):
-    """Maps (N, H, W, C) to (N, H, W, maps): adjacent maps averaged, or each map repeated."""
-    *_, height, width, count = x.shape
-    if maps >= count:
-        return ops.repeat(x, maps // count, axis=-1) if maps > count else x
-    return ops.mean(ops.reshape(x, (-1, height, width, maps, count // maps)), axis=-1)
-
-
-def _check_maps(count, maps):
-    if max(count, maps) % min(count, maps):
-        raise ZooError(f"got a shortcut from {count} maps to {maps}, expected one number to be a multiple of the other.")
 
 
 def _conv(filters, use_bias=True):

@@ -4,7 +4,9 @@ from keras import layers, ops
 
 from zoo.errors import ZooError
 from zoo.layers.blocks.backbone import Backbone, Pair
+from zoo.layers.blocks.fold import fold, unfold
 from zoo.layers.blocks.group_norm import GroupNorm
+from zoo.layers.blocks.shortcut import Shortcut, as_many, check_maps
 
 
 def ldm(
@@ -15,6 +17,9 @@ def ldm(
     attention=(),
     middle_attention=True,
     latent_channels=4,
+    decoder_filters=None,
+    decoder_blocks=None,
+    folding=False,
 ):
     """Stages of residual blocks with the image halved between them, and attention at the lowest resolution.
 
@@ -29,21 +34,30 @@ def ldm(
         attention: indices of the stages, from 0, with attention after each block.
         middle_attention: whether there is attention between the two middle blocks.
         latent_channels: number of feature maps of the encoder's output.
+        decoder_filters, decoder_blocks: the same as `filters` and `blocks` for the decoder, in the same order, as in asymmetric
+            autoencoders (Zhu et al. 2023, arXiv:2306.04632); None means those of the encoder.
+        folding: whether the size is changed by folding pixels into maps and back, with shortcuts around that and around the
+            convolutions at the code, as in HunyuanImage 2.1 (Tencent 2025, github.com/Tencent-Hunyuan/HunyuanImage-2.1).
     """
+    decoder_filters = tuple(decoder_filters or filters)
+    decoder_blocks = blocks if decoder_blocks is None else decoder_blocks
+    if len(decoder_filters) != len(filters):
+        raise ZooError(f"got decoder_filters={decoder_filters} for {len(filters)} stages, expected as many numbers.")
     height, width, _ = input_shape
     factor = 2 ** (len(filters) - 1)
     if height % factor or width % factor:
         raise ZooError(
             f"got images of {height} x {width} for {len(filters)} stages, expected height and width divisible by {factor}."
         )
-    if any(count % groups for count in filters):
-        raise ZooError(f"got groups={groups} and filters={tuple(filters)}, expected a number of groups that divides them all.")
+    if any(count % groups for count in (*filters, *decoder_filters)):
+        every = (*filters, *decoder_filters) if decoder_filters != tuple(filters) else tuple(filters)
+        raise ZooError(f"got groups={groups} and filters={every}, expected a number of groups that divides them all.")
     if not set(attention) <= set(range(len(filters))):
         raise ZooError(f"got attention={tuple(attention)}, expected stages from 0 to {len(filters) - 1}.")
-    common = dict(groups=groups, attention=frozenset(attention), middle_attention=middle_attention)
+    common = dict(groups=groups, attention=frozenset(attention), middle_attention=middle_attention, folding=folding)
 
     def decoder(code_shape, outputs):
-        return LDMDecoder(tuple(filters), blocks + 1, outputs=outputs, **common)
+        return LDMDecoder(decoder_filters, decoder_blocks + 1, outputs=outputs, **common)
 
     return Pair(LDMEncoder(tuple(filters), blocks, outputs=latent_channels, **common), decoder)
 
@@ -58,17 +72,19 @@ class LDMEncoder(Backbone):
         attention: indices of the stages with attention.
         middle_attention: whether there is attention between the middle blocks.
         outputs: number of output maps.
+        folding: see `ldm`.
     """
 
-    def __init__(self, filters, blocks, groups, attention, middle_attention, outputs):
-        last = len(filters) - 1
+    def __init__(self, filters, blocks, groups, attention, middle_attention, outputs, folding=False):
         conv_in, conv_out, norm_out = _conv(filters[0]), _conv(outputs), GroupNorm(groups)
-        parts = [Stage(n, blocks, groups, i in attention, None if i == last else Downsample(n)) for i, n in enumerate(filters)]
+        smaller = [*(FoldingDownsample(n) if folding else Downsample(m) for m, n in zip(filters, filters[1:])), None]
+        parts = [Stage(n, blocks, groups, i in attention, smaller[i]) for i, n in enumerate(filters)]
         middle = MiddleBlock(filters[-1], groups, middle_attention)
         names = [None, None, *(f"stage{i + 1}" for i in range(len(filters))), "middle", None, None, None]
         # These networks are trained on images in -1..1.
-        stages = [layers.Rescaling(2.0, -1.0), conv_in, *parts, middle, norm_out, layers.Activation("silu"), conv_out]
-        super().__init__(stages, names)
+        end = [norm_out, layers.Activation("silu"), conv_out]
+        end = [layers.Identity(), layers.Identity(), Shortcut(end, outputs)] if folding else end
+        super().__init__([layers.Rescaling(2.0, -1.0), conv_in, *parts, middle, *end], names)
         # Also as named attributes, which give the names of the weights.
         self.conv_in, self.blocks, self.middle, self.norm_out, self.conv_out = conv_in, parts, middle, norm_out, conv_out
 
@@ -79,12 +95,13 @@ class LDMDecoder(Backbone):
     Args: see `LDMEncoder`, whose filters are used in reverse order.
     """
 
-    def __init__(self, filters, blocks, groups, attention, middle_attention, outputs):
+    def __init__(self, filters, blocks, groups, attention, middle_attention, outputs, folding=False):
         conv_in, conv_out, norm_out = _conv(filters[-1]), _conv(outputs), GroupNorm(groups)
-        order = reversed(list(enumerate(filters)))
-        parts = [Stage(n, blocks, groups, i in attention, Upsample(n) if i else None) for i, n in order]
+        larger = [None, *(FoldingUpsample(m) if folding else Upsample(n) for m, n in zip(filters, filters[1:]))]
+        parts = [Stage(n, blocks, groups, i in attention, larger[i]) for i, n in reversed(list(enumerate(filters)))]
         middle = MiddleBlock(filters[-1], groups, middle_attention)
-        super().__init__([conv_in, middle, *parts, norm_out, layers.Activation("silu"), conv_out, layers.Rescaling(0.5, 0.5)])
+        start = Shortcut([conv_in], filters[-1]) if folding else conv_in
+        super().__init__([start, middle, *parts, norm_out, layers.Activation("silu"), conv_out, layers.Rescaling(0.5, 0.5)])
         self.conv_in, self.blocks, self.middle, self.norm_out, self.conv_out = conv_in, parts, middle, norm_out, conv_out
 
 
@@ -253,6 +270,52 @@ class Upsample(layers.Layer):
 
     def call(self, x):
         return self.conv(ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2))
+
+
+class FoldingDownsample(layers.Layer):
+    """(N, 2 H, 2 W, C) to (N, H, W, filters): a convolution to a quarter of the maps, folded, plus the folded input."""
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(**kwargs)
+        if filters % 4:
+            raise ZooError(f"got {filters} filters after folding, expected a multiple of 4.")
+        self.filters = filters
+        self.conv = _conv(filters // 4)
+
+    def build(self, input_shape):
+        check_maps(4 * input_shape[-1], self.filters)
+        self.conv.build(input_shape)
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        count, height, width, _ = input_shape
+        return count, height // 2, width // 2, self.filters
+
+    def call(self, x):
+        size = (x.shape[1] // 2, x.shape[2] // 2)
+        return fold(self.conv(x), size) + as_many(fold(x, size), self.filters)
+
+
+class FoldingUpsample(layers.Layer):
+    """(N, H, W, C) to (N, 2 H, 2 W, filters): a convolution to four times the maps, unfolded, plus the unfolded input."""
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.conv = _conv(4 * filters)
+
+    def build(self, input_shape):
+        check_maps(input_shape[-1], 4 * self.filters)
+        self.conv.build(input_shape)
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        count, height, width, _ = input_shape
+        return count, 2 * height, 2 * width, self.filters
+
+    def call(self, x):
+        shape = (2 * x.shape[1], 2 * x.shape[2], self.filters)
+        return unfold(self.conv(x), shape) + unfold(as_many(x, 4 * self.filters), shape)
 
 
 def _conv(filters):

@@ -57,12 +57,13 @@ class MaskedDecoder(keras.layers.Layer):
     Args:
         net: a `ViTDecoder`.
         mean, deviation: as for the encoder.
+        normalized: whether `net` predicts patches normalized to mean 0 and deviation 1.
     """
 
-    def __init__(self, net, mean=None, deviation=None, **kwargs):
+    def __init__(self, net, mean=None, deviation=None, normalized=True, **kwargs):
         super().__init__(**kwargs)
         self.net = net
-        self.mean, self.deviation = mean, deviation
+        self.mean, self.deviation, self.normalized = mean, deviation, normalized
 
     def build(self, input_shape):
         self.net.build((*input_shape[:-1], input_shape[-1] - 2))
@@ -78,8 +79,18 @@ class MaskedDecoder(keras.layers.Layer):
         return self.scaled(found, z[:, 1:, -2:-1], z[:, 1:, -1:])
 
     def scaled(self, found, mean, deviation):
-        """The outputs (N, *shape) from normalized patches (N, P, numbers)."""
-        return self.image(found * deviation + mean)
+        """The outputs (N, *shape) from predicted patches (N, P, numbers)."""
+        return self.image(self.as_patches(found, mean, deviation))
+
+    def as_patches(self, found, mean, deviation):
+        """Patches as the encoder takes them, from predicted ones and the mean and deviation of the true ones."""
+        return found * deviation + mean if self.normalized else found
+
+    def target(self, patches):
+        """What `net` should predict, float32, of patches (N, P, numbers)."""
+        mean, deviation = scales(patches)
+        patches = ops.cast(patches, "float32")
+        return (patches - mean) / deviation if self.normalized else patches
 
     def image(self, patches):
         """Images or series (N, *shape) from patches as the encoder takes them."""

@@ -1,11 +1,15 @@
-"""The tiny autoencoder of latent diffusion: plain convolutions without normalization."""
+"""The tiny autoencoder of latent diffusion: plain convolutions, almost without normalization."""
 
 import keras
 from keras import layers, ops
 
 from zoo.errors import ZooError
 from zoo.layers.blocks.backbone import Backbone, Pair
+from zoo.layers.blocks.group_norm import GroupNorm
 from zoo.layers.blocks.strided import StridedConv2D
+
+# Of the second branch of a block.
+_EXPANSION, _GROUPS = 4, 4
 
 
 def taesd(
@@ -16,6 +20,7 @@ def taesd(
     decoder_blocks=None,
     activation="relu",
     latent_channels=4,
+    global_branch=False,
 ):
     """Residual blocks at each resolution, each half of the one before (Bohan 2023, github.com/madebyollin/taesd).
 
@@ -29,6 +34,8 @@ def taesd(
         decoder_blocks: residual blocks per resolution, from the code to the image; None means those of the encoder, reversed.
         activation: activation function in the blocks; the one after each block is always ReLU.
         latent_channels: number of feature maps of the encoder's output.
+        global_branch: whether the blocks at the lowest resolution have a second branch, see `TinyBlock`, as in the autoencoder
+            for FLUX.2.
     """
     decoder_filters = filters if decoder_filters is None else decoder_filters
     decoder_blocks = tuple(reversed(blocks)) if decoder_blocks is None else tuple(decoder_blocks)
@@ -49,7 +56,7 @@ def taesd(
             raise ZooError(f"the tiny decoder requires feature maps, got a code of shape {tuple(code_shape)}.")
         stages = [SoftClamp(), _conv(decoder_filters), layers.Activation(activation)]
         for i, count in enumerate(decoder_blocks):
-            stages += [TinyBlock(decoder_filters, activation) for _ in range(count)]
+            stages += [TinyBlock(decoder_filters, activation, global_branch and i == 0) for _ in range(count)]
             if i < len(decoder_blocks) - 1:
                 stages += [layers.UpSampling2D(2, data_format="channels_last"), _conv(decoder_filters, use_bias=False)]
         return Backbone([*stages, _conv(outputs)])
@@ -57,7 +64,7 @@ def taesd(
     stages, names = [], []
     for i, count in enumerate(blocks):
         stages.append(StridedConv2D(filters, use_bias=False) if i else _conv(filters))
-        stages += [TinyBlock(filters, activation) for _ in range(count)]
+        stages += [TinyBlock(filters, activation, global_branch and i == len(blocks) - 1) for _ in range(count)]
         names += [None] * count + [f"stage{i + 1}"]
     return Pair(Backbone([*stages, _conv(latent_channels)], [*names, None]), decoder)
 
@@ -66,23 +73,45 @@ def _conv(filters, use_bias=True):
     return layers.Conv2D(filters, 3, padding="same", use_bias=use_bias, data_format="channels_last")
 
 
-class TinyBlock(layers.Layer):
-    """relu(x + conv(act(conv(act(conv(x)))))), (N, H, W, filters) -> the same shape."""
+def _pointwise(filters):
+    return layers.Conv2D(filters, 1, use_bias=False, data_format="channels_last")
 
-    def __init__(self, filters, activation, **kwargs):
+
+class TinyBlock(layers.Layer):
+    """relu(x + conv(act(conv(act(conv(x)))))), (N, H, W, filters) -> the same shape.
+
+    Args:
+        filters: number of feature maps.
+        activation: activation function between the convolutions.
+        global_branch: whether x is first replaced by x + conv(relu(norm(conv(x)))), convolutions of single pixels to four times
+            the maps and back. Group normalization makes it depend on the whole image.
+    """
+
+    def __init__(self, filters, activation, global_branch=False, **kwargs):
         super().__init__(**kwargs)
         self.activation = keras.activations.get(activation)
         self.conv1, self.conv2, self.conv3 = _conv(filters), _conv(filters), _conv(filters)
+        self.expand = self.norm = self.reduce = None
+        if global_branch:
+            self.expand, self.reduce = _pointwise(_EXPANSION * filters), _pointwise(filters)
+            self.norm = GroupNorm(_GROUPS, epsilon=1e-5)
 
     def build(self, input_shape):
         for conv in (self.conv1, self.conv2, self.conv3):
             conv.build(input_shape)
+        if self.norm is not None:
+            wide = (*input_shape[:-1], self.expand.filters)
+            self.expand.build(input_shape)
+            self.norm.build(wide)
+            self.reduce.build(wide)
         self.built = True
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def call(self, x):
+        if self.norm is not None:
+            x = x + self.reduce(ops.relu(self.norm(self.expand(x))))
         h = self.activation(self.conv1(x))
         return ops.relu(x + self.conv3(self.activation(self.conv2(h))))
 

@@ -62,7 +62,7 @@ def run(arguments):
     model = load_checkpoint(checkpoint)
     asked = [each if isinstance(each, str) else each["metric"] for each in wanted or ()]
     if not hasattr(model, "decoder") and (picture or any(NEEDS[name].decoder for name in asked)):
-        raise ZooError(f"{arguments.name} is a classifier and does not reconstruct images; measure its features with --probe.")
+        raise ZooError(f"{arguments.name} has no decoder and does not reconstruct images; measure its features with --probe.")
     if entry.get("dataset", {}).get("drawn"):
         # The test images were split off a source without a test split; measure on the same images if this is that source.
         splits, _ = sources.load_splits(dataset, arguments.data_dir, image_file_shape(model.data_shape))

@@ -52,6 +52,7 @@ NEEDS = {
     "ssim": Needs(image=True),
     "pca_mse": Needs(train=True),
     "denoised_psnr": Needs(test_images=True),
+    "denoised_psnr_unclipped": Needs(image=True, test_images=True),
     "inpainted_mse": Needs(image=True, test_images=True, inside="box"),
     "enlarged_psnr": Needs(image=True, test_images=True),
     "linear_accuracy": _PROBE,

@@ -15,7 +15,7 @@ def adapt(model, **changes):
     or write whole images or feature maps are initialized.
 
     Args:
-        model: an `Autoencoder`.
+        model: an `Autoencoder` or a `FeatureModel`.
         **changes: changed options of its configuration, such as `input_shape`, `dropout` or `drop_path`.
 
     Returns:
@@ -24,7 +24,7 @@ def adapt(model, **changes):
     Raises:
         ZooError: if the variant does not have an option.
     """
-    made = registry.build({**model.config, **changes})
+    made = registry.build(registry.changed(model.config, **changes))
     known = named_variables(model)
     initialized = []
     for path, variable in named_variables(made).items():

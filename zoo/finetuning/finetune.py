@@ -23,13 +23,13 @@ from zoo.finetuning.optimizer import DepthwiseAdamW, factors
 from zoo.finetuning.patches import PatchDropoutSchedule
 from zoo.finetuning.report import confusion, draw_confusion, draw_curves, write_report
 from zoo.modalities.image import check_images, image_file_shape
-from zoo.models.base.autoencoder import Autoencoder
-from zoo.models.base.classifier import classifier
+from zoo.models.base.classifier import Classifier, classifier
 from zoo.optimizers.adam import AdamW
 from zoo.pretrained.arrays import named_variables
 from zoo.pretrained.loading import check_place, load, save
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN
 from zoo.training.fit import discard_run
+from zoo.utils.models import check_autoencoder
 from zoo.utils.numbers import is_whole
 from zoo.utils.precision import PRECISIONS, computing_in
 from zoo.utils.streams import verbosity
@@ -134,7 +134,7 @@ def finetune(
     for a classifier confusion.png.
 
     Args:
-        model: an `Autoencoder`, which is not changed.
+        model: an `Autoencoder`, or for classification a `FeatureModel`, which is not changed.
         images: (N, H, W, C), uint8 or floats 0..1; if they have another shape than the model's inputs, the model is adapted.
         labels: integers (N,), indices into `class_names`, or None to train the autoencoder.
         class_names: list of class names, or None.
@@ -157,6 +157,7 @@ def finetune(
             or the model cannot be written there.
     """
     if labels is None:
+        check_autoencoder(model, model.name)
         _check_without_classes(settings)
     else:
         labels = _checked_labels(labels, len(images), class_names)
@@ -323,7 +324,7 @@ def run(name, source, output, settings, autoencode=False, data_dir=None, resize=
     skipped images and how images were read."""
     check_apart(source, output, inside=True)
     model = load(name)
-    if not isinstance(model, Autoencoder):
+    if isinstance(model, Classifier):
         raise ZooError(f"{name} is already a classifier; fine-tune the autoencoder that it was made from.")
     shape = image_file_shape(model.data_shape) if resize else None
     given = read(source, not autoencode, data_dir, shape, resize, skip_unreadable)

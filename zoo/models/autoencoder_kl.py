@@ -13,6 +13,7 @@ from zoo.errors import ZooError
 from zoo.layers.blocks.backbone import Backbone
 from zoo.layers.bottlenecks.gaussian_map import GaussianMap
 from zoo.layers.bottlenecks.latent_map import unscaled
+from zoo.layers.bottlenecks.standardize import Standardize
 from zoo.modalities.image import check_images
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import assemble, configuration
@@ -46,7 +47,7 @@ class LatentDiffusionAutoencoder(Autoencoder):
         """One sample (N, h, w, C), float32 numpy, of the code from q(z|x) for images (N, *input_shape)."""
         mean, log_variance = self.posterior(x, batch_size)
         noise = np.random.default_rng(seed).standard_normal(mean.shape, dtype=np.float32)
-        return self.bottleneck.scaled(mean + np.exp(0.5 * log_variance) * noise)
+        return ops.convert_to_numpy(self.bottleneck.scaled(mean + np.exp(0.5 * log_variance) * noise))
 
     def _maps(self, x):
         return self.encoder.backbone(to_unit(x, self.compute_dtype))
@@ -59,6 +60,7 @@ def build(
     projected=True,
     scaling=0.18215,
     shift=0.0,
+    standardized=0,
     beta=1e-6,
     loss="mae",
     **backbone_options,
@@ -74,6 +76,8 @@ def build(
         projected: whether there are 1 x 1 convolutions before and after the code.
         scaling: factor by which codes have a standard deviation of about 1.
         shift: subtracted from codes before scaling.
+        standardized: side of the squares of places whose values together are one place of the code, each with a mean and a
+            variance of its own instead of `shift` and `scaling`, as for FLUX.2; 0 for none. Training does not change these.
         beta: β for a reconstruction loss summed over the values of an image, as in the paper; if `loss` is a mean over the
             values, the divergence is divided by their number.
         loss: name of the reconstruction loss, see `zoo.losses`.
@@ -84,13 +88,14 @@ def build(
 
     def decoder(code_shape, outputs):
         before = [layers.Conv2D(latent_channels, 1, data_format="channels_last")] if projected else [layers.Identity()]
-        return Backbone([unscaled(scaling, shift), *before, pair.decoder(code_shape, outputs)])
+        first = Standardize(standardized, inverse=True) if standardized else unscaled(scaling, shift)
+        return Backbone([first, *before, pair.decoder(code_shape, outputs)])
 
     numbers = 1 if losses.get(loss).is_likelihood else math.prod(input_shape)
     return assemble(
         backbone,
         input_shape,
-        GaussianMap(projected, scaling, shift, beta / numbers),
+        GaussianMap(projected, scaling, shift, beta / numbers, Standardize(standardized) if standardized else None),
         loss,
         backbone_options,
         config,

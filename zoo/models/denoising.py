@@ -7,7 +7,7 @@ from zoo.layers.corruptions.corruption import corruption
 from zoo.models.base.assemble import configuration
 from zoo.models.base.restoring import add, restoring
 
-BACKBONES = ("unet", "conv", "resnet")
+BACKBONES = ("unet", "conv", "resnet", "dncnn")
 
 
 def build(
@@ -22,7 +22,7 @@ def build(
     """`reconstruct` removes the noise of images; blind denoising, the network is not given the noise level.
 
     Args:
-        backbone: "unet", "conv" or "resnet".
+        backbone: "unet", "conv", "resnet" or "dncnn".
         input_shape: (height, width, channels).
         noise: "gaussian", clipped to 0..1 as in image files, "masking" or "salt_and_pepper".
         level: standard deviation of the Gaussian noise in 0..1 units, or fraction of the pixels for the others; or a range

@@ -18,7 +18,7 @@ from zoo.models.base.assemble import assemble, configuration
 from zoo.models.base.autoencoder import Autoencoder
 from zoo.models.base.reconstruction_term import AddsReconstructionTerm
 
-BACKBONES = ("vit",)
+BACKBONES = ("vit", "convnext", "hiera")
 # Value of masked patches in the images of `example`.
 _GRAY = 0.5
 
@@ -35,14 +35,14 @@ class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
         chosen = ops.cast(self.corruption(patches), self.compute_dtype)
         # The training flag is passed to each block explicitly: on JAX, nested layers do not receive it otherwise.
         found = self.found(patches, chosen, training)
-        mean, deviation = scales(patches)
-        target = (ops.cast(patches, "float32") - mean) / deviation
+        target = self.decoder.backbone.target(patches)
         self.bottleneck.add_term("reconstruction", masked_error(found, target, ops.sum(chosen, axis=1)))
         # For metrics, which compare with the image.
-        return ops.cast(self.decoder.backbone.scaled(ops.cast(found, "float32"), mean, deviation), self.compute_dtype)
+        image = self.decoder.backbone.scaled(ops.cast(found, "float32"), *scales(patches))
+        return ops.cast(image, self.compute_dtype)
 
     def found(self, patches, chosen, training=None):
-        """Predictions of all patches (N, P, numbers), normalized, given the visible patches `chosen` (N, seen, P)."""
+        """Predictions of all patches (N, P, numbers), given the visible patches `chosen` (N, seen, P), see `build`."""
         tokens = self.encoder.backbone.seen(patches, chosen, training)
         return self.decoder.backbone.found(tokens, chosen, training)
 
@@ -56,8 +56,7 @@ class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
         patches = self.encoder.backbone.patches(x)
         chosen = self.corruption(patches)
         seen = ops.expand_dims(ops.sum(chosen, axis=1), 2)
-        mean, deviation = scales(patches)
-        found = self.found(patches, chosen) * deviation + mean
+        found = self.decoder.backbone.as_patches(self.found(patches, chosen), *scales(patches))
         gray = self.encoder.backbone.patches(ops.full_like(x, _GRAY))
         pictures = [seen * patches + (1 - seen) * other for other in (gray, found)]
         return tuple(ops.clip(self.decoder.backbone.image(picture), 0.0, 1.0) for picture in pictures)
@@ -73,17 +72,28 @@ class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
         return self.decoder.backbone.scaled(total / times, *scales(patches))
 
 
-def build(backbone="vit", input_shape=(32, 32, 3), mask_ratio=0.75, features=None, mean=None, deviation=None, **backbone_options):
+def build(
+    backbone="vit",
+    input_shape=(32, 32, 3),
+    mask_ratio=0.75,
+    features=None,
+    mean=None,
+    deviation=None,
+    normalized_targets=True,
+    **backbone_options,
+):
     """Features are the means of the encoder's tokens over all patches.
 
     Args:
-        backbone: "vit".
+        backbone: "vit", "convnext" or "hiera".
         input_shape: (height, width, channels), or (length, channels) of a series.
         mask_ratio: fraction of the patches that is masked.
         features: the block of the encoder that the features are taken from, averaged over each quarter of an image; None means
             the last block, normalized and averaged over all patches.
         mean: one number per channel that the model subtracts from images in 0..1, or None.
         deviation: one number per channel that the model divides by; give both `mean` and `deviation`, or neither.
+        normalized_targets: whether the model predicts patches normalized to mean 0 and standard deviation 1, which gives better
+            features, or their pixels, which gives better images.
         **backbone_options: see `zoo.backbones.vit`.
     """
     config = configuration(build, locals())
@@ -94,7 +104,7 @@ def build(backbone="vit", input_shape=(32, 32, 3), mask_ratio=0.75, features=Non
         raise ZooError(f"got mean={mean} and deviation={deviation}, expected {input_shape[-1]} numbers each, or neither.")
 
     def decoder(code_shape, outputs):
-        return MaskedDecoder(pair.decoder(code_shape, outputs), mean, deviation)
+        return MaskedDecoder(pair.decoder(code_shape, outputs), mean, deviation, normalized_targets)
 
     masked = Pair(MaskedEncoder(pair.encoder, mean, deviation), decoder)
     return assemble(

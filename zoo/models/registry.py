@@ -4,6 +4,7 @@ Listing parses the files without running them, so that it needs no framework; `c
 """
 
 import ast
+import contextlib
 import fnmatch
 import functools
 import importlib
@@ -55,6 +56,21 @@ def _literal(node, path):
 def variants():
     """Mapping of each variant to the first line of its description, which names the paper."""
     return {name: about for name, (backbones, about) in _variants().items() if backbones}
+
+
+@functools.cache
+def defaults(variant):
+    """Mapping of the options of a variant's `build` to their defaults, as they are in a config; read from the source, without
+    those that are expressions."""
+    tree = ast.parse((_MODELS / f"{variant}.py").read_text(encoding="utf-8"))
+    build = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "build")
+    named = build.args.args[len(build.args.args) - len(build.args.defaults) :]
+    found = {}
+    for option, value in zip(named, build.args.defaults):
+        with contextlib.suppress(ValueError):
+            value = ast.literal_eval(value)
+            found[option.arg] = list(value) if isinstance(value, tuple) else value
+    return found
 
 
 def list_models(pattern="*"):
@@ -126,6 +142,16 @@ def build(config):
     if not isinstance(config.get("variant"), str):
         raise ZooError("got a config without a variant.")
     return create(**config)
+
+
+def innermost(config):
+    """The config of the autoencoder in the config of a model, which may be built from another model, as a classifier is."""
+    return innermost(config["model"]) if "model" in config else config
+
+
+def changed(config, **options):
+    """A config with other options of its autoencoder, see `innermost`."""
+    return {**config, "model": changed(config["model"], **options)} if "model" in config else {**config, **options}
 
 
 def check_plain(config):

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import zoo
 from zoo.errors import ZooError
+from zoo.models import registry
 from zoo.pretrained import manifest
 
 # The files of a folder written by `zoo.save`.
@@ -33,13 +34,11 @@ class Checkpoint:
     @property
     def data_shape(self):
         """Shape of one input, without the batch axis."""
-        return tuple(self.config.get("model", self.config)["input_shape"])
+        return tuple(registry.innermost(self.config)["input_shape"])
 
     def resized(self, input_shape):
         """The checkpoint for inputs of another shape; loading fails if the weights do not fit."""
-        if "model" in self.config:
-            return replace(self, config={**self.config, "model": {**self.config["model"], "input_shape": list(input_shape)}})
-        return replace(self, config={**self.config, "input_shape": list(input_shape)})
+        return replace(self, config=registry.changed(self.config, input_shape=list(input_shape)))
 
     def weight_set(self):
         """(name, manifest entry) of the weight set with the same hash and config, whatever its name is here; None if there is

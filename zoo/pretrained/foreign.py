@@ -1,5 +1,5 @@
-"""Models in the layout of transformers or diffusers, `config.json` and `*.safetensors`: in a local folder, or at an address.
-Hashes that are not known are recorded at the first download. Loads no framework."""
+"""Models in the layout of another library: `config.json` and weight files, or weight files that are recognized by their arrays.
+They are in a local folder, or at an address. Hashes that are not known are recorded at the first download. Loads no framework."""
 
 import hashlib
 import json
@@ -9,15 +9,21 @@ import warnings
 from pathlib import Path
 
 from zoo.errors import ZooError, ZooWarning
+from zoo.pretrained.array_files import arrays_of, is_array_file, other_half
 from zoo.pretrained.cache import cache_dir
-from zoo.pretrained.checkpoint import CONFIG, ForeignCheckpoint
-from zoo.pretrained.converters.families import family, kind
+from zoo.pretrained.checkpoint import ARRAYS, CONFIG, ForeignCheckpoint
+from zoo.pretrained.converters.families import family, kind, recognized
 from zoo.pretrained.download import Absent, Refused, download
 from zoo.pretrained.hashes import fault, sha256_of
 from zoo.utils.files import write_atomically
 
 # The weight files of transformers and diffusers, in the order of search; each may be split into shards listed by an index.
-_WEIGHTS = ("model.safetensors", "diffusion_pytorch_model.safetensors")
+_WEIGHTS = (
+    "model.safetensors",
+    "diffusion_pytorch_model.safetensors",
+    "pytorch_model.bin",
+    "diffusion_pytorch_model.bin",
+)
 _INDEX = ".index.json"
 _PINS = "pins.json"
 # Maximum size in bytes of a config or an index.
@@ -33,19 +39,31 @@ def is_foreign(file):
     return kind(found) is not None and "schema" not in found
 
 
-def local(folder):
-    """The `ForeignCheckpoint` of a folder.
+def is_bare(path):
+    """Whether a path is a file of arrays, or a folder of such without a config."""
+    path = Path(path)
+    return (path.is_file() and is_array_file(path)) or (path.is_dir() and not (path / CONFIG).exists() and bool(_inside(path)))
+
+
+def local(path):
+    """The `ForeignCheckpoint` of a folder, or of a file of arrays. The file of an encoder means that of its decoder, too.
 
     Raises:
-        ZooError: if it has no config or no safetensors files, or its class is not supported.
+        ZooError: if it has no config or no weight files, or is not supported.
     """
-    folder = Path(folder)
-    config = _json(folder / CONFIG, folder)
-    files = _local_files(folder)
-    return _checkpoint(folder.resolve().name, config, str(folder), None, lambda: files, lambda: _digest(map(sha256_of, files)))
+    path = Path(path)
+    if is_bare(path):
+        files = _bare_files(path)
+        converter, config = recognized({name: tuple(array.shape) for name, array in arrays_of(files)}, path)
+    else:
+        config = _json(path / CONFIG, path)
+        converter, files = family(config, str(path)), _local_files(path)
+    # Without the suffix of a file.
+    name = path.resolve().stem if path.is_file() else path.resolve().name
+    return _checkpoint(name, converter, config, str(path), None, lambda: files, lambda: _digest(map(sha256_of, files)))
 
 
-def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=None):
+def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=None, config=None, files=()):
     """The `ForeignCheckpoint` of a folder at an address, downloaded to the cache: the config now, the weights when requested.
 
     If the hash of a file is not known, that of the first download is recorded, with a warning, and a file with another hash is
@@ -58,6 +76,7 @@ def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=No
         input_shape: shape of an image (default: that of the config).
         pins: mapping of file names to their known hexadecimal SHA-256.
         most: maximum size of a weight file in bytes (default: the free space of the disk).
+        config, files: for files without a config, what `families.recognized` would return, and the names of the files.
 
     Raises:
         ZooError: if the files cannot be downloaded; the message states the reason and where to copy them to.
@@ -65,6 +84,9 @@ def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=No
     where = f"{origin}/{subfolder}" if subfolder else origin
     folder, pins = cache_folder(origin, subfolder), pins or {}
     state = {}
+
+    wanted = f"{CONFIG} and its weight files" if config is None else " and ".join(files)
+    names = files
 
     def fetch(file, most):
         path = folder / file
@@ -74,8 +96,9 @@ def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=No
 
     def files():
         if "files" not in state:
-            paths = _with_advice(where, folder, lambda: _downloaded_files(fetch, where, folder, most))
-            state["digest"] = _digest(_checked_hashes(folder, [folder / CONFIG, *paths], pins, where)[1:])
+            paths = _with_advice(where, folder, wanted, lambda: _downloaded_files(fetch, where, folder, most, names))
+            hashes = _checked_hashes(folder, [*([] if names else [folder / CONFIG]), *paths], pins, where)
+            state["digest"] = _digest(hashes[len(hashes) - len(paths) :])
             state["files"] = paths
         return state["files"]
 
@@ -83,9 +106,10 @@ def remote(origin, subfolder="", name=None, input_shape=None, pins=None, most=No
         files()
         return state["digest"]
 
-    config = _json(_with_advice(where, folder, lambda: fetch(CONFIG, _MOST_TEXT)), where)
+    if config is None:
+        config = _json(_with_advice(where, folder, wanted, lambda: fetch(CONFIG, _MOST_TEXT)), where)
     name = name or subfolder or origin.rpartition("/")[2].partition("@")[0]
-    return _checkpoint(name, config, where, input_shape, files, digest)
+    return _checkpoint(name, family(config, where), config, where, input_shape, files, digest)
 
 
 def cache_folder(origin, subfolder=""):
@@ -109,26 +133,24 @@ def state_of(folder, pins, origin):
     if faults:
         return "corrupt", f"{'; '.join(faults)}; delete {folder}, and the model is downloaded again on next use"
     size = f"{sum(pin['bytes'] for pin in kept.values()):,} bytes"
-    weights = [file for file in kept if file.endswith(".safetensors")]
+    weights = [file for file in kept if is_array_file(file)]
     if weights and all(file in pins for file in weights):
         return "ok", f"{size}, with the published hashes"
     return "unpinned", f"{size}, as first downloaded; the zoo knows no hash of its files and cannot verify them"
 
 
-def _checkpoint(name, config, where, input_shape, files, sha256):
-    converter = family(config, where)
+def _checkpoint(name, converter, config, where, input_shape, files, sha256):
     zoo_config = converter.config(config, input_shape and tuple(input_shape))
     return ForeignCheckpoint(name, zoo_config, files, sha256, converter, config, where)
 
 
-def _with_advice(where, folder, fetch):
+def _with_advice(where, folder, wanted, fetch):
     """`fetch()`; if it fails, a `ZooError` that states where to copy the files to."""
     try:
         return fetch()
     except Refused as reason:
         raise ZooError(
-            f"{where} could not be downloaded: {reason}. To use it without a download, copy its {CONFIG} and safetensors files "
-            f"to {folder}."
+            f"{where} could not be downloaded: {reason}. To use it without a download, copy its {wanted} to {folder}."
         ) from None
 
 
@@ -142,14 +164,29 @@ def _local_files(folder):
             if absent:
                 raise ZooError(f"{folder} lacks {', '.join(absent)}, listed in its index; download the folder again.")
             return shards
-    others = sorted(path.name for path in folder.glob("*.bin"))
-    hint = f" It contains {', '.join(others)}, a format that runs code when loaded; convert to safetensors." if others else ""
-    raise ZooError(f"{folder} contains no weights, expected {' or '.join(_WEIGHTS)}.{hint}")
+    raise ZooError(f"{folder} contains no weights, expected {' or '.join(_WEIGHTS)}.")
 
 
-def _downloaded_files(fetch, where, folder, most):
+def _inside(folder):
+    """The weight files in a folder, without those that `zoo.save` writes."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and is_array_file(path) and path.name != ARRAYS)
+
+
+def _bare_files(path):
+    files = [path] if path.is_file() else _inside(path)
+    halves = other_half(files[0])
+    if len(files) > 2 or (len(files) == 2 and files[1] != halves):
+        raise ZooError(f"{path} contains several models ({', '.join(file.name for file in files)}); give one of these files.")
+    return tuple(sorted({files[0], halves or files[0]}))
+
+
+def _downloaded_files(fetch, where, folder, most, names):
+    # Without a config, nothing has been downloaded yet.
+    folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     most = min(most or free, free)
+    if names:
+        return tuple(fetch(name, most) for name in names)
     # Files that are in the folder already come first, so that no request is sent for them.
     for name in sorted(_WEIGHTS, key=lambda name: not ((folder / name).is_file() or (folder / (name + _INDEX)).is_file())):
         if not (folder / (name + _INDEX)).is_file():

@@ -91,14 +91,15 @@ def card(checkpoint, address):
     Figures are those of a weight set whose weights these are by their hash; what a folder is called says nothing.
     """
     _, entry = checkpoint.weight_set() or (None, None)
-    config = checkpoint.config.get("model", checkpoint.config)
+    config = registry.innermost(checkpoint.config)
     about = registry.variants().get(config["variant"], "")
     head = ["---", "library_name: keras", "tags:", "- autoencoder-zoo", f"- {config['variant']}", "- feature-extraction"]
     lines = [f"# {_title(checkpoint, address)}", "", about, ""]
     if entry:
         head += [f"license: {entry['licence']['weights'].lower()}", f"datasets:\n- {entry['dataset']['name']}"]
     origin = public().get(checkpoint.name) if isinstance(checkpoint, ForeignCheckpoint) else None
-    if origin:
+    # A folder or file of the same name can be another model.
+    if origin and checkpoint.where.startswith(origin["origin"]):
         lines += [f"Converted from {origin['origin']}, {origin['paper']} Licence of the weights: {licence_of(origin)}.", ""]
     lines += ["```python", "import zoo", "", f'model = zoo.load("{address}")', "features = model.encode(images)", "```", ""]
     lines += [

@@ -20,7 +20,7 @@ def load(name_or_path, input_shape=None):
     """The model of a weight set, a folder written by `save`, or an address, with its weights.
 
     Public models of other libraries are loaded by the names of `zoo.pretrained.public`, such as "sd_vae_ft_mse",
-    or from a folder or address in the layout of transformers or diffusers.
+    or from a folder or address in the layout of transformers or diffusers, or from a file such as `dncnn_25.pth`.
 
     Args:
         name_or_path: name, folder or address.
@@ -57,7 +57,9 @@ def convert_arrays(model, converter, files, where):
     canonical = getattr(converter, "canonical", str)
     ignored = getattr(converter, "ignored", lambda name: False)
     constants = getattr(converter, "constants", lambda model: {})(model)
-    assign(named_variables(model), Arrays(files, canonical, ignored, where), converter.sources, constants)
+    arrays = Arrays(files, canonical, ignored, where)
+    repeated = getattr(converter, "REPEATED", ())
+    assign(named_variables(model), arrays, lambda path: converter.sources(path, model.config), constants, repeated)
 
 
 def load_encoder(name_or_path, layer=None, pool=None, resize=False):

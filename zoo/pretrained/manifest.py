@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from zoo.errors import ZooError, suggest
+from zoo.models import registry
 from zoo.pretrained import installed
 from zoo.utils.files import write_atomically
 
@@ -64,7 +65,17 @@ def mirrors(directory=None):
 
 def described(sha256, config):
     """(name, entry) of the weight set with this hash and config; None if there is none."""
-    return next(((name, entry) for name, entry in read().items() if (entry["sha256"], entry["config"]) == (sha256, config)), None)
+    known = read().items()
+    return next(((name, entry) for name, entry in known if entry["sha256"] == sha256 and _same(entry["config"], config)), None)
+
+
+def _same(stated, config):
+    """Whether a config is that of a manifest entry, which may be older than some options: those must have their defaults."""
+    newer = {option: value for option, value in config.items() if option not in stated}
+    if {option: value for option, value in config.items() if option in stated} != stated:
+        return False
+    usual = registry.defaults(config["variant"]) if newer else {}
+    return all(option in usual and usual[option] == value for option, value in newer.items())
 
 
 def entry(name, directory=None, others=()):

@@ -12,7 +12,8 @@ def public():
     """Mapping of name to entry: `origin`, `revision` and `subfolder` of the repository, `class` in its library, `input_shape`
     to build it for, `parameters` (a number), `licence`, `dataset`, `paper`, the figures that its authors `reported`, and
     `sha256`, a mapping of file names to hashes, or null if none is known; then the hashes of the first download are recorded.
-    `restriction`, if present, states what the licence does not allow."""
+    Files without a config have `files`, their names, and `described`, what would be read from their arrays. `restriction`, if
+    present, states what the licence does not allow."""
     return json.loads(_FILE.read_text(encoding="utf-8"))
 
 

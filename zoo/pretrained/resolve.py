@@ -7,6 +7,7 @@ from pathlib import Path
 from zoo.errors import ZooError, ZooWarning
 from zoo.pretrained import foreign, manifest
 from zoo.pretrained.addresses import checkpoint_at
+from zoo.pretrained.array_files import is_array_file
 from zoo.pretrained.cache import locate
 from zoo.pretrained.checkpoint import ARRAYS, CONFIG, Checkpoint, read_config
 from zoo.pretrained.hashes import fault, sha256_of
@@ -18,8 +19,9 @@ def resolve(name_or_path):
 
     Args:
         name_or_path: name of a weight set or of a public model; folder written by `zoo.save`, or in the layout of transformers
-            or diffusers; or the address of such a folder, `hf://user/repo[@revision]` or `https://host/folder`. A string that
-            is both a name and a folder means the name; `./name` or a `pathlib.Path` means the folder.
+            or diffusers; or the address of such a folder, `hf://user/repo[@revision]` or `https://host/folder`; or a weight file
+            such as `dncnn_25.pth`, or a folder of one model's, that is recognized by its arrays. A string that is both a name and
+            a folder means the name; `./name` or a `pathlib.Path` means the folder.
 
     Raises:
         ZooError: if there is no such name, folder or address.
@@ -36,6 +38,10 @@ def resolve(name_or_path):
             ZooWarning,
             stacklevel=2,
         )
+    if not is_name(name) and is_array_file(path):
+        if not path.is_file():
+            raise ZooError(f"there is no file {name}.")
+        return foreign.local(path)
     if name in public():
         entry = public()[name]
         return foreign.remote(
@@ -46,6 +52,8 @@ def resolve(name_or_path):
             entry["sha256"] or {},
             # The maximum size: all parameters in single precision, and the header.
             entry["parameters"] * 4 + 2**24,
+            entry.get("described"),
+            entry.get("files", ()),
         )
     if name not in manifest.read() and (os.sep in name or name.startswith((".", "~"))):
         raise ZooError(
@@ -69,7 +77,7 @@ def is_model(text):
 def _in_folder(path):
     if not (path / CONFIG).exists() and (path / "model" / CONFIG).exists():
         raise ZooError(f"{path} is the folder of a fine-tuning; its model is {path / 'model'}.")
-    if foreign.is_foreign(path / CONFIG):
+    if foreign.is_foreign(path / CONFIG) or foreign.is_bare(path):
         return foreign.local(path)
     file, saved = path / ARRAYS, read_config(path / CONFIG, path)
     return Checkpoint(path.resolve().name, saved["config"], lambda: (_checked(file, saved),), lambda: _hash(file))

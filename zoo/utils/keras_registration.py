@@ -17,6 +17,7 @@ _HOMES = {
     "Decoder": "zoo.models.base.decoder",
     "ResizingEncoder": "zoo.models.base.resizing",
     "Classifier": "zoo.models.base.classifier",
+    "FeatureModel": "zoo.models.base.features",
     "Adam": "zoo.optimizers.adam",
     "AdamW": "zoo.optimizers.adam",
 }

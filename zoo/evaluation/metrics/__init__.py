@@ -6,9 +6,19 @@ of the given parameters and the name of the data set, which raises a `ZooError` 
 It is called before a training, so that the training is not lost.
 """
 
-from zoo.evaluation.metrics import classes, codebook, density, factors, finetuned, reconstruction, restoration, samples
+from zoo.evaluation.metrics import (
+    classes,
+    codebook,
+    density,
+    factors,
+    finetuned,
+    photographs,
+    reconstruction,
+    restoration,
+    samples,
+)
 
-_KINDS = (reconstruction, restoration, classes, finetuned, density, samples, codebook, factors)
+_KINDS = (reconstruction, restoration, photographs, classes, finetuned, density, samples, codebook, factors)
 
 METRICS = {name: metric for kind in _KINDS for name, metric in kind.METRICS.items()}
 CHECKS = {**samples.CHECKS, **factors.CHECKS}

@@ -3,6 +3,7 @@
 import numpy as np
 
 from zoo.data import sources
+from zoo.data.photographs import photographs
 from zoo.errors import ZooError
 from zoo.evaluation import probes
 from zoo.layers.math.pca import blocks, principal_components
@@ -54,6 +55,22 @@ class Subject:
         images = self.data("test").images
         if n is not None and not 1 <= n <= len(images):
             raise ZooError(f"got n={n}, expected between 1 and the {len(images)} images of the test split of {self.dataset}.")
+        return images[:n]
+
+    def photographs(self, n=None):
+        """List of the test images (H, W, C), which may differ in size if they are those of a folder."""
+        shape = self.model.data_shape
+        if len(shape) != 3:
+            raise ZooError(f"got a model for inputs of shape {shape}, expected one for images (height, width, channels).")
+
+        def read():
+            if self._given:
+                return list(self._given["test"].images)
+            return photographs(self.dataset, shape[-1], "test", self.data_dir)
+
+        images = self.once("photographs", read)
+        if n is not None and not 1 <= n <= len(images):
+            raise ZooError(f"got n={n}, expected between 1 and the {len(images)} images of {self.dataset}.")
         return images[:n]
 
     def labels(self, split):

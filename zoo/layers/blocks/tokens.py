@@ -52,6 +52,17 @@ def positions(grid, width, trained=None):
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
+def interpolated(old, new):
+    """The matrix (new places, old places), float32, that interpolates numbers on one grid to another; None if they are equal.
+
+    Args:
+        old, new: numbers of places (rows, columns).
+    """
+    if tuple(old) == tuple(new):
+        return None
+    return np.kron(_cubic(old[0], new[0]), _cubic(old[1], new[1])).astype(np.float32)
+
+
 def _cubic(old, new, a=-0.75):
     """The matrix (new, old) that interpolates `old` values to `new` (Keys 1981), `a` as in PyTorch, edges repeated."""
     centers = (np.arange(new) + 0.5) * old / new - 0.5

@@ -25,15 +25,18 @@ class GaussianMap(NormalPrior, Bottleneck):
         scaling: factor by which the codes of the training images have a standard deviation of about 1.
         shift: mean of these codes, or 0.
         beta: β.
+        standardize: a layer from z to the code, such as `zoo.layers.bottlenecks.standardize.Standardize`, instead of shift and
+            scaling; or None.
     """
 
     loss_names = ("kl",)
 
-    def __init__(self, projected=True, scaling=1.0, shift=0.0, beta=1e-6, **kwargs):
+    def __init__(self, projected=True, scaling=1.0, shift=0.0, beta=1e-6, standardize=None, **kwargs):
         check_at_least(0, beta=beta)
         check_positive(scaling=scaling)
         super().__init__(**kwargs)
         self.projected, self.scaling, self.shift, self.beta = projected, scaling, shift, beta
+        self.standardize = standardize
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape):
@@ -42,6 +45,9 @@ class GaussianMap(NormalPrior, Bottleneck):
             self.project = keras.layers.Conv2D(maps, 1, data_format="channels_last")
             self.project.build(input_shape)
         self.code_shape = (*places, maps // 2)
+        if self.standardize is not None:
+            self.standardize.build((None, *self.code_shape))
+            self.code_shape = self.standardize.compute_output_shape((None, *self.code_shape))[1:]
         self.built = True
 
     def posterior(self, h):
@@ -61,4 +67,4 @@ class GaussianMap(NormalPrior, Bottleneck):
 
     def scaled(self, z):
         """The code, from z before shift and scaling."""
-        return (z - self.shift) * self.scaling
+        return (z - self.shift) * self.scaling if self.standardize is None else self.standardize(z)

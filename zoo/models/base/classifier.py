@@ -3,16 +3,15 @@
 import keras
 from keras import layers, ops
 
-from zoo.data.arrays import arrays_of
 from zoo.errors import ZooError
 from zoo.modalities.image import check_images
-from zoo.models.base.inputs import ChecksInputs, ImageRule
+from zoo.models.base.features import EncodesImages
 from zoo.models.base.serialization import Serializable, registered
-from zoo.utils.batching import apply_in_batches, apply_to_batches
+from zoo.utils.batching import apply_in_batches
 
 
 @registered("Classifier")
-class Classifier(ChecksInputs, Serializable, keras.Model):
+class Classifier(EncodesImages, Serializable, keras.Model):
     """Images (N, *input_shape), uint8 0..255 or floats 0..1, to logits (N, classes).
 
     The features are normalized by their batch moments, without scale or offset, before one linear layer, as for masked
@@ -39,27 +38,12 @@ class Classifier(ChecksInputs, Serializable, keras.Model):
         self.built = True
 
     @property
-    def input_rule(self):
-        """See `zoo.models.base.inputs.ChecksInputs`."""
-        return ImageRule([self.data_shape])
-
-    @property
-    def data_shape(self):
-        """Shape of one input, without the batch axis."""
-        return tuple(self.config["model"]["input_shape"])
-
-    @property
     def classes(self):
         """Names of the classes."""
         return list(self.config["classes"])
 
     def call(self, x, training=None):
         return self.head(self.normalize(self.encoder(x, training=training), training=training))
-
-    def encode(self, x, batch_size=256):
-        """Features (N, D), float32 numpy, of images (N, *input_shape); see `Autoencoder.encode`."""
-        images = (check_images(part, self.data_shape) for part in arrays_of(x))
-        return apply_to_batches(self.encoder, self.encoder.call, images, batch_size)
 
     def classify(self, x, batch_size=256):
         """Class probabilities (N, classes), float32 numpy, of images (N, *input_shape)."""

@@ -1,20 +1,20 @@
 """Assignment of arrays from files of another library to a model's variables, one at a time; each array is used exactly once."""
 
+import collections
 import math
 
-import ml_dtypes  # noqa: F401 - adds bfloat16 to NumPy
 import numpy as np
 from keras import backend, ops
-from safetensors import SafetensorError, safe_open
 
 from zoo.errors import ZooError
+from zoo.pretrained.array_files import arrays_of
 
 # Relative to the largest absolute value of a constant.
 _CONSTANT_TOLERANCE = 1e-4
 
 
 class Arrays:
-    """The arrays of safetensors files, each read on request.
+    """The arrays of files, each read on request.
 
     Args:
         files: paths.
@@ -24,34 +24,25 @@ class Arrays:
     """
 
     def __init__(self, files, canonical, ignored, where):
-        self.where, self._places = where, {}
-        try:
-            for path in files:
-                with safe_open(path, framework="np") as opened:
-                    names = sorted(opened.keys())
-                for name in names:
-                    known = canonical(name)
-                    if ignored(known):
-                        continue
-                    if known in self._places:
-                        raise ZooError(f"{where} has two arrays for {known}: {self._places[known][1]} and {name}.")
-                    self._places[known] = (path, name)
-        except (SafetensorError, OSError, ValueError) as error:
-            raise ZooError(f"{path} cannot be read as a safetensors file ({error}); download it again.") from None
+        self.where, self._arrays, stored = where, {}, {}
+        for name, array in arrays_of(files):
+            known = canonical(name)
+            if ignored(known):
+                continue
+            if known in self._arrays:
+                raise ZooError(f"{where} has two arrays for {known}: {stored[known]} and {name}.")
+            self._arrays[known], stored[known] = array, name
 
     def names(self):
         """The canonical names of all arrays."""
-        return self._places.keys()
+        return self._arrays.keys()
 
     def read(self, name):
         """The array with a canonical name, as it is stored."""
-        path, stored = self._places[name]
-        # Opened for each array, because pages read through a mapping count as memory of the process until it is closed.
-        with safe_open(path, framework="np") as opened:
-            return opened.get_tensor(stored)
+        return self._arrays[name].read()
 
 
-def assign(variables, arrays, sources, constants):
+def assign(variables, arrays, sources, constants, repeated=()):
     """Set variables from arrays, one at a time.
 
     Args:
@@ -59,6 +50,7 @@ def assign(variables, arrays, sources, constants):
         arrays: an `Arrays`.
         sources: function from an attribute path to the name of an array, or to several names.
         constants: mapping of names to arrays; those in the files must have these values.
+        repeated: names of arrays that several variables are set from.
 
     Raises:
         ZooError: if arrays are unused, missing, of the wrong shape or not finite. Names are checked before any variable is set.
@@ -66,7 +58,7 @@ def assign(variables, arrays, sources, constants):
     wanted = {path: (found,) if isinstance(found := sources(path), str) else tuple(found) for path in variables}
     used = [name for names in wanted.values() for name in names] + list(constants)
     missing, left = sorted(set(used) - arrays.names()), sorted(arrays.names() - set(used))
-    twice = sorted({name for name in used if used.count(name) > 1})
+    twice = sorted(name for name, count in collections.Counter(used).items() if count > 1 and name not in repeated)
     if missing or left or twice:
         faults = (("missing", missing), ("not used", left), ("used twice", twice))
         listed = "; ".join(f"{fault}: {_listed(names)}" for fault, names in faults if names)

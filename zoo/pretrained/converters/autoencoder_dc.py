@@ -99,7 +99,7 @@ def config(theirs, input_shape=None):
     }
 
 
-def sources(path):
+def sources(path, config):
     """The name in their file of the array of the variable at `path`, or the names of the arrays that are concatenated to it."""
     path, _, last = path.rpartition("/")
     side, rest = re.fullmatch(r"(\w+)/backbone/(?:stages/1/)?(.*)", path).groups()

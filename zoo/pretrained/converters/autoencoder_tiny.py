@@ -66,7 +66,7 @@ def config(theirs, input_shape=None):
     }
 
 
-def sources(path):
+def sources(path, config):
     """The name in their file of the array of the variable at `path`."""
     side, index, rest = re.fullmatch(r"(\w+)/backbone/(?:stages/1/)?stages/(\d+)/(.*)", path).groups()
     # In their decoder, the clamp of the codes is not one of the layers.

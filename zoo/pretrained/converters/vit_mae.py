@@ -9,14 +9,14 @@ from zoo.errors import ZooError
 CLASSES = ("ViTMAEForPreTraining",)
 
 # Normalization of all published models: mean and standard deviation of ImageNet.
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_FIXED = {"hidden_act": "gelu", "qkv_bias": True, "norm_pix_loss": None, "num_channels": 3}
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_FIXED = {"hidden_act": "gelu", "qkv_bias": True, "num_channels": 3}
 
 
 def config(theirs, input_shape=None):
     """The zoo's config of a model with the config `theirs`, for images of `input_shape` (default: the size that it states)."""
     for option, value in _FIXED.items():
-        if value is not None and theirs.get(option, value) != value:
+        if theirs.get(option, value) != value:
             raise ZooError(f"got a ViT-MAE with {option}={theirs[option]!r}, expected {value!r}.")
     side, patch = theirs.get("image_size", 224), theirs.get("patch_size", 16)
     if not isinstance(side, int) or not isinstance(patch, int):
@@ -33,8 +33,9 @@ def config(theirs, input_shape=None):
         "backbone": "vit",
         "input_shape": list(input_shape or (side, side, 3)),
         "mask_ratio": theirs.get("mask_ratio", 0.75),
-        "mean": list(_MEAN),
-        "deviation": list(_DEVIATION),
+        "mean": list(MEAN),
+        "deviation": list(DEVIATION),
+        "normalized_targets": theirs.get("norm_pix_loss", False),
         "patch_size": patch,
         "width": width,
         "depth": theirs.get("num_hidden_layers", 12),
@@ -60,7 +61,7 @@ _ENDS["decoder"] = {name: f"decoder.decoder_{theirs}" for name, theirs in (("emb
 _BLOCKS = {"encoder": "vit.layers", "decoder": "decoder.decoder_layers"}
 
 
-def sources(path):
+def sources(path, config):
     """The name in their file of the array of the variable at `path`, or the names of the arrays that are concatenated to it."""
     side, _, *inside, last = path.split("/")
     if last in ("first", "hidden"):
@@ -99,8 +100,19 @@ def canonical(name):
 
 def constants(model):
     """The position embeddings, which the files contain and the model computes, for the image size of the training."""
+    return {
+        "vit.embeddings.position_embeddings": positions_of(model.config, "width"),
+        "decoder.decoder_pos_embed": positions_of(model.config, "decoder_width"),
+    }
+
+
+def positions_of(config, width):
+    """Position embeddings (1, 1 + patches, width), of which the first is zero, for the image size of the training.
+
+    Args:
+        config: that of a `mae_vit`.
+        width: the name of the option that is the size of a token.
+    """
     from zoo.layers.blocks.tokens import positions
 
-    grid = model.config["trained_grid"]
-    widths = {"vit.embeddings.position_embeddings": "width", "decoder.decoder_pos_embed": "decoder_width"}
-    return {name: np.pad(positions(grid, model.config[width]), ((1, 0), (0, 0)))[None] for name, width in widths.items()}
+    return np.pad(positions(config["trained_grid"], config[width]), ((1, 0), (0, 0)))[None]
