@@ -412,6 +412,7 @@ def test_a_known_name_that_cannot_be_downloaded(tmp_path, monkeypatch, capfd):
         raise ConnectionError("no route to host\nmore of it")
 
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", download)
+    monkeypatch.setattr(sources, "_require_network", lambda: None)
     message = refused("fashion_mnist", data_dir=tmp_path)
     assert f"'fashion_mnist' is not prepared in {tmp_path}" in message
     assert "(no route to host); give the folder that contains it with --data-dir or TFDS_DATA_DIR" in message
@@ -453,7 +454,8 @@ def test_damaged_tfds_files(tfds_data_dir, tmp_path):
     ),
 )
 def test_tfds_data_that_are_no_images_of_one_size(features, reason, monkeypatch):
-    builder = SimpleNamespace(info=SimpleNamespace(features=features), data_dir="", download_and_prepare=lambda: None)
+    builder = SimpleNamespace(info=SimpleNamespace(features=features), data_dir="", is_prepared=lambda: True)
+    builder.download_and_prepare = lambda: None
     monkeypatch.setattr(sources, "_builder", lambda name, data_dir: builder)
     assert reason in refused("some")
     with pytest.raises(ZooError, match=reason):
