@@ -4,6 +4,7 @@ from keras import layers, ops
 
 from zoo.errors import ZooError
 from zoo.layers.blocks.backbone import Pair
+from zoo.layers.blocks.token_decoder import TokenDecoder
 from zoo.layers.blocks.tokens import grid_of, patchify, unpatchify
 from zoo.layers.blocks.transformer import as_rows, gelu
 
@@ -124,7 +125,7 @@ def _at_size(visible, x):
     return visible if factor == 1 else ops.repeat(ops.repeat(visible, factor, axis=1), factor, axis=2)
 
 
-class ConvNeXtDecoder(layers.Layer):
+class ConvNeXtDecoder(TokenDecoder):
     """Tokens (N, 1 + patches, any width) to outputs (N, *shape).
 
     Args:
@@ -135,8 +136,7 @@ class ConvNeXtDecoder(layers.Layer):
     """
 
     def __init__(self, shape, patch_size, width, depth, **kwargs):
-        super().__init__(**kwargs)
-        self.shape, self.patch_size, self.width = tuple(shape), patch_size, width
+        super().__init__(shape, patch_size, width, **kwargs)
         self.embed = layers.Dense(width)
         self.blocks = [ConvNeXtBlock(width) for _ in range(depth)]
         self.out = layers.Dense(patch_size**2 * shape[-1])
@@ -147,12 +147,6 @@ class ConvNeXtDecoder(layers.Layer):
             block.build((None, *grid_of(self.shape, self.patch_size), self.width))
         self.out.build((None, None, self.width))
         self.built = True
-
-    def compute_output_shape(self, input_shape):
-        return input_shape[0], *self.shape
-
-    def call(self, z):
-        return unpatchify(self.patches(self.embed(z)), self.shape, self.patch_size)
 
     def patches(self, tokens, training=None):
         """Outputs per patch (N, patches, numbers), from embedded tokens (N, 1 + patches, width)."""

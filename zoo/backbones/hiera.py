@@ -5,6 +5,7 @@ from keras import layers, ops
 
 from zoo.errors import ZooError
 from zoo.layers.blocks.backbone import Pair
+from zoo.layers.blocks.token_decoder import TokenDecoder
 from zoo.layers.blocks.tokens import grid_of, interpolated, unpatchify
 from zoo.layers.blocks.transformer import TransformerBlock, gelu
 
@@ -230,7 +231,7 @@ def _maxima(tokens):
     return ops.max(ops.reshape(tokens, (-1, units, side // 2, 2, side // 2, 2, width)), axis=(3, 5))
 
 
-class HieraDecoder(layers.Layer):
+class HieraDecoder(TokenDecoder):
     """Tokens (N, 1 + units, any width) to outputs (N, *shape).
 
     Args:
@@ -242,8 +243,7 @@ class HieraDecoder(layers.Layer):
     """
 
     def __init__(self, shape, patch_size, width, blocks, epsilon=1e-6, trained_grid=None, **kwargs):
-        super().__init__(**kwargs)
-        self.shape, self.patch_size, self.width = tuple(shape), patch_size, width
+        super().__init__(shape, patch_size, width, **kwargs)
         self.trained_grid = trained_grid
         self.embed = layers.Dense(width)
         self.blocks = list(blocks)
@@ -259,12 +259,6 @@ class HieraDecoder(layers.Layer):
         for layer in (*self.blocks, self.norm, self.out):
             layer.build((None, grid[0] * grid[1], self.width))
         self.built = True
-
-    def compute_output_shape(self, input_shape):
-        return input_shape[0], *self.shape
-
-    def call(self, z):
-        return unpatchify(self.patches(self.embed(z)), self.shape, self.patch_size)
 
     def patches(self, tokens, training=None):
         """Outputs per unit (N, units, numbers), from embedded tokens (N, 1 + units, width)."""

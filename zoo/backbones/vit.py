@@ -7,6 +7,7 @@ from keras import layers, ops
 from zoo.backbones.resnet import resnet
 from zoo.errors import ZooError
 from zoo.layers.blocks.backbone import Backbone, Pair, regularizer
+from zoo.layers.blocks.token_decoder import TokenDecoder
 from zoo.layers.blocks.tokens import grid_of, patchify, positions, unpatchify
 from zoo.layers.blocks.transformer import TransformerBlock
 from zoo.layers.corruptions.masking import PatchDropout
@@ -204,7 +205,7 @@ class ViTEncoder(layers.Layer):
         return self.norm(self.run(tokens, training=training))
 
 
-class ViTDecoder(layers.Layer):
+class ViTDecoder(TokenDecoder):
     """Tokens (N, 1 + patches, any width) to outputs (N, *shape).
 
     Args:
@@ -217,8 +218,7 @@ class ViTDecoder(layers.Layer):
     """
 
     def __init__(self, shape, patch_size, width, blocks, decay=None, epsilon=1e-6, trained_grid=None, **kwargs):
-        super().__init__(**kwargs)
-        self.shape, self.patch_size, self.width = tuple(shape), patch_size, width
+        super().__init__(shape, patch_size, width, **kwargs)
         self.embed = layers.Dense(width, kernel_regularizer=decay)
         self.blocks = list(blocks)
         self.norm = layers.LayerNormalization(epsilon=epsilon)
@@ -232,12 +232,6 @@ class ViTDecoder(layers.Layer):
         for layer in (*self.blocks, self.norm, self.out):
             layer.build(inside)
         self.built = True
-
-    def compute_output_shape(self, input_shape):
-        return input_shape[0], *self.shape
-
-    def call(self, z):
-        return unpatchify(self.patches(self.embed(z)), self.shape, self.patch_size)
 
     def patches(self, tokens, training=None):
         """Outputs per patch (N, patches, numbers), from embedded tokens (N, 1 + patches, width)."""

@@ -3,6 +3,7 @@
 import re
 
 from zoo.errors import ZooError
+from zoo.pretrained.converters.shapes import image_shape
 
 CLASSES = ("AutoencoderDC",)
 
@@ -60,9 +61,7 @@ def config(theirs, input_shape=None):
             raise ZooError(f"this AutoencoderDC has the option {name}={given[name]!r}, which the zoo does not support.")
     theirs = {**_DEFAULTS, **given}
     channels = theirs["in_channels"]
-    input_shape = tuple(input_shape or (256, 256, channels))
-    if input_shape[-1] != channels:
-        raise ZooError(f"got input_shape={input_shape} for an AutoencoderDC with in_channels={channels}.")
+    input_shape = image_shape(input_shape, channels, f"an AutoencoderDC with in_channels={channels}")
 
     def ours(name):
         value = theirs[name]

@@ -3,6 +3,7 @@
 import re
 
 from zoo.errors import ZooError
+from zoo.pretrained.converters.shapes import image_shape
 
 CLASSES = ("AutoencoderTiny",)
 
@@ -47,9 +48,7 @@ def config(theirs, input_shape=None):
     channels = theirs["in_channels"]
     if theirs["out_channels"] != channels:
         raise ZooError(f"this AutoencoderTiny has out_channels={theirs['out_channels']}, expected in_channels={channels}.")
-    input_shape = tuple(input_shape or (256, 256, channels))
-    if input_shape[-1] != channels:
-        raise ZooError(f"got input_shape={input_shape} for an AutoencoderTiny with in_channels={channels}.")
+    input_shape = image_shape(input_shape, channels, f"an AutoencoderTiny with in_channels={channels}")
     return {
         "variant": "autoencoder_tiny",
         "backbone": "taesd",

@@ -2,12 +2,11 @@
 
 import re
 
-from zoo.errors import ZooError
+from zoo.pretrained.converters.shapes import image_shape
 
 CLASSES = ("DnCNN",)
 LAYOUT = "dncnn_25.pth and its like, of KAIR"
 
-_SIDE = 256
 _NAME = re.compile(r"model\.(\d+)\.(weight|bias)")
 
 
@@ -33,9 +32,7 @@ def config(theirs, input_shape=None):
         input_shape: (height, width, channels) of the images, None for 256 x 256.
     """
     channels = theirs["channels"]
-    input_shape = tuple(input_shape or (_SIDE, _SIDE, channels))
-    if input_shape[-1] != channels:
-        raise ZooError(f"got input_shape={input_shape} for a DnCNN of {channels} channels.")
+    input_shape = image_shape(input_shape, channels, f"a DnCNN of {channels} channels")
     return {
         "variant": "denoising",
         "backbone": "dncnn",

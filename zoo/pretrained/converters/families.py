@@ -5,7 +5,7 @@ from pathlib import Path
 
 from zoo.errors import ZooError
 
-_NOT_FAMILIES = ("__init__", "families", "arrays")
+_NOT_FAMILIES = ("__init__", "families", "arrays", "shapes")
 
 
 def modules():

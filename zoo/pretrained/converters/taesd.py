@@ -4,11 +4,11 @@
 import re
 
 from zoo.errors import ZooError
+from zoo.pretrained.converters.shapes import image_shape
 
 CLASSES = ("TAESD",)
 LAYOUT = "taesd_encoder.pth beside taesd_decoder.pth"
 
-_SIDE = 256
 _NAME = re.compile(r"(encoder|decoder)\.(\d+)\.(weight|bias|conv\.[024]\.(?:weight|bias)|pool\.[013]\.(?:weight|bias))")
 
 
@@ -59,9 +59,7 @@ def config(theirs, input_shape=None):
         input_shape: (height, width, channels) of the images, None for 256 x 256.
     """
     channels = theirs["channels"]
-    input_shape = tuple(input_shape or (_SIDE, _SIDE, channels))
-    if input_shape[-1] != channels:
-        raise ZooError(f"got input_shape={input_shape} for a TAESD of {channels} channels.")
+    input_shape = image_shape(input_shape, channels, f"a TAESD of {channels} channels")
     options = {key: value for key, value in theirs.items() if key not in ("_class_name", "channels")}
     return {"variant": "autoencoder_tiny", "backbone": "taesd", "input_shape": list(input_shape), "loss": "mse", **options}
 
