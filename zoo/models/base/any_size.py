@@ -1,11 +1,12 @@
 """Images of any size through a fully convolutional model, in overlapping tiles.
 
 An image is extended by reflection to multiples of 32 pixels, which the downsampling factors of all backbones divide, and the
-result is cropped. Sides of up to 512 pixels (256 of an image to enlarge) are processed whole, longer ones in tiles of this length.
-Tiles overlap by a quarter: the result is the same as that of the whole image if a pixel depends on no others than those at a
-distance of 32 (16) pixels; otherwise it is blended, see `zoo.utils.tiles`.
+result is cropped. Sides of up to 512 pixels (256 of an image to enlarge) are processed whole, longer ones in tiles of this
+length. Tiles overlap by a quarter: the result is the same as that of the whole image if a pixel depends on no others than those
+at a distance of 32 (16) pixels; otherwise it is blended, see `zoo.utils.tiles`.
 
-Memory, besides the image and its copy with reflected edges: that of the model for one tile, and float32 values for a band of tiles.
+Memory, besides the image and its copy with reflected edges: that of the model for one tile, and float32 values for a band of
+tiles.
 """
 
 import numpy as np
