@@ -12,13 +12,15 @@ from zoo.evaluation.metrics import (
     density,
     factors,
     finetuned,
+    holes,
+    luma,
     photographs,
     reconstruction,
     restoration,
     samples,
 )
 
-_KINDS = (reconstruction, restoration, photographs, classes, finetuned, density, samples, codebook, factors)
+_KINDS = (reconstruction, restoration, photographs, luma, holes, classes, finetuned, density, samples, codebook, factors)
 
 METRICS = {name: metric for kind in _KINDS for name, metric in kind.METRICS.items()}
 CHECKS = {**samples.CHECKS, **factors.CHECKS}
