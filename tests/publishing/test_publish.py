@@ -22,6 +22,7 @@ from zoo.publishing import train as training
 from zoo.publishing.readme import render
 from zoo.publishing.seeds import publish_median
 from zoo.training.initialization.start import fresh_model
+from zoo.training.recipe import load_recipe, recipes
 
 NAME = "vae_mlp.digits"
 VAE = dict(variant="vae", input_shape=(8, 8, 1), latent_dim=3, hidden=(16,), loss="bernoulli")
@@ -189,6 +190,19 @@ def test_what_would_fail_after_the_training_fails_before_it(dataset, tmp_path, m
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(zoo.ZooError, match="manifest"):
         training.train(recipe(dataset=dataset), output_dir=tmp_path, run_dir=tmp_path)
+
+
+def test_a_recipe_decides_whether_samples_are_shown(dataset, tmp_path):
+    splits, _ = training.sources.load_splits(dataset)
+    for shown in (True, False):
+        publish.draw(zoo.create(**VAE), recipe(samples=shown), tmp_path, splits["test"])
+        assert files(tmp_path) == {f"{NAME}.png", *([f"{NAME}.samples.png"] if shown else [])}
+
+
+def test_cards_show_no_samples_that_a_recipe_leaves_out():
+    cards = Path(__file__).parents[2] / "weights" / "cards"
+    for name in recipes():
+        assert load_recipe(name).samples or not (cards / f"{name}.samples.png").exists(), name
 
 
 def test_vectors_are_published_without_pictures(tmp_path):

@@ -99,7 +99,7 @@ def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None
     entry = manifest.read(folder)[recipe.name]
     cards = folder / "cards"
     cards.mkdir(exist_ok=True)
-    draw(loaded, recipe.name, cards, splits["test"])
+    draw(loaded, recipe, cards, splits["test"])
     keep_history(history, cards / f"{recipe.name}.history.csv")
     write_card(recipe.name, entry, cards)
     return entry
@@ -113,14 +113,18 @@ def measured(recipe, model, splits, untrained=None):
     return metrics
 
 
-def draw(model, name, folder, test):
-    """Write the figures of a card: reconstructions, samples from the prior, and the latent plane; none for models of vectors."""
+def draw(model, recipe, folder, test):
+    """Write the figures of a card: reconstructions, the samples if the recipe shows them, and the latent plane.
+
+    There are none for models of vectors.
+    """
+    name = recipe.name
     for kind in ("", ".samples", ".plane"):
         (folder / f"{name}{kind}.png").unlink(missing_ok=True)
     if image_file_shape(model.data_shape) is None:
         return
     side_by_side(model, test.images[:16], folder / f"{name}.png")
-    if draws_images(model):
+    if recipe.samples and draws_images(model):
         samples_grid(model, folder / f"{name}.samples.png", 64, seed=0)
     # The set is published even if matplotlib, which only this figure requires, is not installed.
     if tuple(model.bottleneck.code_shape) == (2,) and test.labels is not None and find_spec("matplotlib"):

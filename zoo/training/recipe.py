@@ -52,6 +52,7 @@ class Recipe:
         seed: random seed.
         half: store the weights in half precision.
         embedded: whether the main package contains the weights, instead of the data package; for a few small sets.
+        samples: whether the card shows samples from the prior, if there is one; False if they do not look like the data.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Recipe:
     seed: int = 0
     half: bool = True
     embedded: bool = False
+    samples: bool = True
     baseline: tuple = ()
 
     def __post_init__(self):
@@ -106,7 +108,7 @@ class Recipe:
 
     def decides(self):
         """JSON-able mapping of the fields that the trained weights depend on."""
-        idle = {"metrics", "baseline", "embedded", "half"}
+        idle = {"metrics", "baseline", "embedded", "half", "samples"}
         return {k: v for k, v in self.as_json().items() if k not in idle and (k not in _YOUNGER or v != _YOUNGER[k])}
 
     def stated(self):
