@@ -207,7 +207,8 @@ def test_a_recipe_refuses_what_cannot_be(changes, message):
 
 def test_what_is_done_with_the_weights_does_not_decide_them():
     recipe = tiny_recipe()
-    for changes in (dict(metrics=("psnr",)), dict(half=True), dict(embedded=False), dict(baseline=("mse", 1.0, "x")), dict(samples=False)):
+    idle = dict(metrics=("psnr",), half=True, embedded=False, samples=False, baseline=("mse", 1.0, "x"))
+    for changes in ({key: value} for key, value in idle.items()):
         assert dataclasses.replace(recipe, **changes).sha256() == recipe.sha256()
     decides = [f.name for f in dataclasses.fields(Recipe) if f.name in recipe.decides()]
     assert {"model", "seed", "epochs", "dataset", "precision", "start", "transforms"} < set(decides)
