@@ -23,6 +23,11 @@ class Decoder(Serializable, keras.Model):
         self.backbone(keras.KerasTensor(code_shape))
         self.built = True
 
+    @property
+    def output_shape(self):
+        """(None, ...): the shape of a batch of images; known without tracing the decoder, which saving would do each time."""
+        return (None, *self.config["input_shape"]) if self.config else super().output_shape
+
     def __call__(self, z, *args, **kwargs):
         """As `keras.Model.__call__`."""
         if self.built:
