@@ -318,7 +318,7 @@ def write_pages(root, text="# Title\n\n{}\nThe end.\n"):
         (root / page).write_text(text.format(f"<!-- {block}: begin -->\nold numbers\n<!-- {block}: end -->\n"))
 
 
-def test_what_is_the_recipes_word_is_taken_over_before_the_tables_are_rendered(published, dataset, tmp_path, monkeypatch):
+def test_what_the_recipe_states_is_copied_before_the_tables_are_rendered(published, dataset, tmp_path, monkeypatch):
     (tmp_path / "weights").mkdir()
     shutil.copy(published[0] / "manifest.json", tmp_path / "weights")
     write_pages(tmp_path)
