@@ -35,7 +35,7 @@ def orthonormal(images, count):
 def some_always():
     """Some always, the others with `-m ""`: each takes one to three seconds."""
     names = sorted(p.stem for p in (ROOT / "training_scripts").glob("*.py"))
-    return [name if i % 6 == 0 else pytest.param(name, marks=pytest.mark.slow) for i, name in enumerate(names)]
+    return [name if i % 12 == 0 else pytest.param(name, marks=pytest.mark.slow) for i, name in enumerate(names)]
 
 
 @pytest.mark.parametrize("name", some_always())
