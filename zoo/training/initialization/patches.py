@@ -39,7 +39,7 @@ def start_from_patches(model: Autoencoder, images, seed=0):
     kernel, bias = _dictionary_of(normalized(patches)[0], layer.atoms, rng)
     layer.responses.kernel.assign(kernel.reshape(layer.responses.kernel.shape))
     layer.responses.bias.assign(bias)
-    for decoder in model.decoder._flatten_layers():
+    for decoder in flatten_layers(model.decoder):
         if isinstance(decoder, PatchesToImage):
             _fit_decoder(decoder, layer, patches[rng.permutation(len(patches))[:_DECODED]])
 
