@@ -59,11 +59,11 @@ def load(source, split="train", data_dir=None, image_shape=None, resize=False, s
     """All of a source in memory, as a `Data`.
 
     Args:
-        source: a TFDS name ("mnist"), the name of a folder of images in the data folder, a `.npy` file of images, a `.npz` file (`images` or `x`, optionally `labels` or `y`; or
-            `x_train`, `y_train`, `x_test`, `y_test`), a folder of image files, whose sub-folders, if any, are the classes or the
-            splits `train`, `test` and `validation` with the classes in them, a `.parquet` file or a folder of them, see
-            `zoo.data.parquet`, or "sprites", see `zoo.data.sprites`: its labels are the shapes, its ids the indices among all
-            its images.
+        source: a TFDS name ("mnist"), the name of a folder of images in the data folder, a `.npy` file of images, a `.npz` file
+            (`images` or `x`, optionally `labels` or `y`; or `x_train`, `y_train`, `x_test`, `y_test`), a folder of image files,
+            whose sub-folders, if any, are the classes or the splits `train`, `test` and `validation` with the classes in them, a
+            `.parquet` file or a folder of them, see `zoo.data.parquet`, or "sprites", see `zoo.data.sprites`: its labels are the
+            shapes, its ids the indices among all its images.
         split: "train", "test", or a TFDS slice such as "train[:90%]"; Parquet, single arrays and most folders have one split.
         data_dir: the data folder, with the data sets of TFDS and folders of images; by default TFDS_DATA_DIR, then the
             default of TFDS.
