@@ -34,7 +34,7 @@ from zoo.layers.bottlenecks import (
     vector_quantizer,
     winner_take_all,
 )
-from zoo.layers.corruptions import holes
+from zoo.layers.corruptions import holes, jpeg
 from zoo.models import registry
 from zoo.models.contractive import StochasticContractiveAutoencoder
 from zoo.pretrained.arrays import load_arrays, save_arrays
@@ -154,6 +154,7 @@ _exact_contraction = functools.partial(tiny, "contractive_mlp", penalty="exact",
 IDEAS = {
     "ae": lambda m: type(m.bottleneck) is code.DenseCode and m.corruption is None and m.bottleneck.loss_names == (),
     "annealed_vae": lambda m: type(m.bottleneck) is capacity.CapacityCode and m.bottleneck.c_max == 25.0,
+    "artifact_removal": lambda m: type(m.corruption) is jpeg.JPEG and m.bottleneck.maps == m.bottleneck.code_shape[-1] - 1,
     "autoencoder_dc": lambda m: type(m.bottleneck) is latent_map.LatentMap and m.encoder.backbone.stage_names[-1] == "stage2",
     "autoencoder_tiny": lambda m: type(m.bottleneck) is latent_map.LatentMap and m.bottleneck.loss_names == (),
     "autoencoder_kl": lambda m: (

@@ -7,7 +7,7 @@ from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
 
 # Variants whose figure has a row of degraded, or of corrupted images.
-RESTORING = ("denoising", "inpainting", "superres")
+RESTORING = ("denoising", "inpainting", "superres", "artifact_removal")
 CORRUPTING = ("dae", "mae")
 # The baselines that metrics measure, and what a card says of them.
 _PROBED = (
