@@ -8,7 +8,8 @@ from PIL import Image
 from tiny_recipe import tiny_recipe
 
 from zoo.data import sources
-from zoo.data.photographs import patches, photographs
+from zoo.data.patches import patches
+from zoo.data.photographs import photographs
 from zoo.errors import ZooError
 from zoo.evaluation.measurement import measure, repeat
 from zoo.training.splits import load_splits

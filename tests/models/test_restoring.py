@@ -53,8 +53,8 @@ def test_super_resolution_reads_small_and_large_images(scale, upsampler):
     assert small.shape[1:] == model.degraded_shape == (24 // scale, 12 // scale, 3)
     assert model.reconstruct(small).shape == large.shape
     np.testing.assert_allclose(model.reconstruct(large), model.reconstruct(small), atol=1e-5)
-    with pytest.raises(ZooError, match=r"expected \(N, 24, 12, 3\)"):
-        model.reconstruct(large[:, 1:])
+    with pytest.raises(ZooError, match=r"expected \(N, height, width, 3\)"):
+        model.reconstruct(large[..., 1:])
 
 
 def test_shrinking_is_the_mean_of_what_is_flat_and_leaves_small_images_alone():

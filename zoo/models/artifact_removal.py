@@ -5,9 +5,15 @@ min E loss(x, x̃ + g(x̃)), x̃ = JPEG(x, q), q ~ U{least, ..., most}
 
 from zoo.layers.corruptions.jpeg import jpeg
 from zoo.models.base.assemble import configuration
-from zoo.models.base.restoring import add, restoring
+from zoo.models.base.restoring import RestoringAutoencoder, add, restoring
 
 BACKBONES = ("unet", "conv", "resnet", "dncnn")
+
+
+class ArtifactRemoval(RestoringAutoencoder):
+    """`reconstruct` takes decoded JPEG images."""
+
+    restores_luma = True
 
 
 def build(
@@ -31,4 +37,5 @@ def build(
     """
     config = configuration(build, locals())
     corrupting = jpeg(quality, input_shape)
-    return restoring(backbone, input_shape, loss, backbone_options, config, add, corruption=corrupting, features=features)
+    parts = dict(corruption=corrupting, features=features, model=ArtifactRemoval)
+    return restoring(backbone, input_shape, loss, backbone_options, config, add, **parts)

@@ -20,6 +20,8 @@ _UPSAMPLERS = ("subpixel", "resize")
 class SuperResolution(RestoringAutoencoder):
     """`reconstruct` takes images (N, H / scale, W / scale, C); other methods also take (N, H, W, C) and reduce them."""
 
+    restores_luma = True
+
     @property
     def degraded_shape(self):
         return small_shape(self.data_shape, self.config["scale"])

@@ -1,7 +1,7 @@
 """The training and test data of a recipe."""
 
 from zoo.data import sources
-from zoo.data.photographs import patches
+from zoo.data.patches import patches
 from zoo.errors import ZooError
 from zoo.modalities.image import image_file_shape
 

@@ -33,8 +33,8 @@ _CHROMA = (
     *[(99,) * 8] * 4,
 )
 # Of (R, G, B) to (Y, Cb - 128, Cr - 128), and back.
-_TO_YCC = ((0.299, 0.587, 0.114), (-0.168735892, -0.331264108, 0.5), (0.5, -0.418687589, -0.081312411))
-_TO_RGB = ((1, 0, 1.402), (1, -0.344136286, -0.714136286), (1, 1.772, 0))
+TO_YCC = ((0.299, 0.587, 0.114), (-0.168735892, -0.331264108, 0.5), (0.5, -0.418687589, -0.081312411))
+TO_RGB = ((1, 0, 1.402), (1, -0.344136286, -0.714136286), (1, 1.772, 0))
 
 
 class JPEG(Corruption):
@@ -51,11 +51,11 @@ class JPEG(Corruption):
         if x.shape[-1] == 1:
             return ops.cast(_coded(pixels, steps(_LUMA)) / 255, x.dtype)
         height, width = x.shape[1:3]
-        luma, chroma = ops.split(_matrix(pixels, _TO_YCC), [1], axis=-1)
+        luma, chroma = ops.split(_matrix(pixels, TO_YCC), [1], axis=-1)
         small = _halved(_padded(ops.round(chroma + 128), 2))
         large = _doubled(_coded(small, steps(_CHROMA)))[:, :height, :width]
         made = ops.concatenate([_coded(ops.round(luma), steps(_LUMA)), large - 128], axis=-1)
-        return ops.cast(ops.clip(ops.round(_matrix(made, _TO_RGB)), 0, 255) / 255, x.dtype)
+        return ops.cast(ops.clip(ops.round(_matrix(made, TO_RGB)), 0, 255) / 255, x.dtype)
 
     def levels(self, x):
         """The quality of each image, integers as float32: a number or (N, 1, 1, 1)."""
