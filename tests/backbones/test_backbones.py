@@ -22,6 +22,7 @@ SMALL = {
     "dncnn": {"filters": 4, "depth": 3},
     "convnext": {"filters": (4, 6), "blocks": (1, 1), "decoder_width": 4},
     "hiera": {"width": 4, "blocks": (1, 1), "decoder_width": 4, "decoder_depth": 1, "decoder_heads": 2},
+    "swin": {"patch_size": 2, "width": 4, "blocks": (1, 2), "heads": 2, "window": 2},
 }
 DEPTHS = {
     "mlp": {"hidden1": (6,), "hidden2": (5,)},
@@ -35,6 +36,7 @@ DEPTHS = {
     "dncnn": {"stage1": (8, 8, 4), "stage2": (8, 8, 4)},
     "convnext": {"stage1": (2, 2, 4), "stage2": (1, 1, 6)},
     "hiera": {"stage1": (2, 2, 4), "stage2": (1, 1, 8)},
+    "swin": {"stage1": (4, 4, 4), "stage2": (2, 2, 8)},
 }
 # The others are as they were published, to be loaded.
 REGULARIZED = [name for name in backbones.NAMES if {"dropout", "weight_decay"} <= set(backbones.options(name))]

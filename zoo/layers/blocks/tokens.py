@@ -28,6 +28,12 @@ def unpatchify(patches, shape, patch_size):
     return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, *shape[:2], channels))
 
 
+def at_size(visible, maps):
+    """Visible places (N, rows, columns, 1), repeated to the size of maps (N, H, W, C)."""
+    factor = maps.shape[1] // visible.shape[1]
+    return visible if factor == 1 else ops.repeat(ops.repeat(visible, factor, axis=1), factor, axis=2)
+
+
 def positions(grid, width, trained=None):
     """Sine and cosine embeddings of the positions of a grid, (positions, width), float32 (Vaswani et al. 2017, arXiv:1706.03762).
 
