@@ -94,6 +94,26 @@ MODELS = {
         },
         [(2, 64, 64)],
     ),
+    # The encoder alone, in the layout of timm.
+    "hiera_encoder": ("Hiera", {"img_size": 64, "embed_dim": 8, "num_heads": 1, "stages": [1, 2, 2, 1]}, [(2, 64, 64)]),
+    # At the other size, windows are padded and the last stage has more than one.
+    "swin": (
+        "SwinForMaskedImageModeling",
+        {
+            "image_size": 64,
+            "embed_dim": 8,
+            "depths": [1, 2, 2],
+            "num_heads": [1, 2, 4],
+            "window_size": 4,
+            "encoder_stride": 16,
+        },
+        [(2, 64, 64), (1, 80, 96)],
+    ),
+    "simmim_swin_base": (
+        "SwinForMaskedImageModeling",
+        {"image_size": 192, "embed_dim": 128, "depths": [2, 2, 18, 2], "num_heads": [4, 8, 16, 32], "window_size": 6},
+        [(1, 192, 192)],
+    ),
     "mae_vit_base": ("ViTMAEForPreTraining", {"norm_pix_loss": True}, [(1, 224, 224)]),
     "tiny": (
         "AutoencoderTiny",

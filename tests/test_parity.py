@@ -29,6 +29,8 @@ TOLERANCES = {
     "mae_encoder": (1e-4, None),
     "convnextv2": (1e-4, None),
     "hiera": (1e-4, None),
+    "hiera_encoder": (1e-4, None),
+    "swin": (1e-4, 0.1),
     "tiny": (1e-5, 0.02),
     "taesd": (1e-5, 0.02),
     "shuffling": (1e-4, 0.25),

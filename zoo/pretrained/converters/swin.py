@@ -1,14 +1,11 @@
-"""SwinForMaskedImageModeling of transformers and SimMIM's own files (github.com/microsoft/SimMIM), as `simmim_swin`."""
+"""SwinForMaskedImageModeling of transformers: SimMIM with Swin (Xie et al. 2022), as `simmim_swin`."""
 
-import math
 import re
 
 from zoo.errors import ZooError
 from zoo.pretrained.converters import vit_mae
 
-# The second stands for files without a config.
-CLASSES = ("SwinForMaskedImageModeling", "SimMIM")
-LAYOUT = "simmim_pretrain__swin_base__img192_window6__800ep.pth of SimMIM"
+CLASSES = ("SwinForMaskedImageModeling",)
 
 _DEFAULTS = {
     "image_size": 224,
@@ -23,33 +20,6 @@ _DEFAULTS = {
 }
 # What has one value in all models that the zoo reads.
 _FIXED = {"num_channels": 3, "qkv_bias": True, "hidden_act": "gelu", "use_absolute_embeddings": False}
-
-
-def described(shapes):
-    """See `families.modules`."""
-    names = {canonical(name): shape for name, shape in shapes.items()}
-    if not names.keys() >= {"swin.embeddings.mask_token", "swin.embeddings.patch_embeddings.projection.weight"}:
-        return None
-    blocks, heads = [], []
-    while (first := f"swin.encoder.layers.{len(blocks)}.blocks.0.attention.relative_position_bias.{_TABLE}") in names:
-        stage = rf"swin\.encoder\.layers\.{len(blocks)}\.blocks\.(\d+)\."
-        blocks.append(1 + max(int(m[1]) for name in names if (m := re.match(stage, name))))
-        heads.append(names[first][1])
-    width, _, _, patch = names["swin.embeddings.patch_embeddings.projection.weight"]
-    window = (1 + math.isqrt(names[f"swin.encoder.layers.0.blocks.0.attention.relative_position_bias.{_TABLE}"][0])) // 2
-    # The files have the masks of shifted windows, (windows, window², window²), from which the size of the images follows.
-    shifted = names.get("swin.encoder.layers.0.blocks.1.attn_mask", (1,))
-    return {
-        "_class_name": "SimMIM",
-        "image_size": math.isqrt(shifted[0]) * window * patch,
-        "patch_size": patch,
-        "embed_dim": width,
-        "depths": blocks,
-        "num_heads": heads,
-        "window_size": window,
-        "mlp_ratio": names["swin.encoder.layers.0.blocks.0.mlp.fc1.weight"][0] / width,
-        "encoder_stride": math.isqrt(names["decoder.0.weight"][0] // 3),
-    }
 
 
 def config(theirs, input_shape=None):
@@ -89,7 +59,6 @@ def config(theirs, input_shape=None):
     }
 
 
-_TABLE = "relative_position_bias_table"
 _BLOCK = {
     "norm1": "layernorm_before",
     "norm2": "layernorm_after",
@@ -103,26 +72,57 @@ _MERGING = {"norm": "norm", "reduce": "reduction"}
 
 def sources(path, config):
     """The name of the array for the variable at `path`, or the names of the arrays that are concatenated to it."""
-    side, _, *inside, last = path.split("/")
+    side, *_, last = path.split("/")
     if last == "hidden":
         return "swin.embeddings.mask_token"
     end = "weight" if last in ("kernel", "gamma") else "bias"
     if side == "decoder":
         return f"decoder.0.{end}"
-    # net, stages and the number of the stage: the embedding, those of the blocks, the last normalization.
-    stage, inside = int(inside[2]), inside[3:]
+    stage, index, part = place(path)
     if stage == 0:
-        return f"swin.embeddings.{_EMBEDDING[inside[0]]}.{end}"
-    if not inside:
-        return f"swin.layernorm.{end}"
-    index, *parts = inside[1:]
-    # A stage begins with the merging that is the end of the original's stage before.
-    merging = stage > 1
-    if merging and index == "0":
-        return f"swin.encoder.layers.{stage - 2}.downsample.{_MERGING[parts[0]]}.{end}"
-    block = f"swin.encoder.layers.{stage - 1}.blocks.{int(index) - merging}"
-    if parts == ["attention"]:
-        return f"{block}.attention.relative_position_bias.{_TABLE}"
-    if parts == ["attention", "qkv"]:
+        return f"swin.embeddings.{_EMBEDDING[part]}.{end}"
+    if index is None:
+        return f"swin.layernorm.{end}" if part is None else f"swin.encoder.layers.{stage - 2}.downsample.{_MERGING[part]}.{end}"
+    block = f"swin.encoder.layers.{stage - 1}.blocks.{index}"
+    if part == "attention":
+        return f"{block}.attention.relative_position_bias.relative_position_bias_table"
+    if part == "attention/qkv":
         return tuple(f"{block}.attention.{name}_proj.{end}" for name in "qkv")
-    return f"{block}.{_BLOCK['/'.join(parts)]}.{end}"
+    return f"{block}.{_BLOCK[part]}.{end}"
+
+
+def place(path):
+    """(stage, block, part) of the variable of the encoder at `path`. Stages count from 1; 0 is the embedding, and the number
+    after the last is the normalization, whose part is None. The block is None for the merging before a stage's first block."""
+    stage, *inside = path.removeprefix("encoder/backbone/net/stages/").split("/")[:-1]
+    stage = int(stage)
+    if stage == 0 or not inside:
+        return stage, None, inside[0] if inside else None
+    index, part = int(inside[1]), "/".join(inside[2:])
+    if stage == 1:
+        return stage, index, part
+    return stage, index - 1 if index else None, part
+
+
+# Newer versions of the library have other names in memory than in files.
+_OLD = (
+    (r"\.attention\.self\.query\.", ".attention.q_proj."),
+    (r"\.attention\.self\.key\.", ".attention.k_proj."),
+    (r"\.attention\.self\.value\.", ".attention.v_proj."),
+    (r"\.attention\.self\.relative_position_bias_", ".attention.relative_position_bias.relative_position_bias_"),
+    (r"\.attention\.output\.dense\.", ".attention.o_proj."),
+    (r"\.intermediate\.dense\.", ".mlp.fc1."),
+    (r"(\.\d+)\.output\.dense\.", r"\1.mlp.fc2."),
+)
+
+
+def canonical(name):
+    """The current name of an array."""
+    for old, new in _OLD:
+        name = re.sub(old, new, name)
+    return name
+
+
+def ignored(name):
+    """What follows from the side of a window."""
+    return name.endswith("relative_position_index")
