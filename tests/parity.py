@@ -83,6 +83,12 @@ def _latent(model, x, reference):
     return {**found, "image": model.reconstruct(x)}
 
 
+def _represented(model, x, reference):
+    code = model.code(x)
+    found = {**_depths(model, x, reference), "code": code, "reconstruction": model.decoder.backbone(code)}
+    return {**found, "image": model.reconstruct(x)}
+
+
 def _depths(model, x, reference):
     backbone = model.encoder.backbone
     x = _cast(model, x)
@@ -114,6 +120,7 @@ _COMPARE = {
     "features": _masked,
     "simmim": _replaced,
     "autoencoder_kl": _latent,
+    "autoencoder_rae": _represented,
     "vq_gan": _latent,
     "autoencoder_tiny": _compact,
     "autoencoder_dc": _compact,

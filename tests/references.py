@@ -90,6 +90,16 @@ def _made(kind, config):
         embeddings.patch_embeddings.projection._is_hf_initialized = False
         embeddings.initialize_weights()
         model.decoder.initialize_weights(embeddings.patch_embeddings.num_patches)
+    elif kind == "AutoencoderRAE":
+        side = config.get("encoder_input_size", 224) // config.get("encoder_patch_size", 14)
+        shape = (config.get("encoder_hidden_size", 768), side, side)
+        model = diffusers.AutoencoderRAE(latents_mean=torch.randn(shape), latents_std=0.5 + torch.rand(shape), **config)
+        embeddings = model.encoder.embeddings
+        if config.get("encoder_type") == "mae":
+            embeddings.patch_embeddings.projection._is_hf_initialized = False
+            embeddings.initialize_weights()
+        else:
+            embeddings.position_embeddings.normal_(0, 0.5)
     else:
         model = getattr(diffusers, kind)(**config)
     if kind == "VQModel":
@@ -158,9 +168,7 @@ def _replaced(model, images):
     with _Kept({f"stage{i + 1}": stage.blocks[-1] for i, stage in enumerate(model.swin.encoder.layers)}) as found:
         tokens = _numpy(model.swin(images).last_hidden_state)
     height, width = images.shape[2] // patch, images.shape[3] // patch
-    maps = {
-        f"stage{i + 1}": found[f"stage{i + 1}"].reshape(len(images), height >> i, width >> i, -1) for i in range(last + 1)
-    }
+    maps = {f"stage{i + 1}": found[f"stage{i + 1}"].reshape(len(images), height >> i, width >> i, -1) for i in range(last + 1)}
     maps["tokens"] = tokens.reshape(len(images), height >> last, width >> last, -1)
     if images.shape[2] != model.config.image_size:
         return maps
@@ -230,6 +238,16 @@ def _latent(model, images):
     return {**found, "reconstruction": (_numpy(model.decode(z).sample) + 1) / 2}
 
 
+def _represented(model, images):
+    """Every block of the encoder, the code, and the image."""
+    blocks = getattr(model.encoder, "layers", None) or model.encoder.encoder.layer
+    with _Kept({f"block{i + 1}": layer for i, layer in enumerate(blocks)}) as found:
+        code = model.encode(images).latent
+    side = code.shape[-1]
+    found = {name: tokens[:, -(side**2) :].reshape(len(images), side, side, -1) for name, tokens in found.items()}
+    return {**found, "code": _numpy(code), "reconstruction": _numpy(model.decode(code).sample)}
+
+
 def _compact(model, images):
     """Every layer of both nets under its own name, the code in its scale, and the image."""
     chains = ("encoder.down_blocks", "decoder.up_blocks", "encoder.layers", "decoder.layers")
@@ -254,6 +272,7 @@ _RUN = {
     "AsymmetricAutoencoderKL": _latent,
     "AutoencoderKLHunyuanImage": _latent,
     "VQModel": _latent,
+    "AutoencoderRAE": _represented,
     "AutoencoderTiny": _compact,
     "AutoencoderDC": _compact,
 }

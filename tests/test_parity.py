@@ -31,6 +31,8 @@ TOLERANCES = {
     "hiera": (1e-4, None),
     "hiera_encoder": (1e-4, None),
     "swin": (1e-4, 0.1),
+    "rae_mae": (1e-4, None),
+    "rae_dinov2": (1e-4, 0.1),
     "tiny": (1e-5, 0.02),
     "taesd": (1e-5, 0.02),
     "shuffling": (1e-4, 0.25),

@@ -19,7 +19,9 @@ class MaskTokenEncoder(StandardizedEncoder):
         super().build(input_shape)
         self.shape, self.units = tuple(input_shape[1:]), grid_of(input_shape[1:], self.patch_size)
         width = self.net.start(keras.KerasTensor(input_shape)).shape[-1]
-        self.hidden = self.add_weight(name="hidden", shape=(1, 1, 1, width), initializer=keras.initializers.TruncatedNormal(stddev=0.02))
+        self.hidden = self.add_weight(
+            name="hidden", shape=(1, 1, 1, width), initializer=keras.initializers.TruncatedNormal(stddev=0.02)
+        )
 
     def compute_output_shape(self, input_shape):
         return self.net.compute_output_shape(input_shape)
@@ -28,7 +30,7 @@ class MaskTokenEncoder(StandardizedEncoder):
         return self.net(self.image(x))
 
     def seen(self, patches, chosen, training=None):
-        """Maps (N, rows, columns, D) of the patches (N, P, numbers) chosen by `chosen` (N, seen, P) and of the places of others."""
+        """Maps (N, rows, columns, D) of the patches (N, P, numbers) chosen by `chosen` (N, seen, P) and of hidden places."""
         maps = self.net.start(unpatchify(patches, self.shape, self.patch_size))
         visible = at_size(ops.reshape(ops.sum(chosen, axis=1), (-1, *self.units, 1)), maps)
         hidden = ops.cast(ops.convert_to_tensor(self.hidden), maps.dtype)

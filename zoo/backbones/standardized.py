@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.errors import ZooError
 from zoo.layers.blocks.backbone import BackboneWrapper
 from zoo.layers.blocks.tokens import patchify, unpatchify
 
@@ -82,3 +83,10 @@ def scales(patches):
     patches = ops.cast(patches, "float32")
     mean = ops.mean(patches, axis=-1, keepdims=True)
     return mean, ops.sqrt(ops.mean(ops.square(patches - mean), axis=-1, keepdims=True) + _EPSILON)
+
+
+def check_moments(mean, deviation, channels):
+    """Raise ZooError unless a mean and a deviation are given for each channel, or neither."""
+    given = [numbers for numbers in (mean, deviation) if numbers is not None]
+    if len(given) == 1 or any(not isinstance(n, (tuple, list)) or len(n) != channels for n in given):
+        raise ZooError(f"got mean={mean} and deviation={deviation}, expected {channels} numbers each, or neither.")

@@ -47,7 +47,8 @@ def swin(
     stride = patch_size * 2 ** (len(blocks) - 1)
     if not blocks or patch_size < 1 or height % stride or wide % stride:
         raise ZooError(
-            f"got images of {height} x {wide} for {len(blocks)} stages and patch_size={patch_size}, expected multiples of {stride}."
+            f"got images of {height} x {wide} for {len(blocks)} stages and patch_size={patch_size}, expected multiples of "
+            f"{stride}."
         )
     if heads < 1 or width % heads:
         raise ZooError(f"got width={width} for {heads} heads, expected a multiple of the heads.")

@@ -7,12 +7,13 @@ import numpy as np
 
 from zoo import backbones
 from zoo.backbones.masked import MaskedDecoder, MaskedEncoder
+from zoo.backbones.standardized import check_moments
 from zoo.layers.blocks.backbone import Pair
 from zoo.layers.blocks.tokens import grid_of
 from zoo.layers.bottlenecks.code import TokenCode
 from zoo.layers.corruptions.masking import PatchMask
 from zoo.models.base.assemble import assemble, configuration
-from zoo.models.base.masked import MaskedAutoencoder, check_moments
+from zoo.models.base.masked import MaskedAutoencoder
 
 BACKBONES = ("vit", "convnext", "hiera")
 

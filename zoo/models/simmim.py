@@ -9,13 +9,14 @@ from keras import ops
 
 from zoo import backbones
 from zoo.backbones.mask_token import MaskTokenDecoder, MaskTokenEncoder
+from zoo.backbones.standardized import check_moments
 from zoo.errors import ZooError
 from zoo.layers.blocks.backbone import Pair
 from zoo.layers.blocks.tokens import grid_of
 from zoo.layers.bottlenecks.code import MapCode
 from zoo.layers.corruptions.masking import PatchMask
 from zoo.models.base.assemble import assemble, configuration
-from zoo.models.base.masked import MaskedAutoencoder, check_moments
+from zoo.models.base.masked import MaskedAutoencoder
 
 BACKBONES = ("swin",)
 
@@ -42,8 +43,8 @@ def build(
         backbone: "swin".
         input_shape: (height, width, channels).
         mask_ratio: fraction of the squares that is masked.
-        mask_size: side of the squares in pixels, a multiple of the backbone's patch size that divides height and width. It decides
-            how far the network must look.
+        mask_size: side of the squares in pixels, a multiple of the backbone's patch size that divides height and width. It
+            decides how far the network must look.
         features: the depth of the encoder that the features are taken from, averaged over a grid of 4 x 4 regions; None means the
             last maps, normalized and averaged over the image.
         mean: one number per channel that the model subtracts from images in 0..1, or None.

@@ -101,12 +101,24 @@ class TransformerBlock(layers.Layer):
         decay: regularizer of the kernels, or None.
         epsilon: added to the variance in the normalizations.
         attention: the layer of attention, whose inputs the block then takes; None means `Attention`, for (N, T, width).
+        scaled: whether each branch is multiplied by one number per feature (Touvron et al. 2021, arXiv:2103.17239).
     """
 
     def __init__(
-        self, width, heads, mlp_ratio=4.0, dropout=0.0, drop_path=0.0, decay=None, epsilon=1e-6, attention=None, **kwargs
+        self,
+        width,
+        heads,
+        mlp_ratio=4.0,
+        dropout=0.0,
+        drop_path=0.0,
+        decay=None,
+        epsilon=1e-6,
+        attention=None,
+        scaled=False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
+        self.scaled = scaled
         self.norm1 = layers.LayerNormalization(epsilon=epsilon)
         self.attention = Attention(width, heads, decay) if attention is None else attention
         self.norm2 = layers.LayerNormalization(epsilon=epsilon)
@@ -121,16 +133,21 @@ class TransformerBlock(layers.Layer):
         self.norm2.build(input_shape)
         self.hidden.build(input_shape)
         self.out.build((*input_shape[:-1], self.hidden.units))
+        if self.scaled:
+            self.scale1, self.scale2 = (
+                self.add_weight(name=name, shape=(input_shape[-1],), initializer="ones") for name in ("scale1", "scale2")
+            )
         self.built = True
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def call(self, x):
-        x = x + self._branch(self.attention(self.norm1(x)))
+        x = x + self._branch(self.attention(self.norm1(x)), self.scale1 if self.scaled else None)
         rows = self.out(self.hidden(as_rows(self.norm2(x))))
-        return x + self._branch(ops.reshape(rows, (-1, *x.shape[1:])))
+        return x + self._branch(ops.reshape(rows, (-1, *x.shape[1:])), self.scale2 if self.scaled else None)
 
-    def _branch(self, x):
+    def _branch(self, x, scale):
+        x = x if scale is None else x * ops.cast(ops.convert_to_tensor(scale), x.dtype)
         x = x if self.dropout is None else self.dropout(x)
         return x if self.drop_path is None else self.drop_path(x)

@@ -3,7 +3,6 @@
 from keras import ops
 
 from zoo.backbones.standardized import scales
-from zoo.errors import ZooError
 from zoo.layers.corruptions.masking import masked_error
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.autoencoder import Autoencoder
@@ -63,10 +62,3 @@ class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
             total = total + ops.cast(self.found(patches, chosen), "float32") * hidden
             times = times + hidden
         return self.decoder.backbone.scaled(total / times, *scales(patches))
-
-
-def check_moments(mean, deviation, channels):
-    """Raise ZooError unless a mean and a deviation are given for each channel, or neither."""
-    given = [numbers for numbers in (mean, deviation) if numbers is not None]
-    if len(given) == 1 or any(not isinstance(n, (tuple, list)) or len(n) != channels for n in given):
-        raise ZooError(f"got mean={mean} and deviation={deviation}, expected {channels} numbers each, or neither.")
