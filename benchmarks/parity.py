@@ -59,7 +59,9 @@ def main():
     # Several GB of files. All names in one process each, because importing the libraries takes longer than most comparisons.
     with tempfile.TemporaryDirectory() as folder:
         run("references.py", folder, *arguments.names)
-        found = [json.loads(run("parity.py", folder, *arguments.names, backend=b).splitlines()[-1]) for b in ("tensorflow", "jax")]
+        found = [
+            json.loads(run("parity.py", folder, *arguments.names, backend=b).splitlines()[-1]) for b in ("tensorflow", "jax")
+        ]
     for name in arguments.names:
         cells = []
         for keys in (None, CODES, IMAGES):
