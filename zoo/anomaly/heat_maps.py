@@ -19,7 +19,7 @@ _OPACITY = 0.6
 
 
 class HeatMaps:
-    """Collects the maps of all images, and then draws them over the images. The colors range from the lowest to the highest value.
+    """Collects the maps of all images, and then draws them over the images. Colors range from the lowest to the highest value.
 
     Until they are drawn, the maps are in a temporary file, 4 bytes per pixel. A legend, `FOLDER.legend.png`, is written beside
     the folder. Use it as a context manager; after an error nothing is left.
@@ -59,6 +59,8 @@ class HeatMaps:
     def __exit__(self, kind, error, trace):
         self._file.close()
         self._folder.__exit__(kind, error, trace)
+        if kind is None:
+            self._write_legend()
 
     def add(self, maps):
         """Append maps (N, H, W), float32, to those that will be drawn."""
@@ -69,13 +71,12 @@ class HeatMaps:
             raise ZooError(f"the maps cannot be stored in {tempfile.gettempdir()}: {error.strerror or error}.") from None
 
     def draw(self, batches):
-        """Draw the maps over `batches` (ids, images (N, H, W, 1 or 3)) of the same images in the same order; write the legend."""
+        """Draw the maps over `batches` (ids, images (N, H, W, 1 or 3)) of the same images in the same order."""
         self._file.seek(0)
         for ids, images in batches:
             count = int(np.prod(images.shape[:3]))
             maps = np.frombuffer(self._file.read(4 * count), np.float32).reshape(images.shape[:3])
             self._folder.write(self.over(images, maps), ids)
-        self._write_legend()
 
     def over(self, images, maps):
         """Pictures (N, H, W, 3), floats 0..1: colors of the maps over the images in gray."""

@@ -54,7 +54,9 @@ def run(arguments):
     with contextlib.ExitStack() as opened:
         writer = open_writer(arguments.output, "score") if arguments.output else None
         drawn = _heat_maps(arguments.maps, by) if arguments.maps else None
-        model = (images.load_image_model if drawn and by != "patches" else images.load)(arguments.name)
+        model = images.load(arguments.name)
+        if drawn:
+            _check_drawable(model)
         score = _scorer(arguments, by, model, bool(drawn))
         for output in (writer, drawn):
             if output:
@@ -83,6 +85,13 @@ def _heat_maps(path, by):
     return HeatMaps(path, _MAPPED[by])
 
 
+def _check_drawable(model):
+    from zoo.modalities.image import image_file_shape
+
+    if image_file_shape(model.data_shape) is None:
+        raise ZooError(f"heat maps require images with 1 or 3 channels; the inputs of this model have shape {model.data_shape}.")
+
+
 def _is_saved(normal):
     return Path(normal).suffix == ".safetensors"
 
@@ -98,12 +107,19 @@ def _scorer(arguments, by, model, with_maps):
         else:
             detector = PatchDetector(model).fit(_normal_images(arguments, model), size)
         return lambda batch: detector.maps_and_scores(batch, size)[::-1]
-    from zoo.anomaly import AnomalyDetector
+    from zoo.anomaly import AnomalyDetector, robust_maximum
 
     detector = AnomalyDetector(model, by)
     if detector.needs_fit:
         detector.fit(_normal_images(arguments, model), size)
-    return lambda batch: (detector.score(batch, size), model.anomaly_map(batch, size) if with_maps else None)
+    if not with_maps:
+        return lambda batch: (detector.score(batch, size), None)
+
+    def score(batch):
+        maps = model.anomaly_map(batch, size)
+        return robust_maximum(maps) if by == "map" else detector.score(batch, size), maps
+
+    return score
 
 
 def _normal_images(arguments, model):
