@@ -33,17 +33,13 @@ class HeatMaps:
     """
 
     def __init__(self, path, label):
-        try:
-            import matplotlib
-        except ImportError:
-            raise missing_package("drawing heat maps", "matplotlib") from None
+        _color_map()
         self.path, self.label = Path(path), label
         self.legend = self.path.with_name(f"{self.path.resolve().name}.legend.png")
         self._folder = ImageFolder(self.path)
         for place in (self.path, self.legend):
             if place.is_file() or (place.is_dir() and any(place.iterdir())):
                 raise ZooError(f"{place} exists, and heat maps do not overwrite anything; choose a new or empty folder.")
-        self._color_map = matplotlib.colormaps[_COLORS]
         self.low, self.high = np.inf, -np.inf
 
     @property
@@ -76,14 +72,7 @@ class HeatMaps:
         for ids, images in batches:
             count = int(np.prod(images.shape[:3]))
             maps = np.frombuffer(self._file.read(4 * count), np.float32).reshape(images.shape[:3])
-            self._folder.write(self.over(images, maps), ids)
-
-    def over(self, images, maps):
-        """Pictures (N, H, W, 3), floats 0..1: colors of the maps over the images in gray."""
-        spread = self.high - self.low or 1.0
-        colors = self._color_map((maps - self.low) / spread)[..., :3]
-        gray = np.stack([with_channels(image, 1) for image in unit_array(images)])
-        return _OPACITY * colors + (1 - _OPACITY) * gray
+            self._folder.write(over(images, maps, self.low, self.high), ids)
 
     def _write_legend(self):
         from matplotlib.cm import ScalarMappable
@@ -92,10 +81,25 @@ class HeatMaps:
 
         # A Figure without pyplot requires no display and leaves no global state.
         figure = Figure(figsize=(6, 0.9), layout="constrained")
-        colors = ScalarMappable(Normalize(self.low, self.high), self._color_map)
+        colors = ScalarMappable(Normalize(self.low, self.high), _color_map())
         figure.colorbar(colors, cax=figure.subplots(), orientation="horizontal", label=self.label)
         try:
             with replacing(self.legend) as temporary:
                 figure.savefig(temporary, dpi=100)
         except OSError as error:
             raise ZooError(f"cannot write {self.legend}: {error.strerror or error}.") from None
+
+
+def over(images, maps, low, high):
+    """Pictures (N, H, W, 3), floats 0..1: colors of maps (N, H, W), from `low` to `high`, over images (N, H, W, 1 or 3) in gray."""
+    colors = _color_map()((maps - low) / (high - low or 1.0))[..., :3]
+    gray = np.stack([with_channels(image, 1) for image in unit_array(images)])
+    return _OPACITY * colors + (1 - _OPACITY) * gray
+
+
+def _color_map():
+    try:
+        import matplotlib
+    except ImportError:
+        raise missing_package("drawing heat maps", "matplotlib") from None
+    return matplotlib.colormaps[_COLORS]

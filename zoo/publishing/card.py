@@ -16,8 +16,8 @@ _PROBED = (
     "the model before its first training step (same seed, after a data-dependent initialization)."
 )
 _MAPPED = (
-    "Baselines of anomaly maps are, smoothed as the map: the squared difference from the mean training image; the squared error of "
-    "the reconstruction by PCA; and the map of the model before its first training step (same seed)."
+    "Baselines of anomaly maps are: the squared difference from the mean training image, smoothed as the map; the squared error "
+    "of the reconstruction by PCA, smoothed; and the map of the model before its first training step (same seed)."
 )
 _EXPLAINED = {
     ("raw input", "PCA", "untrained"): _PROBED,
