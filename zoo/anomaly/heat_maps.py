@@ -91,7 +91,7 @@ class HeatMaps:
 
 
 def over(images, maps, low, high):
-    """Pictures (N, H, W, 3), floats 0..1: colors of maps (N, H, W), from `low` to `high`, over images (N, H, W, 1 or 3) in gray."""
+    """Pictures (N, H, W, 3), floats 0..1: colors of maps (N, H, W), from `low` to `high`, over images (N, H, W, C) in gray."""
     colors = _color_map()((maps - low) / (high - low or 1.0))[..., :3]
     gray = np.stack([with_channels(image, 1) for image in unit_array(images)])
     return _OPACITY * colors + (1 - _OPACITY) * gray

@@ -22,6 +22,8 @@ from zoo.utils.numbers import check_at_least, check_whole, is_number
 _SUFFIX = ".safetensors"
 # Side of the neighborhood over which the features of a patch are averaged.
 _WINDOW = 3
+# The least standard deviation that a channel is divided by, as a fraction of the root mean square of its depth.
+_LEAST = 0.1
 # Maximum number of patches of the normal images to select the bank from; more than these are sampled at random.
 _CANDIDATES = 50_000
 # Number of images whose features are in memory at a time.
@@ -34,10 +36,10 @@ class PatchDetector:
     """Distances of the features of patches to those of normal images, from an encoder of any origin.
 
     The feature maps of some depths of the encoder are averaged over 3 x 3 positions, interpolated to the size of the first, and
-    concatenated; each channel is divided by its standard deviation over the normal images, and each depth by the root of its
-    number of channels, so that all have the same weight. A bank of patches represents the normal images; it is
-    selected by `zoo.anomaly.coreset`. The distance of a patch to the nearest one of the bank is its anomaly score. The map is
-    interpolated to the size of the image and smoothed.
+    concatenated. Each channel is divided by its standard deviation over the normal images, at least a tenth of that of the whole
+    depth, and each depth by the root of its number of channels, so that all have about the same weight. A bank of patches
+    represents the normal images; it is selected by `zoo.anomaly.coreset`. The distance of a patch to the nearest one of the bank
+    is its anomaly score. The map is interpolated to the size of the image and smoothed.
 
     The score of an image is that of its most anomalous patch m, of distance s to its nearest patch m* of the bank, weighted by
     1 - exp(s) / Σ exp(|m - n|), n among the `neighbours` patches of the bank nearest to m*, including m* (equation 7): a distance
@@ -71,7 +73,8 @@ class PatchDetector:
         self.layers = _middle(model.encoder.feature_layers) if layers is None else tuple(layers)
         if not self.layers:
             raise ZooError(f"got no layers, expected some of {', '.join(model.encoder.feature_layers)}.")
-        inputs = keras.KerasTensor((None, *model.data_shape), dtype="float32")
+        # Of one image, because transformers repeat a token as often as there are images.
+        inputs = keras.KerasTensor((1, *model.data_shape), dtype="float32")
         self._channels = [model.encoder.maps(inputs, layer).shape[-1] for layer in self.layers]
         self._bank = self._scale = None
 
@@ -87,10 +90,7 @@ class PatchDetector:
         """
         normal = check_images(normal, self.model.data_shape)
         patches = self._candidates(normal, batch_size)
-        deviation = patches.std(axis=0, dtype=np.float64)
-        weight = np.repeat([np.sqrt(count) for count in self._channels], self._channels)
-        # A channel that is constant over the normal images gets the least deviation that rounding could give.
-        self._scale = (1 / (np.maximum(deviation, 1e-6 * max(deviation.max(), 1e-30)) * weight)).astype(np.float32)
+        self._scale = self._scales(patches.std(axis=0, dtype=np.float64))
         patches *= self._scale
         self._bank = patches[coreset(patches, max(1, round(self.coreset * len(patches))), self.seed)]
         return self
@@ -199,6 +199,15 @@ class PatchDetector:
                 maps = ops.image.resize(maps, found[0].shape[1:3], interpolation="bilinear", data_format="channels_last")
             found.append(maps)
         return ops.concatenate(found, axis=-1)
+
+    def _scales(self, deviation):
+        """Factors (D,) of the channels, from their standard deviations over the normal images."""
+        factors = []
+        for part in np.split(deviation, np.cumsum(self._channels)[:-1]):
+            # A unit that is active nowhere in the normal images would otherwise decide every distance.
+            floor = _LEAST * np.sqrt(np.mean(np.square(part))) or 1.0
+            factors.append(1 / (np.maximum(part, floor) * np.sqrt(len(part))))
+        return np.concatenate(factors).astype(np.float32)
 
     def _weights(self, rows, nearest):
         """Weights (N,) of the distances of patches (N, D) to the patches of the bank with the indices `nearest` (N,)."""
