@@ -7,9 +7,11 @@ from zoo.utils.lazy import lazy_names
 
 _HOMES = {
     "AnomalyDetector": "zoo.anomaly.detector",
+    "COMBINED": "zoo.anomaly.detector",
     "PatchDetector": "zoo.anomaly.patches",
     "distance": "zoo.anomaly.detector",
     "robust_maximum": "zoo.anomaly.maps",
+    "spread": "zoo.anomaly.detector",
 }
 
 __getattr__, __dir__, __all__ = lazy_names(__name__, _HOMES)
