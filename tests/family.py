@@ -16,8 +16,10 @@ from keras import ops
 from tiny import tiny
 
 import zoo
+from zoo.anomaly import PatchDetector
 from zoo.evaluation.likelihood import elbo, log_likelihood
 from zoo.layers.bottlenecks.contraction import squared_jacobian_norm
+from zoo.layers.corruptions.holes import complementary_holes
 from zoo.models import registry
 
 # What is worth seeing at work elsewhere, and is off in `tiny`; by model or variant.
@@ -97,7 +99,24 @@ def likelihood():
     }
 
 
-_OTHERS = {"jacobian": jacobian, "likelihood": likelihood}
+def anomaly_maps():
+    """Differences of maps from the squared errors of reconstructions, of a model for inpainting and of normal patches from
+    themselves."""
+    keras.utils.set_random_seed(0)
+    images = np.random.default_rng(0).uniform(0.1, 1, (6, 8, 8, 3)).astype("float32")
+    model, painter = tiny("ae_conv", (8, 8, 3)), tiny("inpainting_conv", (8, 8, 3))
+    hidden = complementary_holes((8, 8))[0]
+    filled = painter.reconstruct(np.where(hidden[..., None], np.float32(0), images))
+    pairs = ((model, model.reconstruct(images), np.ones_like(hidden)), (painter, filled, hidden))
+    differences = [
+        float(np.abs(whole.anomaly_map(images, sigma=0) - np.square(images - made).mean(axis=-1))[:, mask].max())
+        for whole, made, mask in pairs
+    ]
+    found, scores = PatchDetector(model, coreset=1, sigma=0).fit(images).maps_and_scores(images)
+    return {"differences": differences, "itself": float(found.max()), "scores": scores.tolist()}
+
+
+_OTHERS = {"jacobian": jacobian, "likelihood": likelihood, "anomaly_maps": anomaly_maps}
 
 
 def main(names):

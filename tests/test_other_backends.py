@@ -76,3 +76,10 @@ def test_likelihoods(found):
     loss, bound, likelihood = (found["likelihood"][key] for key in ("loss", "bound", "likelihood"))
     assert bound == pytest.approx(-loss, rel=0.03)
     assert likelihood > bound
+
+
+def test_anomaly_maps(found):
+    assert "failed" not in found["anomaly_maps"], found["anomaly_maps"]["failed"]
+    assert max(found["anomaly_maps"]["differences"]) < 1e-5
+    # Whether an image is in a batch of another size decides about rounding only.
+    assert found["anomaly_maps"]["itself"] < 1e-3 and len(found["anomaly_maps"]["scores"]) == 6

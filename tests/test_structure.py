@@ -93,7 +93,7 @@ def test_there_is_no_circle_of_files():
 
 def test_the_root_holds_what_users_import_by_name():
     files = {path.name for path in (ROOT / "zoo").glob("*.py")}
-    assert files == {"__init__.py", "__main__.py", "anomaly.py", "errors.py", "losses.py", "sklearn.py"}
+    assert files == {"__init__.py", "__main__.py", "errors.py", "losses.py", "sklearn.py"}
 
 
 def test_every_module_says_what_it_is_for():

@@ -15,11 +15,16 @@ _PROBED = (
     "input; PCA, with as many components as the model has features (or all, if there are fewer); and untrained, the features of "
     "the model before its first training step (same seed, after a data-dependent initialization)."
 )
+_MAPPED = (
+    "Baselines of anomaly maps are: the squared difference from the mean training image, smoothed as the map; the squared error "
+    "of the reconstruction by PCA, smoothed; and the map of the model before its first training step (same seed)."
+)
 _EXPLAINED = {
     ("raw input", "PCA", "untrained"): _PROBED,
     ("degraded image",): "The baseline is the same measurement of the degraded images.",
     ("bicubic interpolation",): "The baseline is the same measurement of the reduced images, enlarged by bicubic interpolation.",
     ("mean color",): "The baseline is the same measurement of a box that is filled with the mean color of the other pixels.",
+    ("mean image", "PCA map", "untrained map"): _MAPPED,
 }
 BASELINES = tuple(name for names in _EXPLAINED for name in names)
 # Initializations that are part of the weights although gradients did not train them; see `zoo.training.Recipe`.

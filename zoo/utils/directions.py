@@ -1,7 +1,7 @@
 """Whether higher or lower values of a metric are better, by its name, so that tables can be rendered without a framework."""
 
 _HIGHER = ("ssim", "elbo", "mig", "factor_vae_score", "sap", "dci_disentanglement")
-_HIGHER_ENDS = ("accuracy", "psnr", "psnr_unclipped", "usage", "perplexity")
+_HIGHER_ENDS = ("accuracy", "psnr", "psnr_unclipped", "usage", "perplexity", "auroc")
 
 
 def higher_is_better(metric):

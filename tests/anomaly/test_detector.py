@@ -46,7 +46,7 @@ def test_neighbours_do_not_depend_on_the_units_of_features(trained, monkeypatch)
     model, normal, fresh, _ = trained
     plain = AnomalyDetector(model, "knn").fit(normal).score(fresh)
     units = np.linspace(1, 100, 8)
-    monkeypatch.setattr("zoo.anomaly.probe_features", lambda model, x, *a: model.encode(x) * units)
+    monkeypatch.setattr("zoo.anomaly.detector.probe_features", lambda model, x, *a: model.encode(x) * units)
     np.testing.assert_allclose(AnomalyDetector(model, "knn").fit(normal).score(fresh), plain, rtol=1e-4)
 
 
@@ -58,7 +58,7 @@ def test_directions_alone_do_not_depend_on_the_strength_of_features(trained, mon
         detector = AnomalyDetector(model, "knn", metric=metric).fit(normal)
         plain = detector.score(fresh)
         with monkeypatch.context() as patch:
-            patch.setattr("zoo.anomaly.probe_features", lambda model, x, *a: model.encode(x) * strength)
+            patch.setattr("zoo.anomaly.detector.probe_features", lambda model, x, *a: model.encode(x) * strength)
             return plain, detector.score(fresh)
 
     np.testing.assert_allclose(*both("cosine"), rtol=1e-4)
