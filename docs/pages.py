@@ -46,7 +46,15 @@ REFERENCE = {
         "zoo.evaluation.likelihood",
         "zoo.evaluation.frechet",
     ),
-    "Anomaly detection": ("zoo.anomaly", "zoo.sklearn"),
+    "Anomaly detection": (
+        "zoo.anomaly.detector",
+        "zoo.anomaly.maps",
+        "zoo.anomaly.patches",
+        "zoo.anomaly.coreset",
+        "zoo.anomaly.heat_maps",
+        "zoo.evaluation.defects",
+        "zoo.sklearn",
+    ),
     "Samplers": tuple(f"zoo.samplers.{path.stem}" for path in sorted((ROOT / "zoo" / "samplers").glob("[!_]*.py"))),
 }
 

@@ -83,7 +83,7 @@ def test_the_optimizers_state_is_made_before_the_step_is_traced(images, monkeypa
     assert len(model.optimizer.variables) == count
 
 
-def test_encode_is_traced_once_whatever_the_number_of_images(images, count):
+def test_encode_is_traced_once_whatever_the_number_of_images(images, count, graphs):
     runs = count(Encoder)
     model = tiny("ae_mlp")
     runs.clear()
@@ -92,7 +92,7 @@ def test_encode_is_traced_once_whatever_the_number_of_images(images, count):
     assert runs == [False]
 
 
-def test_training_shows_in_what_was_compiled_before(images):
+def test_training_shows_in_what_was_compiled_before(images, graphs):
     model = tiny("ae_mlp")
     before = model.encode(images), model.reconstruct(images)
     model.fit(images, batch_size=20, verbose=0)
@@ -100,7 +100,7 @@ def test_training_shows_in_what_was_compiled_before(images):
     assert np.any(model.reconstruct(images) != before[1])
 
 
-def test_many_models_are_not_taken_for_one_that_retraces(images, monkeypatch):
+def test_many_models_are_not_taken_for_one_that_retraces(images, monkeypatch, graphs):
     from tensorflow.python.eager.polymorphic_function import polymorphic_function
 
     monkeypatch.setattr(polymorphic_function, "FREQUENT_TRACING_WARNING_MAX_WARNING_PER_DETECTOR", 10**6)
@@ -123,12 +123,12 @@ def test_many_models_are_not_taken_for_one_that_retraces(images, monkeypatch):
 # -- fit
 
 
-def test_damaged_to_clean(images):
+def test_degraded_to_clean(images):
     clean = images.astype(np.float32) / 255
-    damaged = np.zeros_like(clean)
+    degraded = np.zeros_like(clean)
     model = tiny("ae_mlp")
-    expected = ((ops.convert_to_numpy(model(damaged)) - clean) ** 2).mean()
-    assert model.fit(damaged, images, batch_size=40, verbose=0).history["loss"][0] == pytest.approx(expected, rel=1e-5)
+    expected = ((ops.convert_to_numpy(model(degraded)) - clean) ** 2).mean()
+    assert model.fit(degraded, images, batch_size=40, verbose=0).history["loss"][0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_dataset_of_images_or_of_pairs(images):

@@ -1,4 +1,4 @@
-"""Denoising, inpainting and super-resolution: the image's own way past the network, and what mending does to it."""
+"""Denoising, inpainting and super-resolution: the image's own way past the network, and what restoration does to it."""
 
 import numpy as np
 import pytest
@@ -30,11 +30,11 @@ def test_a_silent_denoiser_gives_back_what_it_is_given(backbone):
 @pytest.mark.parametrize("backbone", ["unet", "conv", "resnet"])
 def test_inpainting_changes_holes_alone(backbone):
     model = tiny(f"inpainting_{backbone}", (8, 8, 3))
-    damaged = IMAGES.copy()
-    damaged[:, 2:5, 3:6] = 0
-    result = model.reconstruct(damaged)
-    known = damaged.any(axis=-1)
-    np.testing.assert_array_equal(result[known], damaged[known])
+    degraded = IMAGES.copy()
+    degraded[:, 2:5, 3:6] = 0
+    result = model.reconstruct(degraded)
+    known = degraded.any(axis=-1)
+    np.testing.assert_array_equal(result[known], degraded[known])
     assert np.abs(result[~known]).max() > 1e-3
 
 

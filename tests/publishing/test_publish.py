@@ -22,6 +22,7 @@ from zoo.publishing import train as training
 from zoo.publishing.readme import render
 from zoo.publishing.seeds import publish_median
 from zoo.training.initialization.start import fresh_model
+from zoo.training.recipe import load_recipe, recipes
 
 NAME = "vae_mlp.digits"
 VAE = dict(variant="vae", input_shape=(8, 8, 1), latent_dim=3, hidden=(16,), loss="bernoulli")
@@ -191,6 +192,19 @@ def test_what_would_fail_after_the_training_fails_before_it(dataset, tmp_path, m
         training.train(recipe(dataset=dataset), output_dir=tmp_path, run_dir=tmp_path)
 
 
+def test_a_recipe_decides_whether_samples_are_shown(dataset, tmp_path):
+    splits, _ = training.sources.load_splits(dataset)
+    for shown in (True, False):
+        publish.draw(zoo.create(**VAE), recipe(samples=shown), tmp_path, splits["test"])
+        assert files(tmp_path) == {f"{NAME}.png", *([f"{NAME}.samples.png"] if shown else [])}
+
+
+def test_cards_show_no_samples_that_a_recipe_leaves_out():
+    cards = Path(__file__).parents[2] / "weights" / "cards"
+    for name in recipes():
+        assert load_recipe(name).samples or not (cards / f"{name}.samples.png").exists(), name
+
+
 def test_vectors_are_published_without_pictures(tmp_path):
     x = np.random.default_rng(0).random((200, 6)).astype("float32")
     np.savez(tmp_path / "rows.npz", x_train=x[:160], x_test=x[160:])
@@ -304,7 +318,7 @@ def write_pages(root, text="# Title\n\n{}\nThe end.\n"):
         (root / page).write_text(text.format(f"<!-- {block}: begin -->\nold numbers\n<!-- {block}: end -->\n"))
 
 
-def test_what_is_the_recipes_word_is_taken_over_before_the_tables_are_rendered(published, dataset, tmp_path, monkeypatch):
+def test_what_the_recipe_states_is_copied_before_the_tables_are_rendered(published, dataset, tmp_path, monkeypatch):
     (tmp_path / "weights").mkdir()
     shutil.copy(published[0] / "manifest.json", tmp_path / "weights")
     write_pages(tmp_path)

@@ -41,6 +41,7 @@ def photographs(source, channels=None, split="test", data_dir=None):
     Raises:
         ZooError: as `zoo.data.sources.load`.
     """
+    source = sources.located(source, data_dir)
     if sources.kind_of(source) != "folder":
         return list(sources.load(source, split, data_dir).images)
     return [with_channels(image, channels or image.shape[-1]) for _, image in PhotographStream(source, split)]

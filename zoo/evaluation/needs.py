@@ -44,6 +44,7 @@ class Needs:
 _PROBE = Needs(train=True, labels=("train", "test"), image="flips", decoder=False)
 _FACTORS = Needs(decoder=False)
 _PHOTOGRAPHS = Needs(image=True, test_images=True)
+_DEFECTS = Needs(train=True, image=True, test_images=True, decoder=False)
 
 NEEDS = {
     "mse": Needs(),
@@ -84,4 +85,6 @@ NEEDS = {
     "factor_vae_score": _FACTORS,
     "sap": _FACTORS,
     "dci_disentanglement": _FACTORS,
+    "pixel_auroc": _DEFECTS,
+    "image_auroc": _DEFECTS,
 }

@@ -7,6 +7,7 @@ It is called before a training, so that the training is not lost.
 """
 
 from zoo.evaluation.metrics import (
+    anomaly,
     classes,
     codebook,
     density,
@@ -20,7 +21,20 @@ from zoo.evaluation.metrics import (
     samples,
 )
 
-_KINDS = (reconstruction, restoration, photographs, luma, holes, classes, finetuned, density, samples, codebook, factors)
+_KINDS = (
+    reconstruction,
+    restoration,
+    photographs,
+    luma,
+    holes,
+    classes,
+    finetuned,
+    density,
+    samples,
+    codebook,
+    factors,
+    anomaly,
+)
 
 METRICS = {name: metric for kind in _KINDS for name, metric in kind.METRICS.items()}
-CHECKS = {**samples.CHECKS, **factors.CHECKS}
+CHECKS = {**samples.CHECKS, **factors.CHECKS, **anomaly.CHECKS}

@@ -101,6 +101,10 @@ class Subject:
         """Names of the baselines of the model's features, see `baseline_features`."""
         return ["raw input", "PCA", *(["untrained"] if self._untrained else [])]
 
+    def untrained_model(self):
+        """The model before its first training step."""
+        return self.once("untrained", lambda: self._untrained(self.train().images))
+
     def baseline_features(self, baseline, layer, pool, mirrored=False):
         """Training and test features (N, D) of a baseline, and those of the mirrored training images or None.
 
@@ -109,7 +113,7 @@ class Subject:
         """
         train, test = self.train().images, self.data("test").images
         if baseline == "untrained":
-            model = self.once("untrained", lambda: self._untrained(train))
+            model = self.untrained_model()
 
             def features(images):
                 return probes.probe_features(model, images, layer, pool)
