@@ -23,7 +23,10 @@ _EXPLAINED = {
     ("raw input", "PCA", "untrained"): _PROBED,
     ("degraded image",): "The baseline is the same measurement of the degraded images.",
     ("bicubic interpolation",): "The baseline is the same measurement of the reduced images, enlarged by bicubic interpolation.",
-    ("mean color",): "The baseline is the same measurement of a box that is filled with the mean color of the other pixels.",
+    ("mean color",): "The baseline is the same measurement of holes that are filled with the mean color of the other pixels.",
+    ("Navier-Stokes",): "Navier-Stokes is the same measurement of holes that are filled by OpenCV's method of this name.",
+    ("BM3D",): "BM3D is the same measurement of images that are restored by BM3D (Dabov et al. 2007), given the noise level.",
+    ("JPEG file",): "The baseline is the same measurement of the decoded JPEG files.",
     ("mean image", "PCA map", "untrained map"): _MAPPED,
 }
 BASELINES = tuple(name for names in _EXPLAINED for name in names)
