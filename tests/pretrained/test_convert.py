@@ -132,7 +132,8 @@ HIERA = {
     "decoder_depth": 1,
     "decoder_num_heads": 2,
 }
-OTHERS = [(HIERA, hiera), (VQ, ldm), (FLUX2, ldm), (ASYMMETRIC, ldm), (HUNYUAN, hunyuanimage)]
+OTHERS = [(HIERA, hiera), (VQ, ldm)]
+OTHERS += [pytest.param(*other, marks=pytest.mark.slow) for other in ((FLUX2, ldm), (ASYMMETRIC, ldm), (HUNYUAN, hunyuanimage))]
 
 
 @pytest.mark.parametrize("theirs, family", OTHERS, ids=lambda value: families.kind(value) or "")
