@@ -27,7 +27,12 @@ RECIPE = Recipe(
     clip_norm=0.05,
     precision="mixed_bfloat16",
     ema=0.999,
-    metrics=("denoised_psnr_unclipped", "denoised_psnr_unclipped.set12"),
+    metrics=(
+        "denoised_psnr_unclipped.bsd68",
+        "denoised_psnr_unclipped_15.bsd68",
+        "denoised_psnr_unclipped_50.bsd68",
+        "denoised_psnr_unclipped.set12",
+    ),
 )
 
 if __name__ == "__main__":
