@@ -1,27 +1,31 @@
 """Images of any size through a fully convolutional model, in overlapping tiles.
 
-An image is extended by reflection to multiples of 32 pixels, which the downsampling factors of all backbones divide, and the
-result is cropped. Sides of up to 512 pixels (256 of an image to enlarge) are processed whole, longer ones in tiles of this
-length. Tiles overlap by a quarter: the result is the same as that of the whole image if a pixel depends on no others than those
+An image is extended by reflection to multiples of the model's downsampling factor, and the result is cropped. Sides of up to 512
+pixels (256 of an image to enlarge) are processed whole, longer ones in tiles of this length, which begin at multiples of the
+factor. Tiles overlap by a quarter: the result is the same as that of the whole image if a pixel depends on no others than those
 at a distance of 32 (16) pixels; otherwise it is blended, see `zoo.utils.tiles`.
 
 Memory, besides the image and its copy with reflected edges: that of the model for one tile, and float32 values for a band of
-tiles.
+tiles. A model is built and compiled for each size of tiles, so that images with equal sides, or sides longer than a tile, are
+faster than images of many small sizes.
 """
 
+import math
+
 import numpy as np
+from keras import layers
 
 from zoo.errors import ZooError
 from zoo.modalities.image import unit_array
 from zoo.models import registry
 from zoo.utils.batching import apply_in_batches, cached
+from zoo.utils.keras_internals import flatten_layers
 from zoo.utils.precision import computing_in
 from zoo.utils.tiles import bands
 
-STEP = 32
-_TILE = 512 // STEP
+_TILE = 512
 # Of models that enlarge: their last layers are as large as the result.
-_SMALL_TILE = 256 // STEP
+_SMALL_TILE = 256
 _OVERLAP = 0.25
 # Models for other sizes that are kept, because building and compiling one takes seconds.
 _KEPT = 8
@@ -49,25 +53,33 @@ def restored_bands(model, image, through=None, watch=None):
     """
     height, width = image.shape[:2]
     scale = model.data_shape[0] // model.degraded_shape[0]
-    longest = _TILE if scale == 1 else _SMALL_TILE
-    size = [-(-side // STEP) for side in (height, width)]
+    step = downsampling(model)
+    longest = (_TILE if scale == 1 else _SMALL_TILE) // step
+    # In units of a step.
+    size = [-(-side // step) for side in (height, width)]
     tile = [min(longest, side) for side in size]
-    made = at_size(model, (*(side * STEP * scale for side in tile), model.data_shape[-1]))
-    whole = _reflected(image, [side * STEP for side in size])
+    made = at_size(model, (*(side * step * scale for side in tile), model.data_shape[-1]))
+    whole = _reflected(image, [side * step for side in size])
 
     def restore(part):
         return apply_in_batches(made, made._reconstruct, part[None], 1)[0]
 
     def run(top, left):
-        part = unit_array(whole[top * STEP : (top + tile[0]) * STEP, left * STEP : (left + tile[1]) * STEP])
+        part = unit_array(whole[top * step : (top + tile[0]) * step, left * step : (left + tile[1]) * step])
         return through(restore, part) if through else restore(part)
 
     rest = height * scale
-    for band in bands(run, size, tile, _OVERLAP, STEP * scale, watch):
+    for band in bands(run, size, tile, _OVERLAP, step * scale, watch):
         yield band[:rest, : width * scale]
         rest -= min(rest, len(band))
         if not rest:
             return
+
+
+def downsampling(model):
+    """A multiple of the factor by which the encoder reduces height and width: the product of the strides of its layers."""
+    strided = (layer for layer in flatten_layers(model.encoder) if isinstance(layer, (layers.Conv2D, layers.AveragePooling2D)))
+    return math.prod(max(layer.strides) for layer in strided)
 
 
 def _reflected(image, size):
