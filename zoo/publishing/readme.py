@@ -12,6 +12,7 @@ from zoo.models import registry
 from zoo.pretrained import manifest
 from zoo.pretrained.public import public
 from zoo.publishing.card import BASELINES, RESTORING, baseline_text, baselines, figure, number, write_card
+from zoo.publishing.photographs import photographs_table
 from zoo.training.recipe import load_recipe, recipes
 from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
@@ -73,7 +74,10 @@ def rendered(root, entries):
         "README.md": {"selection": selection_table(entries, _Cards(cards, 0))},
         "docs/weights.md": {"weights": weights_table(entries, _Cards(cards, 1))},
         "docs/gallery.md": {"gallery": gallery(entries, _Cards(cards, 1))},
-        "docs/restoration.md": {"restored": restored(entries, _Cards(cards, 1))},
+        "docs/restoration.md": {
+            "photographs": photographs_table(entries, _Cards(cards, 1)),
+            "restored": restored(entries, _Cards(cards, 1)),
+        },
         "docs/variants/index.md": {"variants": variants_table(entries, _Cards(cards, 2))},
     }
     return {page: _replaced(root / page, of_page) for page, of_page in blocks.items()}
