@@ -3,7 +3,6 @@
 import atexit
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -66,22 +65,6 @@ def policy():
     before = keras.config.dtype_policy()
     yield keras.config.set_dtype_policy
     keras.config.set_dtype_policy(before)
-
-
-@pytest.fixture(autouse=True)
-def _without_graphs(request, monkeypatch):
-    """`encode` and its like without graphs: for the few batches of a test, tracing is what takes the time.
-
-    That what is compiled computes the same is a test of its own, of every model; tests of how it is compiled ask for `graphs`.
-    """
-    batching = sys.modules.get("zoo.utils.batching")
-    if batching and "graphs" not in request.fixturenames:
-        monkeypatch.setattr(batching, "_compiled_once", lambda model, function: function)
-
-
-@pytest.fixture
-def graphs():
-    """`encode` and its like compiled, as users have them."""
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from other_backends import on_backend
-from tiny import PUBLISHED
+from tiny import PUBLISHED, mostly_slow
 
 import zoo
 
@@ -25,7 +25,7 @@ def one_of_each():
             first.setdefault(name.rpartition("_")[0], name)
     vaes = {name for name in zoo.list_models("vae_*") if name.rpartition("_")[0] == "vae"}
     names = sorted({*first.values(), *vaes, "wta_conv"})
-    return [name if name in CORE else pytest.param(name, marks=pytest.mark.slow) for name in names]
+    return mostly_slow(names, CORE)
 
 
 @pytest.fixture(scope="module", params=["jax", "torch"])

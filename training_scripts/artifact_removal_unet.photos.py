@@ -26,7 +26,12 @@ RECIPE = Recipe(
     clip_norm=0.05,
     precision="mixed_bfloat16",
     ema=0.999,
-    metrics=("mse",),
+    metrics=(
+        "jpeg_psnr_luma_10.kodak",
+        "jpeg_psnr_luma_20.kodak",
+        "jpeg_psnr_luma_30.kodak",
+        "jpeg_psnr_luma_40.kodak",
+    ),
 )
 
 if __name__ == "__main__":

@@ -27,7 +27,13 @@ RECIPE = Recipe(
     clip_norm=0.05,
     precision="mixed_bfloat16",
     ema=0.999,
-    metrics=("denoised_psnr_unclipped", "denoised_psnr_unclipped.set12"),
+    metrics=(
+        "denoised_psnr_unclipped.bsd68",
+        "denoised_psnr_unclipped_15.bsd68",
+        "denoised_psnr_unclipped_50.bsd68",
+        "denoised_psnr_unclipped.set12",
+    ),
+    baseline=("denoised_psnr_unclipped.bsd68", 28.57, "BM3D, which is given the noise level, Zhang et al. 2017, table II"),
 )
 
 if __name__ == "__main__":

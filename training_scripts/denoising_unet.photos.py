@@ -27,7 +27,11 @@ RECIPE = Recipe(
     clip_norm=0.05,
     precision="mixed_bfloat16",
     ema=0.999,
-    metrics=("denoised_psnr_unclipped",),
+    metrics=(
+        "denoised_psnr_unclipped.kodak",
+        "denoised_psnr_unclipped_15.kodak",
+        "denoised_psnr_unclipped_50.kodak",
+    ),
 )
 
 if __name__ == "__main__":

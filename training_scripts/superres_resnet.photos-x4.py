@@ -26,7 +26,7 @@ RECIPE = Recipe(
     warmup_epochs=0.1,
     precision="mixed_bfloat16",
     ema=0.999,
-    metrics=("mse",),
+    metrics=("enlarged_psnr_luma.set5", "enlarged_ssim_luma.set5", "enlarged_psnr_luma.set14"),
 )
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ def test_options_that_cannot_be(options, message):
         tiny("annealed_vae_mlp", **options)
 
 
+@pytest.mark.slow
 def test_training_on_digits_spends_the_capacity(digits):
     keras.utils.set_random_seed(0)
     images = digits[0]

@@ -90,3 +90,12 @@ def test_a_model_learns_to_remove_what_it_compresses():
     assert np.square(model.reconstruct(degraded) - images / 255).mean() < 0.97 * before
     with pytest.raises(ZooError, match=r"shape \(8, 8, 4\), expected images \(height, width, 1 or 3\)"):
         tiny("artifact_removal_conv", (8, 8, 4))
+
+
+def test_batches_of_several_qualities_are_compressed_in_a_graph():
+    # TensorFlow broadcasts fewer axes in a graph than elsewhere.
+    layer, images = jpeg((5, 95), (16, 24, 3)), np.stack([made_up(3, (16, 24)) for _ in range(5)])
+    model = keras.Sequential([keras.Input((16, 24, 3)), layer, keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(images / 255.0, images[..., :1] / 255.0, batch_size=5, verbose=0)
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())

@@ -83,7 +83,7 @@ def test_the_optimizers_state_is_made_before_the_step_is_traced(images, monkeypa
     assert len(model.optimizer.variables) == count
 
 
-def test_encode_is_traced_once_whatever_the_number_of_images(images, count, graphs):
+def test_encode_is_traced_once_whatever_the_number_of_images(images, count):
     runs = count(Encoder)
     model = tiny("ae_mlp")
     runs.clear()
@@ -92,7 +92,7 @@ def test_encode_is_traced_once_whatever_the_number_of_images(images, count, grap
     assert runs == [False]
 
 
-def test_training_shows_in_what_was_compiled_before(images, graphs):
+def test_training_shows_in_what_was_compiled_before(images):
     model = tiny("ae_mlp")
     before = model.encode(images), model.reconstruct(images)
     model.fit(images, batch_size=20, verbose=0)
@@ -100,7 +100,7 @@ def test_training_shows_in_what_was_compiled_before(images, graphs):
     assert np.any(model.reconstruct(images) != before[1])
 
 
-def test_many_models_are_not_taken_for_one_that_retraces(images, monkeypatch, graphs):
+def test_many_models_are_not_taken_for_one_that_retraces(images, monkeypatch):
     from tensorflow.python.eager.polymorphic_function import polymorphic_function
 
     monkeypatch.setattr(polymorphic_function, "FREQUENT_TRACING_WARNING_MAX_WARNING_PER_DETECTOR", 10**6)

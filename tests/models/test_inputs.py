@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tiny import cover, tiny
+from tiny import cover, mostly_slow, tiny
 
 import zoo
 from zoo.errors import ZooError
@@ -239,10 +239,10 @@ def test_a_mapping_is_for_models_that_read_labels():
 
 # -- predict
 
-_QUICK = {"vae_mlp", "superres_resnet", "mae_vit", "m2_vae_mlp", "gumbel_vae_mlp"}
+_QUICK = {"vae_mlp", "superres_resnet", "m2_vae_mlp", "gumbel_vae_mlp"}
 
 
-@pytest.mark.parametrize("name", [n if n in _QUICK else pytest.param(n, marks=pytest.mark.slow) for n in cover(_QUICK)])
+@pytest.mark.parametrize("name", mostly_slow(cover(_QUICK), _QUICK))
 def test_predict_gives_images(name, eagerly):
     model = tiny(name)
     shapes = {model.data_shape, model.degraded_shape}

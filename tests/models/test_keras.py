@@ -10,7 +10,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from tiny import tiny
+from tiny import mostly_slow, tiny
 
 import zoo
 from zoo.errors import ZooError
@@ -274,7 +274,7 @@ def test_data_sets_are_encoded(models, images):
         model.encode(plain.map(lambda x: {"label": 0, "other": 0}))
 
 
-def test_what_was_compiled_holds_for_its_graph_only(images, graphs):
+def test_what_was_compiled_holds_for_its_graph_only(images):
     model = tiny("ae_mlp")
     model.encode(images)
     model.encoder.bottleneck.dense.quantize("int8")
@@ -295,13 +295,10 @@ def test_functions_of_one_name_are_not_taken_for_each_other():
     assert [apply_in_batches(model, times(n), x, 2)[0, 0] for n in (2, 3, 2)] == [2, 3, 2]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("vae_mlp", "iwae_mlp", "m2_vae_mlp"),
-        *(pytest.param(n, marks=pytest.mark.slow) for n in ("ae_mlp", "rae_l2_mlp", "mae_vit", "vq_vae_conv", "cvae_mlp")),
-    ],
-)
+WEIGHTED = ("ae_mlp", "vae_mlp", "rae_l2_mlp", "iwae_mlp", "m2_vae_mlp", "mae_vit", "vq_vae_conv", "cvae_mlp")
+
+
+@pytest.mark.parametrize("name", mostly_slow(WEIGHTED, ("vae_mlp", "iwae_mlp", "m2_vae_mlp")))
 def test_sample_weights_count_in_every_term(images, name):
     def fitted(**weights):
         keras.utils.set_random_seed(3)

@@ -8,9 +8,8 @@ import types
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import ops
-from tiny import PUBLISHED, tiny
+from tiny import PUBLISHED, mostly_slow, tiny
 
 import zoo
 from zoo.errors import ZooError
@@ -56,12 +55,7 @@ _REPEATS = {"ae_resnet", "ae_vit", "fsq_vae_conv", "gumbel_vae_conv", "rq_vae_co
 _REPEATS |= {name for name in on_their_own() if name.endswith(PUBLISHED) and name != "autoencoder_tiny_taesd"}
 
 
-def quickly(repeats):
-    """Parameters of all of them, of which the `repeats` are slow."""
-    return [pytest.param(name, marks=pytest.mark.slow) if name in repeats else name for name in on_their_own()]
-
-
-@pytest.fixture(scope="module", params=quickly(_REPEATS))
+@pytest.fixture(scope="module", params=mostly_slow(on_their_own(), {*NAMES} - _REPEATS))
 def fitted(request, images):
     """A tiny model after one compiled epoch, with its history. Tests read it and change nothing."""
     keras.utils.set_random_seed(0)
@@ -114,6 +108,7 @@ def test_config_and_arrays_make_the_same_model_again(fitted, images, tmp_path):
     np.testing.assert_array_equal(again.reconstruct(images), fitted.model.reconstruct(images))
 
 
+@pytest.mark.slow
 def test_a_keras_file_makes_the_same_model_again(fitted, images, tmp_path):
     fitted.model.save(tmp_path / "m.keras")
     again = keras.saving.load_model(tmp_path / "m.keras")
@@ -133,19 +128,6 @@ def test_what_encode_gives_decode_takes_where_it_is_the_code(fitted, images):
         assert fitted.model.decode(features).shape == images.shape
     else:
         np.testing.assert_allclose(fitted.model.decode(features), fitted.model.reconstruct(images), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", quickly({*NAMES} - {"ae_mlp", "vae_mlp"}))
-def test_what_is_compiled_computes_the_same(name, images, graphs):
-    model = tiny(name)
-    compiled = model.encode(images), model.reconstruct(images)
-    tf.config.run_functions_eagerly(True)
-    try:
-        eager = model.encode(images), model.reconstruct(images)
-    finally:
-        tf.config.run_functions_eagerly(False)
-    for one, other in zip(compiled, eager):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
 # -- each its own idea

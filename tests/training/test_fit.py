@@ -203,7 +203,7 @@ def test_small_nets_take_many_steps_a_call(once):
 
 
 @pytest.mark.parametrize("method", ["encode", "reconstruct", "anomaly_score"])
-def test_a_ragged_last_batch_is_no_retrace(method, some, graphs):
+def test_a_ragged_last_batch_is_no_retrace(method, some):
     model = zoo.create(**MODEL)
     whole = getattr(model, method)(some[:96], batch_size=32)
     ragged = getattr(model, method)(some[:70], batch_size=32)

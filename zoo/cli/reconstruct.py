@@ -2,8 +2,6 @@
 
 import sys
 
-import numpy as np
-
 from zoo.cli import images
 from zoo.cli.arguments import add_images
 
@@ -38,6 +36,7 @@ def _write_images(folder, arguments, source, model):
 
 
 def _write_photographs(folder, arguments, source, model):
+    import numpy as np
     from tqdm import tqdm
 
     from zoo.data.photographs import PhotographStream

@@ -35,17 +35,18 @@ def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print, untr
     """
     wanted = check(metrics)
     progress, results = progress or (lambda line: None), {}
-    subject = Subject(model, dataset, data_dir, seed, progress, untrained)
+    subjects = {}
     for name, given in wanted:
         metric, data = parts(name)
-        on = Subject(model, data, data_dir, seed, progress, untrained) if data else subject
-        measured = METRICS[metric](on, **given)
+        if data not in subjects:
+            subjects[data] = Subject(model, data or dataset, data_dir, seed, progress, untrained)
+        measured = METRICS[metric](subjects[data], **given)
         value = rounded(measured["value"])
         measured["parameters"] = {**defaults(name), **given, **measured.get("parameters", {})}
         measured["tolerance"] = rounded(measured["tolerance"])
         results[name] = {"split": "test", **measured, "value": value, "seed": seed}
         baselines = ", ".join(f"{baseline} {found:.6g}" for baseline, found in results[name].get("baselines", {}).items())
-        subject.progress(f"{name} {value:.6g}{f' ({baselines})' if baselines else ''}")
+        progress(f"{name} {value:.6g}{f' ({baselines})' if baselines else ''}")
     return results
 
 

@@ -62,13 +62,13 @@ class JPEG(Corruption):
         return ops.floor(super().levels(x)) if isinstance(self.level, tuple) else self.level
 
     def _steps(self, x):
-        """Function of a table to the steps (8, 1, 8, 1) or (N, 1, 8, 1, 8, 1) by which coefficients are quantized."""
+        """Function of a table to the steps (64,) or (N, 1, 64) by which the coefficients of a block are quantized."""
         quality = ops.convert_to_tensor(self.levels(x), dtype="float32")
         percent = ops.floor(ops.where(quality < 50, 5000 / quality, 200 - 2 * quality))
 
         def steps(table):
-            table = ops.convert_to_tensor(np.array(table, np.float32).reshape(_BLOCK, 1, _BLOCK, 1))
-            scale = ops.reshape(percent, (-1, 1, 1, 1, 1, 1)) if len(percent.shape) else percent
+            table = ops.convert_to_tensor(np.array(table, np.float32).reshape(_BLOCK**2))
+            scale = ops.reshape(percent, (-1, 1, 1)) if len(percent.shape) else percent
             return ops.clip(ops.floor((table * scale + 50) / 100), 1, 255)
 
         return steps
@@ -103,10 +103,13 @@ def _coded(planes, steps):
     rows, columns = (side // _BLOCK for side in whole.shape[1:3])
     cosines = ops.convert_to_tensor(_cosines())
     blocks = ops.reshape(whole - 128, (-1, rows, _BLOCK, columns, _BLOCK, channels))
-    found = ops.einsum("kh,lw,nrhcwd->nrkcld", cosines, cosines, blocks)
+    found = ops.einsum("kh,lw,nrhcwd->nrcdkl", cosines, cosines, blocks)
+    # Of three axes, because TensorFlow does not broadcast more than five.
+    found = ops.reshape(found, (-1, rows * columns * channels, _BLOCK**2))
     # Halves are rounded away from zero; with steps of even length, they are frequent.
     found = ops.sign(found) * ops.floor(ops.abs(found) / steps + 0.5) * steps
-    found = ops.reshape(ops.einsum("kh,lw,nrkcld->nrhcwd", cosines, cosines, found), (-1, *whole.shape[1:]))
+    found = ops.reshape(found, (-1, rows, columns, channels, _BLOCK, _BLOCK))
+    found = ops.reshape(ops.einsum("kh,lw,nrcdkl->nrhcwd", cosines, cosines, found), (-1, *whole.shape[1:]))
     return ops.clip(ops.round(found + 128), 0, 255)[:, :height, :width]
 
 
