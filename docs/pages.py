@@ -19,6 +19,8 @@ REFERENCE = {
         "zoo.models.base.encoder",
         "zoo.models.base.decoder",
         "zoo.inference.tiling",
+        "zoo.models.base.any_size",
+        "zoo.inference.pictures",
     ),
     "Models of other libraries": (
         "zoo.pretrained.foreign",

@@ -1,4 +1,4 @@
-"""Anomaly scores: what each is, how they are put on one scale, and that strange images get the higher ones."""
+"""Anomaly scores: what each is, how they are put on one scale, and that anomalous images get the higher ones."""
 
 import keras
 import numpy as np
@@ -24,10 +24,10 @@ def trained(digits):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("by", ["reconstruction", "likelihood", "knn", "combined"])
-def test_the_stranger_the_higher(trained, by):
-    model, normal, fresh, strange = trained
-    scores = [model.anomaly_score(x, by=by, normal=normal) for x in (fresh, strange)]
-    assert [s.shape for s in scores] == [(len(fresh),), (len(strange),)]
+def test_anomalous_images_score_higher(trained, by):
+    model, normal, fresh, anomalous = trained
+    scores = [model.anomaly_score(x, by=by, normal=normal) for x in (fresh, anomalous)]
+    assert [s.shape for s in scores] == [(len(fresh),), (len(anomalous),)]
     ranks = np.mean(scores[0][:, None] < scores[1])
     assert ranks > 0.95, f"{ranks:.3f} of the pairs are in order"
 

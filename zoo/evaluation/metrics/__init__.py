@@ -13,13 +13,28 @@ from zoo.evaluation.metrics import (
     density,
     factors,
     finetuned,
+    holes,
+    luma,
     photographs,
     reconstruction,
     restoration,
     samples,
 )
 
-_KINDS = (reconstruction, restoration, photographs, classes, finetuned, density, samples, codebook, factors, anomaly)
+_KINDS = (
+    reconstruction,
+    restoration,
+    photographs,
+    luma,
+    holes,
+    classes,
+    finetuned,
+    density,
+    samples,
+    codebook,
+    factors,
+    anomaly,
+)
 
 METRICS = {name: metric for kind in _KINDS for name, metric in kind.METRICS.items()}
 CHECKS = {**samples.CHECKS, **factors.CHECKS, **anomaly.CHECKS}

@@ -57,8 +57,11 @@ class Subject:
             raise ZooError(f"got n={n}, expected between 1 and the {len(images)} images of the test split of {self.dataset}.")
         return images[:n]
 
-    def photographs(self, n=None):
-        """List of the test images (H, W, C), which may differ in size if they are those of a folder."""
+    def photographs(self, n=None, channels="model"):
+        """List of the test images (H, W, C), which may differ in size if they are those of a folder.
+
+        Images of a folder have the channels of the model, or as many as in their files if `channels` is None.
+        """
         shape = self.model.data_shape
         if len(shape) != 3:
             raise ZooError(f"got a model for inputs of shape {shape}, expected one for images (height, width, channels).")
@@ -66,9 +69,9 @@ class Subject:
         def read():
             if self._given:
                 return list(self._given["test"].images)
-            return photographs(self.dataset, shape[-1], "test", self.data_dir)
+            return photographs(self.dataset, shape[-1] if channels else None, "test", self.data_dir)
 
-        images = self.once("photographs", read)
+        images = self.once(("photographs", channels), read)
         if n is not None and not 1 <= n <= len(images):
             raise ZooError(f"got n={n}, expected between 1 and the {len(images)} images of {self.dataset}.")
         return images[:n]

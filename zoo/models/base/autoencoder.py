@@ -298,9 +298,10 @@ class Autoencoder(ChecksInputs, SampleWeights, Serializable, keras.Model):
         """Where images (N, H, W, C) are anomalous: (N, H, W), float32 numpy; higher is more anomalous. Deterministic.
 
         The squared error of the reconstruction of each pixel in 0..1, mean over channels, smoothed. Models trained with the loss
-        "contrast_mse" compare local contrast. Masked models reconstruct each patch from others, see `zoo.models.mae`; models for
-        inpainting, each region from its surroundings, see `zoo.models.inpainting`; and models for super-resolution, the detail
-        of the image from its reduced version. `zoo.anomaly.PatchDetector` compares features with those of normal images instead.
+        "contrast_mse" compare local contrast. Masked models reconstruct each patch from others, see `zoo.models.base.masked`;
+        models for inpainting, each region from its surroundings, see `zoo.models.inpainting`; and models for super-resolution,
+        the detail of the image from its reduced version. `zoo.anomaly.PatchDetector` compares features with those of normal
+        images instead.
 
         Args:
             x: images, uint8 0..255 or floats 0..1.
