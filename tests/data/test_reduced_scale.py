@@ -1,6 +1,7 @@
 """JPEG files decoded at a reduced scale: the resized image differs from that of full decoding by less than resizing errs."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -122,3 +123,17 @@ def test_what_is_damaged_stays_unreadable():
     for broken in (data[: len(data) // 2], data[:20], b"\xff\xd8\xff"):
         with pytest.raises(image_files.Unreadable, match="damaged or incomplete"):
             decode(broken, (32, 32))
+
+
+def with_size(data, width, height):
+    """The bytes of a JPEG file with another size in its header, whose blocks are incomplete."""
+    start = data.index(b"\xff\xc0") + 5
+    return data[:start] + struct.pack(">HH", height, width) + data[start + 4 :]
+
+
+def test_huge_files_are_refused_by_their_header():
+    for side in (20_000, 65_500):
+        with pytest.raises(image_files.Unreadable, match="unpacks to more than 178,956,970 pixels"):
+            decode(with_size(jpeg(made_up()), side, side), (32, 32))
+    with pytest.raises(image_files.Unreadable, match="damaged or incomplete"):
+        decode(with_size(jpeg(made_up()), 9000, 9000), (32, 32))

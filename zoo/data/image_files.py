@@ -3,6 +3,7 @@
 import io
 import os
 import stat
+import warnings
 import zlib
 from typing import NamedTuple
 
@@ -12,6 +13,9 @@ from PIL import ExifTags, Image, ImageOps
 # A JPEG file is decoded at a reduced scale if it remains at least this many times as large as the image that is wanted, along
 # both axes. The images then differ from those of full decoding by half of what bilinear and bicubic resizing differ by.
 MARGIN = 2
+
+# Pillow refuses images of more than 2 * MAX_IMAGE_PIXELS, which is reported; it warns of those of half that size.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 SIGNATURES = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "GIF": b"GIF8", "BMP": b"BM", "WEBP": b"RIFF"}
 
