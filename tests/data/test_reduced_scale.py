@@ -126,7 +126,7 @@ def test_what_is_damaged_stays_unreadable():
 
 
 def with_size(data, width, height):
-    """The bytes of a JPEG file with another size in its header, whose blocks are incomplete."""
+    """The bytes of a JPEG file with another size in its header."""
     start = data.index(b"\xff\xc0") + 5
     return data[:start] + struct.pack(">HH", height, width) + data[start + 4 :]
 
@@ -135,5 +135,3 @@ def test_huge_files_are_refused_by_their_header():
     for side in (20_000, 65_500):
         with pytest.raises(image_files.Unreadable, match="unpacks to more than 178,956,970 pixels"):
             decode(with_size(jpeg(made_up()), side, side), (32, 32))
-    with pytest.raises(image_files.Unreadable, match="damaged or incomplete"):
-        decode(with_size(jpeg(made_up()), 9000, 9000), (32, 32))
