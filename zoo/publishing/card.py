@@ -7,7 +7,7 @@ from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
 
 # Variants whose figure has a row of degraded, or of corrupted images.
-RESTORING = ("denoising", "inpainting", "superres")
+RESTORING = ("denoising", "inpainting", "superres", "artifact_removal")
 CORRUPTING = ("dae", "mae")
 # The baselines that metrics measure, and what a card says of them.
 _PROBED = (
@@ -15,11 +15,19 @@ _PROBED = (
     "input; PCA, with as many components as the model has features (or all, if there are fewer); and untrained, the features of "
     "the model before its first training step (same seed, after a data-dependent initialization)."
 )
+_MAPPED = (
+    "Baselines of anomaly maps are: the squared difference from the mean training image, smoothed as the map; the squared error "
+    "of the reconstruction by PCA, smoothed; and the map of the model before its first training step (same seed)."
+)
 _EXPLAINED = {
     ("raw input", "PCA", "untrained"): _PROBED,
     ("degraded image",): "The baseline is the same measurement of the degraded images.",
     ("bicubic interpolation",): "The baseline is the same measurement of the reduced images, enlarged by bicubic interpolation.",
-    ("mean color",): "The baseline is the same measurement of a box that is filled with the mean color of the other pixels.",
+    ("mean color",): "The baseline is the same measurement of holes that are filled with the mean color of the other pixels.",
+    ("Navier-Stokes",): "Navier-Stokes is the same measurement of holes that are filled by OpenCV's method of this name.",
+    ("BM3D",): "BM3D is the same measurement of images that are restored by BM3D (Dabov et al. 2007), given the noise level.",
+    ("JPEG file",): "The baseline is the same measurement of the decoded JPEG files.",
+    ("mean image", "PCA map", "untrained map"): _MAPPED,
 }
 BASELINES = tuple(name for names in _EXPLAINED for name in names)
 # Initializations that are part of the weights although gradients did not train them; see `zoo.training.Recipe`.
@@ -47,7 +55,7 @@ def card(name, entry, folder):
         "",
         "```python",
         f'model = zoo.load("{name}")',
-        *_use(entry["config"]),
+        *_use(entry["config"], dataset),
         "```",
         "",
     ]
@@ -71,7 +79,7 @@ def card(name, entry, folder):
         "",
         "| | |",
         "|---|---|",
-        f"| trained on | {dataset['name']} {dataset['version']}, {split_of(dataset)}, {dataset['n']} images |",
+        f"| trained on | {trained_on(dataset)} |",
         f"| model | {', '.join(f'{k}={v}' for k, v in entry['config'].items())} |",
         f"| parameters | {run['parameters']:,} |",
         f"| training | {run['epochs']} epochs, {run['seconds'] / 60:.1f} minutes, seed {run['seed']}, {run['precision']}, "
@@ -93,11 +101,22 @@ def card(name, entry, folder):
     return "\n".join(lines) + "\n"
 
 
-def _use(config):
-    """The lines of code that a card shows for a model with this config."""
+def trained_on(dataset):
+    """The data set of a manifest entry that the weights were trained on, as text."""
+    if "patches" in dataset:
+        text = f"photographs of the folder {dataset['name']}: {dataset['n']:,} patches, {dataset['patches']} of each"
+        return f"{text}; tested on the folder {dataset['test']}"
+    split = dataset["split"] if dataset.get("drawn") else f"{dataset['split']} split"
+    return f"{dataset['name']} {dataset['version']}, {split}, {dataset['n']} images"
+
+
+def _use(config, dataset):
+    """The lines of code that a card shows for a model with this config, trained on a data set."""
     accepted = "uint8 0..255 or floats 0..1"
     if config["variant"] not in RESTORING:
         return [f"features = model.encode(images)  # {accepted}, {shape(config['input_shape'])}"]
+    if "patches" in dataset:
+        return [f"restored = model.reconstruct(photographs)  # {accepted}: an array (N, H, W, C) or a list, of any size"]
     height, width, channels = config["input_shape"]
     scale = config.get("scale", 1)
     return [f"restored = model.reconstruct(images)  # {accepted}, {shape((height // scale, width // scale, channels))}"]
@@ -159,11 +178,6 @@ def _caption(variant):
     if variant in CORRUPTING:
         return "Test images, corrupted images and reconstructions"
     return "Test images and their reconstructions"
-
-
-def split_of(dataset):
-    """The images of a manifest entry's data set that the weights were trained on, as text."""
-    return dataset["split"] if dataset.get("drawn") else f"{dataset['split']} split"
 
 
 def seeds(entry):
