@@ -74,6 +74,13 @@ def tiny(name, input_shape=(8, 8, 1), **options):
     return registry.create(variant, backbone, input_shape=input_shape, **{**small, **options})
 
 
+def mostly_slow(values, always):
+    """Parameters of a test: those in `always`, and all others with `-m ""` only, where they repeat the same rule."""
+    import pytest
+
+    return [value if value in always else pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
 def cover(besides=()):
     """Names of models among which are every variant and every backbone, and those `besides`, sorted."""
     from zoo.models import registry

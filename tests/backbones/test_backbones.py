@@ -236,7 +236,7 @@ def test_dropout_acts_in_training_alone(name):
 
 
 @pytest.mark.parametrize("name", REGULARIZED)
-def test_weight_decay_is_the_squared_norm_of_the_kernels(name, images):
+def test_weight_decay_is_the_squared_norm_of_the_kernels(name, images, eagerly):
     model = tiny("dae_unet" if name == "unet" else f"ae_{name}", weight_decay=0.01)
     model.compile(keras.optimizers.SGD(0.0))
     kernels = [
@@ -268,7 +268,7 @@ def test_a_linear_path_starts_linear():
 
 
 @pytest.mark.parametrize("loss", ["bce", "logistic_mixture"])
-def test_a_linear_path_ends_in_any_loss(loss, images):
+def test_a_linear_path_ends_in_any_loss(loss, images, eagerly):
     model = tiny("ae_resnet", linear_path=True, latent_dim=6, loss=loss)
     assert np.isfinite(model.fit(images, verbose=0).history["loss"]).all()
     assert model.reconstruct(images[:3]).shape == (3, 8, 8, 1)

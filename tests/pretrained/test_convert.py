@@ -157,7 +157,8 @@ RAE = {
     "latents_mean": np.zeros((64, 2, 2)).tolist(),
     "latents_std": np.ones((64, 2, 2)).tolist(),
 }
-OTHERS = [(HIERA, hiera), (SWIN, swin), (VQ, ldm), (FLUX2, ldm), (ASYMMETRIC, ldm), (HUNYUAN, hunyuanimage)]
+OTHERS = [(HIERA, hiera), (SWIN, swin), (VQ, ldm)]
+OTHERS += [pytest.param(*other, marks=pytest.mark.slow) for other in ((FLUX2, ldm), (ASYMMETRIC, ldm), (HUNYUAN, hunyuanimage))]
 
 
 @pytest.mark.parametrize("theirs, family", OTHERS, ids=lambda value: families.kind(value) or "")

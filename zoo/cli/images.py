@@ -16,7 +16,8 @@ def source_of(arguments):
     if not source or (arguments.source and arguments.input):
         raise ZooError("give the images either as SOURCE or with --input: a folder, .npy, .npz or .parquet file, or TFDS name.")
     kind_of(source)
-    check_apart(source, arguments.output)
+    if arguments.output:
+        check_apart(source, arguments.output)
     return source
 
 

@@ -15,8 +15,8 @@ _GRAY = 0.5
 class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
     """Training and evaluation use random masks; all other methods are deterministic.
 
-    `encode` uses the whole image. The model is trained to predict masked patches only, so `reconstruct` and `anomaly_score` apply
-    a few fixed masks, each patch being masked in some of them, and average the predictions of each patch.
+    `encode` uses the whole image. The model is trained to predict masked patches only, so `reconstruct`, `anomaly_score` and
+    `anomaly_map` apply a few fixed masks, each patch being masked in some of them, and average the predictions of each patch.
     """
 
     # The error that is minimized, a function of the difference between what is predicted and the target.
@@ -43,6 +43,9 @@ class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
 
     def _reconstruction_error(self, x):
         return self.reconstruction_loss.error(to_unit(x, "float32"), self._predict_masked(x))
+
+    def _error_map(self, x):
+        return self.reconstruction_loss.error_map(to_unit(x, "float32"), self._predict_masked(x))
 
     def example(self, x):
         patches = self.encoder.backbone.patches(x)
