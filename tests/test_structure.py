@@ -11,9 +11,11 @@ LEVELS = (
     ("zoo.errors",),
     ("zoo.utils",),
     ("zoo",),
-    ("zoo.modalities",),
+    # The rule for images, which data sets and layers follow; the modalities themselves read files, and have layers and losses.
+    ("zoo.modalities.image", "zoo.modalities.tensors"),
     ("zoo.data",),
     ("zoo.layers", "zoo.losses"),
+    ("zoo.modalities",),
     ("zoo.backbones", "zoo.flows", "zoo.optimizers"),
     ("zoo.evaluation",),
     ("zoo.anomaly",),

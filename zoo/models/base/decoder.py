@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from zoo.modalities.images import IMAGES
 from zoo.models.base.serialization import Serializable, registered
 
 
@@ -11,6 +12,7 @@ class Decoder(Serializable, keras.Model):
     """Codes (N, ...) to images (N, *input_shape), float32 0..1."""
 
     part = "decoder"
+    modality = IMAGES
 
     def __init__(self, backbone, reconstruction_loss, **kwargs):
         super().__init__(**kwargs)
@@ -23,7 +25,7 @@ class Decoder(Serializable, keras.Model):
         self.built = True
 
     def call(self, z):
-        return self.reconstruction_loss.to_image(ops.cast(self.backbone(z), "float32"))
+        return self.modality.to_raw(self.reconstruction_loss.to_image(ops.cast(self.backbone(z), "float32")))
 
     def outputs(self, z, x, training=None):
         """The inputs of the reconstruction loss, from codes (N, ...); autoregressive decoders also use the images `x`."""

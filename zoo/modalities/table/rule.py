@@ -1,0 +1,43 @@
+"""The rule by which Keras's own methods check tables, see `zoo.models.base.inputs`."""
+
+import keras
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.modalities.table import frames
+
+
+class TableRule:
+    """Rows of a table: data frames become raw arrays; arrays (N, C) are checked for their shape.
+
+    Args:
+        table: a `zoo.modalities.table.Table`.
+    """
+
+    def __init__(self, table):
+        self.columns, self.ids = table.columns, table.ids
+
+    def converted(self, x):
+        """The raw array of a data frame or of an array (N, C); data sets are unchanged."""
+        if isinstance(x, np.ndarray) or not frames.is_array(x):
+            return type(self)._table(self).check(x)
+        return x
+
+    def _table(self):
+        from zoo.modalities.table.table import Table
+
+        return Table(self.columns, self.ids)
+
+    def check(self, x, y=None, compared=False):
+        """Raise ZooError unless `x` is an array (N, C) of numbers."""
+        shape = np.shape(x)
+        if len(shape) != 2 or shape[1] != len(self.columns):
+            raise ZooError(f"got rows of shape {shape}, expected a table (N, {len(self.columns)}).")
+
+    def checked_part(self, batch, compared):
+        """The part (x,) of a batch that `check` takes."""
+        return (keras.utils.unpack_x_y_sample_weight(batch)[0],)
+
+    def is_always_valid(self, kinds):
+        """False: shapes are checked for every type."""
+        return False
