@@ -301,12 +301,12 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
         files.save(path, self.model_, {"parameters": self.get_params(), "fitted": fitted})
 
     def export(self, path):
-        """Write the scores of a fitted detector of tables as an ONNX graph: rows (N, D), float32, to anomaly scores (N,); they are
-        those of `score_samples` with the opposite sign. Returns the largest difference from Keras.
+        """Write the scores of a fitted detector of tables as an ONNX graph: rows (N, D), float32, to anomaly scores (N,), those
+        of `score_samples` with the opposite sign. Returns the largest difference from Keras.
 
         Raises:
-            ZooError: if the detector uses a model of another kind, columns are too far from zero for float32, a package is missing,
-                or the graph differs.
+            ZooError: if the detector uses a model of another kind, columns are too far from zero for float32, a package is
+                missing, or the graph differs.
         """
         check_is_fitted(self)
         if self.model is not None:

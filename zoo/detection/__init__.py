@@ -1,1 +1,1 @@
-"""Outlier detection in tables: a masked, denoising autoencoder of columns, and distances to neighbours, combined without labels."""
+"""Outliers in tables: a masked, denoising autoencoder of columns, and distances to neighbours, combined without labels."""

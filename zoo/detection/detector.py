@@ -46,7 +46,7 @@ class TableDetector(keras.Model):
       equals a normal row is that row, and not its own neighbour.
     - `code`: the same distance in the last hidden layer of `ColumnNetwork`.
     - `errors`: the mean over the columns of the squared error of their prediction from all others.
-    - `columns`: the mean over the columns of -log p(column | all others), which takes the uncertainty of a prediction into account.
+    - `columns`: the mean over the columns of -log p(column | all others), which accounts for how certain a prediction is.
     - `noise`: the level of noise that the row seems to contain, see `ColumnNetwork`.
 
     Everything that was fitted is a variable, so that the graph, its exports and its file give the same scores.

@@ -81,7 +81,7 @@ class ColumnNetwork(keras.Model):
         return self.normalize(h)
 
     def surprise(self, x, seen, code=None):
-        """-log p of every column, without its constant, given the columns that are seen, and its squared error: (members, N, D)."""
+        """-log p of every column given those that are seen, without its constant, and its squared error: (members, N, D)."""
         predicted = self.prediction(self.code(x, seen) if code is None else code)
         mean, log_sigma = ops.split(predicted, 2, axis=-1)
         log_sigma = ops.clip(log_sigma, *_LOG_SIGMA)
