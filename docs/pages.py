@@ -19,6 +19,8 @@ REFERENCE = {
         "zoo.models.base.encoder",
         "zoo.models.base.decoder",
         "zoo.inference.tiling",
+        "zoo.models.base.any_size",
+        "zoo.inference.pictures",
     ),
     "Models of other libraries": (
         "zoo.pretrained.foreign",
@@ -44,7 +46,15 @@ REFERENCE = {
         "zoo.evaluation.likelihood",
         "zoo.evaluation.frechet",
     ),
-    "Anomaly detection": ("zoo.anomaly", "zoo.sklearn"),
+    "Anomaly detection": (
+        "zoo.anomaly.detector",
+        "zoo.anomaly.maps",
+        "zoo.anomaly.patches",
+        "zoo.anomaly.coreset",
+        "zoo.anomaly.heat_maps",
+        "zoo.evaluation.defects",
+        "zoo.sklearn",
+    ),
     "Samplers": tuple(f"zoo.samplers.{path.stem}" for path in sorted((ROOT / "zoo" / "samplers").glob("[!_]*.py"))),
 }
 

@@ -10,7 +10,7 @@ import inspect
 from zoo.errors import ZooError
 from zoo.utils.numbers import is_whole
 
-NAMES = ("mlp", "conv", "resnet", "unet", "vit", "ldm", "taesd", "dcae", "dncnn", "convnext", "hiera")
+NAMES = ("mlp", "conv", "resnet", "unet", "vit", "ldm", "taesd", "dcae", "dncnn", "convnext", "hiera", "swin")
 _FIXED = ("input_shape",)
 
 
