@@ -10,6 +10,7 @@ _EXTRAS = {
     "keras_tuner": "tune",
     "matplotlib": "plots",
     "openvino": "openvino",
+    "pandas": "tables",
     "pyarrow": "parquet",
     "ray": "ray",
     "sklearn": "sklearn",
