@@ -37,6 +37,13 @@ REFERENCE = {
         "zoo.inference.quantization",
     ),
     "Losses": ("zoo.losses",),
+    "Modalities": (
+        "zoo.modalities.modality",
+        "zoo.modalities.images",
+        "zoo.modalities.table.table",
+        "zoo.modalities.table.columns",
+        "zoo.modalities.table.loss",
+    ),
     "Data": ("zoo.data.sources", "zoo.data.parquet", "zoo.data.writers", "zoo.data.sprites", "zoo.data.pipeline"),
     "Training": ("zoo.training.recipe", "zoo.training.fit", "zoo.tuning.search", "zoo.tuning.space"),
     "Fine-tuning": ("zoo.finetuning.finetune", "zoo.finetuning.adapt"),
@@ -54,6 +61,9 @@ REFERENCE = {
         "zoo.anomaly.heat_maps",
         "zoo.evaluation.defects",
         "zoo.sklearn",
+        "zoo.detection.detector",
+        "zoo.detection.network",
+        "zoo.detection.calibration",
     ),
     "Samplers": tuple(f"zoo.samplers.{path.stem}" for path in sorted((ROOT / "zoo" / "samplers").glob("[!_]*.py"))),
 }

@@ -6,7 +6,6 @@ from zoo.anomaly.maps import robust_maximum
 from zoo.errors import ZooError, suggest
 from zoo.evaluation.likelihood import has_likelihood, log_likelihood
 from zoo.evaluation.probes import probe_features
-from zoo.modalities.image import check_images
 from zoo.utils.models import check_autoencoder
 
 SCORES = ("reconstruction", "likelihood", "knn")
@@ -75,7 +74,7 @@ class AnomalyDetector:
         Raises:
             ZooError: if there are too few images, or they have another shape or range.
         """
-        normal = check_images(normal, self.model.data_shape)
+        normal = self.model.modality.check(normal, self.model.data_shape)
         if len(normal) <= self.neighbours:
             raise ZooError(f"got {len(normal)} normal images, expected more than neighbours={self.neighbours}.")
         if "knn" in self.names:

@@ -1,38 +1,44 @@
-"""`zoo reconstruct`: write a model's reconstructions of images; a restoration model restores degraded images of any size."""
+"""`zoo reconstruct`: write a model's reconstructions of images or tables; a restoration model restores degraded images of any
+size."""
 
 import sys
 
-from zoo.cli import images
-from zoo.cli.arguments import add_images
+from zoo.cli import reading
+from zoo.cli.arguments import add_data
 
-HELP = "write a model's reconstructions of images, or restored images by a restoration model"
+HELP = "write a model's reconstructions, or restored images by a restoration model"
 
 
 def add_arguments(parser):
-    add_images(parser)
-    parser.add_argument("--output", required=True, help="folder to write PNG files to")
+    add_data(parser)
+    parser.add_argument("--output", required=True, help="folder to write PNG files to; for a table a .csv or .parquet file")
+    parser.add_argument("--only-gaps", action="store_true", help="of a table, keep the values and reconstruct missing ones only")
 
 
 def run(arguments):
+    checkpoint, modality = reading.checkpoint_of(arguments)
+    merge = modality.fill if arguments.only_gaps else modality.returned
+    writer = modality.writer(arguments.output, checkpoint.data_shape)
+    model = reading.build(checkpoint)
     from zoo.data.sources import kind_of
-    from zoo.data.writers import ImageFolder
-
-    source = images.source_of(arguments)
-    folder = ImageFolder(arguments.output)
-    model = images.load_image_model(arguments.name)
     from zoo.models.base.restoring import RestoringAutoencoder
+    from zoo.utils.models import check_autoencoder
 
-    own_sizes = isinstance(model, RestoringAutoencoder) and kind_of(source) == "folder" and not arguments.resize
-    with folder:
-        (_write_photographs if own_sizes else _write_images)(folder, arguments, source, model)
-    print(f"wrote {folder.count} images to {arguments.output}")
+    check_autoencoder(model, arguments.name)
+    own_sizes = isinstance(model, RestoringAutoencoder) and not arguments.resize
+    with writer:
+        if own_sizes and kind_of(reading.source_of(arguments)) == "folder":
+            _write_photographs(writer, arguments, reading.source_of(arguments), model)
+        else:
+            _write_rows(writer, arguments, modality, model, merge)
+    print(f"wrote {writer.count} {modality.unit}s to {arguments.output}")
 
 
-def _write_images(folder, arguments, source, model):
+def _write_rows(writer, arguments, modality, model, merge):
     # A folder contains images to restore; a data set contains original images.
-    stream = images.stream(arguments, source, model.degraded_shape)
-    for ids, batch in images.checked(stream, model.data_shape, model.degraded_shape):
-        folder.write(model.reconstruct(batch, arguments.batch_size), ids)
+    stream = reading.stream(arguments, modality, model.degraded_shape)
+    for ids, batch, raw in reading.checked(stream, modality, model.data_shape, model.degraded_shape):
+        writer.write(merge(model.reconstruct(raw, arguments.batch_size), batch), ids)
 
 
 def _write_photographs(folder, arguments, source, model):
@@ -57,7 +63,7 @@ def _write_photographs(folder, arguments, source, model):
                 made = [restored_picture(model, parts[0], watch)]
             folder.write(made, ids)
             bar.update(len(group))
-    images.print_notes(stream)
+    reading.print_notes(stream)
 
 
 def _groups(stream, shape, batch_size):

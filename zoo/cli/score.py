@@ -1,13 +1,14 @@
-"""`zoo score`: compute anomaly scores of images, and draw where they are anomalous; higher is more anomalous."""
+"""`zoo score`: compute anomaly scores of images or the rows of a table, and draw where images are anomalous; higher is more
+anomalous."""
 
 import contextlib
 from pathlib import Path
 
-from zoo.cli import images
-from zoo.cli.arguments import add_images
+from zoo.cli import reading
+from zoo.cli.arguments import add_data
 from zoo.errors import ZooError
 
-HELP = "compute anomaly scores and maps of images; higher is more anomalous"
+HELP = "compute anomaly scores of images or rows, and maps of images; higher is more anomalous"
 _SCORES = ("reconstruction", "map", "likelihood", "knn", "combined", "patches")
 _COMPARING = ("knn", "combined", "patches")
 # The scores that come with maps, and the meaning of their values.
@@ -19,21 +20,20 @@ _MAPPED = {
 
 
 def add_arguments(parser):
-    add_images(parser)
+    add_data(parser)
     parser.add_argument("--output", help="file to write the scores to: .npz, .npy, .csv or .parquet")
     parser.add_argument("--maps", metavar="FOLDER", help="new folder to write heat maps over the images to, as PNG files")
     text = "kind of anomaly score (default: reconstruction; with --maps and --normal: patches)"
     parser.add_argument("--by", choices=_SCORES, help=text)
     parser.add_argument(
         "--normal",
-        help="normal images, for knn, combined and patches: folder, .npy or .npz file, or TFDS name; for patches also a "
+        help="normal images or rows, for knn, combined and patches: folder, file or TFDS name; for patches also a "
         ".safetensors file of PatchDetector.save",
     )
     parser.add_argument("--normal-split", default="train", help="split of the data set of normal images (default: train)")
 
 
 def run(arguments):
-    from zoo.data.sources import kind_of
     from zoo.data.writers import check_apart, open_writer
 
     by = arguments.by or ("patches" if arguments.maps and arguments.normal else _SCORES[0])
@@ -41,29 +41,29 @@ def run(arguments):
         raise ZooError("give a file for the scores with --output, a folder for heat maps with --maps, or both.")
     if arguments.maps and by not in _MAPPED:
         raise ZooError(f"the anomaly score {by!r} has no map; use --maps with --by {', '.join(_MAPPED)}.")
-    source = images.source_of(arguments)
+    checkpoint, modality = reading.checkpoint_of(arguments)
     if arguments.normal:
         if by not in _COMPARING:
             raise ZooError(f"--normal has no effect with --by {by}; use it with --by {', '.join(_COMPARING)}.")
         if not (by == "patches" and _is_saved(arguments.normal)):
-            kind_of(arguments.normal)
+            modality.check_source(arguments.normal)
     elif by in _COMPARING:
-        raise ZooError(f"the anomaly score {by!r} requires normal images; give them with --normal.")
+        raise ZooError(f"the anomaly score {by!r} requires normal {modality.unit}s; give them with --normal.")
     if arguments.maps:
-        check_apart(source, arguments.maps, inside=True)
+        check_apart(reading.source_of(arguments), arguments.maps, inside=True)
     with contextlib.ExitStack() as opened:
         writer = open_writer(arguments.output, "score") if arguments.output else None
         drawn = _heat_maps(arguments.maps, by) if arguments.maps else None
-        model = images.load(arguments.name)
+        model = reading.build(checkpoint)
         if drawn:
             _check_drawable(model)
         score = _scorer(arguments, by, model, bool(drawn))
         for output in (writer, drawn):
             if output:
                 opened.enter_context(output)
-        stream = images.stream(arguments, source, model.data_shape)
-        for ids, batch in images.checked(stream, model.data_shape):
-            scores, maps = score(batch)
+        stream = reading.stream(arguments, modality, model.data_shape)
+        for ids, _, raw in reading.checked(stream, modality, model.data_shape):
+            scores, maps = score(raw)
             if writer:
                 writer.write(ids, scores[:, None])
             if drawn:
@@ -105,13 +105,13 @@ def _scorer(arguments, by, model, with_maps):
         if _is_saved(arguments.normal):
             detector = PatchDetector.load(arguments.normal, model)
         else:
-            detector = PatchDetector(model).fit(_normal_images(arguments, model), size)
+            detector = PatchDetector(model).fit(_normal_data(arguments, model), size)
         return lambda batch: detector.maps_and_scores(batch, size)[::-1]
     from zoo.anomaly import AnomalyDetector, robust_maximum
 
     detector = AnomalyDetector(model, by)
     if detector.needs_fit:
-        detector.fit(_normal_images(arguments, model), size)
+        detector.fit(_normal_data(arguments, model), size)
     if not with_maps:
         return lambda batch: (detector.score(batch, size), None)
 
@@ -122,17 +122,8 @@ def _scorer(arguments, by, model, with_maps):
     return score
 
 
-def _normal_images(arguments, model):
-    from zoo.data import sources
-    from zoo.modalities.image import image_file_shape
-
-    found = sources.load(
-        arguments.normal,
-        arguments.normal_split,
-        arguments.data_dir,
-        image_shape=image_file_shape(model.data_shape),
-        resize=arguments.resize,
-        skip_unreadable=arguments.skip_unreadable,
-    )
-    images.print_notes(found)
+def _normal_data(arguments, model):
+    options = {**reading.reading_options(arguments), "split": arguments.normal_split}
+    found = model.modality.load(arguments.normal, model.data_shape, **options)
+    reading.print_notes(found)
     return found.images

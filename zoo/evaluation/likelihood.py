@@ -9,8 +9,6 @@ from keras import ops
 from zoo.data.transforms import binarize
 from zoo.errors import ZooError
 from zoo.layers.math.importance import log_densities
-from zoo.modalities.image import check_images
-from zoo.modalities.tensors import to_unit
 from zoo.utils.batching import compiled
 
 # Approximate number of decoder outputs in one call, which limits the memory use to some tens of megabytes.
@@ -58,7 +56,7 @@ def _reduce(model, images, k, seed, comparable):
     if k < 1:
         raise ZooError(f"got k={k} importance samples, expected at least 1.")
     _check_density(model)
-    images = check_images(images, model.data_shape)
+    images = model.modality.check(images, model.data_shape)
     images = images if comparable else _binary_if_bernoulli(model, images, seed)
     at_once = max(1, _NUMBERS_A_CALL // (math.prod(model.data_shape[:-1]) * _outputs(model)))
     block = 1 if comparable else min(len(images), max(1, at_once // k))
@@ -82,9 +80,9 @@ def _reduce(model, images, k, seed, comparable):
 def _weights_function(model, count):
     def weigh(inputs):
         images, seed = inputs
-        h = model.encoder.backbone(to_unit(images, model.compute_dtype))
+        h = model.encoder.backbone(model.modality.to_input(images, model.compute_dtype))
         z, log_ratio = model.bottleneck.importance_samples(h, count, _SeedArgument(seed))
-        x = to_unit(images, "float32")
+        x = model.modality.to_input(images, "float32")
 
         def decode(rows):
             return model.decoder.outputs(rows, ops.repeat(x, count, axis=0))

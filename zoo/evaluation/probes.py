@@ -4,7 +4,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.evaluation.softmax_regression import SoftmaxRegression, curvature_bound, predict
-from zoo.modalities.image import check_images, unit_array
+from zoo.modalities.image import unit_array
 from zoo.utils.batching import apply_in_batches
 
 # From strong to weak: each fit starts at the previous solution, and fits with a weak penalty are the slow ones.
@@ -18,7 +18,7 @@ _QUARTERS = 2
 def probe_features(model, images, layer=None, pool=None, batch_size=256):
     """Features (N, D), float32, of images (N, *input_shape) at a depth of `model.encoder`, see `Encoder.at`."""
     extractor = model.encoder.at(layer or "code", pool)
-    return apply_in_batches(extractor, extractor.call, check_images(images, model.data_shape), batch_size)
+    return apply_in_batches(extractor, extractor.call, model.modality.check(images, model.data_shape), batch_size)
 
 
 def linear_probe(train_x, train_y, test_x, test_y, seed=0, mirrored=None, adam_epochs=0):

@@ -5,7 +5,6 @@ loss(x, x̂) + λ E ||∂f(x)/∂x||²_F
 
 from zoo.errors import ZooError
 from zoo.layers.bottlenecks.contraction import ContractiveCode, ContractiveSigmoidCode, squared_jacobian_norm
-from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import assemble, configuration, shallow
 from zoo.models.base.autoencoder import Autoencoder
 
@@ -16,7 +15,7 @@ class StochasticContractiveAutoencoder(Autoencoder):
     """Adds an unbiased estimate of the penalty to the loss, for an encoder of any depth, by gradients inside the forward pass."""
 
     def call(self, x, training=None):
-        x = to_unit(x, self.compute_dtype)
+        x = self.modality.to_input(x, self.compute_dtype)
         code, norm = squared_jacobian_norm(lambda x: self._encode(x, training), x, self.bottleneck.seed_generator)
         self.bottleneck.add_term("contraction", self.bottleneck.weight * norm)
         return self.decoder.backbone(code, training=training)

@@ -10,7 +10,6 @@ from zoo.errors import ZooError
 from zoo.layers.bottlenecks.code import flatten
 from zoo.layers.bottlenecks.regularized import RegularizedCode
 from zoo.layers.math.gradients import vector_jacobian_product
-from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import assemble, configuration
 from zoo.models.base.autoencoder import Autoencoder
 
@@ -21,7 +20,7 @@ class GradientPenaltyAutoencoder(Autoencoder):
     """Adds λ times an unbiased estimate of ||∂D(z)/∂z||²_F, D(z) the decoded image, to the loss."""
 
     def call(self, x, training=None):
-        x = to_unit(x, self.compute_dtype)
+        x = self.modality.to_input(x, self.compute_dtype)
         z = self.bottleneck(self.encoder.backbone(x, training=training), training=training)
         outputs, squared = self.decoder_slope(z, training)
         self.bottleneck.add_term("decoder_penalty", self.bottleneck.weight * squared)

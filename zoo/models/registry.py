@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from zoo.errors import ZooError, suggest
+from zoo.modalities.modality import get, modality_of
 
 _MODELS = Path(__file__).parent
 
@@ -87,12 +88,14 @@ def _module(variant):
     return importlib.import_module(f"zoo.models.{variant}")
 
 
-def create(variant, backbone=None, **options):
+def create(variant, backbone=None, modality=None, **options):
     """Build a variant on a backbone, with initial weights, compiled with Adam and its reconstruction loss.
 
     Args:
         variant: a name such as `"vae"`, or a whole model name such as `"vae_mlp"`.
         backbone: `"mlp"`, `"conv"` or `"resnet"`; by default the variant's first.
+        modality: what the raw data is, if not images or vectors: a fitted `Modality`, such as `zoo.modalities.table.table.fit`
+            gives, which also decides `input_shape`; or its `spec`, without fitted arrays.
         **options: `input_shape` (height, width, channels) or (features,), `latent_dim`, the variant's own options
             (see `zoo.models.<variant>.build`) and the backbone's (see `zoo.backbones`).
 
@@ -105,6 +108,15 @@ def create(variant, backbone=None, **options):
     """
     if backbone is None and variant in list_models():
         variant, _, backbone = variant.rpartition("_")
+    if modality is None:
+        return _create(variant, backbone, options)
+    modality = get(modality)
+    model = _create(variant, backbone, modality.options(options))
+    modality.connect(model)
+    return model
+
+
+def _create(variant, backbone, options):
     module = _module(variant)
     backbones = _variants()[variant][0]
     if not backbones and backbone is None:
@@ -154,17 +166,24 @@ def changed(config, **options):
     return {**config, "model": changed(config["model"], **options)} if "model" in config else {**config, **options}
 
 
+def data_shape(config):
+    """Shape of one example of the raw data of the model that a config describes, without the batch axis."""
+    config = innermost(config)
+    return modality_of(config).data_shape(config["input_shape"])
+
+
 def check_plain(config):
     """Raise ZooError unless a config contains only numbers, strings and lists of these.
 
-    Mappings are a loss's settings or another model's config; any other mapping could make Keras create an object.
+    Mappings are the settings of a loss or a modality, or another model's config; any other mapping could make Keras create an
+    object.
     """
     if not isinstance(config, Mapping):
         raise ZooError(f"got the config {config!r:.80}, expected a mapping.")
     for key, value in config.items():
         if key == "model":
             check_plain(value)
-        elif key == "loss" and isinstance(value, Mapping):
+        elif key in ("loss", "modality") and isinstance(value, Mapping):
             check_plain({f"{key}.{setting}": v for setting, v in value.items()})
         elif not _is_plain(value):
             raise ZooError(f"got {key}={value!r:.80} in a config, expected a number, a string or a list of these.")

@@ -34,7 +34,7 @@ class Checkpoint:
     @property
     def data_shape(self):
         """Shape of one input, without the batch axis."""
-        return tuple(registry.innermost(self.config)["input_shape"])
+        return registry.data_shape(self.config)
 
     def resized(self, input_shape):
         """The checkpoint for inputs of another shape; loading fails if the weights do not fit."""

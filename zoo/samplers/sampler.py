@@ -4,8 +4,6 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.modalities.image import check_images
-from zoo.modalities.tensors import to_unit
 from zoo.utils.batching import apply_in_batches
 
 
@@ -16,7 +14,7 @@ class Sampler:
 
     def fit(self, model, x):
         """Fit to the codes of images x (N, *input_shape), uint8 0..255 or floats 0..1; returns itself."""
-        self.fit_codes(model, check_images(x, model.data_shape))
+        self.fit_codes(model, model.modality.check(x, model.data_shape))
         self.model = model
         return self
 
@@ -86,7 +84,7 @@ def posterior_draws(model, x, seed, batch_size=256):
     generator = keras.random.SeedGenerator(seed)
     drawn = []
     for start in range(0, len(x), batch_size):
-        h = model.encoder.backbone(to_unit(x[start : start + batch_size], model.compute_dtype))
+        h = model.encoder.backbone(model.modality.to_input(x[start : start + batch_size], model.compute_dtype))
         z, _ = model.bottleneck.importance_samples(h, 1, generator)
         drawn.append(np.asarray(keras.ops.convert_to_numpy(z[:, 0]), np.float32))
     return np.concatenate(drawn)

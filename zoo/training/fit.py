@@ -9,7 +9,6 @@ import numpy as np
 from zoo.data.fingerprint import fingerprint
 from zoo.data.pipeline import fixed_batches, known_labels, training_batches
 from zoo.errors import ZooError
-from zoo.modalities.image import check_images
 from zoo.training.callbacks import Checkpoint, EarlyStopping, StopOnNaN, tensorboard_log
 from zoo.training.initialization.patches import dictionary
 from zoo.training.initialization.pca import linear_path
@@ -41,7 +40,7 @@ def fit(recipe, images, folder, tensorboard=False, labels=None):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     model = fresh_model(recipe)
-    images = check_images(images, model.data_shape)
+    images = model.modality.check(images, model.data_shape)
     train, held = held_out(recipe, len(images))
     known = _labels_in_use(recipe, model, len(images), labels, train, held)
     given = {"images": fingerprint(images), "labels": fingerprint(known)}

@@ -3,6 +3,7 @@
 Keras has no public interface for the layers inside layers, nor for a layer's own variables.
 """
 
+import contextlib
 from collections.abc import Mapping
 
 import keras
@@ -19,6 +20,24 @@ def flatten_layers(layer):
 def own_variables(layer):
     """The variables of a layer without those of the layers inside it: (created as trainable, others)."""
     return list(layer._trainable_variables), list(layer._non_trainable_variables)
+
+
+@contextlib.contextmanager
+def unlocked(*layers):
+    """Let layers that are built already get further sublayers as attributes."""
+    for layer in layers:
+        layer._tracker.unlock()
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer._tracker.lock()
+
+
+def record_input_shape(model, shape):
+    """Make exports of a subclassed model take inputs (N, *shape), also if it was built with inputs of another shape."""
+    with unlocked(model):
+        model._build_shapes_dict = {"input_shape": (None, *shape)}
 
 
 def has_compiled_metrics(model):

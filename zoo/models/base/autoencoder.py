@@ -9,9 +9,7 @@ from keras import ops
 from zoo.data.arrays import arrays_of
 from zoo.errors import ZooError
 from zoo.layers.loss_layer import LossLayer, Term, term
-from zoo.modalities.image import check_images
-from zoo.modalities.tensors import assert_unit, to_unit
-from zoo.models.base.inputs import ChecksInputs, ImageRule
+from zoo.models.base.inputs import ChecksInputs
 from zoo.models.base.reconstructor import reconstructor
 from zoo.models.base.serialization import Serializable, registered
 from zoo.models.base.weighting import SampleWeights, explicit_target
@@ -67,7 +65,12 @@ class Autoencoder(ChecksInputs, SampleWeights, Serializable, keras.Model):
     @property
     def data_shape(self):
         """Shape of one input, without the batch axis."""
-        return tuple(self.config["input_shape"])
+        return self.modality.data_shape(self.config["input_shape"])
+
+    @property
+    def modality(self):
+        """What its raw data is, see `zoo.modalities.modality`: that of the encoder."""
+        return self.encoder.modality
 
     @property
     def degraded_shape(self):
@@ -81,7 +84,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Serializable, keras.Model):
     # -- training
 
     def call(self, x, training=None):
-        seen = to_unit(x, self.compute_dtype)
+        seen = self.modality.to_input(x, self.compute_dtype)
         if self.corruption is not None:
             seen = self.corruption(seen, training=training)
         # The training flag is passed to each layer explicitly: on JAX, nested layers do not receive it otherwise, and dropout,
@@ -135,7 +138,9 @@ class Autoencoder(ChecksInputs, SampleWeights, Serializable, keras.Model):
     @property
     def input_rule(self):
         """The inputs that `fit`, `evaluate` and `predict` accept, see `zoo.models.base.inputs.ChecksInputs`."""
-        return ImageRule((self.degraded_shape, self.data_shape), self.data_shape, self.reconstruction_loss.of_probabilities)
+        return self.modality.rule(
+            (self.degraded_shape, self.data_shape), self.data_shape, self.reconstruction_loss.of_probabilities
+        )
 
     def make_train_function(self, force=False):
         # Otherwise TensorFlow creates the optimizer's state inside the graph, which takes half of the time until the first step.
@@ -217,8 +222,8 @@ class Autoencoder(ChecksInputs, SampleWeights, Serializable, keras.Model):
                 f"got targets of shape {tuple(y.shape)}, expected images (N, {', '.join(map(str, self.data_shape))}); "
                 "call fit(images), or fit(degraded, clean)."
             )
-        assert_unit(y)
-        return to_unit(y, "float32")
+        self.modality.assert_valid(y)
+        return self.modality.to_input(y, "float32")
 
     # -- use
 
@@ -230,8 +235,8 @@ class Autoencoder(ChecksInputs, SampleWeights, Serializable, keras.Model):
                 labels, or of mappings with "image" or "images".
             batch_size: number of images per batch.
         """
-        images = (check_images(part, self.data_shape) for part in arrays_of(x))
-        return apply_to_batches(self.encoder, self.encoder.call, images, batch_size)
+        raw = (self.modality.check(part, self.data_shape) for part in arrays_of(x))
+        return apply_to_batches(self.encoder, self.encoder.call, raw, batch_size)
 
     def decode(self, z, batch_size=256):
         """Images (N, *input_shape), float32 0..1, of codes (N, *code_shape), or flattened (N, D), as `encode` returns them.
@@ -256,9 +261,9 @@ class Autoencoder(ChecksInputs, SampleWeights, Serializable, keras.Model):
 
         For restoration models, the inputs are degraded images (N, *degraded_shape).
         """
-        x = np.asarray(x)
-        shape = self.degraded_shape if x.shape[1:] == self.degraded_shape else self.data_shape
-        return apply_in_batches(self, self._reconstruct, check_images(x, shape), batch_size)
+        shape = self.degraded_shape if np.shape(x)[1:] == self.degraded_shape else self.data_shape
+        made = apply_in_batches(self, self._reconstruct, self.modality.check(x, shape), batch_size)
+        return self.modality.returned(made, x)
 
     def _reconstruct(self, x):
         return self.decoder(self.code(x))
@@ -278,7 +283,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Serializable, keras.Model):
 
     def code(self, x):
         """The deterministic code (N, *code_shape), a tensor, of images (N, *input_shape), without corruption."""
-        return self.bottleneck.code(self.encoder.backbone(to_unit(x, self.compute_dtype)))
+        return self.bottleneck.code(self.encoder.backbone(self.modality.to_input(x, self.compute_dtype)))
 
     def sample(self, n, seed=0, batch_size=256):
         """`n` images, float32 0..1, from the variant's own prior: the mean of p(x|z) for z sampled with `seed`."""
@@ -288,11 +293,11 @@ class Autoencoder(ChecksInputs, SampleWeights, Serializable, keras.Model):
 
     def reconstruction_error(self, x, batch_size=256):
         """The reconstruction loss (N,) of each image (N, *input_shape), from the deterministic code."""
-        return apply_in_batches(self, self._reconstruction_error, check_images(x, self.data_shape), batch_size)
+        return apply_in_batches(self, self._reconstruction_error, self.modality.check(x, self.data_shape), batch_size)
 
     def _reconstruction_error(self, x):
         outputs = ops.cast(self.decoder.outputs(self.code(x), x), "float32")
-        return self.reconstruction_loss.error(to_unit(x, "float32"), outputs)
+        return self.reconstruction_loss.error(self.modality.to_input(x, "float32"), outputs)
 
     def anomaly_map(self, x, batch_size=256, sigma=None):
         """Where images (N, H, W, C) are anomalous: (N, H, W), float32 numpy; higher is more anomalous. Deterministic.
@@ -314,11 +319,11 @@ class Autoencoder(ChecksInputs, SampleWeights, Serializable, keras.Model):
         from zoo.anomaly.maps import check_maps, smoothed
 
         check_maps(self.data_shape, self.name)
-        return smoothed(apply_in_batches(self, self._error_map, check_images(x, self.data_shape), batch_size), sigma)
+        return smoothed(apply_in_batches(self, self._error_map, self.modality.check(x, self.data_shape), batch_size), sigma)
 
     def _error_map(self, x):
         outputs = ops.cast(self.decoder.outputs(self.code(x), x), "float32")
-        return self.reconstruction_loss.error_map(to_unit(x, "float32"), outputs)
+        return self.reconstruction_loss.error_map(self.modality.to_input(x, "float32"), outputs)
 
     def anomaly_score(self, x, batch_size=256, by="reconstruction", normal=None):
         """Anomaly scores (N,) of images (N, *input_shape); higher is more anomalous.

@@ -4,7 +4,6 @@ import keras
 from keras import layers, ops
 
 from zoo.errors import ZooError
-from zoo.modalities.image import check_images
 from zoo.models.base.features import EncodesImages
 from zoo.models.base.serialization import Serializable, registered
 from zoo.utils.batching import apply_in_batches
@@ -47,7 +46,7 @@ class Classifier(EncodesImages, Serializable, keras.Model):
 
     def classify(self, x, batch_size=256):
         """Class probabilities (N, classes), float32 numpy, of images (N, *input_shape)."""
-        return apply_in_batches(self, self._classify, check_images(x, self.data_shape), batch_size)
+        return apply_in_batches(self, self._classify, self.modality.check(x, self.data_shape), batch_size)
 
     def _classify(self, x):
         return ops.softmax(ops.cast(self(x), "float32"))

@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from zoo.models.base.inputs import check_shape
+from zoo.modalities.image_rule import check_shape
+from zoo.modalities.images import IMAGES
 from zoo.models.base.serialization import Serializable, registered
 
 
@@ -12,6 +13,7 @@ class Decoder(Serializable, keras.Model):
     """Codes (N, ...) to images (N, *input_shape), float32 0..1."""
 
     part = "decoder"
+    modality = IMAGES
 
     def __init__(self, backbone, reconstruction_loss, **kwargs):
         super().__init__(**kwargs)
@@ -26,7 +28,7 @@ class Decoder(Serializable, keras.Model):
     @property
     def output_shape(self):
         """(None, ...): the shape of a batch of images; known without tracing the decoder, which saving would do each time."""
-        return (None, *self.config["input_shape"]) if self.config else super().output_shape
+        return (None, *self.modality.data_shape(self.config["input_shape"])) if self.config else super().output_shape
 
     def __call__(self, z, *args, **kwargs):
         """As `keras.Model.__call__`."""
@@ -35,7 +37,7 @@ class Decoder(Serializable, keras.Model):
         return super().__call__(z, *args, **kwargs)
 
     def call(self, z):
-        return self.reconstruction_loss.to_image(ops.cast(self.backbone(z), "float32"))
+        return self.modality.to_raw(self.reconstruction_loss.to_image(ops.cast(self.backbone(z), "float32")))
 
     def outputs(self, z, x, training=None):
         """The inputs of the reconstruction loss, from codes (N, ...); autoregressive decoders also use the images `x`."""

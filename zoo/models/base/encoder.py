@@ -4,8 +4,8 @@ import keras
 
 from zoo.errors import ZooError, suggest
 from zoo.layers.bottlenecks.code import pool_features
-from zoo.modalities.tensors import assert_unit, to_unit
-from zoo.models.base.inputs import ChecksInputs, ImageRule
+from zoo.modalities.images import IMAGES
+from zoo.models.base.inputs import ChecksInputs
 from zoo.models.base.serialization import EncoderWrapper, Serializable, registered
 from zoo.utils.numbers import is_whole
 
@@ -31,6 +31,8 @@ class Encoder(ChecksInputs, Serializable, keras.Model):
     """
 
     part = "encoder"
+    # See `zoo.modalities.modality`; models of other data are connected to theirs by the registry.
+    modality = IMAGES
 
     def __init__(self, backbone, bottleneck, features=None, **kwargs):
         super().__init__(**kwargs)
@@ -50,11 +52,11 @@ class Encoder(ChecksInputs, Serializable, keras.Model):
     @property
     def input_rule(self):
         """See `zoo.models.base.inputs.ChecksInputs`."""
-        return ImageRule([self.data_shape])
+        return self.modality.rule([self.data_shape])
 
     def call(self, x, training=None):
-        assert_unit(x)
-        x = to_unit(x, self.compute_dtype)
+        self.modality.assert_valid(x)
+        x = self.modality.to_input(x, self.compute_dtype)
         if self.features is None:
             return self.bottleneck.features(self.backbone(x, training=training))
         h = self.backbone.until(x, self.features)
@@ -96,7 +98,7 @@ class Encoder(ChecksInputs, Serializable, keras.Model):
             ZooError: if there is no such depth, or its features are vectors.
         """
         self._check_layer(layer)
-        h = self.unpooled(to_unit(x, self.compute_dtype), layer)
+        h = self.unpooled(self.modality.to_input(x, self.compute_dtype), layer)
         if len(h.shape) == 3:
             h = self.backbone.maps(h)
         if len(h.shape) != 4:
@@ -140,6 +142,11 @@ class FeatureExtractor(ChecksInputs, EncoderWrapper, keras.Model):
         return self.encoder.data_shape
 
     @property
+    def modality(self):
+        """That of the encoder."""
+        return self.encoder.modality
+
+    @property
     def input_rule(self):
         """That of the encoder."""
         return self.encoder.input_rule
@@ -154,8 +161,8 @@ class FeatureExtractor(ChecksInputs, EncoderWrapper, keras.Model):
         return self if layer is None and pool is None else self.encoder.at(layer or "code", pool)
 
     def call(self, x, training=None):
-        assert_unit(x)
-        x = to_unit(x, self.compute_dtype)
+        self.modality.assert_valid(x)
+        x = self.modality.to_input(x, self.compute_dtype)
         h = self.encoder.unpooled(x, self.layer, training)
         if len(h.shape) == 3 and is_whole(self.pool):
             h = self.encoder.backbone.maps(h)

@@ -3,8 +3,7 @@
 import keras
 
 from zoo.data.arrays import arrays_of
-from zoo.modalities.image import check_images
-from zoo.models.base.inputs import ChecksInputs, ImageRule
+from zoo.models.base.inputs import ChecksInputs
 from zoo.models.base.serialization import Serializable, registered
 from zoo.utils.batching import apply_to_batches
 
@@ -15,17 +14,22 @@ class EncodesImages(ChecksInputs):
     @property
     def input_rule(self):
         """See `zoo.models.base.inputs.ChecksInputs`."""
-        return ImageRule([self.data_shape])
+        return self.modality.rule([self.data_shape])
 
     @property
     def data_shape(self):
         """Shape of one input, without the batch axis."""
         return self.encoder.data_shape
 
+    @property
+    def modality(self):
+        """That of the encoder."""
+        return self.encoder.modality
+
     def encode(self, x, batch_size=256):
         """Features (N, D), float32 numpy, of images (N, *input_shape); see `Autoencoder.encode`."""
-        images = (check_images(part, self.data_shape) for part in arrays_of(x))
-        return apply_to_batches(self.encoder, self.encoder.call, images, batch_size)
+        raw = (self.modality.check(part, self.data_shape) for part in arrays_of(x))
+        return apply_to_batches(self.encoder, self.encoder.call, raw, batch_size)
 
 
 @registered("FeatureModel")

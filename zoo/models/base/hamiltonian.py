@@ -4,7 +4,6 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers.math.gradients import vector_jacobian_product
-from zoo.modalities.tensors import to_unit
 from zoo.models.base.autoencoder import Autoencoder
 
 
@@ -12,8 +11,8 @@ class HamiltonianAutoencoder(Autoencoder):
     """Trains with the decoder's outputs at the end of a Hamiltonian path of z; `code` is the mean at its start."""
 
     def call(self, x, training=None):
-        h = self.encoder.backbone(to_unit(x, self.compute_dtype), training=training)
-        outputs = self.bottleneck.evolve(h, self.force(to_unit(x, "float32")), training=training)
+        h = self.encoder.backbone(self.modality.to_input(x, self.compute_dtype), training=training)
+        outputs = self.bottleneck.evolve(h, self.force(self.modality.to_input(x, "float32")), training=training)
         return ops.cast(outputs, self.compute_dtype)
 
     def force(self, x):

@@ -5,7 +5,6 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.layers.loss_layer import term
 from zoo.layers.math.importance import importance_bound, log_densities, resample
-from zoo.modalities.tensors import to_unit
 from zoo.models.base.autoencoder import Autoencoder
 from zoo.utils.numbers import is_whole
 
@@ -66,7 +65,7 @@ class ImportanceWeightedAutoencoder(Autoencoder):
 
     def draw(self, x, count, training):
         """Samples (N, count, D) from the posterior of images x, and their log p(z) - log q(z|x), (N, count); float32."""
-        x = to_unit(x, self.compute_dtype)
+        x = self.modality.to_input(x, self.compute_dtype)
         if self.corruption is not None:
             x = self.corruption(x, training=training)
         h = self.encoder.backbone(x, training=training)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.modalities.image_rule import ImageRule
 from zoo.modalities.tensors import to_unit
 from zoo.models.base.autoencoder import Autoencoder
-from zoo.models.base.inputs import ImageRule
 from zoo.utils.numbers import is_whole
 
 

@@ -5,8 +5,9 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.modalities.image import is_image_shape
+from zoo.modalities.image_rule import ImageRule
 from zoo.modalities.tensors import assert_unit, to_unit
-from zoo.models.base.inputs import ChecksInputs, ImageRule
+from zoo.models.base.inputs import ChecksInputs
 from zoo.models.base.serialization import EncoderWrapper, registered
 
 
