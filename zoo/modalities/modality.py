@@ -14,6 +14,7 @@ from zoo.errors import ZooError, suggest
 _HOMES = {
     "image": "zoo.modalities.images:Images",
     "table": "zoo.modalities.table.table:Table",
+    "series": "zoo.modalities.series.series:Series",
 }
 DEFAULT = "image"
 
@@ -74,6 +75,10 @@ class Modality:
     def to_raw(self, outputs):
         """In a graph, the raw array of the decoder's outputs, after `ReconstructionLoss.to_image`."""
         return outputs
+
+    def reversed(self, raw, x):
+        """In a graph, what `to_raw` gave, with the properties of the raw array `x`, a tensor, that are no part of the code."""
+        return raw
 
     def returned(self, raw, like):
         """The raw array (N, *data_shape), NumPy, of a reconstruction in the form that the user handed in as `like`."""

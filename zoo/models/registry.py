@@ -111,7 +111,10 @@ def create(variant, backbone=None, modality=None, **options):
     if modality is None:
         return _create(variant, backbone, options)
     modality = get(modality)
-    model = _create(variant, backbone, modality.options(options))
+    decided = modality.options(options)
+    if "loss" not in options and "loss" not in inspect.signature(_module(variant).build).parameters:
+        decided.pop("loss", None)  # of a variant whose objective is no option
+    model = _create(variant, backbone, decided)
     modality.connect(model)
     return model
 
