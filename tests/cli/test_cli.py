@@ -428,8 +428,8 @@ def test_sources_that_are_none(fails, place, tmp_path):
     assert "there is no file" in line(tmp_path / "absent.npy")
     assert "there is no folder" in line(f"{tmp_path}/absent/")
     assert "no folder, file or TFDS data set 'mnst'. Did you mean 'mnist'" in line("mnst")
-    assert "give the images either" in line()
-    assert "give the images either" in line("mnist", "--input", "mnist")
+    assert "give the data either" in line()
+    assert "give the data either" in line("mnist", "--input", "mnist")
     assert left(tmp_path) == []
 
 
@@ -549,7 +549,7 @@ def test_ctrl_c_leaves_nothing(place, tmp_path, monkeypatch, capfd, name):
         yield ["0"], np.load(place / "uint8.npy")[:1] if name == "images" else np.zeros((1, 4), np.float32)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zoo.cli.images.with_progress", interrupted)
+    monkeypatch.setattr("zoo.cli.reading.with_progress", interrupted)
     command = "reconstruct" if name == "images" else "encode"
     capfd.readouterr()
     assert cli.main([command, str(place / "ae"), str(place / "uint8.npy"), "--output", str(tmp_path / name)]) == 130

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.cli.images import print_notes
+from zoo.cli.reading import print_notes
 from zoo.data import sources
 from zoo.errors import ZooError
 

@@ -46,14 +46,14 @@ def names(text):
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def add_images(parser, batch_size=256):
-    """Add the arguments of a command that reads images with a model."""
+def add_data(parser, batch_size=256):
+    """Add the arguments of a command that reads images or tables with a model."""
     parser.add_argument("name", help=MODEL_HELP)
-    parser.add_argument("source", nargs="?", help="a folder of images, a .npy, .npz or .parquet file, or a TFDS name")
+    parser.add_argument("source", nargs="?", help="a folder of images, a .npy, .npz, .csv or .parquet file, or a TFDS name")
     parser.add_argument("--input", help="another way to give SOURCE")
     parser.add_argument("--split", default="test", help="split of the data set to read (default: test)")
     add_data_dir(parser)
-    text = f"number of images per batch (default: {batch_size or 'that of the runtime'})"
+    text = f"number of images or rows per batch (default: {batch_size or 'that of the runtime'})"
     parser.add_argument("--batch-size", type=whole_number(1), default=batch_size, help=text)
     parser.add_argument("--resize", action="store_true", help="resize image files to the input size of the model")
     parser.add_argument("--skip-unreadable", action="store_true", help="skip images that cannot be read, and list them")

@@ -1,6 +1,6 @@
 """`zoo export`: write a model, or a part of it, in the format of another tool."""
 
-from zoo.cli import images
+from zoo.cli import reading
 from zoo.cli.arguments import MODEL_HELP, add_depth
 
 HELP = "write a model, or a part of it, in the format of another tool"
@@ -12,11 +12,11 @@ def add_arguments(parser):
     parser.add_argument("--output", required=True, help="file to write; a folder for saved_model")
     parser.add_argument("--part", default="encoder", help="encoder, decoder or autoencoder (default: encoder)")
     add_depth(parser)
-    parser.add_argument("--values", choices=("uint8", "float32"), help="dtype of the input images (default: uint8)")
+    parser.add_argument("--values", choices=("uint8", "float32"), help="dtype of the inputs (default: uint8 for images)")
 
 
 def run(arguments):
-    model = images.load(arguments.name)
+    model = reading.load(arguments.name)
     from zoo.inference.export.exporting import export
 
     difference = export(

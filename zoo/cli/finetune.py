@@ -1,4 +1,4 @@
-"""`zoo finetune`: train a pretrained model on your own images, as a classifier on its features or as an autoencoder. The
+"""`zoo finetune`: train a pretrained model on your own images or table, as a classifier on its features or as an autoencoder. The
 result is OUTPUT/model, for zoo.load. The same command resumes an interrupted run."""
 
 import argparse
@@ -10,16 +10,21 @@ from zoo.utils.distributions import install_command
 from zoo.utils.precision import PRECISIONS
 from zoo.utils.quiet import load_quietly
 
-HELP = "train a pretrained model on your own images"
-_CLASSES = "from-folders"
+HELP = "train a pretrained model on your own images or table"
+_FOLDERS = "from-folders"
 
 
 def add_arguments(parser):
-    parser.add_argument("name", help=MODEL_HELP)
-    parser.add_argument("--data", required=True, help="folder of images, .npz file, or TFDS name")
+    parser.add_argument("name", help=f"{MODEL_HELP}; for a table also a model of zoo list --models, which starts untrained")
+    parser.add_argument("--data", required=True, help="folder of images, .npz file, TFDS name, or .csv or .parquet table")
     parser.add_argument("--output", required=True, help="folder to write the model, the report and the plots to")
     task = parser.add_mutually_exclusive_group()
-    task.add_argument("--classes", choices=[_CLASSES], default=_CLASSES, help="the classes are the sub-folders, or the labels")
+    task.add_argument(
+        "--classes",
+        default=_FOLDERS,
+        help="of images: from-folders, the sub-folders, or the labels (default); of a table: the column of the classes (default: "
+        "none, the autoencoder itself is trained)",
+    )
     task.add_argument("--autoencode", action="store_true", help="train the autoencoder itself, without classes")
     add_data_dir(parser)
     parser.add_argument(
@@ -75,24 +80,29 @@ def _fractions(text):
     return fractions if len(fractions) > 1 else fractions[0]
 
 
+def _check_source(source):
+    from zoo.data.sources import kind_of
+    from zoo.modalities.table.files import check_path, is_table
+
+    (check_path if is_table(source) else kind_of)(source)
+
+
 def run(arguments):
     given = vars(arguments).copy()
-    from zoo.data.sources import kind_of
-
-    kind_of(given["data"])
+    _check_source(given["data"])
     load_quietly()
     from zoo.finetuning.finetune import Settings
     from zoo.finetuning.finetune import run as finetune
 
-    for key in ("classes", "run"):
-        given.pop(key)
+    given.pop("run")
+    given["classes"] = None if given["classes"] == _FOLDERS else given["classes"]
     chosen = {f.name: given.pop(f.name) for f in dataclasses.fields(Settings) if f.name in given}
     settings = Settings(**{key: value for key, value in chosen.items() if value is not None})
     name, source, output = (given.pop(key) for key in ("name", "data", "output"))
     report = finetune(name, source, output, settings, **given)
     accuracy = f", {report['accuracy']:.1%} of {report['held_out']} held-out images correct" if "accuracy" in report else ""
     left_out = f"; images skipped because they cannot be read: {len(report['skipped'])}" if report["skipped"] else ""
-    print(f"{report['epochs']} epochs on {report['train']} images: held-out loss {report['loss']:.4g}{accuracy}{left_out}")
+    print(f"{report['epochs']} epochs on {report['train']} examples: held-out loss {report['loss']:.4g}{accuracy}{left_out}")
     if "test" in report:
         test = report["test"]
         right = f"{test['accuracy']:.1%} correct" if "accuracy" in test else f"loss {test['loss']:.4g}"

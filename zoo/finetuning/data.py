@@ -60,6 +60,12 @@ def read(source, classes, data_dir=None, image_shape=None, resize=False, skip_un
     return FineTuningData(train.images, labels["train"], names, validation, test, skipped, notes)
 
 
+def read_rows(source, modality, column=None):
+    """The `FineTuningData` of a source without splits, such as the file of a table; `column` is that of the classes, or None."""
+    data = modality.load(source, None) if column is None else modality.load_labelled(source, column)
+    return FineTuningData(data.images, data.labels, data.class_names, None, None, list(data.skipped), list(data.notes))
+
+
 def _class_names(source, data):
     if data.labels is None or len(np.unique(data.labels)) < 2:
         raise ZooError(

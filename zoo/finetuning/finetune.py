@@ -17,13 +17,16 @@ from zoo.data.writers import check_apart
 from zoo.errors import ZooError, ZooWarning, check_field
 from zoo.finetuning.adapt import adapt
 from zoo.finetuning.batches import labelled_batches
-from zoo.finetuning.data import read
+from zoo.finetuning.data import read, read_rows
 from zoo.finetuning.depths import groups, without_effect
 from zoo.finetuning.optimizer import DepthwiseAdamW, factors
 from zoo.finetuning.patches import PatchDropoutSchedule
 from zoo.finetuning.report import confusion, draw_confusion, draw_curves, write_report
-from zoo.modalities.image import check_images, image_file_shape
+from zoo.modalities.image import image_file_shape
+from zoo.modalities.table.files import is_table
+from zoo.modalities.table.table import fit
 from zoo.models.base.classifier import Classifier, classifier
+from zoo.models.registry import create, list_models
 from zoo.optimizers.adam import AdamW
 from zoo.pretrained.arrays import named_variables
 from zoo.pretrained.loading import check_place, load, save
@@ -165,8 +168,9 @@ def finetune(
     say = progress or (lambda line: None)
     folder = Path(folder)
     check_place(folder / "model")
-    images = check_images(images, np.shape(images)[1:])
-    validation, test = (_checked_pair(pair, images.shape[1:], labels, class_names) for pair in (validation, test))
+    modality = model.modality
+    images = modality.check(images, np.shape(images)[1:])
+    validation, test = (_checked_pair(pair, modality, images.shape[1:], labels, class_names) for pair in (validation, test))
     if validation is None:
         train, held = split(len(images), labels, settings.validation, settings.seed, names)
         validation = images[held], None if labels is None else labels[held]
@@ -179,7 +183,7 @@ def finetune(
     if shares:
         changes["patch_dropout"] = max(shares)
     with computing_in(settings.precision):
-        model, reinitialized = adapt(model, input_shape=list(images.shape[1:]), **changes)
+        model, reinitialized = adapt(model, **modality.adapted(images.shape[1:]), **changes)
         trained = model if labels is None else classifier(model, names, settings.layer, settings.pool)
     schedule = [PatchDropoutSchedule(model, shares, settings.epochs)] if shares else []
     grouped = None
@@ -263,11 +267,11 @@ def _loss(model, images, batch_size):
     return float(model.evaluate(fixed_batches(images, batch_size), verbose=0, return_dict=True)["loss"])
 
 
-def _checked_pair(pair, shape, labels, class_names):
+def _checked_pair(pair, modality, shape, labels, class_names):
     """A pair (images, labels), checked to match the images and labels to train on, or None."""
     if pair is None:
         return None
-    images, classes = check_images(pair[0], shape), pair[1]
+    images, classes = modality.check(pair[0], shape), pair[1]
     if labels is None:
         return images, None
     return images, _checked_labels(classes, len(images), class_names)
@@ -319,20 +323,43 @@ def _compile(model, grouped, settings, steps):
     model.optimizer.build(model.trainable_variables)
 
 
-def run(name, source, output, settings, autoencode=False, data_dir=None, resize=False, skip_unreadable=False, restart=False):
+def run(
+    name,
+    source,
+    output,
+    settings,
+    autoencode=False,
+    classes=None,
+    data_dir=None,
+    resize=False,
+    skip_unreadable=False,
+    restart=False,
+):
     """Load, train and save a model, as `zoo finetune` does, whose flags are the arguments; returns the report. Warnings list
-    skipped images and how images were read."""
+    skipped images and how images were read.
+
+    The name of a model without weights, such as "dae_mlp", with the file of a table makes a new model of that table. `classes` is
+    the column of the classes in the file of a table; without it, the autoencoder itself is trained on a table.
+    """
     check_apart(source, output, inside=True)
-    model = load(name)
+    model = _new(name, source, classes) if name in list_models() and is_table(source) else load(name)
     if isinstance(model, Classifier):
         raise ZooError(f"{name} is already a classifier; fine-tune the autoencoder that it was made from.")
-    shape = image_file_shape(model.data_shape) if resize else None
-    given = read(source, not autoencode, data_dir, shape, resize, skip_unreadable)
+    if model.modality.has_splits:
+        if classes is not None:
+            raise ZooError(f"got the column {classes!r} for classes, expected 'from-folders' for images.")
+        shape = image_file_shape(model.data_shape) if resize else None
+        given = read(source, not autoencode, data_dir, shape, resize, skip_unreadable)
+    else:
+        given = read_rows(source, model.modality, classes)
+        autoencode = classes is None
     for line in notes_of(given):
         warnings.warn(f"{source}: {line}", ZooWarning, stacklevel=2)
     if restart:
         discard_run(Path(output))
     about = {"name": str(name), "data": str(source), "task": "autoencode" if autoencode else "classify", "resize": resize}
+    if classes is not None:
+        about["classes"] = classes
     about["skipped"] = given.skipped
     _, report = finetune(
         model,
@@ -346,3 +373,8 @@ def run(name, source, output, settings, autoencode=False, data_dir=None, resize=
         test=given.test,
     )
     return report
+
+
+def _new(name, source, classes):
+    """A new model for the table of a file, without the column of the classes."""
+    return create(name, modality=fit(source, ignore=() if classes is None else (classes,)))

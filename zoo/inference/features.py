@@ -8,13 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from zoo.data.memory import images_of
 from zoo.data.notes import notes_of
 from zoo.errors import ZooError, ZooWarning
 from zoo.inference import runtimes
 from zoo.inference.options import FeatureOptions, options_of
 from zoo.inference.runtimes.subject import Subject
-from zoo.modalities.image import check_images, image_file_shape
 from zoo.utils.devices import processors
 
 
@@ -79,7 +77,7 @@ class FeatureStream:
         self.options = options_of(options, fields)
         self.subject = Subject(name_or_model, self.options.layer, self.options.pool)
         self._engines = {}
-        self.images = _stream(source, self.subject.data_shape, self.options)
+        self.images = _stream(source, self.subject, self.options)
 
     @property
     def total(self):
@@ -112,7 +110,7 @@ class FeatureStream:
         with ThreadPoolExecutor(max(2, processors())) as threads:
             waiting, ahead = deque(), 1
             for ids, images in self.images:
-                images = check_images(images, self.subject.data_shape)
+                images = self.subject.modality.check(images, self.subject.data_shape)
                 engine = self._engine("uint8" if images.dtype == np.uint8 else "float32")
                 size = engine.batch_size if self.options.batch_size == "auto" else self.options.batch_size
                 size = min(size, most)
@@ -151,36 +149,35 @@ def _run(engine, images, size):
 class _Batches:
     """The images of an iterable of batches; ids are their indices."""
 
-    def __init__(self, batches):
-        self.batches = batches
+    def __init__(self, batches, modality):
+        self.batches, self.modality = batches, modality
 
     def __iter__(self):
         start = 0
         for batch in self.batches:
-            images = images_of(batch)
+            images = self.modality.of_batch(batch)
             yield [str(start + i) for i in range(len(images))], images
             start += len(images)
 
 
-def _stream(source, data_shape, options):
+def _stream(source, subject, options):
     from zoo.data import sources
 
     # Read in batches large enough for every engine, which splits them.
     batch_size = 1024 if options.batch_size == "auto" else options.batch_size
     if isinstance(source, str) or hasattr(source, "__fspath__"):
-        return sources.stream(source, batch_size, image_file_shape(data_shape), **options.reading)
+        return subject.modality.stream(source, batch_size, subject.data_shape, **options.reading)
     if options.reading_given:
         raise ZooError(
             f"got {', '.join(options.reading_given)} with images in memory, expected files; zoo.load_encoder(name, resize=True) "
             "resizes arrays."
         )
-    if isinstance(source, dict):
-        source = images_of(source)
-    if isinstance(source, np.ndarray) or hasattr(source, "__array__"):
-        return sources.ArrayStream(np.asarray(source), batch_size)
+    raw = subject.modality.in_memory(source)
+    if raw is not None:
+        return sources.ArrayStream(subject.modality.check(raw, subject.data_shape), batch_size)
     if not hasattr(source, "__iter__") and hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         # As `keras.utils.PyDataset` is, which ends by its length and not by an IndexError.
         source = (source[i] for i in range(len(source)))
     if not hasattr(source, "__iter__"):
         raise ZooError(f"got {source!r} for a source, expected an array, batches of arrays, a folder, a file or a TFDS name.")
-    return _Batches(source)
+    return _Batches(source, subject.modality)

@@ -1,6 +1,9 @@
 """The modality of images, and of flat vectors of floats, by the rule of `zoo.modalities.image`."""
 
+import numpy as np
+
 from zoo.data import sources
+from zoo.data.memory import images_of
 from zoo.data.writers import ImageFolder
 from zoo.errors import ZooError
 from zoo.modalities.image import check_images, image_file_shape
@@ -12,6 +15,7 @@ class Images(Modality):
 
     name = "image"
     unit = "image"
+    has_splits = True
 
     @classmethod
     def from_spec(cls, spec):
@@ -49,7 +53,26 @@ class Images(Modality):
     def stream(self, source, batch_size, shape, **reading):
         return sources.stream(source, batch_size, image_file_shape(shape), **reading)
 
-    def writer(self, path):
+    def check_source(self, source):
+        sources.kind_of(source)
+
+    def load(self, source, shape, **reading):
+        return sources.load(source, image_shape=image_file_shape(shape), **reading)
+
+    def in_memory(self, source):
+        if isinstance(source, dict):
+            return images_of(source)
+        return np.asarray(source) if hasattr(source, "__array__") else None
+
+    def of_batch(self, batch):
+        return images_of(batch)
+
+    def adapted(self, shape):
+        return {"input_shape": list(shape)}
+
+    def writer(self, path, shape):
+        if image_file_shape(shape) is None:
+            raise ZooError(f"the outputs of this model have shape {shape}, expected 1 or 3 channels to write image files.")
         return ImageFolder(path)
 
 

@@ -33,6 +33,8 @@ class Modality:
     name = None
     # The word for one example, in messages and progress bars.
     unit = "row"
+    # Whether sources may be folders with classes or splits, or data sets with labels, see `zoo.finetuning.data.read`.
+    has_splits = False
     # A Keras layer with the fitted arrays, built by `connect`; None for a modality without.
     layer = None
 
@@ -81,8 +83,29 @@ class Modality:
         return raw
 
     def returned(self, raw, like):
-        """The raw array (N, *data_shape), NumPy, of a reconstruction in the form that the user handed in as `like`."""
+        """The raw array (N, *data_shape), NumPy, of a reconstruction in the form that the user handed in as `like`; None means
+        the form in which files are written."""
         return raw
+
+    def fill(self, raw, given):
+        """What the user handed in, `given`, with missing values taken from the raw array of its reconstruction."""
+        raise ZooError(f"only the gaps of a table can be filled, got a model of {self.unit}s.")
+
+    def adapted(self, shape):
+        """The options that change in a model that is trained further on raw arrays of `shape`; none if shapes are fixed."""
+        return {}
+
+    def in_memory(self, source):
+        """The raw data of a source in memory, for `check`; None if it is an iterable of batches."""
+        raise NotImplementedError
+
+    def of_batch(self, batch):
+        """The raw data of a batch of a user's data set, which may also contain labels."""
+        raise NotImplementedError
+
+    def check_source(self, source):
+        """Raise ZooError unless `stream` accepts the name of a source, without loading a framework."""
+        raise NotImplementedError
 
     def stream(self, source, batch_size, shape, **reading):
         """Batches (ids, what `check` takes) of a file, folder or data set of any size, in order, with constant memory.
@@ -92,8 +115,18 @@ class Modality:
         """
         raise NotImplementedError
 
-    def writer(self, path):
-        """A context manager with `write(batch, ids)` that writes reconstructions to `path`, and `count`."""
+    def load_labelled(self, source, column):
+        """As `load`, with the values of a column as labels, for a modality whose sources have columns. Raises ZooError if there
+        is no such column, or it has a single value or missing ones."""
+        raise ZooError(f"got the column {column!r} for classes, but sources of {self.unit}s have no columns.")
+
+    def load(self, source, shape, **reading):
+        """All of a source in memory, as a `zoo.data.sources.Data`; arguments and errors are those of `stream`."""
+        raise NotImplementedError
+
+    def writer(self, path, shape):
+        """A context manager with `write(batch, ids)`, of examples of `shape`, and `count`. Raises ZooError if they cannot be
+        written to `path`."""
         raise NotImplementedError
 
 

@@ -4,6 +4,8 @@ import hashlib
 import json
 
 from zoo.errors import ZooError
+from zoo.modalities.modality import modality_of
+from zoo.models.registry import innermost
 from zoo.pretrained.resolve import resolve
 from zoo.utils.precision import computing_in
 from zoo.utils.quiet import load_quietly
@@ -29,6 +31,8 @@ class Subject:
             raise ZooError(f"got {name_or_model!r}, expected the name of a weight set, the folder of a model, or a model.")
         source = self._checkpoint if self.model is None else self.model
         self.name, self.config, self.data_shape = source.name, source.config, source.data_shape
+        # Of the config, so that data is checked before a model is built.
+        self.modality = modality_of(innermost(self.config))
 
     @property
     def in_memory(self):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import sources
-from zoo.errors import ZooError
+from zoo.errors import ZooError, suggest
 from zoo.modalities.table import frames
 from zoo.utils.distributions import missing_package
 from zoo.utils.files import folder_beside
@@ -30,22 +30,56 @@ def open_stream(source, batch_size, ids=None):
     """Batches (ids, data frame or array) of a file, in order, with constant memory.
 
     Args:
-        source: path of a file with one of the `SUFFIXES`; text may begin with a byte-order mark, and have commas, semicolons, tabs
-            or bars between cells.
+        source: path of a file with one of the `SUFFIXES`; text may begin with a byte-order mark, and have commas, semicolons,
+            tabs or bars between cells.
         batch_size: number of rows per batch.
         ids: name of the column that identifies rows; without it, or in a file that lacks it, ids are the numbers of the rows.
 
     Raises:
         ZooError: if there is no such file, or it is empty, has no rows, repeats names, or cannot be read.
     """
+    path = check_path(source)
+    if path.suffix.lower() in _ARRAYS:
+        return sources.stream(path, batch_size, None)
+    return _FrameStream(path, batch_size, ids)
+
+
+def is_table(source):
+    """Whether a source is a file that only tables are written to; arrays and Parquet may also contain images."""
+    return is_path(source) and Path(source).suffix.lower() in (*_TEXT, ".parquet")
+
+
+def check_path(source):
+    """The path of a file of a table. Raises ZooError if its suffix is unknown or there is no such file."""
     path = Path(source)
     if path.suffix.lower() not in SUFFIXES:
         raise ZooError(f"got the source {source}, expected the table of a file ending in {', '.join(SUFFIXES)}.")
     if not path.is_file():
         raise ZooError(f"there is no file {path}.")
-    if path.suffix.lower() in _ARRAYS:
-        return sources.stream(path, batch_size, None)
-    return _FrameStream(path, batch_size, ids)
+    return path
+
+
+def whole(stream, source, check, labels=None):
+    """The `zoo.data.sources.Data` of all raw arrays that `check` makes of the batches of a stream; `labels` is the column of the
+    classes, or None. Raises ZooError if there is no such column, or it has fewer than two values or missing ones."""
+    ids, arrays, found = [], [], []
+    for names, batch in stream:
+        ids += names
+        arrays.append(check(batch))
+        if labels is not None:
+            if labels not in getattr(batch, "columns", ()):
+                raise ZooError(f"{source} has no column {labels!r} with classes.{suggest(labels, getattr(batch, 'columns', ()))}")
+            found += batch[labels].tolist()
+    name = Path(source).stem
+    if labels is None:
+        return sources.Data(np.concatenate(arrays), None, ids, name, "")
+    missing = sum(value is None or value != value for value in found)
+    if missing:
+        raise ZooError(f"the column {labels!r} of {source} lacks {missing} of {len(found)} classes; remove these rows.")
+    classes, numbers = np.unique([str(value) for value in found], return_inverse=True)
+    if len(classes) < 2:
+        raise ZooError(f"the column {labels!r} of {source} has the single class {classes[0]!r}, expected two or more.")
+    return sources.Data(np.concatenate(arrays), numbers, ids, name, "", classes.tolist())
 
 
 def sample(source, count, seed=0):
@@ -215,7 +249,7 @@ class FrameWriter:
         """Append the rows of a `pandas.DataFrame`, with a list of their ids."""
         if "id" not in frame.columns:
             frame = frame.copy()
-            frame.insert(0, "id", ids)
+            frame.insert(0, "id", range(self.count, self.count + len(frame)) if ids is None else ids)
         with self._reported():
             if self.path.suffix.lower() == ".csv":
                 if self._file is None:

@@ -54,7 +54,7 @@ class TableScaling(keras.layers.Layer):
             missing = ops.isnan(numbers)
             known = ops.where(missing, ops.zeros_like(numbers), numbers)
             z = (known - ops.convert_to_tensor(self.center)) / ops.convert_to_tensor(self.scale)
-            z = _KNEE * ops.sign(z) * ops.log1p(ops.abs(z) / _KNEE)
+            z = _KNEE * ops.sign(z) * ops.log(1 + ops.abs(z) / _KNEE)
             found += [ops.where(missing, ops.zeros_like(z), z), ops.cast(missing, "float32")]
         if self.categories:
             # By comparison: exported graphs differ in what a one-hot operation makes of NaN and negative numbers.
@@ -67,7 +67,7 @@ class TableScaling(keras.layers.Layer):
         found = []
         if self.numbers:
             z = outputs[:, : len(self.numbers)]
-            z = _KNEE * ops.sign(z) * ops.expm1(ops.minimum(ops.abs(z) / _KNEE, _LARGEST))
+            z = _KNEE * ops.sign(z) * (ops.exp(ops.minimum(ops.abs(z) / _KNEE, _LARGEST)) - 1)
             found.append(z * ops.convert_to_tensor(self.scale) + ops.convert_to_tensor(self.center))
         for start, size in zip(self._starts, self.categories.values()):
             known = outputs[:, start : start + max(1, size - 1)]

@@ -206,7 +206,9 @@ class Table(Modality):
         if lacking:
             others = [name for name in came if name not in wanted]
             more = f" and {len(lacking) - 1} more" * (len(lacking) > 1)
-            near = suggest(lacking[0], others) or (f" Columns that the model does not know: {', '.join(others[:5])}." * bool(others))
+            near = suggest(lacking[0], others) or (
+                f" Columns that the model does not know: {', '.join(others[:5])}." * bool(others)
+            )
             raise ZooError(f"the table lacks the column {lacking[0]!r}{more}, which the model was trained with.{near}")
 
     def rule(self, shapes, target_shape=None, probabilities=False):
@@ -223,7 +225,7 @@ class Table(Modality):
         return self.layer.restore(outputs)
 
     def returned(self, raw, like):
-        if frames.is_array(like):
+        if like is not None and frames.is_array(like):
             origins = [column.origin for column in self.columns]
             return raw + np.float32(origins) if any(origins) else raw
         return frames.like({c.name: columns.restored(c, raw[:, i]) for i, c in enumerate(self.columns)}, like)
@@ -235,7 +237,33 @@ class Table(Modality):
             raise ZooError("got a setting for image files (resize or skip unreadable ones), but the model is one of tables.")
         return files.open_stream(source, batch_size, self.ids)
 
-    def writer(self, path):
+    def check_source(self, source):
+        files.check_path(source)
+
+    def load(self, source, shape, **reading):
+        return files.whole(self.stream(source, 100_000, shape, **reading), source, self.check)
+
+    def load_labelled(self, source, column):
+        return files.whole(self.stream(source, 100_000, None), source, self.check, column)
+
+    def in_memory(self, source):
+        is_table = isinstance(source, np.ndarray) or not frames.is_array(source)
+        return source if is_table else np.asarray(source) if hasattr(source, "__array__") else None
+
+    def of_batch(self, batch):
+        return batch[0] if isinstance(batch, tuple) else batch
+
+    def fill(self, raw, given):
+        made = self.returned(raw, given)
+        if frames.is_array(given):
+            return np.where(np.isnan(given), made, given)
+        frame, made = frames.frame_of(given), frames.frame_of(made)
+        for column in self.columns:
+            read = columns.values(column, frame[column.name])
+            frame = frame.assign(**{column.name: frame[column.name].where(~np.isnan(read), made[column.name])})
+        return frame
+
+    def writer(self, path, shape):
         return files.FrameWriter(path)
 
 

@@ -138,7 +138,9 @@ class Autoencoder(ChecksInputs, SampleWeights, Serializable, keras.Model):
     @property
     def input_rule(self):
         """The inputs that `fit`, `evaluate` and `predict` accept, see `zoo.models.base.inputs.ChecksInputs`."""
-        return self.modality.rule((self.degraded_shape, self.data_shape), self.data_shape, self.reconstruction_loss.of_probabilities)
+        return self.modality.rule(
+            (self.degraded_shape, self.data_shape), self.data_shape, self.reconstruction_loss.of_probabilities
+        )
 
     def make_train_function(self, force=False):
         # Otherwise TensorFlow creates the optimizer's state inside the graph, which takes half of the time until the first step.
