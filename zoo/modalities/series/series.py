@@ -17,7 +17,7 @@ NORMALIZATIONS = ("series", "window")
 _READABLE = 0.9
 # Float32 has 24 bits: a channel whose median is this many times its spread is stored relative to its median.
 _FAR = 1e4
-_SPEC = ("name", "channels", "origins", "length", "stride", "normalization", "time", "rate")
+_SPEC = ("name", "channels", "origins", "length", "stride", "normalization", "seasons", "time", "rate")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Steps:
     places: np.ndarray
 
 
-def fit(x, length=64, stride=None, normalization="window", time=None, rate=None):
+def fit(x, length=64, stride=None, normalization="window", seasons=(), time=None, rate=None):
     """The `Series` with the channels, the scale and the interval of a series `x`, which should be normal.
 
     Args:
@@ -39,6 +39,8 @@ def fit(x, length=64, stride=None, normalization="window", time=None, rate=None)
         normalization: "window": each window is standardized by its own mean and deviation, so that only its shape counts, and
             levels that drift or jump are normal (reversible instance normalization); "series": by the median and the robust
             deviation of the whole series, so that an unusual level is anomalous.
+        seasons: lengths of seasons in steps, such as (24, 168) for hours: with each, the networks also see every channel as it
+            was one season before.
         time: name of the column of times; by default the first one called time, timestamp, datetime, date or ds, if any.
         rate: seconds between steps; by default the median interval. Rows are averaged within a step, and steps without rows
             are missing. Without times, every row is a step.
@@ -55,10 +57,14 @@ def fit(x, length=64, stride=None, normalization="window", time=None, rate=None)
         raise ZooError(f"got normalization={normalization!r}, expected one of {', '.join(NORMALIZATIONS)}.")
     if rate is not None:
         check_positive(rate=rate)
+    for season in seasons:
+        check_whole(1, season=season)
     if frames.is_array(x):
         if time is not None or rate is not None:
             raise ZooError("got time= or rate= for an array, which has no times; omit them, or give a data frame.")
         values = _array(x)
+        if values.ndim == 3 and seasons:
+            raise ZooError("got seasons for windows, which do not show what was before them; give the series (T, channels).")
         rows = values.reshape(-1, values.shape[-1])
         names, seconds = [str(i) for i in range(rows.shape[1])], None
     else:
@@ -81,7 +87,7 @@ def fit(x, length=64, stride=None, normalization="window", time=None, rate=None)
         center, scale = center_and_scale(known)
         origins.append(center if abs(center) > _FAR * scale else 0.0)
         arrays.append((center - origins[-1], scale))
-    return Series(names, origins, length, stride, normalization, time, rate, np.array(arrays, np.float32))
+    return Series(names, origins, length, stride, normalization, [*seasons], time, rate, np.array(arrays, np.float32))
 
 
 def center_and_scale(known):
@@ -156,21 +162,23 @@ def _array(x):
 class Series(Modality):
     """Time series with known channels, in windows; made by `fit`.
 
-    The raw array (N, length, C) is float32 with NaN for missing values, relative to the origin of each channel.
+    The raw array (N, length, C) is float32 with NaN for missing values, relative to the origin of each channel. Its C channels are
+    those of the series, and then all of them again as they were one season before, for each of the seasons.
 
     Args:
         channels: names of the channels.
         origins: the number that is subtracted from each channel before it becomes float32.
-        length, stride, normalization, time, rate: see `fit`.
-        arrays: (C, 2), center and scale of each channel; None if they are loaded with the weights of a model.
+        length, stride, normalization, seasons, time, rate: see `fit`.
+        arrays: center and scale of each channel, (channels, 2); None if they are loaded with the weights of a model.
     """
 
     name = "series"
     unit = "window"
 
-    def __init__(self, channels, origins, length, stride, normalization, time=None, rate=None, arrays=None):
+    def __init__(self, channels, origins, length, stride, normalization, seasons=(), time=None, rate=None, arrays=None):
         self.channels, self.origins = list(channels), [float(origin) for origin in origins]
-        self.length, self.stride, self.normalization, self.time, self.rate = length, stride, normalization, time, rate
+        self.length, self.stride, self.normalization, self.seasons = length, stride, normalization, list(seasons)
+        self.time, self.rate = time, rate
         self.arrays = arrays
         self.layer = None
 
@@ -181,19 +189,30 @@ class Series(Modality):
         if len(spec["channels"]) != len(spec["origins"]) or spec["normalization"] not in NORMALIZATIONS:
             raise ZooError(f"got the series {spec!r:.120}, expected an origin for each channel, and a known normalization.")
         check_whole(2, length=spec["length"])
-        check_whole(1, stride=spec["stride"])
+        for number in (spec["stride"], *spec["seasons"]):
+            check_whole(1, steps=number)
         return cls(**{key: spec[key] for key in _SPEC[1:]})
 
     def spec(self):
         return {"name": self.name, **{key: getattr(self, key) for key in _SPEC[1:]}}
 
     def data_shape(self, input_shape):
-        return (self.length, len(self.channels))
+        return (self.length, self.width)
+
+    @property
+    def width(self):
+        """C, the number of channels of the raw array."""
+        return len(self.channels) * (1 + len(self.seasons))
+
+    @property
+    def reach(self):
+        """Number of steps before a step that its window and its seasons need."""
+        return self.length - 1 + max(self.seasons, default=0)
 
     def options(self, given):
         from zoo.modalities.series.loss import SeriesLoss
 
-        shape, count = (self.length, 2 * len(self.channels)), len(self.channels)
+        shape, count = (self.length, 2 * self.width), self.width
         if given.get("input_shape") is not None and tuple(given["input_shape"]) != shape:
             raise ZooError(f"got input_shape={given['input_shape']!r} for a series, which decides it itself; omit it.")
         loss = given.get("loss")
@@ -209,17 +228,28 @@ class Series(Modality):
 
         # Of its own for each model: two models of one series may be trained further on others.
         own = Series.from_spec(self.spec())
-        own.layer = SeriesScaling(len(self.channels), self.normalization == "window", name="scaling")
+        own.layer = SeriesScaling(self.width, self.normalization == "window", name="scaling")
         own.layer.build()
         if self.arrays is not None:
-            own.layer.center.assign(np.asarray(self.arrays, np.float32)[:, 0])
-            own.layer.scale.assign(np.asarray(self.arrays, np.float32)[:, 1])
+            own.set_scale(self.arrays)
         with unlocked(model, model.encoder, model.decoder):
-            model.corruption = of_steps(model.corruption, len(self.channels))
+            model.corruption = of_steps(model.corruption, self.width)
             for part in (model.encoder, model.decoder):
                 part.modality, part.scaling = own, own.layer
         model.encoder.data_shape = own.data_shape(None)
         model.config["modality"] = own.spec()
+
+    def set_scale(self, arrays):
+        """Set the center and scale of each channel, (channels, 2), in the model."""
+        arrays = np.tile(np.asarray(arrays, np.float32), (1 + len(self.seasons), 1))
+        self.layer.center.assign(arrays[:, 0])
+        self.layer.scale.assign(arrays[:, 1])
+
+    def adopt(self, other):
+        """Become another series of the same number of channels, windows and seasons' count, in the same model."""
+        for key in ("channels", "origins", "seasons", "time", "rate", "stride"):
+            setattr(self, key, getattr(other, key))
+        self.set_scale(other.arrays)
 
     # -- steps and windows
 
@@ -229,12 +259,12 @@ class Series(Modality):
             values = self._checked_channels(_array(x))
             if values.ndim != 2:
                 raise ZooError(f"got windows of shape {values.shape}, expected a series (T, {len(self.channels)}).")
-            return Steps(self._raw(values), np.arange(len(values)))
+            return Steps(self.raw(values), np.arange(len(values)))
         seconds, values = self.rows(x)
         if seconds is None:
-            return Steps(self._raw(values), np.arange(len(values)))
+            return Steps(self.raw(values), np.arange(len(values)))
         found, places = grid.regular(seconds, values, self.rate)
-        return Steps(self._raw(found), places)
+        return Steps(self.raw(found), places)
 
     def rows(self, x):
         """The times in seconds (T,), or None if the series has none, and the values (T, C), float64, of a data frame's rows."""
@@ -253,21 +283,34 @@ class Series(Modality):
 
     def check(self, x, shape=None):
         if frames.is_array(x) and np.ndim(x) == 3:
-            found = self._raw(self._checked_channels(_array(x)))
-            if found.shape[1] != self.length:
-                raise ZooError(f"got windows of shape {found.shape}, expected (N, {self.length}, {len(self.channels)}).")
-            return found
-        return np.ascontiguousarray(windows(self.steps(x).values, self.length, self.stride))
+            found = _array(x)
+            if found.shape[1:] != self.data_shape(None):
+                raise ZooError(f"got windows of shape {found.shape}, expected (N, {self.length}, {self.width}).")
+            return self._relative(found, np.tile(self.origins, 1 + len(self.seasons)))
+        return np.ascontiguousarray(windows(self.with_seasons(self.steps(x).values), self.length, self.stride))
+
+    def with_seasons(self, values):
+        """Steps (S, channels) beside what they were one season before, (S, C)."""
+        found = [values]
+        for season in self.seasons:
+            before = np.full_like(values, np.nan)
+            before[season:] = values[: max(0, len(values) - season)]
+            found.append(before)
+        return np.concatenate(found, axis=1)
 
     def _checked_channels(self, array):
         if array.shape[-1] != len(self.channels):
             raise ZooError(f"got a series of shape {array.shape}, expected {len(self.channels)} channels: (T, {len(self.channels)}).")
         return array
 
-    def _raw(self, values):
+    def raw(self, values):
+        """Values (T, channels) relative to their origins, float32."""
+        return self._relative(values, self.origins)
+
+    def _relative(self, values, origins):
         # What float32 cannot represent is missing.
         with np.errstate(over="ignore"):
-            raw = (values - self.origins).astype(np.float32)
+            raw = (values - np.asarray(origins)).astype(np.float32)
         return np.where(np.isfinite(raw), raw, np.float32(np.nan))
 
     def rule(self, shapes, target_shape=None, probabilities=False):
@@ -287,8 +330,8 @@ class Series(Modality):
         return self.layer.reverse(raw, x)
 
     def returned(self, raw, like):
-        """Windows (N, length, C), or, of a series, the mean over the windows that contain a step, as an array (T, C) or a frame."""
-        raw = raw + np.asarray(self.origins)
+        """Windows (N, length, channels), or, of a series, the mean over the windows that contain a step, as an array (T, C) or a frame."""
+        raw = raw[..., : len(self.channels)] + np.asarray(self.origins)
         if frames.is_array(like) and np.ndim(like) == 3:
             return raw
         steps = self.steps(like)
