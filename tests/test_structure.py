@@ -22,7 +22,7 @@ LEVELS = (
     ("zoo.models",),
     ("zoo.pretrained",),
     ("zoo.inference",),
-    ("zoo.series",),
+    ("zoo.detection",),
     ("zoo.samplers", "zoo.sklearn"),
     ("zoo.training",),
     ("zoo.finetuning",),

@@ -35,6 +35,7 @@ _MODULES = (
     "anomaly",
     "backbones",
     "data",
+    "detection",
     "evaluation",
     "finetuning",
     "flows",

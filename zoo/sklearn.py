@@ -16,6 +16,7 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(needed, name=error.name) from error
 
 from zoo.anomaly import COMBINED, AnomalyDetector, spread
+from zoo.detection import files, training
 from zoo.errors import ZooError
 from zoo.evaluation.probes import probe_features
 from zoo.modalities.image import is_image_shape
@@ -29,6 +30,7 @@ from zoo.utils.seeding import seeded
 
 # Fixed batch size: the rounding of a row's features must not depend on the number of rows given with it.
 _BLOCK = 256
+_EPOCHS = 20
 # Number of training steps up to which compiling takes longer than running eagerly.
 _FEW_STEPS = 200
 # For contamination="auto": outliers are this many robust standard deviations below the median.
@@ -42,7 +44,7 @@ class _AutoencoderEstimator(BaseEstimator):
 
     def _start(self, X):
         """Set `model_`, pretrained or trained on the rows `X`; returns the rows as inputs of the model."""
-        for left in ("mean_", "scale_", "loss_curve_"):  # of an earlier fit
+        for left in ("mean_", "scale_", "origin_", "loss_curve_"):  # of an earlier fit
             self.__dict__.pop(left, None)
         pretrained = isinstance(self.model, Autoencoder) or _is_pretrained(self.model)
         if pretrained:
@@ -52,8 +54,9 @@ class _AutoencoderEstimator(BaseEstimator):
         X = validate_data(self, X, dtype=_DTYPES, allow_nd=shape is not None and is_image_shape(shape))
         if pretrained:
             return self._rows(X)
-        if self.epochs < 0 or self.batch_size < 1:
-            raise ZooError(f"got epochs={self.epochs} and batch_size={self.batch_size}, expected at least 0 and 1.")
+        epochs = _EPOCHS if self.epochs is None else self.epochs
+        if epochs < 0 or self.batch_size < 1:
+            raise ZooError(f"got epochs={epochs} and batch_size={self.batch_size}, expected at least 0 and 1.")
         shape = tuple(self.image_shape or (self.n_features_in_,))
         with seeded(seed):
             self.model_ = self._fresh(shape)
@@ -63,9 +66,9 @@ class _AutoencoderEstimator(BaseEstimator):
                 # Constant columns are not scaled, because that would amplify rounding errors.
                 self.scale_ = np.where(deviation > 1e-9 * np.maximum(np.abs(self.mean_), 1e-30), deviation, 1.0)
             rows = self._rows(X)
-            steps = self.epochs * math.ceil(len(rows) / self.batch_size)
+            steps = epochs * math.ceil(len(rows) / self.batch_size)
             self.model_.compile(Adam(self.learning_rate), run_eagerly=steps <= _FEW_STEPS)
-            history = self.model_.fit(rows, epochs=self.epochs, batch_size=self.batch_size, verbose=0).history
+            history = self.model_.fit(rows, epochs=epochs, batch_size=self.batch_size, verbose=0).history
         self.loss_curve_ = history.get("loss", [])
         return rows
 
@@ -161,24 +164,31 @@ class AutoencoderFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Au
 
 
 class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
-    """Outlier detector by the anomaly scores of an autoencoder: its errors and its distances to the rows given to `fit`.
+    """Outlier detector by autoencoders: errors of their predictions, and distances to the rows given to `fit`.
+
+    By default for tables of numbers, with settings that need no tuning: a masked, denoising autoencoder of columns and distances
+    to neighbours, combined without labels, see `zoo.detection.detector.TableDetector`. NaN is a missing value.
 
     Args:
-        model, backbone, image_shape, options, layer, pool, epochs, batch_size, learning_rate, random_state: as for
-            `AutoencoderFeatures`.
+        model: None for tables; or as for `AutoencoderFeatures`, which `by` and `neighbours` then belong to.
+        backbone, image_shape, options, layer, pool: as for `AutoencoderFeatures`.
         by: "reconstruction", "likelihood", "knn" or "combined", see `zoo.anomaly.AnomalyDetector`.
         neighbours: number of nearest rows, for "knn"; at most the number of rows of `fit` minus 1.
         contamination: fraction of outliers among the rows of `fit`, above 0 and at most 0.5; or "auto": outliers are three
             robust standard deviations (from the median absolute deviation) below the median score of these rows.
+        epochs: number of passes over the rows; None is 20 for a model, and depends on the number of rows for tables.
+        batch_size, learning_rate: as for `AutoencoderFeatures`; for tables they have no effect.
+        random_state: as for `AutoencoderFeatures`.
 
     Attributes:
-        model_, loss_curve_: as for `AutoencoderFeatures`.
+        model_: the `Autoencoder`; for tables, the `TableDetector`.
+        loss_curve_: list of the loss of each epoch, if the model was trained; for tables, of each step.
         offset_: threshold of `score_samples`; rows below it are outliers.
     """
 
     def __init__(
         self,
-        model="ae",
+        model=None,
         *,
         backbone="mlp",
         image_shape=None,
@@ -188,7 +198,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
         contamination=0.1,
         layer=None,
         pool=None,
-        epochs=20,
+        epochs=None,
         batch_size=64,
         learning_rate=1e-3,
         random_state=None,
@@ -207,24 +217,49 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
         self.learning_rate = learning_rate
         self.random_state = random_state
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.model is None
+        return tags
+
     def fit(self, X, y=None):
         """Train the model on rows X (N, D), unless it is pretrained, and fit the threshold; `y` is ignored."""
         automatic = isinstance(self.contamination, str) and self.contamination == "auto"
         if not automatic and not (isinstance(self.contamination, numbers.Real) and 0 < self.contamination <= 0.5):
             raise ZooError(f"got contamination={self.contamination!r}, expected a fraction above 0 and at most 0.5, or 'auto'.")
-        rows = self._start(X)
+        self.__dict__.pop("detector_", None)  # of an earlier fit
+        rows = self._fit_table(X) if self.model is None else self._start(X)
         if len(rows) < 2:
             raise ZooError(f"got n_samples = {len(rows)}, expected at least 2 rows.")
-        neighbours = min(self.neighbours, len(rows) - 1)
-        self.detector_ = AnomalyDetector(self.model_, self.by, self.layer, self.pool, neighbours, seed=self._seed)
-        if self.detector_.needs_fit:
-            self.detector_.fit(rows, _BLOCK)
+        if self.model is not None:
+            neighbours = min(self.neighbours, len(rows) - 1)
+            self.detector_ = AnomalyDetector(self.model_, self.by, self.layer, self.pool, neighbours, seed=self._seed)
+            if self.detector_.needs_fit:
+                self.detector_.fit(rows, _BLOCK)
         normality = self._normality(rows)
         if automatic:
             self.offset_ = float(np.median(normality)) - _OUTLYING * spread(normality)
         else:
             self.offset_ = float(np.percentile(normality, 100 * self.contamination))
         return self
+
+    def _fit_table(self, X):
+        """Fit the `TableDetector`; returns the rows that it was fitted to."""
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
+        if self.epochs is not None and self.epochs < 0:
+            raise ZooError(f"got epochs={self.epochs}, expected at least 0, or None.")
+        self.origin_ = training.origins(X)
+        rows = X - self.origin_
+        with _seeded(seed):
+            self.model_, self.loss_curve_ = training.fit(rows, seed, self.epochs)
+        return rows
+
+    def _validated(self, X):
+        if self.model is not None:
+            return super()._validated(X)
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite="allow-nan") - self.origin_
 
     def score_samples(self, X):
         """Normality scores (N,) of rows X (N, D), the negative anomaly scores; lower is more anomalous."""
@@ -238,8 +273,71 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
         """1 for inliers, -1 for outliers, integers (N,)."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
+    def explain(self, X):
+        """Which columns make rows anomalous: how much more surprising, in nats, each value is given the other columns of its row
+        than such values usually are, (N, D); the higher, the more anomalous. A data frame if X is one.
+
+        Raises:
+            ZooError: if the detector uses a model of another kind, which does not predict single columns.
+        """
+        if self.model is not None:
+            raise ZooError(f"got the model {self.model!r:.60}, but only the default detector (model=None) explains its scores.")
+        found = self.model_.apply(self.model_.explanation, self._validated(X))
+        return type(X)(found, index=X.index, columns=X.columns) if hasattr(X, "iloc") else found
+
+    def save(self, path):
+        """Save a fitted detector of tables to the folder `path`, for `load_detector`; without pickles.
+
+        Raises:
+            ZooError: if the detector uses a model of another kind, or the folder cannot be written.
+        """
+        check_is_fitted(self)
+        if self.model is not None:
+            raise ZooError(f"got a detector with the model {self.model!r:.60}; save that by zoo.save, or pickle the detector.")
+        fitted = {name: getattr(self, name, None) for name in ("offset_", "n_features_in_")}
+        fitted |= {"origin_": self.origin_.tolist(), "feature_names_in_": list(getattr(self, "feature_names_in_", ()))}
+        files.save(path, self.model_, {"parameters": self.get_params(), "fitted": fitted})
+
+    def export(self, path):
+        """Write the scores of a fitted detector of tables as an ONNX graph: rows (N, D), float32, to anomaly scores (N,), those
+        of `score_samples` with the opposite sign. Returns the largest difference from Keras.
+
+        Raises:
+            ZooError: if the detector uses a model of another kind, columns are too far from zero for float32, a package is
+                missing, or the graph differs.
+        """
+        check_is_fitted(self)
+        if self.model is not None:
+            raise ZooError(f"got a detector with the model {self.model!r:.60}; export that by zoo.export.")
+        if self.origin_.any():
+            raise ZooError("columns of the table are too far from zero for float32; subtract their medians before fit.")
+        from zoo.inference.export.writing import write
+
+        return write(self.model_, path, "onnx", (self.n_features_in_,), "float32", ("rows", "scores"))
+
     def _normality(self, rows):
+        if self.model is None:
+            return -self.model_.apply(self.model_.call, rows).astype(np.float64)
         return -_in_blocks(lambda x: self.detector_.score(x, _BLOCK), rows)
+
+
+def load_detector(path):
+    """The fitted `AutoencoderOutlierDetector` that `save` wrote to the folder `path`.
+
+    Raises:
+        ZooError: if the folder was not written by `save`, or is damaged.
+    """
+    model, saved = files.load(path)
+    made = AutoencoderOutlierDetector(**saved["parameters"])
+    fitted = dict(saved["fitted"])
+    names = fitted.pop("feature_names_in_")
+    made.origin_ = np.array(fitted.pop("origin_"))
+    for name, value in fitted.items():
+        setattr(made, name, value)
+    if names:
+        made.feature_names_in_ = np.array(names, dtype=object)
+    made.model_ = model
+    return made
 
 
 def _is_pretrained(model):

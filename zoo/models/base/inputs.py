@@ -19,9 +19,9 @@ class ChecksInputs:
     """Mixin, before `keras.Model` in the bases, for models that take raw data: Keras's methods check their data.
 
     A subclass defines `input_rule`, that of its modality, see `zoo.modalities.image_rule.ImageRule`. All methods raise ZooError
-    if the data violates it, on any backend and whether or not the step is compiled. `tf.distribute` data sets and loaders of other
-    libraries are not checked here: for them, and for a model inside a user's functional model, there is only the check within the
-    graph, see `Modality.assert_valid`.
+    if the data violates it, on any backend and whether or not the step is compiled. `tf.distribute` data sets and loaders of
+    other libraries are not checked here: for them, and for a model inside a user's functional model, there is only the check
+    within the graph, see `Modality.assert_valid`.
     """
 
     def fit(self, x=None, y=None, *args, **kwargs):
