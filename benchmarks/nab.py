@@ -16,8 +16,10 @@ them on, with a linear prediction in place of the network.
 
 import argparse
 import fnmatch
+import multiprocessing
 import os
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 from nab_scoring import figure, read
@@ -25,7 +27,7 @@ from tqdm import tqdm
 
 LENGTH, SHORT, REST = 16, 12, 0.2
 # Training steps on the probationary rows, and on all rows so far after each block of rows.
-STEPS, MORE, BLOCK = 400, 20, 300
+STEPS, MORE, BLOCK = 300, 30, 500
 # Half-life of errors, as a fraction of the number of probationary rows.
 HALF_LIFE = 0.5
 # A score that raises an alarm: -log10 of a probability.
@@ -58,7 +60,7 @@ def network(trained):
     Args:
         trained: whether the network is trained, or remains as it was before the first step.
     """
-    from zoo.series import SeriesOutlierDetector
+    from zoo.detection.series import SeriesOutlierDetector
 
     detector = SeriesOutlierDetector(
         length=LENGTH,
@@ -84,9 +86,9 @@ def network(trained):
 
 def neighbours(series):
     """Scores (T,) by the distance of a window to the nearest windows before it, in place of the network's error."""
+    from zoo.detection.series import Surprise
     from zoo.modalities.series.series import center_and_scale
     from zoo.modalities.series.windows import windows
-    from zoo.series import Surprise
 
     start, half = series.probation, series.probation // 2
     center, scale = center_and_scale(series.values[:start])
@@ -103,7 +105,7 @@ def neighbours(series):
 
 def outside(series):
     """What the detector adds to its score where a value is out of the bounds of all values before, (T,)."""
-    from zoo.series.bounds import Bounds
+    from zoo.detection.series.bounds import Bounds
 
     return OUTSIDE * Bounds(1, MARGIN).outside(series.values[:, None], learning=True)
 
@@ -128,11 +130,27 @@ SCORES = {
 }
 
 
+def scored(name, series):
+    """The scores of each of `series`, and the minutes of processor time that they took."""
+    start, function = time.process_time(), SCORES[name]()
+    return [function(one) for one in tqdm(series, desc=name, disable=None)], (time.process_time() - start) / 60
+
+
+def scores_of(name, series, jobs):
+    """As `scored`, in so many processes; each series is scored for itself, so that the scores are the same."""
+    if jobs == 1:
+        return scored(name, series)
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        parts = list(pool.map(scored, [name] * jobs, [series[i::jobs] for i in range(jobs)]))
+    return [parts[i % jobs][0][i // jobs] for i in range(len(series))], sum(minutes for _, minutes in parts)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", help="the benchmark's folder, with data, labels and config")
     parser.add_argument("--only", default="*", help="series to use, with shell wildcards (default: all)")
     parser.add_argument("--scores", default=",".join(SCORES), help="names, separated by commas (default: all)")
+    parser.add_argument("--jobs", type=int, default=1, help="number of processes (default: 1)")
     parser.add_argument("--keep", help="file to write the scores to before the silence after alarms, .npz (default: none)")
     parser.add_argument("--docs", action="store_true", help="write the table to its page of the documentation")
     arguments = parser.parse_args()
@@ -148,10 +166,7 @@ def main():
     ]
     kept = {}
     for name in arguments.scores.split(","):
-        start, found, function = time.process_time(), [], SCORES[name]()
-        for one in tqdm(series, desc=name, disable=None):
-            found.append(function(one))
-        minutes = (time.process_time() - start) / 60
+        found, minutes = scores_of(name, series, arguments.jobs)
         kept.update({f"{name}/{one.name}": score for one, score in zip(series, found)})
         for bounded in (True, False):
             if name == "no network" and not bounded:

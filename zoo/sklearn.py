@@ -17,6 +17,7 @@ except ModuleNotFoundError as error:
 
 from zoo.anomaly import COMBINED, AnomalyDetector, spread
 from zoo.detection import files, training
+from zoo.detection.series.detector import SeriesOutlierDetector  # noqa: F401, part of the public face
 from zoo.errors import ZooError
 from zoo.evaluation.probes import probe_features
 from zoo.modalities.image import is_image_shape
@@ -25,7 +26,6 @@ from zoo.models.base.autoencoder import Autoencoder
 from zoo.optimizers.adam import Adam
 from zoo.pretrained.loading import load
 from zoo.pretrained.resolve import is_model
-from zoo.series.detector import SeriesOutlierDetector  # noqa: F401, part of the public face
 from zoo.utils.seeding import seeded
 
 # Fixed batch size: the rounding of a row's features must not depend on the number of rows given with it.
@@ -251,7 +251,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
             raise ZooError(f"got epochs={self.epochs}, expected at least 0, or None.")
         self.origin_ = training.origins(X)
         rows = X - self.origin_
-        with _seeded(seed):
+        with seeded(seed):
             self.model_, self.loss_curve_ = training.fit(rows, seed, self.epochs)
         return rows
 

@@ -47,5 +47,7 @@ def check_shape(name, input_shape):
     if len(shape) == 1 and name != "mlp":
         raise ZooError(f"got input_shape={shape} for the backbone {name!r}, which takes images; use 'mlp' for flat vectors.")
     if len(shape) == 2 and name not in ("mlp", *SERIES):
-        raise ZooError(f"got input_shape={shape} for the backbone {name!r}, which takes images; for series, use {', '.join(SERIES)}.")
+        raise ZooError(
+            f"got input_shape={shape} for the backbone {name!r}, which takes images; for series, use {', '.join(SERIES)}."
+        )
     return shape

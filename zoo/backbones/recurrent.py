@@ -27,8 +27,6 @@ def recurrent(kind, input_shape, units, dropout, weight_decay):
     def decoder(code_shape, outputs):
         first = [layers.Flatten(data_format="channels_last")] if len(code_shape) > 1 else []
         back = [layer(count, True) for count in reversed(units)]
-        return OverTime(
-            [*first, layers.RepeatVector(input_shape[0]), *back, *from_sequence(input_shape, outputs, weight_decay)]
-        )
+        return OverTime([*first, layers.RepeatVector(input_shape[0]), *back, *from_sequence(input_shape, outputs, weight_decay)])
 
     return Pair(OverTime(stages, names), decoder)

@@ -1,6 +1,6 @@
-"""`zoo score`: compute anomaly scores of images or the rows of a table; higher is more anomalous."""
+"""`zoo score`: compute anomaly scores of images, or the rows of a table or series; higher is more anomalous."""
 
-from zoo.cli import reading
+from zoo.cli import reading, steps
 from zoo.cli.arguments import add_data
 from zoo.errors import ZooError
 
@@ -11,16 +11,28 @@ _COMPARING = ("knn", "combined")
 
 def add_arguments(parser):
     add_data(parser)
-    parser.add_argument("--output", required=True, help="file to write: .npz, .npy, .csv or .parquet")
+    parser.add_argument(
+        "--output",
+        required=True,
+        help="file to write: .npz, .npy, .csv or .parquet; with --follow a .csv file, or - for the screen",
+    )
     parser.add_argument("--by", default=_SCORES[0], choices=_SCORES, help="kind of anomaly score (default: reconstruction)")
     parser.add_argument("--normal", help="normal images or rows, for knn and combined: folder, file or TFDS name")
     parser.add_argument("--normal-split", default="train", help="split of the data set of normal examples (default: train)")
+    parser.add_argument("--follow", action="store_true", help="of a series, score rows as they are appended to a .csv file")
+    parser.add_argument(
+        "--idle", type=float, metavar="SECONDS", help="with --follow, end after so long without a row (default: never)"
+    )
 
 
 def run(arguments):
     from zoo.data.writers import open_writer
 
     checkpoint, modality = reading.checkpoint_of(arguments)
+    if modality.by_step:
+        return steps.run(arguments, checkpoint, modality)
+    if arguments.follow or arguments.idle is not None:
+        raise ZooError(f"got --follow or --idle, but the model is one of {modality.unit}s, expected one of series.")
     if arguments.normal:
         if arguments.by not in _COMPARING:
             raise ZooError(f"--normal has no effect with --by {arguments.by}; use it with --by knn or --by combined.")

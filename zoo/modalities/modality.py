@@ -33,6 +33,8 @@ class Modality:
     name = None
     # The word for one example, in messages and progress bars.
     unit = "row"
+    # Whether anomaly scores are those of the rows of a source, in order, and not of examples.
+    by_step = False
     # Whether sources may be folders with classes or splits, or data sets with labels, see `zoo.finetuning.data.read`.
     has_splits = False
     # A Keras layer with the fitted arrays, built by `connect`; None for a modality without.

@@ -52,7 +52,9 @@ def interval(times):
     """
     gaps = np.diff(np.unique(times))
     if not len(gaps):
-        raise ZooError("the series has fewer than two different times, so that the interval between its steps is unknown; give rate=.")
+        raise ZooError(
+            "the series has fewer than two different times, so that the interval between its steps is unknown; give rate=."
+        )
     return float(np.median(gaps))
 
 

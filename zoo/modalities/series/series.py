@@ -8,7 +8,9 @@ import numpy as np
 from zoo.errors import ZooError, ZooWarning, suggest
 from zoo.modalities.modality import Modality
 from zoo.modalities.series import grid
+from zoo.modalities.series.files import StepWriter, WindowStream
 from zoo.modalities.series.windows import merged, windows
+from zoo.modalities.table import files as table_files
 from zoo.modalities.table import frames
 from zoo.utils.numbers import check_positive, check_whole
 
@@ -17,7 +19,7 @@ NORMALIZATIONS = ("series", "window")
 _READABLE = 0.9
 # Float32 has 24 bits: a channel whose median is this many times its spread is stored relative to its median.
 _FAR = 1e4
-_SPEC = ("name", "channels", "origins", "length", "stride", "normalization", "seasons", "time", "rate")
+_SPEC = ("name", "channels", "origins", "length", "stride", "normalization", "seasons", "time", "rate", "calibration")
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def fit(x, length=64, stride=None, normalization="window", seasons=(), time=None
         center, scale = center_and_scale(known)
         origins.append(center if abs(center) > _FAR * scale else 0.0)
         arrays.append((center - origins[-1], scale))
-    return Series(names, origins, length, stride, normalization, [*seasons], time, rate, np.array(arrays, np.float32))
+    return Series(names, origins, length, stride, normalization, [*seasons], time, rate, arrays=np.array(arrays, np.float32))
 
 
 def center_and_scale(known):
@@ -154,7 +156,9 @@ def _array(x):
     if array.dtype.kind not in "fiub":
         raise ZooError(f"got an array of dtype {array.dtype}, expected a series of numbers.")
     if array.ndim not in (1, 2, 3) or not array.size:
-        raise ZooError(f"got an array of shape {array.shape}, expected a series (T,) or (T, channels), or windows (N, length, channels).")
+        raise ZooError(
+            f"got an array of shape {array.shape}, expected a series (T,) or (T, channels), or windows (N, length, channels)."
+        )
     array = array[:, None] if array.ndim == 1 else array
     return np.where(np.isfinite(array), array.astype(np.float64), np.nan)
 
@@ -169,17 +173,21 @@ class Series(Modality):
         channels: names of the channels.
         origins: the number that is subtracted from each channel before it becomes float32.
         length, stride, normalization, seasons, time, rate: see `fit`.
+        calibration: what a detector found normal, a mapping of plain data, see `zoo.detection.series.stream`; or None.
         arrays: center and scale of each channel, (channels, 2); None if they are loaded with the weights of a model.
     """
 
     name = "series"
     unit = "window"
+    by_step = True
 
-    def __init__(self, channels, origins, length, stride, normalization, seasons=(), time=None, rate=None, arrays=None):
+    def __init__(
+        self, channels, origins, length, stride, normalization, seasons=(), time=None, rate=None, calibration=None, arrays=None
+    ):
         self.channels, self.origins = list(channels), [float(origin) for origin in origins]
         self.length, self.stride, self.normalization, self.seasons = length, stride, normalization, list(seasons)
         self.time, self.rate = time, rate
-        self.arrays = arrays
+        self.calibration, self.arrays = calibration, arrays
         self.layer = None
 
     @classmethod
@@ -216,7 +224,11 @@ class Series(Modality):
         if given.get("input_shape") is not None and tuple(given["input_shape"]) != shape:
             raise ZooError(f"got input_shape={given['input_shape']!r} for a series, which decides it itself; omit it.")
         loss = given.get("loss")
-        if loss is not None and not (isinstance(loss, dict) and loss.get("name") == "series") and not isinstance(loss, SeriesLoss):
+        if (
+            loss is not None
+            and not (isinstance(loss, dict) and loss.get("name") == "series")
+            and not isinstance(loss, SeriesLoss)
+        ):
             raise ZooError(f"got loss={loss!r:.60} for a series, whose loss skips missing values; omit it.")
         sigma = loss.sigma if isinstance(loss, SeriesLoss) else (loss or {}).get("sigma")
         return {**given, "input_shape": shape, "loss": SeriesLoss(count, **({} if sigma is None else {"sigma": sigma}))}
@@ -300,7 +312,9 @@ class Series(Modality):
 
     def _checked_channels(self, array):
         if array.shape[-1] != len(self.channels):
-            raise ZooError(f"got a series of shape {array.shape}, expected {len(self.channels)} channels: (T, {len(self.channels)}).")
+            raise ZooError(
+                f"got a series of shape {array.shape}, expected {len(self.channels)} channels: (T, {len(self.channels)})."
+            )
         return array
 
     def raw(self, values):
@@ -340,3 +354,27 @@ class Series(Modality):
             return rows.reshape(np.shape(like))
         times = {} if self.rate is None else {self.time: _frame(like)[self.time].to_numpy()}
         return frames.like({**times, **dict(zip(self.channels, rows.T))}, like)
+
+    # -- files
+
+    def check_source(self, source):
+        table_files.check_path(source)
+
+    def stream(self, source, batch_size, shape, **reading):
+        """Batches (numbers of the windows' last steps, windows), see `windows`, with constant memory; rows must be in order."""
+        if reading.get("resize") or reading.get("skip_unreadable"):
+            raise ZooError("got a setting for image files (resize or skip unreadable ones), but the model is one of series.")
+        return WindowStream(self, table_files.open_stream(source, max(batch_size * self.stride, self.length)), batch_size)
+
+    def load(self, source, shape, **reading):
+        return table_files.whole(self.stream(source, 4096, shape, **reading), source, self.check)
+
+    def in_memory(self, source):
+        is_series = isinstance(source, np.ndarray) or not frames.is_array(source)
+        return source if is_series else np.asarray(source) if hasattr(source, "__array__") else None
+
+    def of_batch(self, batch):
+        return batch[0] if isinstance(batch, tuple) else batch
+
+    def writer(self, path, shape):
+        return StepWriter(path, self)

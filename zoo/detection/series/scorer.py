@@ -5,8 +5,11 @@ from keras import ops
 
 from zoo.errors import ZooError, suggest
 from zoo.modalities.series.series import Series
-from zoo.modalities.series.windows import merged, windows
+from zoo.modalities.series.windows import merged, trailing, windows
 from zoo.utils.batching import apply_in_batches
+
+# Windows that are in memory at a time.
+_BLOCK = 4096
 
 
 class SeriesScorer:
@@ -49,8 +52,26 @@ class SeriesScorer:
         self._before = both[len(both) - len(self._before) :]
         seen = self.modality.with_seasons(both)[max(self.modality.seasons, default=0) :]
         found = windows(seen, self.modality.length)
-        blocks = [self._errors(found[start : start + 4096]) for start in range(0, len(found), 4096)]
+        blocks = [self._errors(found[start : start + _BLOCK]) for start in range(0, len(found), _BLOCK)]
         return np.concatenate(blocks)
+
+    def expected(self, values, causal=True):
+        """What the model fills in for each step of a series, raw values (S, channels): of its target channels from the steps before,
+        or, if not `causal`, of all channels from before and after."""
+        series = self.modality
+        if not causal:
+            found = np.ascontiguousarray(windows(series.with_seasons(values), series.length, series.stride))
+            made = apply_in_batches(self.model, self.model._reconstruct, found, self.batch_size)
+            return merged(made[..., : values.shape[1]], len(values), series.stride)
+        found = trailing(series.with_seasons(values), series.length)
+        blocks = [np.ascontiguousarray(found[start : start + _BLOCK]) for start in range(0, len(found), _BLOCK)]
+        made = np.concatenate([apply_in_batches(self.model, self._filled, block, self.batch_size) for block in blocks])
+        others = [i for i in range(values.shape[1]) if i not in self.target]
+        made[:, others] = np.nan  # the model sees them, and is not trained to fill them in
+        return made[:, : values.shape[1]]
+
+    def _filled(self, x):
+        return self.model._reconstruct(self._hidden(x))[:, -1]
 
     def whole(self, values):
         """Errors (S,) of all steps of a series, raw values (S, channels), by what lies before and after them.
@@ -93,5 +114,7 @@ def check_series_model(model):
     """The modality of a model. Raises ZooError unless it is `Series`."""
     modality = getattr(model, "modality", None)
     if not isinstance(modality, Series):
-        raise ZooError(f"{model.name} is not a model of series; create one with zoo.create(..., modality=zoo.modalities.series.fit(x)).")
+        raise ZooError(
+            f"{model.name} is not a model of series; create one with zoo.create(..., modality=zoo.modalities.series.fit(x))."
+        )
     return modality

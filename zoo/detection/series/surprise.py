@@ -57,9 +57,8 @@ class Surprise:
         sums = np.repeat(self.sums[:, None], len(values), axis=1)
         if learning:
             # The sums before each error.
-            inputs = np.concatenate([self.sums[:, None] * self.decay, _moments(values)[:, :-1]], axis=1)
+            inputs = np.concatenate([self.sums[:, None], _moments(values)[:, :-1]], axis=1)
             sums = lfilter([1.0], [1.0, -self.decay], inputs, axis=1)
-            sums[:, 0] = self.sums
             self.learn(values)
         count, total, squares = sums
         mean = total / np.maximum(count, 1e-12)

@@ -5,24 +5,23 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from zoo.detection.series.bounds import Bounds
+from zoo.detection.series.scorer import SeriesScorer, check_series_model
+from zoo.detection.series.stream import OUTSIDE, calibration
+from zoo.detection.series.surprise import Surprise
+from zoo.detection.series.threshold import calibrate
 from zoo.errors import ZooError
 from zoo.modalities.series.series import fit as fit_series
 from zoo.modalities.series.windows import windows
 from zoo.models import registry
 from zoo.models.base.autoencoder import Autoencoder
 from zoo.optimizers.adam import Adam
-from zoo.pretrained.loading import load
-from zoo.series.bounds import Bounds
-from zoo.series.scorer import SeriesScorer, check_series_model
-from zoo.series.surprise import Surprise
-from zoo.series.threshold import calibrate
+from zoo.pretrained.loading import load, save
 from zoo.utils.numbers import check_whole
 from zoo.utils.seeding import seeded
 
 # Number of the last steps of a followed series that the model is trained on.
 _HISTORY = 50_000
-# What a value out of bounds adds to a score: as if its probability were 1e-20.
-_OUTSIDE = 20.0
 # Fewest windows to train on, and steps to calibrate on.
 _FEWEST = 8
 
@@ -30,8 +29,8 @@ _FEWEST = 8
 class SeriesOutlierDetector(OutlierMixin, BaseEstimator):
     """A score at every step of a series, from an autoencoder that predicts the step from those before it.
 
-    The model is trained to fill in the last step of a window, which is hidden, see `zoo.series.scorer.SeriesScorer`. The score is the surprise of
-    the recent prediction errors, see `zoo.series.surprise.Surprise`, and larger by 20 where a value is out of the bounds of all
+    The model is trained to fill in the last step of a window, which is hidden, see `zoo.detection.series.scorer.SeriesScorer`. The score is the surprise of
+    the recent prediction errors, see `zoo.detection.series.surprise.Surprise`, and larger by 20 where a value is out of the bounds of all
     values before. It depends on nothing of the future, unless `causal` is False.
 
     A series is an array (T,) or (T, channels), or a data frame, possibly with times, see `zoo.modalities.series.fit`; scores are
@@ -59,7 +58,7 @@ class SeriesOutlierDetector(OutlierMixin, BaseEstimator):
 
     Attributes:
         model_: the `Autoencoder`.
-        threshold_: a `zoo.series.threshold.Threshold`, which states its rate of false alarms.
+        threshold_: a `zoo.detection.series.threshold.Threshold`, which states its rate of false alarms.
         offset_: the threshold of `score_samples`, minus that of the scores; rows below it are outliers.
         loss_curve_: the mean loss of each tenth of the training.
     """
@@ -158,7 +157,14 @@ class SeriesOutlierDetector(OutlierMixin, BaseEstimator):
         options = self.options
         if options is None:
             options = {"hidden": (128,), "latent_dim": 32} if self.backbone == "mlp" else {"latent_dim": 32}
-        shape = (self.model, self.backbone, repr(sorted(options.items())), self.learning_rate, series.data_shape(None), self.normalization)
+        shape = (
+            self.model,
+            self.backbone,
+            repr(sorted(options.items())),
+            self.learning_rate,
+            series.data_shape(None),
+            self.normalization,
+        )
         if getattr(self, "_shape", None) != shape:
             self.model_ = registry.create(self.model, self.backbone, modality=series, **options)
             self.model_.compile(Adam(self.learning_rate))
@@ -193,7 +199,7 @@ class SeriesOutlierDetector(OutlierMixin, BaseEstimator):
         self._surprise = Surprise(self.short, self.half_life).learn(errors[cut:])
         self._bounds = Bounds(len(self.scorer_.target), self.margin or 0.0)
         outside = self._bounds.outside(values[:, self.scorer_.target], learning=True)
-        scores = self._surprise.fresh().score(errors)[cut:] + _OUTSIDE * outside[cut:] * (self.margin is not None)
+        scores = self._surprise.fresh().score(errors)[cut:] + OUTSIDE * outside[cut:] * (self.margin is not None)
         self._surprise.score(errors[-self.short :])
         self.threshold_ = calibrate(scores, self.false_alarms)
         self.offset_ = -self.threshold_.value
@@ -215,7 +221,7 @@ class SeriesOutlierDetector(OutlierMixin, BaseEstimator):
             self.scorer_._before = before
         scores = self._surprise.fresh().score(errors)
         if self.margin is not None:
-            scores = scores + _OUTSIDE * self._bounds.outside(steps.values[:, self.scorer_.target])
+            scores = scores + OUTSIDE * self._bounds.outside(steps.values[:, self.scorer_.target])
         return -scores[steps.places]
 
     def decision_function(self, X):
@@ -225,6 +231,29 @@ class SeriesOutlierDetector(OutlierMixin, BaseEstimator):
     def predict(self, X):
         """1 for inliers, -1 for outliers, integers (T,)."""
         return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def expected(self, X):
+        """What the model expects of the rows of a series, (T, channels): of each the prediction from the rows before it, or, if not
+        causal, its reconstruction."""
+        check_is_fitted(self)
+        series = self.model_.modality
+        steps = series.steps(X)
+        raw = SeriesScorer(self.model_, self.target).expected(steps.values, self.causal)
+        return (raw + np.asarray(series.origins))[steps.places]
+
+    def save(self, path):
+        """Write the model with its calibration to a folder, by which `zoo score` gives these scores, also as rows come.
+
+        Raises:
+            ZooError: if scores are not causal, or the folder cannot be written.
+        """
+        check_is_fitted(self)
+        if not self.causal:
+            raise ZooError("got causal=False, with which scores depend on later rows; a saved detector scores rows as they come.")
+        bounds = None if self.margin is None else self._bounds
+        self.model_.modality.calibration = calibration(self.target, self._surprise, bounds, self.threshold_)
+        self.model_.config["modality"] = self.model_.modality.spec()
+        save(self.model_, path)
 
     def update(self, X, steps=0):
         """Scores (T,), as of `score_samples`, of the next rows of the series of `fit`, which the detector then learns from.
@@ -238,7 +267,7 @@ class SeriesOutlierDetector(OutlierMixin, BaseEstimator):
         values = self.model_.modality.steps(X).values
         scores = self._surprise.score(self.scorer_.errors(values), learning=True)
         if self.margin is not None:
-            scores = scores + _OUTSIDE * self._bounds.outside(values[:, self.scorer_.target], learning=True)
+            scores = scores + OUTSIDE * self._bounds.outside(values[:, self.scorer_.target], learning=True)
         self._history = np.concatenate([self._history, values])[-_HISTORY:]
         if steps:
             self._train(self._history, steps)
