@@ -3,15 +3,16 @@
     pip install -e '.[sklearn]'
     python benchmarks/nab.py FOLDER --docs
 
-FOLDER is a copy of the benchmark, with its `data`, `labels` and `config` (https://github.com/numenta/NAB). Each series is followed
-as it comes: a network is trained on the probationary rows, those that the benchmark does not score, and after that each row gets
-a score that depends on rows before it and itself only; from time to time the network is trained further on the rows so far. No
-label is read before the scoring, which chooses one threshold for all series, the best one, as for all detectors of the benchmark.
+FOLDER is a copy of the benchmark, with its `data`, `labels` and `config` (https://github.com/numenta/NAB). Each series is
+followed as it comes: a network is trained on the probationary rows, those that the benchmark does not score, and after that each
+row gets a score that depends on rows before it and itself only; from time to time the network is trained further on the rows so
+far. No label is read before the scoring, which chooses one threshold for all series, the best one, as for all detectors of the
+benchmark.
 
-The network sees windows of `LENGTH` rows with the time of day and of the week, and all that one day and one week before. As other
-detectors of the benchmark do, one that has raised an alarm is silent for some time, here `REST` times the number of probationary
-rows. The settings below are the same for all series; they were chosen on the benchmark itself, which has no other series to choose
-them on, with a linear prediction in place of the network.
+The network sees windows of `LENGTH` rows with the time of day and of the week, and all that one day and one week before. As
+other detectors of the benchmark do, one that has raised an alarm is silent for some time, here `REST` times the number of
+probationary rows. The settings below are the same for all series; they were chosen on the benchmark itself, which has no other
+series to choose them on, with a linear prediction in place of the network.
 """
 
 import argparse
@@ -111,7 +112,7 @@ def outside(series):
 
 
 def rested(scores, alarm, rest):
-    """Scores (T,), those within `rest` rows after an alarm set to -1; a score of at least `alarm` is one, unless it is set to -1."""
+    """Scores (T,), those within `rest` rows after an alarm set to -1; a score of at least `alarm` is one, unless set to -1."""
     found, row = scores.copy(), 0
     while row < len(found):
         if found[row] >= alarm:
@@ -159,7 +160,8 @@ def main():
     series = [one for one in series if fnmatch.fnmatch(one.name, arguments.only)]
     windows = sum(len(one.windows) for one in series)
     lines = [
-        f"{len(series)} series, {sum(len(one.values) for one in series):,} rows, {windows} labelled windows; minutes of one core.",
+        f"{len(series)} series, {sum(len(one.values) for one in series):,} rows, {windows} labelled windows; "
+        "minutes of one core.",
         "",
         "| score | bounds | standard | few false alarms | few missed | minutes |",
         "|---|---|---|---|---|---|",

@@ -125,7 +125,7 @@ def sweep(series, scores, profile):
 
 
 def normalized(series, score, profile):
-    """A score as the figure of the benchmark: 0 without detections, 100 for the earliest detections of all windows and no others."""
+    """A score as the figure of the benchmark: 0 without detections, 100 for the earliest ones of all windows and no others."""
     scorable = sum(sum(last >= one.probation for _, last in one.windows) for one in series)
     perfect = profile.true_positive * sum(len(one.windows) for one in series)
     base = -profile.false_negative * scorable

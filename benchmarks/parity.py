@@ -23,6 +23,9 @@ MODELS = {
     "mae_vit_base": "ViTMAEForPreTraining, ViT-MAE base",
     "mae_encoder": "VisionTransformer of timm, small, from a file of torch.save in the layout of MAE",
     "hiera": "HieraForPreTraining, small",
+    "hiera_encoder": "Hiera of timm, small",
+    "swin": "SwinForMaskedImageModeling, small, also on images of another size",
+    "simmim_swin_base": "SwinForMaskedImageModeling, SimMIM base",
     "convnextv2": "ConvNeXt of timm, small, with global response normalization",
     "kl": "AutoencoderKL, small, in 39 shards",
     "kl_plain": "AutoencoderKL, small, no convolutions around the code",
@@ -32,6 +35,9 @@ MODELS = {
     "flux2_vae": "AutoencoderKLFlux2, FLUX.2",
     "hunyuan": "AutoencoderKLHunyuanImage, small",
     "asymmetric": "AsymmetricAutoencoderKL, small, without a condition",
+    "rae_mae": "AutoencoderRAE, small, of MAE",
+    "rae_dinov2": "AutoencoderRAE, small, of DINOv2 with registers",
+    "rae_dinov2_base": "AutoencoderRAE, DINOv2-B with a decoder ViT-XL",
     "vq": "VQModel, small, attention in its blocks",
     "tiny": "AutoencoderTiny, small",
     "taesd": "AutoencoderTiny, TAESD",
@@ -50,17 +56,20 @@ def main():
     arguments = parser.parse_args()
     lines = ["Largest difference as a fraction of the largest value, float32, TensorFlow / JAX.", ""]
     lines += ["| original | at any depth | code | image |", "|---|---|---|---|"]
+    # Several GB of files. All names in one process each, because importing the libraries takes longer than most comparisons.
+    with tempfile.TemporaryDirectory() as folder:
+        run("references.py", folder, *arguments.names)
+        found = [
+            json.loads(run("parity.py", folder, *arguments.names, backend=b).splitlines()[-1]) for b in ("tensorflow", "jax")
+        ]
     for name in arguments.names:
-        with tempfile.TemporaryDirectory() as folder:
-            run("references.py", folder, name)
-            found = [json.loads(run("parity.py", folder, name, backend=b).splitlines()[-1])[name] for b in ("tensorflow", "jax")]
         cells = []
         for keys in (None, CODES, IMAGES):
-            fractions = [[value for key, value in each.items() if keys is None or key in keys] for each in found]
+            fractions = [[value for key, value in each[name].items() if keys is None or key in keys] for each in found]
             # An encoder alone has no image.
             cells.append(" / ".join(f"{max(values):.1e}" for values in fractions if values))
         lines.append(f"| {MODELS[name]} | {' | '.join(cells)} |")
-        print(lines[-1], flush=True)
+    print("\n".join(lines))
     if arguments.docs:
         write_table("parity", "\n".join(lines))
 

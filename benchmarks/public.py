@@ -189,9 +189,7 @@ def table(found, sizes, rounds):
     def median(subject, contender, key):
         return statistics.median(result[key] for result in found[subject, contender])
 
-    lines = [
-        f"{len(os.sched_getaffinity(0))} cores of a CPU, milliseconds per call, median of {rounds} turns; in brackets the"
-    ]
+    lines = [f"{len(os.sched_getaffinity(0))} cores of a CPU, milliseconds per call, median of {rounds} turns; in brackets the"]
     lines += [
         "speed-up over PyTorch in the same precision.",
         "",

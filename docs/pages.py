@@ -19,6 +19,8 @@ REFERENCE = {
         "zoo.models.base.encoder",
         "zoo.models.base.decoder",
         "zoo.inference.tiling",
+        "zoo.models.base.any_size",
+        "zoo.inference.pictures",
     ),
     "Models of other libraries": (
         "zoo.pretrained.foreign",
@@ -35,6 +37,13 @@ REFERENCE = {
         "zoo.inference.quantization",
     ),
     "Losses": ("zoo.losses",),
+    "Modalities": (
+        "zoo.modalities.modality",
+        "zoo.modalities.images",
+        "zoo.modalities.table.table",
+        "zoo.modalities.table.columns",
+        "zoo.modalities.table.loss",
+    ),
     "Data": ("zoo.data.sources", "zoo.data.parquet", "zoo.data.writers", "zoo.data.sprites", "zoo.data.pipeline"),
     "Training": ("zoo.training.recipe", "zoo.training.fit", "zoo.tuning.search", "zoo.tuning.space"),
     "Fine-tuning": ("zoo.finetuning.finetune", "zoo.finetuning.adapt"),
@@ -44,7 +53,18 @@ REFERENCE = {
         "zoo.evaluation.likelihood",
         "zoo.evaluation.frechet",
     ),
-    "Anomaly detection": ("zoo.anomaly", "zoo.sklearn"),
+    "Anomaly detection": (
+        "zoo.anomaly.detector",
+        "zoo.anomaly.maps",
+        "zoo.anomaly.patches",
+        "zoo.anomaly.coreset",
+        "zoo.anomaly.heat_maps",
+        "zoo.evaluation.defects",
+        "zoo.sklearn",
+        "zoo.detection.detector",
+        "zoo.detection.network",
+        "zoo.detection.calibration",
+    ),
     "Samplers": tuple(f"zoo.samplers.{path.stem}" for path in sorted((ROOT / "zoo" / "samplers").glob("[!_]*.py"))),
 }
 

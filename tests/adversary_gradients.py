@@ -50,10 +50,10 @@ def findings(name):
         mapping = [*zip(model.trainable_variables, weights), *zip(model.non_trainable_variables, state)]
         with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
             outputs = model(x, training=False)
-            charged = dict(zip((*model.bottleneck.loss_names, "reconstruction"), model.losses))
-            if "reconstruction" not in charged:
-                charged["reconstruction"] = ops.mean(model.reconstruction_loss.call(ops.convert_to_tensor(x), outputs))
-        return charged
+            added = dict(zip((*model.bottleneck.loss_names, "reconstruction"), model.losses))
+            if "reconstruction" not in added:
+                added["reconstruction"] = ops.mean(model.reconstruction_loss.call(ops.convert_to_tensor(x), outputs))
+        return added
 
     gradients = gradient(lambda weights: sum(terms(weights).values()), values)
     rng, found = np.random.default_rng(1), {}

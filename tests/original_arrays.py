@@ -33,7 +33,7 @@ def filled(model):
     rng = np.random.default_rng(0)
     for variable in named_variables(model).values():
         variable.assign(rng.normal(size=variable.shape, scale=0.3))
-        if variable.name in ("mean", "variance"):
+        if variable.name in ("mean", "variance", "deviation"):
             # Statistics, which the encoder and the decoder share.
             variable.assign(np.random.default_rng(len(variable.name)).uniform(0.5, 1.5, variable.shape))
     return model

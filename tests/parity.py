@@ -55,6 +55,22 @@ def _masked(model, x, reference):
     return found
 
 
+def _replaced(model, x, reference):
+    from zoo.layers.blocks.tokens import unpatchify
+    from zoo.layers.corruptions.masking import masked_error
+
+    encoder = model.encoder.backbone
+    found = {**_depths(model, x, reference), "tokens": encoder(_cast(model, x))}
+    if "noise" in reference:
+        noise, patches = reference.pop("noise"), encoder.patches(_cast(model, x))
+        seen = int(noise.shape[1] * (1 - model.config["mask_ratio"]))
+        chosen = np.eye(noise.shape[1], dtype="float32")[np.argsort(noise, axis=1)[:, :seen]]
+        logits = model.found(patches, _cast(model, chosen))
+        found["logits"] = unpatchify(logits, x.shape[1:], encoder.patch_size)
+        found["loss"] = _array(masked_error(logits, patches, chosen.sum(axis=1), ops.abs)).mean()
+    return found
+
+
 def _latent(model, x, reference):
     found = _depths(model, x, reference)
     if "vectors" in reference:
@@ -64,6 +80,12 @@ def _latent(model, x, reference):
     if "code" in reference:
         found["code"] = model.encode(x).reshape(reference["code"].shape)
     found["reconstruction"] = model.decoder.backbone(model.code(x))
+    return {**found, "image": model.reconstruct(x)}
+
+
+def _represented(model, x, reference):
+    code = model.code(x)
+    found = {**_depths(model, x, reference), "code": code, "reconstruction": model.decoder.backbone(code)}
     return {**found, "image": model.reconstruct(x)}
 
 
@@ -96,7 +118,9 @@ def _compact(model, x, reference):
 _COMPARE = {
     "mae": _masked,
     "features": _masked,
+    "simmim": _replaced,
     "autoencoder_kl": _latent,
+    "autoencoder_rae": _represented,
     "vq_gan": _latent,
     "autoencoder_tiny": _compact,
     "autoencoder_dc": _compact,

@@ -29,6 +29,23 @@ _SMALL_DC = {"attention_head_dim": 4, "latent_channels": 4, "scaling_factor": 0.
 _SANA_KINDS = ["ResBlock"] * 3 + ["EfficientViTBlock"] * 3
 
 
+_SMALL_RAE = {
+    "encoder_hidden_size": 64,
+    "encoder_num_hidden_layers": 2,
+    "decoder_hidden_size": 24,
+    "decoder_num_hidden_layers": 2,
+    "decoder_num_attention_heads": 3,
+    "decoder_intermediate_size": 32,
+    "patch_size": 8,
+}
+_RAE_XL = {
+    "decoder_hidden_size": 1152,
+    "decoder_num_hidden_layers": 28,
+    "decoder_num_attention_heads": 16,
+    "decoder_intermediate_size": 4096,
+}
+
+
 def _blocks(stages):
     return {"down_block_types": ["DownEncoderBlock2D"] * stages, "up_block_types": ["UpDecoderBlock2D"] * stages}
 
@@ -94,6 +111,38 @@ MODELS = {
         },
         [(2, 64, 64)],
     ),
+    # The encoder alone, in the layout of timm.
+    "hiera_encoder": ("Hiera", {"img_size": 64, "embed_dim": 8, "num_heads": 1, "stages": [1, 2, 2, 1]}, [(2, 64, 64)]),
+    # At the other size, windows are padded and the last stage has more than one.
+    "swin": (
+        "SwinForMaskedImageModeling",
+        {
+            "image_size": 64,
+            "embed_dim": 8,
+            "depths": [1, 2, 2],
+            "num_heads": [1, 2, 4],
+            "window_size": 4,
+            "encoder_stride": 16,
+        },
+        [(2, 64, 64), (1, 80, 96)],
+    ),
+    "simmim_swin_base": (
+        "SwinForMaskedImageModeling",
+        {"image_size": 192, "embed_dim": 128, "depths": [2, 2, 18, 2], "num_heads": [4, 8, 16, 32], "window_size": 6},
+        [(1, 192, 192)],
+    ),
+    "rae_mae": (
+        "AutoencoderRAE",
+        {**_SMALL_RAE, "encoder_type": "mae", "encoder_patch_size": 8, "encoder_input_size": 32},
+        [(2, 32, 32)],
+    ),
+    # Images are resized, and the positions of 37 x 37 patches interpolated.
+    "rae_dinov2": (
+        "AutoencoderRAE",
+        {**_SMALL_RAE, "encoder_patch_size": 14, "encoder_input_size": 56, "patch_size": 16, "scaling_factor": 0.5},
+        [(2, 64, 64)],
+    ),
+    "rae_dinov2_base": ("AutoencoderRAE", {**_RAE_XL}, [(1, 256, 256)]),
     "mae_vit_base": ("ViTMAEForPreTraining", {"norm_pix_loss": True}, [(1, 224, 224)]),
     "tiny": (
         "AutoencoderTiny",

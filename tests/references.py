@@ -8,12 +8,15 @@ every size: `x`, images (N, H, W, C) in 0..1, and what is compared: outputs of l
 In a process of its own, as PyTorch and TensorFlow in one may crash each other. Nothing of the zoo is imported here.
 """
 
+import copy
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from reference_models import MODELS
+from safetensors.torch import save_file
 
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -25,7 +28,7 @@ def main(folder, *names):
         torch.manual_seed(0)
         kind, config, sizes = MODELS[name]
         model = _made(kind, config)
-        _save(model, Path(folder) / name)
+        _save(model, Path(folder) / name, config)
         arrays = {}
         for i, size in enumerate(sizes):
             x = np.random.default_rng(i).random((*size, 3), dtype=np.float32)
@@ -35,13 +38,19 @@ def main(folder, *names):
         np.savez(Path(folder) / f"{name}.npz", **arrays)
 
 
-def _save(model, folder):
+def _save(model, folder, config):
     if hasattr(model, "save_pretrained"):
         # In small shards, for one, so that there are several to read.
         model.save_pretrained(folder, **(dict(max_shard_size="8KB") if folder.name == "kl" else {}))
         return
-    # As a checkpoint of training code.
     folder.mkdir()
+    if type(model).__name__ == "Hiera":
+        # As timm saves a model that it knows by name, with the arguments that differ.
+        about = {"architecture": "hiera_base_224", "num_classes": 0, "pretrained_cfg": {"tag": "mae"}, "model_args": config}
+        (folder / "config.json").write_text(json.dumps(about))
+        save_file(model.state_dict(), folder / "model.safetensors")
+        return
+    # As a checkpoint of training code.
     torch.save({"model": model.state_dict(), "epoch": 1}, folder / "checkpoint.pth")
 
 
@@ -61,6 +70,15 @@ def _made(kind, config):
         model.pos_embed.copy_(places[None].float())
     elif kind == "HieraForPreTraining":
         model = transformers.HieraForPreTraining(transformers.HieraConfig(**config))
+    elif kind == "SwinForMaskedImageModeling":
+        model = transformers.SwinForMaskedImageModeling(transformers.SwinConfig(**config))
+        for key, array in model.named_parameters():
+            if key.endswith("bias_table"):
+                array.normal_(0, 0.5)
+    elif kind == "Hiera":
+        from timm.models.hiera import Hiera
+
+        model = Hiera(num_classes=0, **config)
     elif kind == "ConvNeXt":
         from timm.models.convnext import ConvNeXt
 
@@ -72,13 +90,23 @@ def _made(kind, config):
         embeddings.patch_embeddings.projection._is_hf_initialized = False
         embeddings.initialize_weights()
         model.decoder.initialize_weights(embeddings.patch_embeddings.num_patches)
+    elif kind == "AutoencoderRAE":
+        side = config.get("encoder_input_size", 224) // config.get("encoder_patch_size", 14)
+        shape = (config.get("encoder_hidden_size", 768), side, side)
+        model = diffusers.AutoencoderRAE(latents_mean=torch.randn(shape), latents_std=0.5 + torch.rand(shape), **config)
+        embeddings = model.encoder.embeddings
+        if config.get("encoder_type") == "mae":
+            embeddings.patch_embeddings.projection._is_hf_initialized = False
+            embeddings.initialize_weights()
+        else:
+            embeddings.position_embeddings.normal_(0, 0.5)
     else:
         model = getattr(diffusers, kind)(**config)
     if kind == "VQModel":
         model.quantize.embedding.weight.data.normal_(0, 1)
     for key, array in [*model.named_parameters(), *model.named_buffers()]:
         # Fresh norms and biases are ones and zeros, by which a mistake would not show.
-        if array.ndim == 1 or "token" in key:
+        if array.is_floating_point() and (array.ndim == 1 or "token" in key):
             array.add_(0.2 * (torch.rand if key.endswith("running_var") else torch.randn)(array.shape))
     return model.eval()
 
@@ -102,6 +130,13 @@ def _convolved(model, images):
     return {**found, "features": _numpy(last.mean(dim=(2, 3)))}
 
 
+def _staged(model, images):
+    """The maps of all stages, and the means of the last."""
+    last, maps = model.forward_intermediates(_standardized(images))
+    found = {f"stage{i + 1}": _numpy(stage) for i, stage in enumerate(maps)}
+    return {**found, "features": _numpy(last.mean(dim=1))}
+
+
 def _hierarchical(model, images):
     """Tokens of all units behind their mean, and what the model finds behind a mask."""
     images = _standardized(images)
@@ -122,6 +157,27 @@ def _hierarchical(model, images):
         "logits": _numpy(logits),
         "loss": _numpy(out.loss),
     }
+
+
+def _replaced(model, images):
+    """The maps of all stages; at the size that the model is made for also what it finds where a token has replaced the image."""
+    images = _standardized(images)
+    patch, stride, last = model.config.patch_size, model.config.encoder_stride, len(model.config.depths) - 1
+    # A run on smaller maps would leave its smaller windows to the next.
+    model = copy.deepcopy(model)
+    with _Kept({f"stage{i + 1}": stage.blocks[-1] for i, stage in enumerate(model.swin.encoder.layers)}) as found:
+        tokens = _numpy(model.swin(images).last_hidden_state)
+    height, width = images.shape[2] // patch, images.shape[3] // patch
+    maps = {f"stage{i + 1}": found[f"stage{i + 1}"].reshape(len(images), height >> i, width >> i, -1) for i in range(last + 1)}
+    maps["tokens"] = tokens.reshape(len(images), height >> last, width >> last, -1)
+    if images.shape[2] != model.config.image_size:
+        return maps
+    rows, columns = images.shape[2] // stride, images.shape[3] // stride
+    noise = torch.rand(len(images), rows * columns, generator=torch.Generator().manual_seed(1))
+    hidden = noise.argsort(dim=1).argsort(dim=1) >= int(0.4 * rows * columns)
+    hidden = hidden.view(-1, rows, columns).repeat_interleave(stride // patch, 1).repeat_interleave(stride // patch, 2)
+    out = model(images, bool_masked_pos=hidden.flatten(1))
+    return {**maps, "noise": _numpy(noise), "logits": _numpy(out.reconstruction), "loss": _numpy(out.loss)}
 
 
 class _Kept(dict):
@@ -182,6 +238,16 @@ def _latent(model, images):
     return {**found, "reconstruction": (_numpy(model.decode(z).sample) + 1) / 2}
 
 
+def _represented(model, images):
+    """Every block of the encoder, the code, and the image."""
+    blocks = getattr(model.encoder, "layers", None) or model.encoder.encoder.layer
+    with _Kept({f"block{i + 1}": layer for i, layer in enumerate(blocks)}) as found:
+        code = model.encode(images).latent
+    side = code.shape[-1]
+    found = {name: tokens[:, -(side**2) :].reshape(len(images), side, side, -1) for name, tokens in found.items()}
+    return {**found, "code": _numpy(code), "reconstruction": _numpy(model.decode(code).sample)}
+
+
 def _compact(model, images):
     """Every layer of both nets under its own name, the code in its scale, and the image."""
     chains = ("encoder.down_blocks", "decoder.up_blocks", "encoder.layers", "decoder.layers")
@@ -197,13 +263,16 @@ def _compact(model, images):
 _RUN = {
     "ViTMAEForPreTraining": _masked,
     "HieraForPreTraining": _hierarchical,
+    "SwinForMaskedImageModeling": _replaced,
     "VisionTransformer": _encoded,
+    "Hiera": _staged,
     "ConvNeXt": _convolved,
     "AutoencoderKL": _latent,
     "AutoencoderKLFlux2": _latent,
     "AsymmetricAutoencoderKL": _latent,
     "AutoencoderKLHunyuanImage": _latent,
     "VQModel": _latent,
+    "AutoencoderRAE": _represented,
     "AutoencoderTiny": _compact,
     "AutoencoderDC": _compact,
 }

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from other_backends import on_backend
-from tiny import PUBLISHED
+from tiny import PUBLISHED, mostly_slow
 
 import zoo
 
-CHARGING = ("vae_mlp", "beta_vae_mlp", "sparse_mlp", "contractive_mlp")
 # These always, the others with `-m ""`.
-CORE = {*CHARGING, "ae_mlp", "mae_vit", "vq_vae_mlp"}
+CORE = {"vae_mlp", "contractive_mlp", "mae_vit", "vq_vae_mlp"}
+TERMS = {"vae_mlp": ["kl"], "beta_vae_mlp": ["kl"], "sparse_mlp": ["sparsity"], "contractive_mlp": ["contraction"]}
 
 
 def one_of_each():
@@ -25,13 +25,13 @@ def one_of_each():
             first.setdefault(name.rpartition("_")[0], name)
     vaes = {name for name in zoo.list_models("vae_*") if name.rpartition("_")[0] == "vae"}
     names = sorted({*first.values(), *vaes, "wta_conv"})
-    return [name if name in CORE else pytest.param(name, marks=pytest.mark.slow) for name in names]
+    return mostly_slow(names, CORE)
 
 
 @pytest.fixture(scope="module", params=["jax", "torch"])
 def found(request):
     chosen = [item.callspec.params["name"] for item in request.session.items if item.originalname == "test_as_elsewhere"]
-    return on_backend(request.param, Path(__file__).parent / "family.py", *sorted({*chosen, *CHARGING}))
+    return on_backend(request.param, Path(__file__).parent / "family.py", *sorted({*chosen, *CORE}))
 
 
 @pytest.mark.parametrize("name", one_of_each())
@@ -58,10 +58,9 @@ def test_as_elsewhere(found, name):
 
 
 def test_terms_are_the_same_as_elsewhere(found):
-    charging = {name: result["terms"] for name, result in found.items() if result.get("terms")}
-    assert charging["vae_mlp"] == charging["beta_vae_mlp"] == ["kl"]
-    assert charging["sparse_mlp"] == ["sparsity"]
-    assert charging["contractive_mlp"] == ["contraction"]
+    assert {name: found[name]["terms"] for name in TERMS if name in found} == {
+        name: terms for name, terms in TERMS.items() if name in found
+    }
 
 
 def test_the_contractive_estimate_is_unbiased(found):
@@ -77,3 +76,10 @@ def test_likelihoods(found):
     loss, bound, likelihood = (found["likelihood"][key] for key in ("loss", "bound", "likelihood"))
     assert bound == pytest.approx(-loss, rel=0.03)
     assert likelihood > bound
+
+
+def test_anomaly_maps(found):
+    assert "failed" not in found["anomaly_maps"], found["anomaly_maps"]["failed"]
+    assert max(found["anomaly_maps"]["differences"]) < 1e-5
+    # Whether an image is in a batch of another size decides about rounding only.
+    assert found["anomaly_maps"]["itself"] < 1e-3 and len(found["anomaly_maps"]["scores"]) == 6

@@ -4,23 +4,29 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tiny import tiny
 
 import zoo
 from zoo.errors import ZooError
-from zoo.sklearn import AutoencoderFeatures, AutoencoderOutlierDetector
+from zoo.sklearn import AutoencoderFeatures, AutoencoderOutlierDetector, load_detector
 
 SHORT = dict(epochs=1, random_state=0)
 
 
 @pytest.mark.slow
-@parametrize_with_checks([AutoencoderFeatures(**SHORT), AutoencoderOutlierDetector(**SHORT)])
+@parametrize_with_checks(
+    [AutoencoderFeatures(**SHORT), AutoencoderOutlierDetector(**SHORT), AutoencoderOutlierDetector("ae", **SHORT)]
+)
 def test_scikit_learns_own_checks(estimator, check, eagerly):
     check(estimator)
 
@@ -52,7 +58,8 @@ def test_the_draws_of_others_go_on(digits):
 def test_outliers_among_vectors(digits, by):
     x, y = digits[0].reshape(-1, 64).astype(float), digits[1]
     zeros, others = x[y == 0], x[y != 0]
-    detector = AutoencoderOutlierDetector(by=by, epochs=60, batch_size=16, contamination=0.05, random_state=0).fit(zeros[:120])
+    detector = AutoencoderOutlierDetector("ae", by=by, epochs=60, batch_size=16, contamination=0.05, random_state=0)
+    detector.fit(zeros[:120])
     assert np.mean(detector.predict(zeros[:120]) == -1) == pytest.approx(0.05, abs=0.01)
     rest = np.concatenate([zeros[120:], others])
     assert roc_auc_score(np.arange(len(rest)) < len(zeros) - 120, detector.score_samples(rest)) > 0.95
@@ -99,6 +106,89 @@ def test_a_variant_is_trained_on_images(images):
     options = {"filters": (4, 8), "latent_dim": 3}
     features = AutoencoderFeatures("vae", backbone="conv", image_shape=images.shape[1:], options=options, **SHORT)
     assert features.fit_transform(images).shape == (40, 3)
+
+
+@pytest.fixture(scope="module")
+def of_a_table():
+    """A detector of a table, and its rows as a data frame."""
+    x = np.random.default_rng(0).normal(size=(90, 4))
+    x[:, 3] = x[:, 0] + 0.1 * x[:, 3]
+    frame = pd.DataFrame(x, columns=["width", "height", "weight", "sum"])
+    return AutoencoderOutlierDetector(epochs=150, random_state=0, contamination=0.1).fit(frame), frame
+
+
+def test_a_detector_of_tables(of_a_table):
+    detector, frame = of_a_table
+    assert np.sum(detector.predict(frame) == -1) == 9
+    odd = frame.iloc[:5].assign(sum=lambda rows: rows["sum"] + 3)
+    assert np.all(detector.score_samples(odd) < detector.score_samples(frame.iloc[:5]))
+    reasons = detector.explain(odd)
+    assert list(reasons.columns) == list(frame.columns) and reasons.index.equals(odd.index)
+    # Either of the two that no longer agree.
+    assert set(reasons.idxmax(axis=1)) <= {"width", "sum"}
+    gaps = frame.copy()
+    gaps.iloc[:, 1] = np.nan
+    assert np.isfinite(detector.score_samples(gaps)).all()
+
+
+def test_a_detector_elsewhere_scores_the_same(of_a_table, tmp_path):
+    detector, frame = of_a_table
+    expected = detector.score_samples(frame)
+    detector.save(tmp_path / "detector")
+    detector.save(tmp_path / "detector")
+    for other in (load_detector(tmp_path / "detector"), pickle.loads(pickle.dumps(detector))):
+        np.testing.assert_array_equal(other.score_samples(frame), expected)
+        np.testing.assert_array_equal(other.predict(frame), detector.predict(frame))
+        assert other.get_params() == detector.get_params()
+        with pytest.raises(ValueError, match="feature names"):
+            other.score_samples(frame.rename(columns={"sum": "total"}))
+    (tmp_path / "detector" / "detector.json").write_text("{}")
+    with pytest.raises(ZooError, match="is not a saved detector"):
+        load_detector(tmp_path / "detector")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "photo").touch()
+    with pytest.raises(ZooError, match="is not a saved detector; choose another path"):
+        detector.save(tmp_path / "mine")
+
+
+def test_an_exported_detector_scores_the_same(of_a_table, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    detector, frame = of_a_table
+    detector.export(tmp_path / "detector.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "detector.onnx"))
+    scores = session.run(None, {"rows": frame.to_numpy(np.float32)})[0]
+    np.testing.assert_allclose(-scores, detector.score_samples(frame), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_detectors_in_the_tools_of_scikit_learn(of_a_table):
+    """Columns of words by a ColumnTransformer, searches and cross-validation, and data frames of the features."""
+    _, frame = of_a_table
+    frame = frame.assign(city=np.where(frame["width"] > 0, "Ulm", "Bonn"))
+    columns = ColumnTransformer([("city", OneHotEncoder(sparse_output=False), ["city"])], remainder="passthrough")
+    short = AutoencoderOutlierDetector(epochs=2, random_state=0)
+    pipeline = make_pipeline(columns, short).fit(frame)
+    assert set(pipeline.predict(frame)) == {-1, 1}
+    labels = np.where(np.arange(len(frame)) < 9, -1, 1)
+    searched = GridSearchCV(pipeline, {"autoencoderoutlierdetector__contamination": [0.05, 0.2]}, scoring="accuracy", cv=2)
+    assert searched.fit(frame, labels).best_params_["autoencoderoutlierdetector__contamination"] in (0.05, 0.2)
+    found = cross_val_score(clone(short), frame[["width", "sum"]], labels, cv=2, scoring=_auroc)
+    assert found.shape == (2,) and np.all((found >= 0) & (found <= 1))
+    features = AutoencoderFeatures(options={"latent_dim": 2}, **SHORT).set_output(transform="pandas")
+    made = features.fit_transform(frame[["width", "sum"]])
+    assert list(made.columns) == ["autoencoderfeatures0", "autoencoderfeatures1"] and made.index.equals(frame.index)
+
+
+def _auroc(detector, rows, labels):
+    return roc_auc_score(labels, detector.score_samples(rows))
+
+
+def test_only_tables_are_explained_saved_and_exported(images, tmp_path):
+    detector = AutoencoderOutlierDetector(tiny("ae_conv")).fit(images)
+    for call in (detector.explain, lambda x: detector.save(tmp_path / "d"), lambda x: detector.export(tmp_path / "d.onnx")):
+        with pytest.raises(ZooError, match="ae_conv"):
+            call(images)
 
 
 def test_what_does_not_fit_is_refused(images):

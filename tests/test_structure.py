@@ -96,9 +96,22 @@ def test_there_is_no_circle_of_files():
 
 def test_the_root_holds_what_users_import_by_name():
     files = {path.name for path in (ROOT / "zoo").glob("*.py")}
-    assert files == {"__init__.py", "__main__.py", "anomaly.py", "errors.py", "losses.py", "sklearn.py"}
+    assert files == {"__init__.py", "__main__.py", "errors.py", "losses.py", "sklearn.py"}
 
 
 def test_every_module_says_what_it_is_for():
     silent = [name for name, path in MODULES.items() if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
     assert not silent
+
+
+def private_attributes(name):
+    """Names of the private attributes that a module reads."""
+    nodes = ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+    return {node.attr for node in nodes if isinstance(node, ast.Attribute) and node.attr.startswith("_")}
+
+
+def test_private_attributes_of_keras_are_used_in_one_place():
+    theirs = {attribute for attribute in private_attributes("zoo.utils.keras_internals") if not attribute.startswith("__")}
+    assert "_flatten_layers" in theirs
+    for name in MODULES.keys() - {"zoo.utils.keras_internals"}:
+        assert not private_attributes(name) & theirs, name

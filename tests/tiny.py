@@ -4,7 +4,7 @@ import importlib
 import inspect
 
 # Backbones of public models, which are there to be loaded, and are held against the originals by test_parity and its like.
-PUBLISHED = ("ldm", "taesd", "dcae", "dncnn", "convnext", "hiera")
+PUBLISHED = ("ldm", "taesd", "dcae", "dncnn", "convnext", "hiera", "swin")
 _BACKBONE = {
     "mlp": {"hidden": (16,)},
     "conv": {"filters": (4, 8)},
@@ -27,6 +27,7 @@ _BACKBONE = {
     "dncnn": {"filters": 4, "depth": 3},
     "convnext": {"filters": (4,), "blocks": (1,), "decoder_width": 4},
     "hiera": {"width": 4, "blocks": (1,), "decoder_width": 4, "decoder_depth": 1, "decoder_heads": 2},
+    "swin": {"patch_size": 2, "width": 4, "blocks": (1, 2), "heads": 2, "window": 2},
     "dcae": {
         "filters": (4, 8),
         "blocks": (1, 1),
@@ -38,6 +39,7 @@ _BACKBONE = {
 }
 # What a variant needs besides to fit the small backbones; a new variant without such needs has no entry.
 _VARIANT = {
+    "simmim": {"mask_size": 4},
     "contractive": {"penalty": "stochastic"},
     "ksparse": {"k": 2},
     "patch_dictionary": {"atoms": 6, "size": 3},
@@ -73,6 +75,13 @@ def tiny(name, input_shape=(8, 8, 1), **options):
         # A second stage would shrink the image.
         small["filters"] = (4,)
     return registry.create(variant, backbone, input_shape=input_shape, **{**small, **options})
+
+
+def mostly_slow(values, always):
+    """Parameters of a test: those in `always`, and all others with `-m ""` only, where they repeat the same rule."""
+    import pytest
+
+    return [value if value in always else pytest.param(value, marks=pytest.mark.slow) for value in values]
 
 
 def cover(besides=()):

@@ -1,7 +1,7 @@
 """A recipe that trains in a blink on handwritten digits, and a training that kills itself.
 
 As a script, `tiny_recipe.py FOLDER ARRAYS MOMENT`, it trains that recipe on the images of an .npy file and sends itself SIGKILL:
-"step", in the middle of the second epoch it trains; "write", in the middle of writing its first checkpoint.
+"step", in the middle of the second epoch that it trains; "write", in the middle of writing the checkpoint of the second epoch.
 """
 
 import os
@@ -56,7 +56,14 @@ def main(folder, arrays, moment):
         calls = []
         callbacks.StopOnNaN.on_train_batch_end = lambda self, batch, logs=None: calls.append(batch) or (len(calls) == 6 and die())
     elif moment == "write":
-        os.fsync = lambda file: os.truncate(file, 1000) or die()
+        begin = callbacks.Checkpoint.on_epoch_begin
+
+        def on_epoch_begin(self, epoch, logs=None):
+            begin(self, epoch, logs)
+            if self.epoch:
+                os.fsync = lambda file: os.truncate(file, 1000) or die()
+
+        callbacks.Checkpoint.on_epoch_begin = on_epoch_begin
     fit.fit(tiny_recipe(), np.load(arrays), folder)
 
 

@@ -14,6 +14,7 @@ RECIPE = Recipe(
         filters=(192, 64),
         strides=(1, 2),
         batch_norm=True,
+        features="stage1",
     ),
     dataset="cifar10",
     epochs=3,

@@ -55,6 +55,10 @@ class ReconstructionLoss(keras.losses.Loss):
         """The loss (N,) of each image, independent of the other images in the batch."""
         return self.call(x, outputs)
 
+    def error_map(self, x, outputs):
+        """The squared error (N, H, W) of each pixel of the image of the outputs, mean over channels; x (N, H, W, C) in 0..1."""
+        return ops.mean(ops.square(x - self.to_image(outputs)), axis=-1)
+
     def start(self, channels):
         """Initial decoder outputs of a pixel (parameters,), numpy float32: the biases of the last layer."""
         return np.zeros(self.parameters(channels), "float32")
@@ -251,6 +255,10 @@ class ContrastMSE(ReconstructionLoss):
 
     def call(self, x, outputs):
         return _mean(ops.square(local_contrast(x) - outputs))
+
+    def error_map(self, x, outputs):
+        # The outputs do not contain brightness, so that their image cannot be compared with x.
+        return ops.mean(ops.square(local_contrast(x) - outputs), axis=-1)
 
     def to_image(self, outputs):
         # 0..1 covers three standard deviations in both directions.

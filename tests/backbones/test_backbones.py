@@ -7,6 +7,7 @@ from keras import ops
 from tiny import tiny
 
 from zoo import backbones
+from zoo.backbones.swin import WindowAttention
 from zoo.errors import ZooError
 from zoo.layers.blocks.tokens import patchify
 
@@ -22,6 +23,7 @@ SMALL = {
     "dncnn": {"filters": 4, "depth": 3},
     "convnext": {"filters": (4, 6), "blocks": (1, 1), "decoder_width": 4},
     "hiera": {"width": 4, "blocks": (1, 1), "decoder_width": 4, "decoder_depth": 1, "decoder_heads": 2},
+    "swin": {"patch_size": 2, "width": 4, "blocks": (1, 2), "heads": 2, "window": 2},
 }
 DEPTHS = {
     "mlp": {"hidden1": (6,), "hidden2": (5,)},
@@ -35,6 +37,7 @@ DEPTHS = {
     "dncnn": {"stage1": (8, 8, 4), "stage2": (8, 8, 4)},
     "convnext": {"stage1": (2, 2, 4), "stage2": (1, 1, 6)},
     "hiera": {"stage1": (2, 2, 4), "stage2": (1, 1, 8)},
+    "swin": {"stage1": (4, 4, 4), "stage2": (2, 2, 8)},
 }
 # The others are as they were published, to be loaded.
 REGULARIZED = [name for name in backbones.NAMES if {"dropout", "weight_decay"} <= set(backbones.options(name))]
@@ -133,6 +136,39 @@ def test_a_transformer_knows_places_and_nothing_of_order_besides():
     np.testing.assert_allclose(moved[:, 1:], np.concatenate([tokens[:, 9:], tokens[:, 1:9]], axis=1), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "size, window, shifted, reached",
+    [
+        ((4, 4), 2, False, {(0, 0), (0, 1), (1, 0), (1, 1)}),
+        # Rows and columns that a shift brings together from opposite edges stay apart.
+        ((4, 4), 2, True, {(0, 0)}),
+        # Maps of the size of a window are one window, which nothing shifts.
+        ((2, 3), 2, True, {(0, 0), (0, 1), (1, 0), (1, 1)}),
+        ((2, 2), 5, True, {(0, 0), (0, 1), (1, 0), (1, 1)}),
+    ],
+)
+def test_places_attend_to_their_window(size, window, shifted, reached):
+    keras.utils.set_random_seed(0)
+    layer = WindowAttention(4, 2, window, shifted)
+    x = np.random.default_rng(0).random((1, *size, 4), dtype=np.float32)
+    other = x.copy()
+    other[0, 0, 0] += 1
+    change = np.abs(ops.convert_to_numpy(layer(x) - layer(other))).max(axis=-1)[0]
+    assert {tuple(map(int, place)) for place in np.argwhere(change > 1e-6)} == reached
+
+
+def test_the_bias_of_a_window_is_one_number_for_each_relative_position():
+    layer = WindowAttention(4, 2, 3, False)
+    layer.build((None, 6, 6, 4))
+    assert layer.bias.shape == (25, 2)
+    pairs = layer.relative.reshape(9, 9)
+    # From the first place to the second is as far as from the second to the third, or from the fourth to the fifth.
+    assert pairs[0, 1] == pairs[1, 2] == pairs[3, 4] != pairs[1, 0] and len(np.unique(pairs)) == 25
+    smaller = WindowAttention(4, 2, 3, False)
+    smaller.build((None, 2, 2, 4))
+    np.testing.assert_array_equal(smaller.relative.reshape(4, 4), pairs[np.ix_([0, 1, 3, 4], [0, 1, 3, 4])])
+
+
 def test_a_stem_reads_what_is_around_a_patch():
     x = np.random.default_rng(0).random((1, 8, 8, 1), dtype=np.float32)
     other = x.copy()
@@ -200,7 +236,7 @@ def test_dropout_acts_in_training_alone(name):
 
 
 @pytest.mark.parametrize("name", REGULARIZED)
-def test_weight_decay_is_the_squared_norm_of_the_kernels(name, images):
+def test_weight_decay_is_the_squared_norm_of_the_kernels(name, images, eagerly):
     model = tiny("dae_unet" if name == "unet" else f"ae_{name}", weight_decay=0.01)
     model.compile(keras.optimizers.SGD(0.0))
     kernels = [
@@ -232,7 +268,7 @@ def test_a_linear_path_starts_linear():
 
 
 @pytest.mark.parametrize("loss", ["bce", "logistic_mixture"])
-def test_a_linear_path_ends_in_any_loss(loss, images):
+def test_a_linear_path_ends_in_any_loss(loss, images, eagerly):
     model = tiny("ae_resnet", linear_path=True, latent_dim=6, loss=loss)
     assert np.isfinite(model.fit(images, verbose=0).history["loss"]).all()
     assert model.reconstruct(images[:3]).shape == (3, 8, 8, 1)
@@ -250,6 +286,9 @@ def test_a_linear_path_ends_in_any_loss(loss, images):
         ("unet", {"first_stride": 3}, "first_stride=3, expected 1, 2 or 4"),
         ("vit", {"patch_size": 3}, r"patch_size=3 for inputs of shape \(8, 8, 1\), expected a patch size that divides"),
         ("vit", {"patch_size": 2, "stem": (4, 4)}, r"stem=\(4, 4\) .* patch_size=2, expected images, and .* multiple of 4"),
+        ("swin", {"patch_size": 4}, "8 x 8 for 4 stages and patch_size=4, expected multiples of 32"),
+        ("swin", {"patch_size": 2, "blocks": (1,), "width": 10}, "width=10 for 3 heads"),
+        ("swin", {"patch_size": 2, "blocks": (1,), "window": 0}, "window=0, expected at least 1"),
         ("vit", {"width": 30, "heads": 4}, "width=30 for 4 heads, expected a multiple of 4 and of the heads"),
         ("vit", {"decoder_width": 6, "decoder_heads": 2}, "decoder_width=6 for 2 heads"),
     ],

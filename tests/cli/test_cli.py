@@ -15,6 +15,7 @@ from PIL import Image
 from tiny import tiny
 
 import zoo
+from zoo.anomaly.heat_maps import over
 from zoo.cli import exits
 from zoo.cli import main as cli
 from zoo.data.writers import ImageFolder
@@ -272,6 +273,37 @@ def test_score_beside_normal_images(run, fails, place, tmp_path, images):
     assert "give them with --normal" in fails("score", place / "ae", source, "--by", "knn", "--output", tmp_path / "b.npy")
 
 
+def test_score_draws_heat_maps(run, fails, place, tmp_path, images):
+    given = ("score", place / "ae", "--input", place / "pictures", "--maps", tmp_path / "maps")
+    out, err = run(*given, "--output", tmp_path / "scores.npz", "--batch-size", "16")
+    maps = zoo.load(place / "ae").anomaly_map(images)
+    assert f"wrote 40 heat maps to {tmp_path / 'maps'}, colors from {maps.min():.4g} to {maps.max():.4g}" in out and err == ""
+    assert left(tmp_path) == ["maps", "maps.legend.png", "scores.npz"]
+    assert left(tmp_path / "maps") == left(place / "pictures")
+    picture = np.asarray(Image.open(tmp_path / "maps" / "00007.png"), int)
+    assert np.abs(picture / 255 - over(images[7:8], maps[7:8], maps.min(), maps.max())[0]).max() < 0.01
+    scores = np.load(tmp_path / "scores.npz")
+    np.testing.assert_allclose(scores["features"][:, 0], zoo.load(place / "ae").anomaly_score(images), rtol=1e-4)
+    assert "do not overwrite anything" in fails(*given)
+    inside = fails("score", place / "ae", place / "pictures", "--maps", place / "pictures" / "maps")
+    assert "inside the input images" in inside
+
+
+def test_score_against_patches_of_normal_images(run, place, tmp_path, images):
+    from zoo.anomaly import PatchDetector
+
+    model, source = zoo.load(place / "ae"), place / "uint8.npy"
+    detector = PatchDetector(model).fit(images)
+    detector.save(tmp_path / "bank.safetensors")
+    expected = detector.score(images)
+    given = ("score", place / "ae", source, "--maps")
+    for normal in (source, tmp_path / "bank.safetensors"):
+        scores = tmp_path / f"{normal.stem}.npy"
+        out, _ = run(*given, tmp_path / f"{normal.stem} maps", "--normal", normal, "--output", scores)
+        assert "distance of the features to those of normal images" in out
+        np.testing.assert_allclose(np.load(scores)[:, 0], expected, rtol=1e-3, atol=1e-4)
+
+
 def test_encode_by_name(run, weights, place, tmp_path, images):
     run("encode", NAME, place / "uint8.npy", "--output", tmp_path / "a.npy")
     np.testing.assert_allclose(np.load(tmp_path / "a.npy"), zoo.load(NAME).encode(images), rtol=1e-5, atol=1e-6)
@@ -313,6 +345,9 @@ def test_reconstruct(run, place, tmp_path, images):
 
 def test_normal_images_that_nothing_looks_at(fails, place, tmp_path):
     normal = ("--normal", place / "uint8.npy", "--output", tmp_path / "scores.csv")
+    assert "give a file for the scores with --output" in fails("score", place / "ae", place / "uint8.npy")
+    maps = ("--maps", tmp_path / "maps", "--by", "likelihood")
+    assert "'likelihood' has no map; use --maps with --by" in fails("score", place / "vae", place / "uint8.npy", *maps)
     assert "--normal has no effect with --by reconstruction" in fails("score", place / "ae", place / "uint8.npy", *normal)
 
 

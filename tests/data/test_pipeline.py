@@ -52,6 +52,8 @@ def test_without_tensorflow_transforms_do_what_they_say(monkeypatch):
     places = [padded[i : i + 16, j : j + 16] for i in range(5) for j in range(5)]
     found = [[np.array_equal(x, place) for place in places] for x in moved]
     assert (np.sum(found, axis=1) == 1).all() and np.any(found, axis=0).all()
+    [(turned,)] = without_tensorflow(monkeypatch, images, 400, 0, 0, 1, ("dihedral",))
+    assert symmetries(turned, image[0]) == EIGHT
     with pytest.raises(ZooError, match="'affine' requires TensorFlow"):
         without_tensorflow(monkeypatch, images, 4, 0, 0, 1, ("affine",))
 
@@ -119,6 +121,26 @@ def test_flip_mirrors_about_half_of_the_images():
     assert {tuple(row) for row in seen} == {(7, 0), (0, 7)}
     # Five standard errors of a thousand fair coins.
     assert abs((seen[:, 1] == 7).mean() - 0.5) < 5 * 0.5 / np.sqrt(1000)
+
+
+# The rotations and reflections of a square, as (times rotated by 90 degrees, whether then mirrored).
+EIGHT = {(times, mirrored) for times in range(4) for mirrored in (False, True)}
+
+
+def symmetries(images, image):
+    """The symmetries of a square that turn `image` into each of `images`; each image must be one of them."""
+    known = {(k, m): np.rot90(image, k)[:, ::-1] if m else np.rot90(image, k) for k, m in EIGHT}
+    found = [[key for key, made in known.items() if np.array_equal(x, made)] for x in images]
+    assert all(len(keys) == 1 for keys in found)
+    return {keys[0] for keys in found}
+
+
+def test_dihedral_gives_the_eight_symmetries_of_a_square():
+    image = np.arange(16, dtype=np.uint8).reshape(4, 4, 1)
+    seen = batches(np.repeat(image[None], 10, axis=0), batch_size=10, steps=20, transforms=("dihedral",))
+    assert symmetries(seen.reshape(-1, 4, 4, 1), image) == EIGHT
+    with pytest.raises(ZooError, match=r"rotates square images, got images of shape \(2, 3, 1\)"):
+        batches(transforms=("dihedral",))
 
 
 def centroids(images):

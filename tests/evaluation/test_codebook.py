@@ -16,13 +16,15 @@ def test_usage_and_perplexity_of_known_counts():
     assert codebook_perplexity(np.concatenate([even, half])) == pytest.approx(6)
 
 
-@pytest.mark.parametrize("name, books", [("vq_vae_conv", 1), ("rq_vae_conv", 2), ("gumbel_vae_mlp", 4), ("gumbel_vae_conv", 1)])
-def test_counts_are_of_every_index(name, books, images):
+@pytest.mark.parametrize(
+    "name, codebooks", [("vq_vae_conv", 1), ("rq_vae_conv", 2), ("gumbel_vae_mlp", 4), ("gumbel_vae_conv", 1)]
+)
+def test_counts_are_of_every_index(name, codebooks, images):
     model = tiny(name)
     indices, counts = code_indices(model, images), codebook_counts(model, images)
-    assert counts.shape == (books, model.bottleneck.code_count)
+    assert counts.shape == (codebooks, model.bottleneck.code_count)
     assert counts.sum() == indices.size
-    assert counts[-1, 2] == (indices.reshape(-1, books)[:, -1] == 2).sum()
+    assert counts[-1, 2] == (indices.reshape(-1, codebooks)[:, -1] == 2).sum()
 
 
 def test_the_metrics_have_names(tmp_path, images):

@@ -54,10 +54,10 @@ def test_what_cannot_be_compared_is_refused():
 
 
 @pytest.fixture(scope="module")
-def looker(tmp_path_factory):
+def encoder(tmp_path_factory):
     """A folder with an encoder of 8 x 8 images."""
     keras.utils.set_random_seed(0)
-    path = tmp_path_factory.mktemp("looker") / "ae"
+    path = tmp_path_factory.mktemp("encoder") / "ae"
     zoo.save(tiny("ae_conv"), path)
     return str(path)
 
@@ -70,22 +70,22 @@ def dataset(digits, tmp_path_factory):
     return str(path)
 
 
-def test_grows_with_noise(looker, digits):
+def test_grows_with_noise(encoder, digits):
     images, rng = digits[0][:400] / 255, np.random.default_rng(0)
-    features = encoder_features(looker, "stage2", "mean")
+    features = encoder_features(encoder, "stage2", "mean")
     clean = features(images)
     noisy = [np.clip(images + rng.normal(0, level, images.shape), 0, 1) for level in (0.0, 0.05, 0.2, 0.5)]
     distances = [frechet_distance(features(x), clean) for x in noisy]
     assert distances[0] < 1e-6 and np.all(np.diff(distances) > 0)
 
 
-def test_the_metric_names_who_looked_and_repeats(looker, dataset):
+def test_the_metric_names_its_encoder_and_repeats(encoder, dataset):
     keras.utils.set_random_seed(1)
     model = tiny("vae_mlp")
-    asked = {"metric": "frechet_distance", "encoder": looker, "layer": "stage2", "pool": "mean", "n": 150}
+    asked = {"metric": "frechet_distance", "encoder": encoder, "layer": "stage2", "pool": "mean", "n": 150}
     results = measure(model, [asked], dataset, progress=None)
     result = results["frechet_distance"]
-    assert looker in result["protocol"] and "stage2, pool mean" in result["protocol"] and "150 samples" in result["protocol"]
+    assert encoder in result["protocol"] and "stage2, pool mean" in result["protocol"] and "150 samples" in result["protocol"]
     assert result["n"] == 200 and result["parameters"] == {k: v for k, v in asked.items() if k != "metric"}
     assert 0 < result["floor"] < result["value"], "an untrained model's samples are further away than training images"
     assert repeat(model, results, dataset, progress=None)["frechet_distance"] == result

@@ -73,6 +73,33 @@ def test_softmax_regression_needs_few_steps_on_correlated_features():
     assert few == pytest.approx(many, rel=1e-2)
 
 
+def evaluations(x, y, weight_decay):
+    """Number of passes over the data of a fit."""
+    regression = SoftmaxRegression(x, y, int(y.max()) + 1)
+    objective, calls = regression._objective, []
+    regression._objective = lambda w, decay: calls.append(w) or objective(w, decay)
+    regression.fit(weight_decay)
+    return len(calls)
+
+
+def test_softmax_regression_needs_few_passes_over_classes_that_it_separates(digits):
+    train_x, train_y, *_ = standardized(digits)
+    # 70 with the bound on the curvature alone, which is far above the curvature where most classes are certain.
+    assert evaluations(train_x, train_y, 1e-3) < 50
+
+
+def test_features_of_a_single_row_do_not_slow_the_softmax_regression():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((20_000, 30))
+    x[:, 20:] = 0
+    x[1:20:2, 20:] = np.eye(10)
+    labels = (x[:, :20] @ rng.standard_normal(20) > 0).astype(int)
+    labels[1:20:2] = rng.integers(0, 2, 10)
+    x = ((x - x.mean(axis=0)) / x.std(axis=0)).astype(np.float32)
+    # 90 if the bound is that of every second row, where these features are constant.
+    assert evaluations(x, labels, 1e-3) < 25
+
+
 def test_linear_probe_is_indifferent_to_scale_and_label_names(digits):
     train_x, train_y, test_x, test_y = digits
     result = linear_probe(train_x, train_y, test_x, test_y)

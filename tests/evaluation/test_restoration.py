@@ -19,10 +19,10 @@ IMAGES = np.random.default_rng(0).integers(1, 256, (30, 12, 12, 3), dtype=np.uin
 
 def test_noise_is_of_its_level_and_the_same_again():
     grey = np.full((50, 20, 20, 3), 128, np.uint8)
-    damaged = noisy(grey, "gaussian", 0.1)
-    assert damaged.dtype == np.uint8 and damaged.std() / 255 == pytest.approx(0.1, abs=0.002)
-    np.testing.assert_array_equal(noisy(grey, "gaussian", 0.1), damaged)
-    assert np.any(noisy(grey, "gaussian", 0.1, seed=1) != damaged)
+    degraded = noisy(grey, "gaussian", 0.1)
+    assert degraded.dtype == np.uint8 and degraded.std() / 255 == pytest.approx(0.1, abs=0.002)
+    np.testing.assert_array_equal(noisy(grey, "gaussian", 0.1), degraded)
+    assert np.any(noisy(grey, "gaussian", 0.1, seed=1) != degraded)
     masked = noisy(grey / 255, "masking", 0.5)
     assert set(np.unique(masked)) == {0, 128} and (masked == 0).mean() == pytest.approx(0.5, abs=0.02)
     assert ((masked == 0).all(axis=-1) == (masked == 0).any(axis=-1)).all()
@@ -31,9 +31,9 @@ def test_noise_is_of_its_level_and_the_same_again():
 
 
 def test_a_box_lies_in_the_middle():
-    damaged, inside = boxed(IMAGES, 4)
-    assert inside.sum() == 16 and inside[4:8, 4:8].all() and not damaged[:, inside].any()
-    np.testing.assert_array_equal(damaged[:, ~inside], IMAGES[:, ~inside])
+    degraded, inside = boxed(IMAGES, 4)
+    assert inside.sum() == 16 and inside[4:8, 4:8].all() and not degraded[:, inside].any()
+    np.testing.assert_array_equal(degraded[:, ~inside], IMAGES[:, ~inside])
     with pytest.raises(ZooError, match="box of side 12, expected from 1 to 11"):
         boxed(IMAGES, 12)
 
@@ -60,7 +60,7 @@ def data(tmp_path):
     return str(tmp_path / "data.npz")
 
 
-def test_what_a_model_does_is_measured_on_damaged_images(data):
+def test_a_model_is_measured_on_degraded_images(data):
     model = tiny("denoising_conv", (12, 12, 3))
     found = measure(model, [{"metric": "denoised_psnr", "level": 0.2, "n": 10}], data, progress=None)["denoised_psnr"]
     expected = psnr(IMAGES[:10], model.reconstruct(noisy(IMAGES[:10], "gaussian", 0.2))).mean()
@@ -69,8 +69,8 @@ def test_what_a_model_does_is_measured_on_damaged_images(data):
 
     model = tiny("inpainting_conv", (12, 12, 3))
     found = measure(model, [{"metric": "inpainted_mse", "box": 6}], data, progress=None)["inpainted_mse"]
-    damaged, inside = boxed(IMAGES[:20], 6)
-    error = np.square(model.reconstruct(damaged) - IMAGES[:20] / 255)
+    degraded, inside = boxed(IMAGES[:20], 6)
+    error = np.square(model.reconstruct(degraded) - IMAGES[:20] / 255)
     assert found["value"] == pytest.approx(error[:, inside].mean(), rel=1e-5)
     assert not error[:, ~inside].max() > 1e-12
     filled = [image[inside] / 255 - (image[~inside] / 255).mean(axis=0) for image in IMAGES[:20]]
@@ -103,7 +103,7 @@ def test_small_files_become_large_ones(tmp_path):
 @pytest.mark.parametrize(
     "name, rows", [("mae_vit", 3), ("superres_conv", 3), ("inpainting_unet", 3), ("denoising_conv", 3), ("ae_conv", 2)]
 )
-def test_a_picture_shows_image_damage_and_what_became_of_it(name, rows, tmp_path):
+def test_a_picture_shows_the_image_degraded_and_restored(name, rows, tmp_path):
     from PIL import Image
 
     model = tiny(name, (12, 12, 3))

@@ -286,16 +286,26 @@ def test_autoencoders_are_trained_on(name, digits, tmp_path):
 # -- the command
 
 
-@pytest.fixture
-def folder(digits, tmp_path):
+@pytest.fixture(scope="module")
+def folder(digits, tmp_path_factory):
+    """A folder of digits, one sub-folder a class."""
     from PIL import Image
 
+    root = tmp_path_factory.mktemp("images")
     for i, (image, label) in enumerate(zip(*digits)):
         if label < 4 and i < 600:
-            place = tmp_path / "images" / f"digit {label}"
-            place.mkdir(parents=True, exist_ok=True)
+            place = root / f"digit {label}"
+            place.mkdir(exist_ok=True)
             Image.fromarray(image[..., 0]).save(place / f"{i}.png")
-    return tmp_path / "images"
+    return root
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The folder of a saved model."""
+    place = tmp_path_factory.mktemp("saved") / "model"
+    zoo.save(tiny("ae_conv"), place)
+    return place
 
 
 def test_from_a_folder_to_a_classifier(folder, tmp_path, capsys):
@@ -350,9 +360,8 @@ def test_from_a_folder_to_a_classifier(folder, tmp_path, capsys):
         (["--classes", "folders"], "from-folders"),
     ],
 )
-def test_what_cannot_be_is_said_in_one_line(flags, message, folder, tmp_path, capfd):
-    zoo.save(tiny("ae_conv"), tmp_path / "model")
-    assert main(["finetune", str(tmp_path / "model"), "--data", str(folder), "--output", str(tmp_path / "out"), *flags]) == 2
+def test_what_cannot_be_is_said_in_one_line(flags, message, folder, saved, tmp_path, capfd):
+    assert main(["finetune", str(saved), "--data", str(folder), "--output", str(tmp_path / "out"), *flags]) == 2
     error = capfd.readouterr().err.strip().splitlines()[-1]
     import re
 

@@ -83,7 +83,7 @@ def test_a_graph_is_exported_once(folders, monkeypatch):
         graph(Subject(folders / "mlp", "code", "mean"), "openvino", "uint8")
 
 
-@pytest.mark.parametrize("kind, runtime", [("onnx", "onnxruntime"), ("openvino", "openvino")])
+@pytest.mark.parametrize("kind, runtime", [("onnx", "onnxruntime"), pytest.param("openvino", "openvino", marks=pytest.mark.slow)])
 def test_a_damaged_graph_is_made_again(folders, images, kind, runtime):
     file = graph(Subject(folders / "mlp"), kind, "uint8")
     whole = file.read_bytes()

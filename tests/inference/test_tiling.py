@@ -8,6 +8,7 @@ import zoo
 from zoo.errors import ZooError
 from zoo.inference import tiling
 from zoo.pretrained.arrays import load_arrays, save_arrays
+from zoo.utils.tiles import along
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_a_last_group_of_fewer_tiles_is_filled_and_says_the_same(pair, images, m
 
 @pytest.mark.parametrize("size, side, overlap", [(9, 4, 0.25), (9, 4, 0.0), (4, 4, 0.5), (100, 8, 0.5), (13, 6, 0.9)])
 def test_tiles_cover_everything_and_overlap(size, side, overlap):
-    axis = tiling._along(size, side, overlap, factor=2)
+    axis = along(size, side, overlap, factor=2)
     starts = list(axis)
     assert starts[0] == 0 and starts[-1] == size - side
     assert all(0 < b - a <= max(1, side - round(side * overlap)) for a, b in zip(starts, starts[1:]))

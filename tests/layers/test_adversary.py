@@ -228,7 +228,7 @@ def test_vae_gan_features_have_unit_power(images):
     assert np.square(features).mean() == pytest.approx(1, rel=1e-3)
 
 
-def test_what_vae_gan_charges_is_its_reconstruction_loss(images):
+def test_the_term_of_vae_gan_is_its_reconstruction_loss(images):
     model, x = tiny("vae_gan_mlp"), images.astype("float32") / 255
     outputs = model(x, training=False)
     loss = ops.convert_to_numpy(model.reconstruction_loss.call(x, outputs))

@@ -23,32 +23,32 @@ def fixed(**options):
     return layer
 
 
-def charged(layer, training=True):
+def penalty(layer, training=True):
     layer(np.ones((5, 2), np.float32), training=training)
     return float(layer.losses[0])
 
 
 def test_the_capacity_rises_a_training_step_at_a_time_and_stays():
     layer = fixed(gamma=3.0)
-    assert charged(layer, training=False) == pytest.approx(3 * KL, rel=1e-5), "no step, no capacity"
+    assert penalty(layer, training=False) == pytest.approx(3 * KL, rel=1e-5), "no step, no capacity"
     for capacity in (2, 4, 6, 8, 8, 8):
-        assert charged(layer) == pytest.approx(3 * abs(KL - capacity), rel=1e-5)
-        assert charged(layer, training=False) == pytest.approx(3 * abs(KL - capacity), rel=1e-5), "validation does not raise it"
+        assert penalty(layer) == pytest.approx(3 * abs(KL - capacity), rel=1e-5)
+        assert penalty(layer, training=False) == pytest.approx(3 * abs(KL - capacity), rel=1e-5), "validation does not raise it"
 
 
 def test_both_sides_of_the_capacity_cost():
-    assert charged(fixed(c_max=KL + 1, c_steps=1)) == pytest.approx(1, rel=1e-4)
-    assert charged(fixed(c_max=KL - 1, c_steps=1)) == pytest.approx(1, rel=1e-4)
-    assert charged(fixed(c_max=KL, c_steps=1)) == pytest.approx(0, abs=1e-5)
+    assert penalty(fixed(c_max=KL + 1, c_steps=1)) == pytest.approx(1, rel=1e-4)
+    assert penalty(fixed(c_max=KL - 1, c_steps=1)) == pytest.approx(1, rel=1e-4)
+    assert penalty(fixed(c_max=KL, c_steps=1)) == pytest.approx(0, abs=1e-5)
 
 
 def test_the_step_is_among_the_weights():
     layer = fixed()
-    charged(layer)
-    charged(layer)
+    penalty(layer)
+    penalty(layer)
     other = fixed()
     other.set_weights(layer.get_weights())
-    assert charged(other) == pytest.approx(abs(KL - 6), rel=1e-5)
+    assert penalty(other) == pytest.approx(abs(KL - 6), rel=1e-5)
 
 
 @pytest.mark.parametrize("options, message", [(dict(c_steps=0), "c_steps=0"), (dict(c_max=-1.0), "c_max=-1.0")])
@@ -57,6 +57,7 @@ def test_options_that_cannot_be(options, message):
         tiny("annealed_vae_mlp", **options)
 
 
+@pytest.mark.slow
 def test_training_on_digits_spends_the_capacity(digits):
     keras.utils.set_random_seed(0)
     images = digits[0]

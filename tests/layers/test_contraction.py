@@ -95,7 +95,7 @@ def test_the_estimate_can_be_learned_from(one_layer):
     assert np.linalg.norm(estimated - expected) < 0.1 * np.linalg.norm(expected)
 
 
-def test_the_model_charges_the_weighted_mean(images):
+def test_the_model_adds_the_weighted_mean(images):
     keras.utils.set_random_seed(2)
     exact = tiny("contractive_mlp", penalty="exact", hidden=(), weight=0.3)
     estimated = tiny("contractive_mlp", hidden=(), weight=0.3)

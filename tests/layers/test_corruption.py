@@ -18,7 +18,7 @@ def seed():
     keras.utils.set_random_seed(1)
 
 
-def damaged(kind, level, x=GREY):
+def degraded(kind, level, x=GREY):
     return ops.convert_to_numpy(kind(level)(x, training=True))
 
 
@@ -35,22 +35,22 @@ def test_new_noise_every_time(kind):
 
 
 def test_gaussian_noise_has_the_deviation_asked_for_and_is_not_clipped():
-    noise = damaged(GaussianNoise, 0.4) - GREY
+    noise = degraded(GaussianNoise, 0.4) - GREY
     # 60,000 draws: the mean's standard error is 0.0016, the deviation's 0.0012.
     assert noise.mean() == pytest.approx(0, abs=0.008)
     assert noise.std() == pytest.approx(0.4, abs=0.006)
-    assert damaged(GaussianNoise, 0.4).min() < 0
+    assert degraded(GaussianNoise, 0.4).min() < 0
 
 
 def test_masking_zeroes_the_share_asked_for():
-    result = damaged(MaskingNoise, 0.3)
+    result = degraded(MaskingNoise, 0.3)
     assert set(np.unique(result)) == {0.0, 0.5}
     # 20,000 pixels: a standard error of 0.0032.
     assert (result == 0).mean() == pytest.approx(0.3, abs=0.015)
 
 
 def test_salt_and_pepper_has_equal_parts_of_the_share_asked_for():
-    result = damaged(SaltAndPepperNoise, 0.4)
+    result = degraded(SaltAndPepperNoise, 0.4)
     assert set(np.unique(result)) == {0.0, 0.5, 1.0}
     assert (result == 0).mean() == pytest.approx(0.2, abs=0.015)
     assert (result == 1).mean() == pytest.approx(0.2, abs=0.015)
@@ -58,21 +58,21 @@ def test_salt_and_pepper_has_equal_parts_of_the_share_asked_for():
 
 @pytest.mark.parametrize("kind", [MaskingNoise, SaltAndPepperNoise])
 def test_channels_of_a_pixel_go_together_and_pixels_do_not(kind):
-    result = damaged(kind, 0.5)
+    result = degraded(kind, 0.5)
     assert np.all(result == result[..., :1])
     assert np.any(result[0, 0, 0] != result[0]) and np.any(result[0] != result[1])
 
 
 @pytest.mark.parametrize("kind", [MaskingNoise, SaltAndPepperNoise])
 def test_features_of_a_vector_go_one_by_one(kind):
-    result = damaged(kind, 0.5, np.full((4, 100), 0.5, np.float32))
+    result = degraded(kind, 0.5, np.full((4, 100), 0.5, np.float32))
     assert np.all([len(np.unique(row)) > 1 for row in result])
 
 
 @pytest.mark.parametrize("kind", [MaskingNoise, SaltAndPepperNoise])
 def test_the_ends_of_the_range(kind):
-    np.testing.assert_array_equal(damaged(kind, 0.0), GREY)
-    assert np.all(damaged(kind, 1.0) != 0.5)
+    np.testing.assert_array_equal(degraded(kind, 0.0), GREY)
+    assert np.all(degraded(kind, 1.0) != 0.5)
 
 
 def test_the_model_sees_the_noise_and_the_loss_the_clean_image(images):

@@ -30,7 +30,7 @@ def layer_with(kind, log_variance, dimensions=3, **weights):
     return layer
 
 
-def charged(layer, h):
+def penalties(layer, h):
     layer(h.astype(np.float32), training=True)
     return [float(value) for value in layer.losses]
 
@@ -51,23 +51,23 @@ def test_nothing_is_paid_for_the_identity():
     # Of the means alone, or of the means and half as much noise as in all.
     for kind, scale, log_variance in (("I", 1.0, 0.7), ("II", np.sqrt(0.5), np.log(0.5))):
         layer = layer_with(kind, log_variance)
-        assert charged(layer, scale * whitened(50, 3) + 5)[1:] == pytest.approx([0, 0], abs=1e-6)
+        assert penalties(layer, scale * whitened(50, 3) + 5)[1:] == pytest.approx([0, 0], abs=1e-6)
 
 
 def test_the_second_kind_counts_the_noise():
     h = whitened(50, 3)
-    assert charged(layer_with("I", np.log(2.0)), h)[1:] == pytest.approx([0, 0], abs=1e-6)
-    assert charged(layer_with("II", np.log(2.0)), h)[1:] == pytest.approx([0, 3 * 2.0**2], abs=1e-4)
+    assert penalties(layer_with("I", np.log(2.0)), h)[1:] == pytest.approx([0, 0], abs=1e-6)
+    assert penalties(layer_with("II", np.log(2.0)), h)[1:] == pytest.approx([0, 3 * 2.0**2], abs=1e-4)
 
 
 def test_each_weight_is_of_its_term():
     h = RNG.normal(size=(20, 3)) @ np.array([[2.0, 1, 0], [0, 1, 0], [0, 0, 1]])
-    kl, off_diagonal, diagonal = charged(layer_with("I", -1.0), h)
-    assert charged(layer_with("I", -1.0, lambda_od=3.0, lambda_d=7.0), h) == pytest.approx([kl, 3 * off_diagonal, 7 * diagonal])
+    kl, off_diagonal, diagonal = penalties(layer_with("I", -1.0), h)
+    assert penalties(layer_with("I", -1.0, lambda_od=3.0, lambda_d=7.0), h) == pytest.approx([kl, 3 * off_diagonal, 7 * diagonal])
     plain = GaussianCode(3)
     plain.build((None, 3))
     plain.set_weights(layer_with("I", -1.0).get_weights()[: len(plain.get_weights())])
-    assert charged(plain, h)[0] == pytest.approx(kl)
+    assert penalties(plain, h)[0] == pytest.approx(kl)
 
 
 def test_other_kinds_are_refused():

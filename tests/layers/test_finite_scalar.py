@@ -63,6 +63,7 @@ def test_the_gradient_is_that_of_the_bound():
     np.testing.assert_allclose(tape.gradient(value, h), weights * (1 - tf.tanh(h) ** 2), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_learns_digits(digits):
     keras.utils.set_random_seed(0)
     x = digits[0][:1024]

@@ -74,7 +74,7 @@ def test_importance_weights_average_to_one(flow):
     assert np.exp(ops.convert_to_numpy(log_ratio)).std() > 0.05
 
 
-def test_the_charge_is_the_mean_of_the_ratios():
+def test_the_term_is_the_mean_of_the_ratios():
     layer = fixed(Chain([Planar(), Planar()]))
     layer(np.ones((40_000, 2), np.float32), training=True)
     _, log_ratio = layer.importance_samples(np.ones((1, 2), np.float32), 40_000, seed=1)

@@ -24,7 +24,7 @@ def fixed(mean=MEAN, log_variance=LOG_VARIANCE, **options):
     return layer
 
 
-def charged(layer, rows=4, training=True):
+def penalty(layer, rows=4, training=True):
     layer(np.ones((rows, 2), np.float32), training=training)
     return float(layer.losses[0])
 
@@ -39,8 +39,8 @@ def numerical_divergence(mean, log_variance):
 
 def test_divergence_is_the_integral():
     expected = sum(numerical_divergence(m, v) for m, v in zip(MEAN, LOG_VARIANCE))
-    assert charged(fixed()) == pytest.approx(expected, rel=1e-5)
-    assert charged(fixed(beta=3.0)) == pytest.approx(3 * expected, rel=1e-5)
+    assert penalty(fixed()) == pytest.approx(expected, rel=1e-5)
+    assert penalty(fixed(beta=3.0)) == pytest.approx(3 * expected, rel=1e-5)
 
 
 def test_draws_follow_the_posterior():
@@ -76,11 +76,11 @@ def test_free_bits_look_at_the_batch_not_at_the_row():
 
 
 def test_warm_up_rises_a_training_step_at_a_time():
-    layer, full = fixed(warmup_steps=4, beta=2.0), charged(fixed(beta=2.0))
+    layer, full = fixed(warmup_steps=4, beta=2.0), penalty(fixed(beta=2.0))
     rising = []
     for _ in range(6):
-        assert charged(layer, training=False) == pytest.approx(full), "validation prices the divergence in full"
-        rising.append(charged(layer) / full)
+        assert penalty(layer, training=False) == pytest.approx(full), "validation counts the divergence in full"
+        rising.append(penalty(layer) / full)
     np.testing.assert_allclose(rising, [0.25, 0.5, 0.75, 1, 1, 1], rtol=1e-6)
 
 
@@ -116,4 +116,4 @@ def test_samples_of_the_prior_are_standard_normal_and_reproducible():
 @pytest.mark.parametrize("extreme", [-1e4, 1e4])
 def test_an_extreme_posterior_stays_finite(extreme):
     layer = fixed(mean=np.zeros(1), log_variance=np.array([extreme]))
-    assert np.isfinite(charged(layer))
+    assert np.isfinite(penalty(layer))

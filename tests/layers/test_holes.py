@@ -51,14 +51,14 @@ def test_both_gives_boxes_and_strokes():
 
 
 @pytest.mark.parametrize("kind", ["box", "free_form", "both"])
-def test_damaged_in_training_alone_and_seen_as_holes(kind):
+def test_degraded_in_training_only_and_recognized_as_holes(kind):
     x = np.random.default_rng(0).uniform(0.1, 1, (30, 12, 12, 3)).astype("float32")
     layer = holes(kind)
     np.testing.assert_array_equal(layer(x), x)
-    damaged = ops.convert_to_numpy(layer(x, training=True))
-    seen = ops.convert_to_numpy(holes_of(damaged))
+    degraded = ops.convert_to_numpy(layer(x, training=True))
+    seen = ops.convert_to_numpy(holes_of(degraded))
     assert 0 < seen.mean() < 0.6
-    np.testing.assert_array_equal(damaged, np.where(seen, 0, x))
+    np.testing.assert_array_equal(degraded, np.where(seen, 0, x))
 
 
 @pytest.mark.parametrize(

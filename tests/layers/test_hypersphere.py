@@ -92,7 +92,7 @@ def test_gradients_of_draws_are_those_of_the_expectation(units, kappa):
         assert slopes.std() / np.sqrt(N) < 0.02 * expected
 
 
-def test_the_layer_charges_the_divergence_and_codes_by_the_mean_direction():
+def test_the_layer_adds_the_divergence_and_codes_by_the_mean_direction():
     layer = fixed(np.array([3.0, 0.0, -4.0]), 6.0)
     h = np.ones((4, 2), np.float32)
     z = ops.convert_to_numpy(layer(h))

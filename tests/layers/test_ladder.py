@@ -1,4 +1,4 @@
-"""The ladder: what each stochastic layer charges, what the prior dreams, and the likelihood."""
+"""The ladder: the divergence of each stochastic layer, samples from the prior, and the likelihood."""
 
 import keras
 import numpy as np
@@ -33,7 +33,7 @@ def found(model, images):
     return model.encoder.backbone(images.astype("float32") / 255)
 
 
-def charged(model, h, training=False):
+def penalties(model, h, training=False):
     model.bottleneck(h, training=training)
     return np.array([float(value) for value in model.bottleneck.losses])
 
@@ -41,13 +41,13 @@ def charged(model, h, training=False):
 def test_a_posterior_without_residuals_is_the_prior(images):
     model = ladder(posterior=0.0)
     h = found(model, images[:6])
-    np.testing.assert_array_equal(charged(model, h), np.zeros(3))
+    np.testing.assert_array_equal(penalties(model, h), np.zeros(3))
     _, log_ratio = model.bottleneck.importance_samples(h, 5, seed=1)
     np.testing.assert_allclose(ops.convert_to_numpy(log_ratio), np.zeros((6, 5)), atol=1e-5)
 
 
 @pytest.mark.parametrize("patches", [False, True])
-def test_every_rung_charges_its_own_divergence(images, monkeypatch, patches):
+def test_every_stochastic_layer_adds_its_own_divergence(images, monkeypatch, patches):
     """Against the mean of log q(z) - log p(z), densities of z itself, over draws."""
     model = ladder(posterior=1.0, patches=patches)
     h = found(model, np.repeat(images[:1], 4000, axis=0))
@@ -60,7 +60,7 @@ def test_every_rung_charges_its_own_divergence(images, monkeypatch, patches):
         )
     top_down = model.bottleneck.top_down
     monkeypatch.setattr(model.bottleneck, "top_down", lambda *a: (result := top_down(*a), passed.extend(result[1]))[0])
-    values = charged(model, h)
+    values = penalties(model, h)
     assert (values > 0.1).all()
     for value, (mean, log_deviation, _), (delta, log_variance, _, z) in zip(values, given, passed, strict=True):
         mean, deviation, delta, log_variance, z = (
@@ -111,14 +111,14 @@ def test_importance_weights_average_to_one(images, options):
 
 
 def test_warm_up_and_free_bits(images):
-    full = charged(ladder(posterior=0.5), found(ladder(posterior=0.5), images[:8]))
+    full = penalties(ladder(posterior=0.5), found(ladder(posterior=0.5), images[:8]))
     model = ladder(posterior=0.5, warmup_steps=4)
     h = found(model, images[:8])
-    share = [charged(model, h, training=True).sum() / full.sum() for _ in range(5)]
+    share = [penalties(model, h, training=True).sum() / full.sum() for _ in range(5)]
     # The draws above a stochastic layer differ from call to call.
     np.testing.assert_allclose(share, [0.25, 0.5, 0.75, 1, 1], rtol=0.15)
     generous = ladder(posterior=0.0, free_bits=0.5)
-    np.testing.assert_allclose(charged(generous, found(generous, images[:8])), [1.0, 1.0, 1.0])
+    np.testing.assert_allclose(penalties(generous, found(generous, images[:8])), [1.0, 1.0, 1.0])
 
 
 def test_the_code_has_no_chance_and_the_prior_only_its_seed(images):
@@ -143,7 +143,7 @@ def test_a_trained_ladder_has_a_likelihood(digits):
     few = x[:64]
     bounds = [log_likelihood(model, few, k=k, seed=1).mean() for k in (1, 8, 64)]
     assert bounds[0] < bounds[1] < bounds[2]
-    # The bound that training charges, by draws of other noise.
+    # The bound of the training, by draws of other noise.
     assert elbo(model, few, k=64, seed=2).mean() == pytest.approx(
         -model.evaluate(few, verbose=0, return_dict=True)["loss"], rel=0.03
     )
@@ -174,6 +174,6 @@ def test_small_maps_have_no_neighbours():
 
 
 @pytest.mark.parametrize("bad", [(1,), (0, 0), (1, -1), 0])
-def test_rungs_must_fit_the_stages(bad):
+def test_stochastic_layers_must_fit_the_stages(bad):
     with pytest.raises(ZooError, match="expected one number for each of the 2 stages"):
         tiny("ladder_vae_conv", stochastic_layers=bad)

@@ -1,4 +1,4 @@
-"""Maximum mean discrepancy: its estimators against their definition, and the codes that charge it."""
+"""Maximum mean discrepancy: its estimators against their definition, and the codes that add it to the loss."""
 
 import keras
 import numpy as np
@@ -81,17 +81,17 @@ def test_a_single_row_has_no_pairs():
     assert np.isfinite(float(unbiased_mmd(normal(0, (1, 3)), normal(1, (1, 3)), gaussian_kernel)))
 
 
-def test_a_wasserstein_code_has_no_chance_and_pays_by_its_distance_from_the_prior():
+def test_a_wasserstein_code_is_deterministic_and_its_penalty_is_its_distance_from_the_prior():
     keras.utils.set_random_seed(0)
     layer = WassersteinCode(2, weight=3.0)
     layer.build((None, 2))
     layer.dense.kernel.assign(np.eye(2))
-    costs = []
+    penalties = []
     for spread in (1.0, 4.0, 0.1):
         h = normal(0, (1000, 2)) * spread
         np.testing.assert_array_equal(layer(h, training=True), h)
-        costs.append(float(layer.losses[0]))
-    assert abs(costs[0]) < 0.05 and costs[1] > 0.5 and costs[2] > 0.5
+        penalties.append(float(layer.losses[0]))
+    assert abs(penalties[0]) < 0.05 and penalties[1] > 0.5 and penalties[2] > 0.5
     z = layer.sample_prior(5000, 1)
     assert z.shape == (5000, 2) and abs(z.mean()) < 0.05 and abs(z.std() - 1) < 0.05
 

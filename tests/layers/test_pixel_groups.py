@@ -112,7 +112,7 @@ def test_groups_are_numbers_of_maps(bad):
 
 @pytest.mark.slow
 def test_a_ladder_that_draws_in_groups(digits):
-    """It learns, and its likelihood is the one that training charges."""
+    """It learns, and its likelihood is the one that training computes."""
     x = (digits[0][:512] > 127).astype("float32")
     keras.utils.set_random_seed(5)
     model = tiny("ladder_vae_conv", filters=(8, 8), groups=(12,))

@@ -32,14 +32,14 @@ def test_divergence_of_dead_units_is_finite(dead):
     assert np.isfinite(ops.convert_to_numpy(kl_sparsity(ops.convert_to_tensor([dead]), 0.05))).all()
 
 
-def test_kl_code_charges_the_divergence_of_its_batch_means():
+def test_kl_code_adds_the_divergence_of_its_batch_means():
     layer = KLSparseCode(4, weight=0.7, target=0.1)
     code = ops.convert_to_numpy(layer(H)).astype(np.float64)
     assert code.min() > 0 and code.max() < 1
     assert float(layer.losses[0]) == pytest.approx(0.7 * divergence(0.1, code.mean(axis=0)).sum(), rel=1e-5)
 
 
-def test_l1_code_charges_the_norm_of_a_row():
+def test_l1_code_adds_the_norm_of_a_row():
     layer = L1Code(4, weight=0.7)
     code = ops.convert_to_numpy(layer(H))
     assert code.min() == 0 < code.max(), "units are rectified, so that they can be silent"

@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from zoo.layers.blocks.fold import fold, unfold
-from zoo.layers.blocks.tokens import patchify, positions, unpatchify
+from zoo.layers.blocks.tokens import at_size, cubic, patchify, positions, unpatchify
 from zoo.layers.blocks.transformer import Attention, DropPath, TransformerBlock, gelu
 
 
@@ -48,6 +48,21 @@ def test_positions_of_another_grid_lie_between():
     # New places lie a quarter of a step before and behind the old ones, and the slowest sine is all but straight.
     np.testing.assert_allclose(twice[3, 3:5, 1], np.sin(np.array([1.25, 1.75]) / 100), atol=6e-4)
     np.testing.assert_allclose(twice[3:5, 3, 5], np.sin(np.array([1.25, 1.75]) / 100), atol=6e-4)
+
+
+def test_places_are_repeated_to_the_size_of_maps():
+    visible = np.array([[1.0, 0.0]]).reshape(1, 1, 2, 1)
+    found = ops.convert_to_numpy(at_size(visible, np.zeros((1, 2, 4, 3))))
+    np.testing.assert_array_equal(found[0, ..., 0], [[1, 1, 0, 0], [1, 1, 0, 0]])
+
+
+@pytest.mark.parametrize("new", [3, 7, 12, 20])
+def test_resizing_without_aliases_is_that_of_pillow(new):
+    image = pytest.importorskip("PIL.Image")
+    x = np.random.default_rng(0).random((12, 12), dtype=np.float32)
+    theirs = np.asarray(image.fromarray(x).resize((new, new), image.Resampling.BICUBIC))
+    matrix = cubic(12, new, antialias=True)
+    np.testing.assert_allclose(matrix @ x @ matrix.T, theirs, atol=1e-5)
 
 
 def test_attention_is_that_of_keras():

@@ -118,15 +118,15 @@ def test_with_unit_weights_it_is_the_divergence():
 def test_each_weight_is_of_its_term():
     h = 2 * np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
 
-    def charged(*weights):
+    def penalties(*weights):
         keras.utils.set_random_seed(0)
         layer = TotalCorrelationCode(3, 500, *weights, "stratified")
         layer(h, training=True)
         return np.array([float(value) for value in layer.losses])
 
-    unit = charged(1.0, 1.0, 1.0)
+    unit = penalties(1.0, 1.0, 1.0)
     assert np.abs(unit).min() > 1e-3
-    np.testing.assert_allclose(charged(2.0, 6.0, 0.5), unit * [2, 6, 0.5], rtol=1e-5)
+    np.testing.assert_allclose(penalties(2.0, 6.0, 0.5), unit * [2, 6, 0.5], rtol=1e-5)
 
 
 @pytest.mark.parametrize("options, message", [(dict(sampling="all"), "sampling='all'"), (dict(dataset_size=0), "dataset_size=0")])

@@ -54,12 +54,12 @@ def test_importance_weights_are_prior_over_posterior(model, images):
     np.testing.assert_allclose(log_ratio, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_the_divergence_charged_is_that_of_the_draws(model, images):
+def test_the_divergence_is_that_of_the_draws(model, images):
     h = np.repeat(model.encoder.backbone(images[:2] / np.float32(255)), 5000, axis=0)
     model.bottleneck(h)
-    charged = float(model.bottleneck.losses[0])
+    penalty = float(model.bottleneck.losses[0])
     _, log_ratio = model.bottleneck.importance_samples(h[::5000], 5000, keras.random.SeedGenerator(4))
-    assert charged == pytest.approx(-np.mean(log_ratio), abs=0.1)
+    assert penalty == pytest.approx(-np.mean(log_ratio), abs=0.1)
 
 
 def test_samples_follow_the_mixture(model):

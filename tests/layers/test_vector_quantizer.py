@@ -16,15 +16,15 @@ from zoo.pretrained.arrays import load_arrays, save_arrays
 RNG = np.random.default_rng(0)
 
 
-def codebook(codes=4, size=3, decay=0.9):
+def built(codes=4, size=3, decay=0.9):
     keras.utils.set_random_seed(0)
-    book = Codebook(codes, size, decay)
-    book.build()
-    return book
+    codebook = Codebook(codes, size, decay)
+    codebook.build()
+    return codebook
 
 
-def state(book):
-    return ops.convert_to_numpy(book.embeddings), ops.convert_to_numpy(book.counts)
+def state(codebook):
+    return ops.convert_to_numpy(codebook.embeddings), ops.convert_to_numpy(codebook.counts)
 
 
 def identity(kind=VectorQuantizer, size=3, **options):
@@ -37,56 +37,56 @@ def identity(kind=VectorQuantizer, size=3, **options):
 
 
 def test_the_nearest_code_is_the_nearest():
-    book = codebook(codes=16)
+    codebook = built(codes=16)
     x = RNG.normal(size=(50, 3)).astype(np.float32)
-    expected = ((x[:, None] - state(book)[0]) ** 2).sum(axis=-1).argmin(axis=1)
-    np.testing.assert_array_equal(book.nearest(x), expected)
+    expected = ((x[:, None] - state(codebook)[0]) ** 2).sum(axis=-1).argmin(axis=1)
+    np.testing.assert_array_equal(codebook.nearest(x), expected)
 
 
 def test_the_update_is_the_moving_average_of_sums_over_that_of_counts():
-    book = codebook()
+    codebook = built()
     counts = np.array([3.0, 5.0, 2.0, 4.0], np.float32)
-    embeddings, _ = state(book)
-    book.counts.assign(counts)
+    embeddings, _ = state(codebook)
+    codebook.counts.assign(counts)
     sums = counts[:, None] * embeddings
     for _ in range(3):
         x, indices = RNG.normal(size=(6, 3)).astype(np.float32), np.array([0, 1, 1, 3, 0, 1])
-        book.update(ops.convert_to_tensor(x), ops.convert_to_tensor(indices))
+        codebook.update(ops.convert_to_tensor(x), ops.convert_to_tensor(indices))
         chosen = np.eye(4)[indices]
         counts = 0.9 * counts + 0.1 * chosen.sum(axis=0)
         sums = 0.9 * sums + 0.1 * chosen.T @ x
-    np.testing.assert_allclose(state(book)[1], counts, rtol=1e-5)
-    np.testing.assert_allclose(state(book)[0], sums / counts[:, None], rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(state(book)[0][2], embeddings[2], "a code that nothing came to stays")
+    np.testing.assert_allclose(state(codebook)[1], counts, rtol=1e-5)
+    np.testing.assert_allclose(state(codebook)[0], sums / counts[:, None], rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(state(codebook)[0][2], embeddings[2], "a code that nothing came to stays")
 
 
 def test_k_means_starts_on_the_data_and_once():
     centres = np.array([[10, 0, 0], [0, 10, 0], [0, 0, 10], [-10, -10, 0]], np.float32)
     x = np.repeat(centres, 25, axis=0) + RNG.normal(scale=0.01, size=(100, 3)).astype(np.float32)
-    book = codebook()
-    book.start(ops.convert_to_tensor(x))
-    embeddings, counts = state(book)
+    codebook = built()
+    codebook.start(ops.convert_to_tensor(x))
+    embeddings, counts = state(codebook)
     np.testing.assert_allclose(embeddings, x.reshape(4, 25, 3).mean(axis=1), atol=1e-5)
     np.testing.assert_array_equal(counts, 25)
-    book.start(ops.convert_to_tensor(-x))
-    np.testing.assert_array_equal(state(book)[0], embeddings)
+    codebook.start(ops.convert_to_tensor(-x))
+    np.testing.assert_array_equal(state(codebook)[0], embeddings)
 
 
 def test_k_means_takes_fewer_vectors_than_codes():
-    book = codebook(codes=8)
+    codebook = built(codes=8)
     x = RNG.normal(size=(3, 3)).astype(np.float32)
-    book.start(ops.convert_to_tensor(x))
-    distances = np.abs(state(book)[0][:, None] - x).max(axis=-1)
+    codebook.start(ops.convert_to_tensor(x))
+    distances = np.abs(state(codebook)[0][:, None] - x).max(axis=-1)
     assert distances.min(axis=1).max() < 1e-6 and distances.min(axis=0).max() < 1e-6
 
 
 def test_dead_codes_come_back_on_vectors_of_the_batch():
-    book = codebook()
-    book.counts.assign([2.0, 2.0, 1e-4, 2.0])
-    alive = state(book)[0][3]
+    codebook = built()
+    codebook.counts.assign([2.0, 2.0, 1e-4, 2.0])
+    alive = state(codebook)[0][3]
     x = RNG.normal(size=(8, 3)).astype(np.float32) + 5
-    book.update(ops.convert_to_tensor(x), ops.convert_to_tensor(np.array([0, 1] * 4)))
-    embeddings, counts = state(book)
+    codebook.update(ops.convert_to_tensor(x), ops.convert_to_tensor(np.array([0, 1] * 4)))
+    embeddings, counts = state(codebook)
     assert (embeddings[2] == x).all(axis=1).any(), "the dead code is one of the vectors"
     assert counts[2] == 2, "with an equal share of the batch"
     np.testing.assert_array_equal(embeddings[3], alive)
@@ -145,7 +145,7 @@ def test_the_error_falls_with_depth(shared):
 def test_depths_add_up():
     layer = identity(ResidualVectorQuantizer, depth=2)
     indices = np.array([[[[0, 3], [1, 2]], [[2, 1], [3, 0]]]])
-    first, second = (state(book)[0] for book in layer.codebooks)
+    first, second = (state(codebook)[0] for codebook in layer.codebooks)
     np.testing.assert_allclose(layer.from_indices(indices), first[indices[..., 0]] + second[indices[..., 1]], rtol=1e-6)
 
 
@@ -184,8 +184,8 @@ def test_it_learns_digits(digits, name, least, tmp_path):
     save_arrays(model, tmp_path / "a.safetensors")
     again = tiny(name, latent_dim=8, codes=32)
     load_arrays(again, tmp_path / "a.safetensors")
-    for book, copy in zip(model.bottleneck.codebooks, again.bottleneck.codebooks):
-        for a, b in zip(state(book), state(copy)):
+    for codebook, copy in zip(model.bottleneck.codebooks, again.bottleneck.codebooks):
+        for a, b in zip(state(codebook), state(copy)):
             assert a.tobytes() == b.tobytes()
         assert state(copy)[1].sum() > 0, "a loaded codebook does not start anew"
 
@@ -213,14 +213,14 @@ from tiny import tiny
 x = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), dtype=np.uint8)
 keras.utils.set_random_seed(0)
 model = tiny("vq_vae_conv")
-book = model.bottleneck.codebooks[0]
-seen = [ops.convert_to_numpy(book.embeddings)]
+codebook = model.bottleneck.codebooks[0]
+seen = [ops.convert_to_numpy(codebook.embeddings)]
 for _ in range(3):
     model.fit(x, batch_size=20, verbose=0)
-    seen.append(ops.convert_to_numpy(book.embeddings))
+    seen.append(ops.convert_to_numpy(codebook.embeddings))
 z = ops.convert_to_numpy(model.bottleneck.vectors(model.encoder.backbone(x / np.float32(255)))).reshape(-1, 4)
 print(json.dumps({"moved": [float(abs(a - b).max()) for a, b in zip(seen, seen[1:])],
-                  "far": float(abs(seen[1]).max() / abs(z).max()), "counts": float(ops.sum(book.counts))}))
+                  "far": float(abs(seen[1]).max() / abs(z).max()), "counts": float(ops.sum(codebook.counts))}))
 """
 
 

@@ -64,7 +64,7 @@ def disk(c, reach=9.0, n=600):
 
 
 @pytest.mark.parametrize("c", [0.7, 1.0])
-def test_density_integrates_to_one_and_the_draws_charge_its_divergence(c):
+def test_density_integrates_to_one_and_the_draws_estimate_its_divergence(c):
     z, integral = disk(c)
     tangent, log_variance = np.array([0.9, -0.5]), np.array([-1.0, -0.3])
     origin = np.zeros(2)

@@ -123,12 +123,12 @@ def test_many_models_are_not_taken_for_one_that_retraces(images, monkeypatch):
 # -- fit
 
 
-def test_damaged_to_clean(images):
+def test_degraded_to_clean(images):
     clean = images.astype(np.float32) / 255
-    damaged = np.zeros_like(clean)
+    degraded = np.zeros_like(clean)
     model = tiny("ae_mlp")
-    expected = ((ops.convert_to_numpy(model(damaged)) - clean) ** 2).mean()
-    assert model.fit(damaged, images, batch_size=40, verbose=0).history["loss"][0] == pytest.approx(expected, rel=1e-5)
+    expected = ((ops.convert_to_numpy(model(degraded)) - clean) ** 2).mean()
+    assert model.fit(degraded, images, batch_size=40, verbose=0).history["loss"][0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_dataset_of_images_or_of_pairs(images):

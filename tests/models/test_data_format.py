@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from tiny import cover, tiny
+from tiny import cover, mostly_slow, tiny
 
 import zoo
 from zoo.models import registry
@@ -51,10 +51,10 @@ def _holds(word, path):
     return word.arg is None and ast.unparse(word.value) == "common" and "common = dict(" in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", [n if n in _QUICK else pytest.param(n, marks=pytest.mark.slow) for n in cover(_QUICK)])
+@pytest.mark.parametrize("name", mostly_slow(cover(_QUICK), _QUICK))
 def test_the_order_of_axes_that_is_set_changes_nothing(name, order, eagerly):
     # Of several channels and no square, so that axes that change places show.
-    widths = {"ldm": 8, "taesd": 8, "dcae": 8, "convnext": 12, "hiera": 12}
+    widths = {"ldm": 8, "taesd": 8, "dcae": 8, "convnext": 12, "hiera": 12, "swin": 8}
     shape = (8, widths.get(name.rpartition("_")[2], 6), 3)
     x = np.random.default_rng(0).integers(0, 256, (4, *shape), dtype=np.uint8)
     found = []

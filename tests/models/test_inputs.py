@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tiny import cover, tiny
+from tiny import cover, mostly_slow, tiny
 
 import zoo
 from zoo.errors import ZooError
@@ -94,6 +94,41 @@ def test_batches_of_another_range_are_refused(kind, what, eagerly):
     ):
         with pytest.raises(ZooError, match=MESSAGE):
             run()
+
+
+# Parts of a model, inputs of a wrong shape, and the shape that they expect.
+WRONG_SHAPES = {
+    "the model": (lambda m: m, (9, 9, 1), r"\(None, 9, 9, 1\), expected \(N, 8, 8, 1\)"),
+    "the encoder": (lambda m: m.encoder, (8, 8, 3), r"\(None, 8, 8, 3\), expected \(N, 8, 8, 1\).*resize=True"),
+    "flat images": (lambda m: m.encoder, (64,), r"\(None, 64\), expected \(N, 8, 8, 1\)"),
+    "unknown sizes": (lambda m: m.encoder, (None, None, 1), r"\(None, None, None, 1\), expected \(N, 8, 8, 1\).*resize=True"),
+    "the decoder": (lambda m: m.decoder, (5,), r"\(None, 5\), expected \(N, 4\)"),
+    "a depth": (lambda m: m.encoder.at("hidden1"), (8, 8), r"\(None, 8, 8\), expected \(N, 8, 8, 1\). Add the channel axis"),
+    "a resizing encoder": (
+        lambda m: ResizingEncoder(m.encoder, m.data_shape),
+        (9, 7, 3),
+        r"\(None, 9, 7, 3\), expected \(N, height, width, 1\)",
+    ),
+    "a classifier": (lambda m: classifier(m, "ab"), (16, 8, 1), r"\(None, 16, 8, 1\), expected \(N, 8, 8, 1\)"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_SHAPES)
+def test_inputs_of_another_shape_are_refused_in_models_of_the_users(what, model):
+    part, shape, message = WRONG_SHAPES[what]
+    layer = part(model)
+    for build in (lambda x: keras.Sequential([x, layer]), layer):
+        with pytest.raises(ZooError, match=f"^got inputs of shape {message}"):
+            build(keras.Input(shape))
+    x = tf.ones((2, *(n or 5 for n in shape)))
+    for run in (layer, tf.function(layer, autograph=False)):
+        with pytest.raises(ZooError, match="got inputs of shape"):
+            run(x)
+
+
+def test_images_beside_labels_have_the_models_shape():
+    with pytest.raises(ZooError, match=r"shape \(2, 9, 9, 1\), expected \(N, 8, 8, 1\)"):
+        tiny("cvae_mlp")({"images": np.zeros((2, 9, 9, 1), "float32"), "labels": np.zeros(2)})
 
 
 def test_xla_does_not_lose_the_check_of_a_data_set(model):
@@ -204,10 +239,10 @@ def test_a_mapping_is_for_models_that_read_labels():
 
 # -- predict
 
-_QUICK = {"vae_mlp", "superres_resnet", "mae_vit", "m2_vae_mlp", "gumbel_vae_mlp"}
+_QUICK = {"vae_mlp", "superres_resnet", "m2_vae_mlp", "gumbel_vae_mlp"}
 
 
-@pytest.mark.parametrize("name", [n if n in _QUICK else pytest.param(n, marks=pytest.mark.slow) for n in cover(_QUICK)])
+@pytest.mark.parametrize("name", mostly_slow(cover(_QUICK), _QUICK))
 def test_predict_gives_images(name, eagerly):
     model = tiny(name)
     shapes = {model.data_shape, model.degraded_shape}

@@ -10,7 +10,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from tiny import tiny
+from tiny import mostly_slow, tiny
 
 import zoo
 from zoo.errors import ZooError
@@ -180,6 +180,14 @@ def test_importing_the_zoo_is_enough_to_load(models, tmp_path):
     assert ran.stdout.strip() == "zoo.models.base.encoder", ran.stderr
 
 
+@pytest.fixture(scope="module")
+def file(models, tmp_path_factory):
+    """The .keras file of the encoder."""
+    path = tmp_path_factory.mktemp("file") / "m.keras"
+    models["encoder"].save(path)
+    return path
+
+
 _LAMBDA = {"module": "keras.layers", "class_name": "Lambda", "config": {"function": {"class_name": "__lambda__", "config": {}}}}
 
 
@@ -197,9 +205,8 @@ _LAMBDA = {"module": "keras.layers", "class_name": "Lambda", "config": {"functio
         lambda c: c["config"].update(name=_LAMBDA),
     ],
 )
-def test_a_file_runs_no_code(models, change, tmp_path):
-    models["encoder"].save(tmp_path / "m.keras")
-    _changed(tmp_path / "m.keras", tmp_path / "evil.keras", change)
+def test_a_file_runs_no_code(file, change, tmp_path):
+    _changed(file, tmp_path / "evil.keras", change)
     with pytest.raises(ZooError):
         keras.saving.load_model(tmp_path / "evil.keras")
 
@@ -288,9 +295,10 @@ def test_functions_of_one_name_are_not_taken_for_each_other():
     assert [apply_in_batches(model, times(n), x, 2)[0, 0] for n in (2, 3, 2)] == [2, 3, 2]
 
 
-@pytest.mark.parametrize(
-    "name", ["ae_mlp", "vae_mlp", "rae_l2_mlp", "iwae_mlp", "m2_vae_mlp", "mae_vit", "vq_vae_conv", "cvae_mlp"]
-)
+WEIGHTED = ("ae_mlp", "vae_mlp", "rae_l2_mlp", "iwae_mlp", "m2_vae_mlp", "mae_vit", "vq_vae_conv", "cvae_mlp")
+
+
+@pytest.mark.parametrize("name", mostly_slow(WEIGHTED, ("vae_mlp", "iwae_mlp", "m2_vae_mlp")))
 def test_sample_weights_count_in_every_term(images, name):
     def fitted(**weights):
         keras.utils.set_random_seed(3)

@@ -8,7 +8,7 @@ from tiny_recipe import tiny_recipe
 import zoo
 from zoo.errors import ZooError
 from zoo.evaluation.pca import pca_mse
-from zoo.layers.blocks.normalized_dictionary import NormalizedPatchDictionary, PatchesToImage, normalized
+from zoo.layers.blocks.dictionary import PatchDictionary, PatchesToImage, normalized
 from zoo.training import fit as training
 from zoo.training.initialization.patches import start_from_patches
 
@@ -23,7 +23,7 @@ def test_a_response_is_of_the_normalized_patch():
     rng = np.random.default_rng(0)
     images = rng.random((3, 7, 9, 2)).astype(np.float32)
     images[0, :4, :4] = 0.3  # no contrast
-    layer = NormalizedPatchDictionary(5, size=3, threshold=0.1)
+    layer = PatchDictionary(5, size=3, threshold=0.1)
     found = np.array(layer(images))
     kernel = np.array(layer.responses.kernel).reshape(-1, 5)
     rows, mean, contrast = normalized(patches(images, 3).reshape(-1, 18))

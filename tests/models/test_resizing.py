@@ -90,9 +90,11 @@ def test_the_other_backends_agree(backend, encoder, images):
 
 
 def test_wrong_images_and_encoders_are_refused(encoder, images):
-    with pytest.raises(ZooError, match=r"got images of shape \(4, 75, 50, 3\), expected \(N, height, width, 1\)"):
+    with pytest.raises(ZooError, match=r"got inputs of shape \(4, 75, 50, 3\), expected \(N, height, width, 1\)"):
         encoder(images.repeat(3, axis=-1))
-    with pytest.raises(ZooError, match=r"got images of shape \(75, 50, 1\)"):
+    with pytest.raises(
+        ZooError, match=r"got inputs of shape \(75, 50, 1\), expected \(N, height, width, 1\). Add the batch axis"
+    ):
         encoder(images[0])
     vectors = zoo.create("ae", backbone="mlp", input_shape=(20,), latent_dim=2)
     with pytest.raises(ZooError, match=r"got an encoder for inputs of shape \(20,\), expected one for images"):

@@ -22,7 +22,7 @@ from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.pretrained import foreign, public
 from zoo.pretrained.arrays import named_variables
-from zoo.pretrained.converters import families, hiera, hunyuanimage, ldm, vit_mae
+from zoo.pretrained.converters import autoencoder_rae, families, hiera, hunyuanimage, ldm, swin, vit_mae
 from zoo.pretrained.resolve import resolve
 
 pytestmark = pytest.mark.usefixtures("eagerly")
@@ -81,7 +81,9 @@ SHAPE = (16, 24, 3)
 def made(family, text):
     """A model of another library's config, given as JSON, with random weights, and its arrays there. Tests change neither."""
     theirs = json.loads(text)
-    model = filled(registry.build(family.config(theirs, SHAPE if theirs != MAE else None)))
+    # These state the size of their images.
+    stated = family in (vit_mae, autoencoder_rae)
+    model = filled(registry.build(family.config(theirs, None if stated else SHAPE)))
     return model, arrays_of(model, family)
 
 
@@ -132,7 +134,31 @@ HIERA = {
     "decoder_depth": 1,
     "decoder_num_heads": 2,
 }
-OTHERS = [(HIERA, hiera), (VQ, ldm), (FLUX2, ldm), (ASYMMETRIC, ldm), (HUNYUAN, hunyuanimage)]
+SWIN = {
+    "architectures": ["SwinForMaskedImageModeling"],
+    "image_size": 16,
+    "patch_size": 2,
+    "embed_dim": 4,
+    "depths": [1, 2],
+    "num_heads": [1, 2],
+    "window_size": 4,
+    "encoder_stride": 4,
+}
+RAE = {
+    "_class_name": "AutoencoderRAE",
+    "encoder_hidden_size": 64,
+    "encoder_num_hidden_layers": 1,
+    "encoder_input_size": 28,
+    "decoder_hidden_size": 8,
+    "decoder_num_hidden_layers": 1,
+    "decoder_num_attention_heads": 2,
+    "decoder_intermediate_size": 12,
+    "patch_size": 8,
+    "latents_mean": np.zeros((64, 2, 2)).tolist(),
+    "latents_std": np.ones((64, 2, 2)).tolist(),
+}
+OTHERS = [(HIERA, hiera), (SWIN, swin), (VQ, ldm)]
+OTHERS += [pytest.param(*other, marks=pytest.mark.slow) for other in ((FLUX2, ldm), (ASYMMETRIC, ldm), (HUNYUAN, hunyuanimage))]
 
 
 @pytest.mark.parametrize("theirs, family", OTHERS, ids=lambda value: families.kind(value) or "")
@@ -142,9 +168,36 @@ def test_other_classes_become_the_model_and_codes_become_images(written, theirs,
     assert found.config == model.config == registry.build(model.config).config
     x = np.random.default_rng(1).random((2, *SHAPE), dtype=np.float32)
     np.testing.assert_array_equal(found.encode(x), model.encode(x))
-    code = found.encode(x) if family is not hiera else np.array(found.code(x))
-    made = found.reconstruct(x) if family is not hiera else model.decode(np.array(model.code(x)))
+    masked = family in (hiera, swin)
+    code = found.encode(x) if not masked else np.array(found.code(x))
+    made = found.reconstruct(x) if not masked else model.decode(np.array(model.code(x)))
     np.testing.assert_allclose(found.decode(code), made, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind, patch", [("dinov2", 14), ("mae", 14)])
+def test_a_representation_autoencoder_decodes_features_of_another_size(written, kind, patch):
+    theirs = {**RAE, "encoder_type": kind, "encoder_patch_size": patch}
+    folder, model = written(theirs, autoencoder_rae)
+    found = zoo.load(folder)
+    assert found.config == model.config == registry.build(model.config).config and found.data_shape == (16, 16, 3)
+    x = np.random.default_rng(1).random((2, 16, 16, 3), dtype=np.float32)
+    same(found, model, x)
+    assert found.encode(x).shape == (2, 64) and np.array(found.code(x)).shape == (2, 2, 2, 64)
+    np.testing.assert_allclose(found.decode(np.array(found.code(x))), found.reconstruct(x), atol=1e-5)
+    # Only the decoder learns.
+    trained = {id(variable) for variable in found.trainable_variables}
+    assert trained == {id(variable) for variable in found.decoder.trainable_variables}
+    with pytest.raises(ZooError, match=r"input_shape=\(24, 24, 3\) for an AutoencoderRAE, whose images are \(16, 16, 3\)"):
+        zoo.load(folder, (24, 24, 3))
+
+
+def test_windows_are_as_large_as_the_maps_of_the_training_allow(written):
+    """The window of the last stage of SimMIM's large model is 12 places, of maps of 6: the authors' code makes it 6."""
+    folder, model = written({**SWIN, "window_size": 8}, swin)
+    tables = {path: variable.shape for path, variable in named_variables(model).items() if path.endswith("attention/bias")}
+    assert sorted({shape[0] for shape in tables.values()}) == [7**2, 15**2]
+    x = np.random.default_rng(1).random((1, 24, 32, 3), dtype=np.float32)
+    assert np.isfinite(zoo.load(folder, (24, 32, 3)).encode(x)).all()
 
 
 def test_codes_of_flux_2_are_squares_of_places_standardized(written):
@@ -290,6 +343,23 @@ def test_older_names_are_known(old, new):
 
 
 @pytest.mark.parametrize(
+    "old, new",
+    [
+        ("swin.encoder.layers.0.blocks.1.attention.q_proj.bias", "swin.encoder.layers.0.blocks.1.attention.self.query.bias"),
+        ("swin.encoder.layers.0.blocks.1.attention.o_proj.bias", "swin.encoder.layers.0.blocks.1.attention.output.dense.bias"),
+        ("swin.encoder.layers.0.blocks.1.mlp.fc1.bias", "swin.encoder.layers.0.blocks.1.intermediate.dense.bias"),
+        ("swin.encoder.layers.0.blocks.1.mlp.fc2.bias", "swin.encoder.layers.0.blocks.1.output.dense.bias"),
+        (
+            "swin.encoder.layers.0.blocks.1.attention.relative_position_bias.relative_position_bias_table",
+            "swin.encoder.layers.0.blocks.1.attention.self.relative_position_bias_table",
+        ),
+    ],
+)
+def test_older_names_of_swin_are_known(old, new):
+    assert swin.canonical(new) == old == swin.canonical(old)
+
+
+@pytest.mark.parametrize(
     "change, told",
     [
         ({"_class_name": "AutoencoderOobleck"}, "contains a AutoencoderOobleck, expected one of AsymmetricA"),
@@ -303,6 +373,12 @@ def test_older_names_are_known(old, new):
         ({**HIERA, "_class_name": None, "patch_stride": [2, 2]}, r"patch_stride=\[2, 2\], expected \[4, 4\]"),
         ({**HIERA, "_class_name": None, "num_query_pool": 2}, "num_query_pool=2 .* expected 1"),
         ({**HIERA, "_class_name": None, "num_heads": [2, 2]}, r"num_heads=\[2, 2\], expected .* numbers that double"),
+        ({**SWIN, "_class_name": None, "num_heads": [1, 3]}, r"num_heads=\[1, 3\], expected as many numbers that double"),
+        ({**SWIN, "_class_name": None, "encoder_stride": 8}, "patch_size=2 and encoder_stride=8, expected encoder_stride=4"),
+        ({**SWIN, "_class_name": None, "use_absolute_embeddings": True}, "use_absolute_embeddings=True, expected False"),
+        ({**RAE, "encoder_type": "siglip2"}, "an AutoencoderRAE of siglip2, expected one of dinov2, mae"),
+        ({**RAE, "latents_std": None}, "expected numbers for each feature and place in both, or none"),
+        ({"architecture": "hiera_base_224", "_class_name": None, "num_classes": 3}, "hiera_base_224.None, expected .* masking"),
         ({**HUNYUAN, "upsample_match_channel": False}, "upsample_match_channel=False, expected True"),
     ],
     ids=str,

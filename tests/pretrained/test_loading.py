@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from tiny import tiny
+from tiny import mostly_slow, tiny
 
 import zoo
 from zoo.errors import ZooError
@@ -68,7 +68,7 @@ def model():
 # -- the mapping
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", mostly_slow(KINDS, ("linear_mlp", "vae_mlp", "wta_conv")))
 def test_every_variable_has_a_path_that_does_not_depend_on_what_was_built_before(name):
     first, second = tiny(name), tiny(name)
     mapping = weights.named_variables(first)
@@ -329,7 +329,7 @@ def test_a_count_of_steps_beyond_half_precision_is_kept(tmp_path):
 # -- a model of one's own
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", mostly_slow(KINDS, ("linear_mlp", "vae_mlp", "wta_conv")))
 def test_a_saved_model_comes_back_the_same(name, images, tmp_path):
     model = shaken(name)
     zoo.save(model, tmp_path / "new" / "mine")

@@ -18,6 +18,7 @@ from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.pretrained import installed, manifest
 from zoo.pretrained.hashes import sha256_of
+from zoo.publishing.card import number
 from zoo.training import recipe
 
 ENTRY = {"file": "vae_mlp.mnist-1a2b3c4d.safetensors", "sha256": "0" * 64, "bytes": 8, "config": {"variant": "vae"}}
@@ -381,6 +382,14 @@ def test_a_shipped_set_has_the_recipe_that_trained_it(name):
     assert script.RECIPE.sha256() == recipe["sha256"], "the script has changed since; train again"
     said = script.RECIPE.stated()
     assert {key: ENTRIES[name][key] for key in said} == said, "the script says otherwise; run zoo.publishing.readme"
+
+
+@pytest.mark.parametrize("name", sorted(ENTRIES))
+def test_a_shipped_set_that_is_compared_with_another_states_its_figure(name):
+    baseline = ENTRIES[name].get("baseline") or {"source": ""}
+    other = baseline["source"].split(",")[0]
+    if other in ENTRIES:
+        assert baseline["value"] == float(number(ENTRIES[other]["metrics"][baseline["metric"]]["value"]))
 
 
 def test_every_variant_has_been_trained():

@@ -8,6 +8,7 @@ import pytest
 from other_backends import on_jax
 from PIL import Image
 from published import differences
+from tiny import mostly_slow
 
 import zoo
 from zoo.cli.main import main
@@ -18,18 +19,22 @@ NAMES = ("taesd", "taesd3", "taef2", "dncnn_25")
 pytestmark = pytest.mark.usefixtures("eagerly")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", mostly_slow(NAMES, ("taesd", "dncnn_25")))
 def test_codes_and_images_are_those_of_the_original(real_data, name):
     found = differences(real_data / "public", name)
     assert found and max(found.values()) <= TOLERANCE, found
 
 
+@pytest.mark.slow
 def test_so_they_are_on_jax(real_data):
     for name, found in on_jax(Path(__file__).parents[1] / "published.py", real_data / "public", *NAMES).items():
         assert max(found.values()) <= TOLERANCE, (name, found)
 
 
-@pytest.mark.parametrize("file", ["taesd", "taef2", "taef2/taef2_decoder.pth", "dncnn_25/dncnn_25.pth"])
+FILES = ("taesd", "taef2", "taef2/taef2_decoder.pth", "dncnn_25/dncnn_25.pth")
+
+
+@pytest.mark.parametrize("file", mostly_slow(FILES, ("taesd", "dncnn_25/dncnn_25.pth")))
 def test_the_command_writes_them_in_the_zoos_format(real_data, file, tmp_path):
     public = real_data / "public" / file
     assert main(["convert", str(public), str(tmp_path / "mine"), "--size", "24", "16"]) == 0

@@ -22,6 +22,7 @@ from zoo.publishing import train as training
 from zoo.publishing.readme import render
 from zoo.publishing.seeds import publish_median
 from zoo.training.initialization.start import fresh_model
+from zoo.training.recipe import load_recipe, recipes
 
 NAME = "vae_mlp.digits"
 VAE = dict(variant="vae", input_shape=(8, 8, 1), latent_dim=3, hidden=(16,), loss="bernoulli")
@@ -191,6 +192,19 @@ def test_what_would_fail_after_the_training_fails_before_it(dataset, tmp_path, m
         training.train(recipe(dataset=dataset), output_dir=tmp_path, run_dir=tmp_path)
 
 
+def test_a_recipe_decides_whether_samples_are_shown(dataset, tmp_path):
+    splits, _ = training.sources.load_splits(dataset)
+    for shown in (True, False):
+        publish.draw(zoo.create(**VAE), recipe(samples=shown), tmp_path, splits["test"])
+        assert files(tmp_path) == {f"{NAME}.png", *([f"{NAME}.samples.png"] if shown else [])}
+
+
+def test_cards_show_no_samples_that_a_recipe_leaves_out():
+    cards = Path(__file__).parents[2] / "weights" / "cards"
+    for name in recipes():
+        assert load_recipe(name).samples or not (cards / f"{name}.samples.png").exists(), name
+
+
 def test_vectors_are_published_without_pictures(tmp_path):
     x = np.random.default_rng(0).random((200, 6)).astype("float32")
     np.savez(tmp_path / "rows.npz", x_train=x[:160], x_test=x[160:])
@@ -204,15 +218,19 @@ def test_vectors_are_published_without_pictures(tmp_path):
     assert "(N, 6)" in text and "![" not in text
 
 
-def seeds_folders(root, dataset, seeds, **changes):
-    """One weights folder for each seed, trained by the same recipe."""
-    for seed in seeds:
-        training.train(recipe(dataset=dataset, seed=seed, **changes), output_dir=root / str(seed), run_dir=root / f"run{seed}")
-    return [root / str(seed) for seed in seeds]
+@pytest.fixture(scope="module")
+def trained(dataset, tmp_path_factory):
+    """Weights folders by name: for each of three seeds one, by the same recipe, and one by another."""
+    root = tmp_path_factory.mktemp("trained")
+    settings = {"5": dict(seed=5), "6": dict(seed=6), "7": dict(seed=7), "other": dict(seed=8, batch_size=32)}
+    for name, changes in settings.items():
+        chosen = recipe(dataset=dataset, metrics=("mse", "knn_error"), **changes)
+        training.train(chosen, output_dir=root / name, run_dir=root / f"run {name}")
+    return root
 
 
-def test_of_several_seeds_the_one_in_the_middle_is_published(dataset, tmp_path):
-    folders = seeds_folders(tmp_path, dataset, (5, 6, 7), metrics=("mse", "knn_error"))
+def test_of_several_seeds_the_one_in_the_middle_is_published(trained, tmp_path):
+    folders = [shutil.copytree(trained / name, tmp_path / name) for name in ("5", "6", "7")]
     values = {path.name: manifest.read(path)[NAME]["metrics"]["mse"]["value"] for path in folders}
     assert maintenance.main(["seeds", NAME, "mse", *map(str, folders), "--output-dir", str(tmp_path / "weights")]) == 0
     entry = manifest.read(tmp_path / "weights")[NAME]
@@ -231,13 +249,12 @@ def test_of_several_seeds_the_one_in_the_middle_is_published(dataset, tmp_path):
     assert pictures and {path.name: path.read_bytes() for path in (middle / "cards").glob("*.png")} == pictures
 
 
-def test_trainings_that_differ_by_more_than_the_seed_have_no_middle(dataset, tmp_path):
-    folders = seeds_folders(tmp_path, dataset, (1, 2), metrics=("mse",))
-    [other] = seeds_folders(tmp_path, dataset, (3,), metrics=("mse",), batch_size=32)
+def test_trainings_that_differ_by_more_than_the_seed_have_no_middle(trained, tmp_path):
+    folders, other = [trained / "5", trained / "6"], trained / "other"
     for given, metric, message in (
-        (folders, "mse", r"seeds \[1, 2\], expected an odd number"),
-        ([*folders, folders[0]], "mse", r"seeds \[1, 2, 1\], expected an odd number of different seeds"),
-        ([*folders, other], "elbo", "has no metric 'elbo', expected one of mse"),
+        (folders, "mse", r"seeds \[5, 6\], expected an odd number"),
+        ([*folders, folders[0]], "mse", r"seeds \[5, 6, 5\], expected an odd number of different seeds"),
+        ([*folders, other], "elbo", "has no metric 'elbo', expected one of mse, knn_error"),
         ([*folders, other], "mse", "a different recipe"),
         ([*folders, tmp_path / "none"], "mse", f"{NAME} is not in .*none; give the --output-dir"),
     ):
@@ -304,7 +321,7 @@ def write_pages(root, text="# Title\n\n{}\nThe end.\n"):
         (root / page).write_text(text.format(f"<!-- {block}: begin -->\nold numbers\n<!-- {block}: end -->\n"))
 
 
-def test_what_is_the_recipes_word_is_taken_over_before_the_tables_are_rendered(published, dataset, tmp_path, monkeypatch):
+def test_what_the_recipe_states_is_copied_before_the_tables_are_rendered(published, dataset, tmp_path, monkeypatch):
     (tmp_path / "weights").mkdir()
     shutil.copy(published[0] / "manifest.json", tmp_path / "weights")
     write_pages(tmp_path)

@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,13 @@ from zoo.utils.files import write_atomically
 @pytest.fixture(scope="module")
 def some(digits):
     return digits[0][:256]
+
+
+@pytest.fixture(scope="module")
+def once(some, tmp_path_factory):
+    """A model after one epoch, and the folder of the run. Tests change neither."""
+    folder = tmp_path_factory.mktemp("once")
+    return fit(tiny_recipe(epochs=1), some, folder)[0], folder
 
 
 def weights(model):
@@ -57,15 +65,15 @@ def epochs_done(folder):
         return json.loads(file["state"].tobytes())["epoch"]
 
 
-def test_a_killed_training_ends_bit_for_bit_like_one_never_killed(some, tmp_path, monkeypatch):
+@pytest.mark.parametrize("moments", [("write",), pytest.param(("step", "write"), marks=pytest.mark.slow)], ids=", then ".join)
+def test_a_killed_training_ends_bit_for_bit_like_one_never_killed(moments, some, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_STEPS_A_CALL", 4)
     whole, last = fit(tiny_recipe(), some, _made(tmp_path / "whole"))
     folder = _made(tmp_path / "killed")
     np.save(tmp_path / "images.npy", some)
-    run_and_die(folder, tmp_path / "images.npy", "step")
-    assert epochs_done(folder) == 1
-    run_and_die(folder, tmp_path / "images.npy", "write")
-    assert epochs_done(folder) == 1, "a half-written checkpoint took the place of a whole one"
+    for moment in moments:
+        run_and_die(folder, tmp_path / "images.npy", moment)
+        assert epochs_done(folder) == 1, "a half-written checkpoint took the place of a whole one"
     resumed, checkpoint = fit(tiny_recipe(), some, folder)
     assert same(weights(whole), weights(resumed))
     assert [row["loss"] for row in checkpoint.rows] == [row["loss"] for row in last.rows]
@@ -106,9 +114,9 @@ def test_a_finished_run_taken_up_again_only_ends_what_fit_ends(some, tmp_path):
     assert checkpoint.epoch == 2 and len(checkpoint.rows) == 2
 
 
-def test_the_moving_average_is_what_is_kept(some, tmp_path):
-    model, _ = fit(tiny_recipe(epochs=1), some, tmp_path)
-    with np.load(tmp_path / "checkpoint.npz") as file:
+def test_the_moving_average_is_what_is_kept(once):
+    model, folder = once
+    with np.load(folder / "checkpoint.npz") as file:
         last = [file[key] for key in file.files if key.startswith("variable")]
     averages = model.optimizer._model_variables_moving_average
     for average, variable in zip(averages, model.trainable_variables, strict=True):
@@ -117,14 +125,14 @@ def test_the_moving_average_is_what_is_kept(some, tmp_path):
         assert sum(np.array_equal(average.numpy(), array) for array in last) == 1
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(some, tmp_path):
-    runs = [fit(tiny_recipe(epochs=1, seed=seed), some, _made(tmp_path / str(i)))[0] for i, seed in enumerate((3, 3, 4))]
-    assert same(weights(runs[0]), weights(runs[1]))
-    assert not any(np.array_equal(a, b) for a, b in zip(weights(runs[0]), weights(runs[2])) if a.ndim == 2)
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(once, some, tmp_path):
+    again, other = (fit(tiny_recipe(epochs=1, seed=seed), some, _made(tmp_path / str(seed)))[0] for seed in (0, 4))
+    assert same(weights(once[0]), weights(again))
+    assert not any(np.array_equal(a, b) for a, b in zip(weights(once[0]), weights(other)) if a.ndim == 2)
 
 
-def test_a_checkpoint_of_another_recipe_is_refused_and_stays(some, tmp_path):
-    fit(tiny_recipe(epochs=1), some, tmp_path)
+def test_a_checkpoint_of_another_recipe_is_refused_and_stays(once, some, tmp_path):
+    shutil.copytree(once[1], tmp_path, dirs_exist_ok=True)
     before = (tmp_path / "checkpoint.npz").read_bytes()
     with pytest.raises(zoo.ZooError, match="learning_rate, seed; give the same values, another folder, or --restart"):
         fit(tiny_recipe(epochs=1, learning_rate=1e-3, seed=1), some, tmp_path)
@@ -187,9 +195,9 @@ def test_fit_is_one_function_and_never_retraces(some, tmp_path, monkeypatch):
     assert not model.run_eagerly
 
 
-def test_small_nets_take_many_steps_a_call(some, tmp_path):
-    model, _ = fit(tiny_recipe(epochs=1), some, tmp_path)
-    assert model.steps_per_execution == 16
+def test_small_nets_take_many_steps_a_call(once):
+    assert once[0].steps_per_execution == 16
+    model = training.fresh_model(tiny_recipe())
     training.prepare(tiny_recipe(), model, 97 * 2)
     assert model.steps_per_execution == 2, "a call must end where the epoch does"
 

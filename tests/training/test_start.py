@@ -6,7 +6,6 @@ from tiny_recipe import tiny_recipe
 from zoo.training.initialization.start import fresh_model, held_out, initialize, untrained
 from zoo.training.recipe import recorded
 
-UNET = dict(variant="dae", backbone="unet", input_shape=(8, 8, 1), filters=(4, 8), blocks=1, first_stride=2, atoms=6)
 PATCHES = dict(variant="patch_dictionary", input_shape=(8, 8, 1), atoms=6, size=3)
 STACKED = dict(variant="stacked", input_shape=(8, 8, 1), hidden=(16,), latent_dim=4)
 
@@ -17,7 +16,7 @@ def same(a, b):
 
 def test_it_is_the_fresh_model_after_a_start_of_the_data(digits, tmp_path):
     images = digits[0][:200]
-    recipe = tiny_recipe(name="dae_unet.digits", model=UNET, start="patches", validation=40)
+    recipe = tiny_recipe(name="patch_dictionary_conv.digits", model=PATCHES, start="patches", validation=40)
     started = fresh_model(recipe)
     assert not same(untrained(recipe)(images), started)
     assert same(untrained(recipe)(images), untrained(recipe)(images))

@@ -10,7 +10,23 @@ import inspect
 from zoo.errors import ZooError
 from zoo.utils.numbers import is_whole
 
-NAMES = ("mlp", "conv", "resnet", "unet", "vit", "tcn", "gru", "lstm", "ldm", "taesd", "dcae", "dncnn", "convnext", "hiera")
+NAMES = (
+    "mlp",
+    "conv",
+    "resnet",
+    "unet",
+    "vit",
+    "tcn",
+    "gru",
+    "lstm",
+    "ldm",
+    "taesd",
+    "dcae",
+    "dncnn",
+    "convnext",
+    "hiera",
+    "swin",
+)
 # Those that take series (length, channels), besides `mlp`.
 SERIES = ("vit", "tcn", "gru", "lstm")
 _FIXED = ("input_shape",)

@@ -5,7 +5,7 @@ from keras import layers, ops
 from zoo.errors import ZooError
 from zoo.layers.blocks.backbone import Pair
 from zoo.layers.blocks.token_decoder import TokenDecoder
-from zoo.layers.blocks.tokens import grid_of, patchify, unpatchify
+from zoo.layers.blocks.tokens import at_size, grid_of, patchify, unpatchify
 from zoo.layers.blocks.transformer import as_rows, gelu
 
 _EPSILON = 1e-6
@@ -107,22 +107,15 @@ class ConvNeXtEncoder(layers.Layer):
         """The maps of the last of some stages; places where `visible` (N, rows, columns, 1) is 0 are 0."""
         for name in self.stage_names[:stages]:
             for layer in self.depths()[name]:
-                x = layer(x, _at_size(visible, x)) if isinstance(layer, ConvNeXtBlock) else layer(x)
-                x = x if visible is None else x * _at_size(visible, x)
+                shown = None if visible is None else at_size(visible, x)
+                x = layer(x, shown) if isinstance(layer, ConvNeXtBlock) else layer(x)
+                x = x if visible is None else x * at_size(visible, x)
         return x
 
     def _tokens(self, maps, chosen):
         tokens = ops.reshape(maps, (-1, self.grid[0] * self.grid[1], self.filters[-1]))
         tokens = tokens if chosen is None else ops.matmul(chosen, tokens)
         return ops.concatenate([ops.mean(tokens, axis=1, keepdims=True), tokens], axis=1)
-
-
-def _at_size(visible, x):
-    """Visible places (N, rows, columns, 1) at the size of maps."""
-    if visible is None:
-        return None
-    factor = x.shape[1] // visible.shape[1]
-    return visible if factor == 1 else ops.repeat(ops.repeat(visible, factor, axis=1), factor, axis=2)
 
 
 class ConvNeXtDecoder(TokenDecoder):

@@ -25,6 +25,7 @@ def hiera(
     decoder_heads=16,
     epsilon=1e-6,
     trained_grid=None,
+    fused=True,
 ):
     """Stages of transformer blocks, each at half the size and twice the width of the one before; by default, those of "base".
 
@@ -42,6 +43,8 @@ def hiera(
         epsilon: added to the variance in the normalizations.
         trained_grid: number of tokens of the last stage along each axis of the images that the weights were trained on, if their
             size is different: the position embeddings are interpolated. None means the grid of `input_shape`.
+        fused: whether the tokens of all stages are added, and normalized, as in training by masking; if not, the tokens are those
+            of the last stage.
     """
     unit = _STRIDE * 2 ** (len(blocks) - 1)
     height, wide, _ = input_shape
@@ -63,7 +66,7 @@ def hiera(
         local = [i < local_stages or (j == 0 and i == local_stages) for j in range(count)]
         sizes = (width * 2**i, heads * 2**i)
         stages.append([HieraBlock(*sizes, pool=i > 0 and j == 0, local=local[j], **common) for j in range(count)])
-    return Pair(HieraEncoder(width, stages, epsilon, trained_grid), decoder)
+    return Pair(HieraEncoder(width, stages, epsilon, trained_grid, fused), decoder)
 
 
 class HieraEncoder(layers.Layer):
@@ -72,10 +75,10 @@ class HieraEncoder(layers.Layer):
     Args:
         width: size of a token of the first stage.
         stages: lists of `HieraBlock`s.
-        epsilon, trained_grid: see `hiera`.
+        epsilon, trained_grid, fused: see `hiera`.
     """
 
-    def __init__(self, width, stages, epsilon=1e-6, trained_grid=None, **kwargs):
+    def __init__(self, width, stages, epsilon=1e-6, trained_grid=None, fused=True, **kwargs):
         super().__init__(**kwargs)
         self.side = 2 ** (len(stages) - 1)
         self.patch_size = _STRIDE * self.side
@@ -83,8 +86,8 @@ class HieraEncoder(layers.Layer):
         self.embed = layers.Conv2D(width, _KERNEL, strides=_STRIDE, data_format="channels_last")
         self.stages = [list(stage) for stage in stages]
         last = width * self.side
-        self.fusions = [layers.Dense(last) for _ in stages[1:]]
-        self.norm = layers.LayerNormalization(epsilon=epsilon)
+        self.fusions = [layers.Dense(last) for _ in stages[1:]] if fused else []
+        self.norm = layers.LayerNormalization(epsilon=epsilon) if fused else None
         self.width, self.last = width, last
 
     @property
@@ -106,7 +109,8 @@ class HieraEncoder(layers.Layer):
                 shape = block.compute_output_shape(shape)
             if i < len(self.fusions):
                 self.fusions[i].build((None, None, shape[2] * shape[3] * shape[4]))
-        self.norm.build((None, None, self.last))
+        if self.norm is not None:
+            self.norm.build((None, None, self.last))
         self.built = True
 
     def compute_output_shape(self, input_shape):
@@ -149,8 +153,9 @@ class HieraEncoder(layers.Layer):
             for block in stage:
                 units = block(units)
             rows = ops.reshape(units, (-1, units.shape[1], units.shape[2] * units.shape[3] * units.shape[4]))
-            fused = fused + (self.fusions[i](rows) if i < len(self.fusions) else rows)
-        tokens = self.norm(fused)
+            if self.norm is not None:
+                fused = fused + (self.fusions[i](rows) if i < len(self.fusions) else rows)
+        tokens = rows if self.norm is None else self.norm(fused)
         return ops.concatenate([ops.mean(tokens, axis=1, keepdims=True), tokens], axis=1)
 
     def _units(self, x):

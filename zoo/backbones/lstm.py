@@ -1,4 +1,4 @@
-"""Long short-term memory (Hochreiter \& Schmidhuber 1997), as the encoder and decoder of a sequence (Malhotra et al. 2016, arXiv:1607.00148)."""
+"""Long short-term memory (Hochreiter & Schmidhuber 1997) that read and write a sequence (Malhotra et al. 2016, arXiv:1607.00148)."""
 
 from keras import layers
 
@@ -6,7 +6,7 @@ from zoo.backbones.recurrent import recurrent
 
 
 def lstm(input_shape, units=(64,), dropout=0.0, weight_decay=0.0):
-    """Recurrent layers that read the series to its end; those of the decoder are in reverse order, and read the code at each step.
+    """Recurrent layers that read the series to its end; those of the decoder, in reverse order, read the code at each step.
 
     Args:
         input_shape: (length, channels) of a series, or (height, width, channels) of images, read row by row.

@@ -1,13 +1,12 @@
 """Residual U-Net, with skip connections at each resolution."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from zoo.backbones.resize import Crop, halved
 from zoo.backbones.resnet import ResidualBlock
 from zoo.errors import ZooError
 from zoo.layers.blocks.backbone import Backbone, Pair, regularizer
-from zoo.layers.blocks.dictionary import PatchDictionary, both_halves
 
 
 def unet(
@@ -16,7 +15,6 @@ def unet(
     blocks=2,
     activation="silu",
     first_stride=1,
-    atoms=0,
     dropout=0.0,
     weight_decay=0.0,
 ):
@@ -34,20 +32,15 @@ def unet(
         activation: activation function of the blocks.
         first_stride: 1, 2 or 4; 2 processes blocks of 2 x 2 pixels, in a quarter of the time (Zhang et al. 2018, FFDNet,
             arXiv:1710.04026).
-        atoms: number of atoms of a dictionary of patches of 7 x 7 pixels. Its responses, averaged over `first_stride` pixels per
-            side, are the input of the first resolution, and the first depth, `dictionary`. With 0, the input is the image. See
-            `zoo.training.initialization.patches`.
         dropout: fraction of whole feature maps dropped in training, in each block.
         weight_decay: L2 penalty on the kernels, added to the loss.
     """
     if first_stride not in (1, 2, 4):
         raise ZooError(f"got first_stride={first_stride}, expected 1, 2 or 4.")
-    if not (isinstance(atoms, int) and atoms >= 0):
-        raise ZooError(f"got atoms={atoms!r}, expected the number of dictionary atoms, or 0 for no dictionary.")
     if len(filters) < 2:
         raise ZooError(f"got filters={tuple(filters)}, expected the number of feature maps of at least two resolutions.")
     size = tuple(-(-n // first_stride) for n in input_shape[:2])
-    encoder = UNet(size, tuple(filters), blocks, activation, first_stride, atoms, dropout, weight_decay)
+    encoder = UNet(size, tuple(filters), blocks, activation, first_stride, dropout, weight_decay)
     decay = regularizer(weight_decay)
 
     def decoder(code_shape, outputs):
@@ -68,7 +61,7 @@ def unet(
 class UNet(layers.Layer):
     """(N, H, W, C) -> (N, *size, filters[0]), where `size` is height and width after the first stride."""
 
-    def __init__(self, size, filters, blocks, activation, first_stride, atoms, dropout, weight_decay, **kwargs):
+    def __init__(self, size, filters, blocks, activation, first_stride, dropout, weight_decay, **kwargs):
         super().__init__(**kwargs)
         decay = regularizer(weight_decay)
 
@@ -83,14 +76,7 @@ class UNet(layers.Layer):
         sizes = [size]
         for _ in filters[1:]:
             sizes.append(halved(sizes[-1]))
-        self.dictionary = PatchDictionary(atoms) if atoms else None
-        if atoms:
-            # Atoms already cover the neighboring pixels, so that only the atoms of one position have to be combined.
-            mean = layers.AveragePooling2D(first_stride, padding="same", data_format="channels_last")
-            first = Backbone([mean, layers.Conv2D(filters[0], 1, kernel_regularizer=decay, data_format="channels_last")])
-        else:
-            first = into(filters[0], first_stride)
-        self.enter = [first, *(into(count, 2) for count in filters[1:])]
+        self.enter = [into(filters[0], first_stride), *(into(count, 2) for count in filters[1:])]
         self.down = [stage(count) for count in filters]
         self.rise = [
             layers.Conv2DTranspose(count, 4, strides=2, padding="same", kernel_regularizer=decay, data_format="channels_last")
@@ -103,9 +89,8 @@ class UNet(layers.Layer):
     @property
     def stage_names(self):
         """Names of the depths that `until` accepts, first to last."""
-        first = ["dictionary"] if self.dictionary else []
         down = [f"down{i + 1}" for i in range(len(self.down))]
-        return first + down + [f"up{i + 1}" for i in reversed(range(len(self.up)))]
+        return down + [f"up{i + 1}" for i in reversed(range(len(self.up)))]
 
     def build(self, input_shape):
         self.maps_shape = self._run(keras.KerasTensor(input_shape), "up1").shape[1:]
@@ -121,14 +106,10 @@ class UNet(layers.Layer):
         both (Coates & Ng 2011, "The importance of encoding versus training with sparse coding and vector quantization", ICML).
         """
         x = self._run(x, name)
-        return x if name == "dictionary" else self.activation(both_halves(x))
+        return self.activation(ops.concatenate([x, -x], axis=-1))
 
     def _run(self, x, name):
         skips = []
-        if self.dictionary:
-            x = self.dictionary(x)
-            if name == "dictionary":
-                return x
         for i, (enter, stage) in enumerate(zip(self.enter, self.down)):
             x = stage(enter(x))
             skips.append(x)
@@ -143,8 +124,7 @@ class UNet(layers.Layer):
     def depths(self):
         """Mapping of the name of every depth to the layers that lead to it from the one before."""
         down = {f"down{i + 1}": [self.enter[i], self.down[i]] for i in range(len(self.down))}
-        first = {"dictionary": [self.dictionary]} if self.dictionary else {}
-        return first | down | {f"up{i + 1}": [self.rise[i], self.up[i]] for i in reversed(range(len(self.up)))}
+        return down | {f"up{i + 1}": [self.rise[i], self.up[i]] for i in reversed(range(len(self.up)))}
 
     def call(self, x):
         return self.activation(self._run(x, "up1"))

@@ -215,15 +215,16 @@ class ViTDecoder(TokenDecoder):
         blocks: `TransformerBlock`s.
         decay: regularizer of the kernels of the first and the last layer, or None.
         epsilon, trained_grid: see `vit`.
+        step: distance between the positions of adjacent patches.
     """
 
-    def __init__(self, shape, patch_size, width, blocks, decay=None, epsilon=1e-6, trained_grid=None, **kwargs):
+    def __init__(self, shape, patch_size, width, blocks, decay=None, epsilon=1e-6, trained_grid=None, step=1.0, **kwargs):
         super().__init__(shape, patch_size, width, **kwargs)
         self.embed = layers.Dense(width, kernel_regularizer=decay)
         self.blocks = list(blocks)
         self.norm = layers.LayerNormalization(epsilon=epsilon)
         grid = grid_of(shape, patch_size)
-        self.positions = np.pad(positions(grid, width, trained_grid), ((1, 0), (0, 0)))
+        self.positions = np.pad(positions(grid, width, trained_grid, step), ((1, 0), (0, 0)))
         self.out = layers.Dense(patch_size ** len(grid) * shape[-1], kernel_regularizer=decay)
 
     def build(self, input_shape):

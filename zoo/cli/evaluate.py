@@ -39,7 +39,8 @@ def run(arguments):
 
     checkpoint = resolve(arguments.name)
     _, entry = checkpoint.weight_set() or (None, {})
-    dataset = arguments.data or entry.get("dataset", {}).get("name")
+    stated = entry.get("dataset", {})
+    dataset = arguments.data or stated.get("test") or stated.get("name")
     if arguments.check and not entry.get("metrics"):
         raise ZooError(f"{arguments.name} has no card to check against; --check is for the weight sets of zoo list.")
     # --data is allowed with --check: the card of a user's own data states its name, but not its location.
@@ -47,11 +48,11 @@ def run(arguments):
         raise ZooError("--check measures the figures of the card; it cannot be combined with --metrics or --probe.")
     if dataset is None:
         raise ZooError(f"{arguments.name} does not state its data set; give the data with --data.")
-    sources.kind_of(dataset)
+    sources.kind_of(sources.located(dataset, arguments.data_dir))
     picture = _picture_path(arguments.picture)
     probes = _list(arguments.probe, _PROBES, "probe")
     load_quietly()
-    from zoo.evaluation.measurement import measure, names, repeat
+    from zoo.evaluation.measurement import measure, names, parts, repeat
     from zoo.evaluation.needs import NEEDS
     from zoo.modalities.image import image_file_shape
     from zoo.pretrained.loading import load_checkpoint
@@ -61,7 +62,7 @@ def run(arguments):
     wanted = _metrics_to_measure(_list(arguments.metrics, names(), "metric") + [_PROBES[probe] for probe in probes], entry)
     model = load_checkpoint(checkpoint)
     asked = [each if isinstance(each, str) else each["metric"] for each in wanted or ()]
-    if not hasattr(model, "decoder") and (picture or any(NEEDS[name].decoder for name in asked)):
+    if not hasattr(model, "decoder") and (picture or any(NEEDS[parts(name)[0]].decoder for name in asked)):
         raise ZooError(f"{arguments.name} has no decoder and does not reconstruct images; measure its features with --probe.")
     if entry.get("dataset", {}).get("drawn"):
         # The test images were split off a source without a test split; measure on the same images if this is that source.
@@ -117,7 +118,8 @@ def _list(text, known, what):
     if text is not None and not chosen:
         raise ZooError(f"got no {what}, expected one or more of {', '.join(known)}.")
     for name in chosen:
-        if name not in known:
+        # A metric may name its data after a dot.
+        if name.partition(".")[0] not in known:
             raise ZooError(f"there is no {what} {name!r}.{suggest(name, known)} There are {', '.join(known)}.")
     return chosen
 

@@ -22,7 +22,8 @@ def checkpoint_of(arguments):
     checkpoint = resolve(arguments.name)
     modality = modality_of(innermost(checkpoint.config))
     modality.check_source(source)
-    check_apart(source, arguments.output)
+    if arguments.output:
+        check_apart(source, arguments.output)
     return checkpoint, modality
 
 

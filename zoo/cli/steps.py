@@ -7,10 +7,14 @@ from zoo.errors import ZooError
 from zoo.utils.streams import say
 
 
-def run(arguments, checkpoint, modality):
+def run(arguments, checkpoint):
     """Score the rows of a file, or follow it."""
-    if arguments.by != "reconstruction" or arguments.normal:
-        raise ZooError("got --by or --normal for a model of series, whose scores are those of its own detector; omit them.")
+    if arguments.by or arguments.normal or arguments.maps:
+        raise ZooError(
+            "got --by, --normal or --maps for a model of series, whose scores are those of its own detector; omit them."
+        )
+    if arguments.idle is not None and not arguments.follow:
+        raise ZooError("got --idle without --follow; it ends following a file.")
     if arguments.follow:
         return _follow(arguments, checkpoint)
     from zoo.data.writers import open_writer
@@ -46,7 +50,7 @@ def _follow(arguments, checkpoint):
     say(f"zoo: {stream.threshold or 'the model has no threshold: scores are its errors'}; scores depend on earlier rows only.")
     with contextlib.ExitStack() as opened:
         out = sys.stdout
-        if arguments.output != "-":
+        if arguments.output:
             try:
                 out = opened.enter_context(open(arguments.output, "x", encoding="utf-8"))
             except FileExistsError:

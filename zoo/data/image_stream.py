@@ -40,6 +40,9 @@ class ImageStream:
         ZooError: if `resize` is given without `image_shape`, or the shape is not one of images.
     """
 
+    # Whether images keep their own size and number of channels, which a batch of several images cannot.
+    own_shapes = False
+
     def __init__(self, batch_size, image_shape, resize, skip_unreadable):
         self.batch_size, self.resize, self.skip_unreadable = batch_size, resize, skip_unreadable
         self.skipped, self._seen = [], _Statistics()
@@ -71,8 +74,8 @@ class ImageStream:
         try:
             waiting, rest = deque(), self._encoded()
             while True:
-                # The first readable image may determine the shape of all.
-                ahead, size = (threads + 2, together) if self.shape else (1, 1)
+                # The first readable image may determine the shape of all. Photographs may be large.
+                ahead, size = (threads + 2, together) if self.shape else (2 if self.own_shapes else 1, 1)
                 while len(waiting) < ahead and (group := list(itertools.islice(rest, size))):
                     waiting.append(pool.submit(self._read_all, group))
                 if not waiting:
@@ -84,7 +87,7 @@ class ImageStream:
                         self.skipped.append(i)
                         continue
                     self._seen.add(picture)
-                    if self.shape is None:
+                    if self.shape is None and not self.own_shapes:
                         self.shape, self._first = picture.pixels.shape, name
                     yield i, picture.pixels
         finally:

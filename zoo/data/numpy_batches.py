@@ -75,4 +75,12 @@ def _crop(x, rng):
     return x[np.arange(len(x))[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-TRANSFORMS = {"binarize": _binarize, "flip": _flip, "crop": _crop}
+def _dihedral(x, rng):
+    """One of the eight rotations and reflections of each square image."""
+    chosen = rng.random((3, len(x), 1, 1, 1)) < 0.5
+    x = np.where(chosen[0], x[:, :, ::-1], x)
+    x = np.where(chosen[1], x[:, ::-1], x)
+    return np.where(chosen[2], x.transpose(0, 2, 1, 3), x)
+
+
+TRANSFORMS = {"binarize": _binarize, "flip": _flip, "crop": _crop, "dihedral": _dihedral}

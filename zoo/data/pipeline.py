@@ -28,14 +28,16 @@ def training_batches(images, batch_size, seed, first_step, steps, transforms=(),
             separate permutations. These images come first; the others are drawn from all images.
 
     Raises:
-        ZooError: if there are fewer images than a batch has, a transform is unknown or not available without TensorFlow, or
-            `labelled_share` is given and no image has a label.
+        ZooError: if there are fewer images than a batch has, a transform is unknown, does not suit the images or is not
+            available without TensorFlow, or `labelled_share` is given and no image has a label.
     """
     if len(images) < batch_size:
         raise ZooError(f"got {len(images)} images, expected at least one batch of {batch_size}; lower the batch size.")
     for name in transforms:
         if name not in TRANSFORMS:
             raise ZooError(f"got transform {name!r}, expected one of {', '.join(TRANSFORMS)}.{suggest(name, TRANSFORMS)}")
+    if "dihedral" in transforms and images.shape[1] != images.shape[2]:
+        raise ZooError(f"the transform 'dihedral' rotates square images, got images of shape {images.shape[1:]}; use 'flip'.")
     pool = np.flatnonzero(np.asarray(labels) >= 0) if labels is not None else ()
     from_pool = round(labelled_share * batch_size)
     if from_pool and not len(pool):
@@ -149,7 +151,17 @@ def _crop(x, seed):
     return x
 
 
-TRANSFORMS = {"binarize": _binarize, "flip": _flip, "affine": _affine, "crop": _crop}
+def _dihedral(x, seed):
+    """One of the eight rotations and reflections of each square image."""
+    import tensorflow as tf
+
+    chosen = tf.random.stateless_uniform((3, tf.shape(x)[0], 1, 1, 1), seed) < 0.5
+    x = tf.where(chosen[0], x[:, :, ::-1], x)
+    x = tf.where(chosen[1], x[:, ::-1], x)
+    return tf.where(chosen[2], tf.transpose(x, (0, 2, 1, 3)), x)
+
+
+TRANSFORMS = {"binarize": _binarize, "flip": _flip, "affine": _affine, "crop": _crop, "dihedral": _dihedral}
 
 
 def known_labels(labels, count, seed):

@@ -59,13 +59,14 @@ def load(source, split="train", data_dir=None, image_shape=None, resize=False, s
     """All of a source in memory, as a `Data`.
 
     Args:
-        source: a TFDS name ("mnist"), a `.npy` file of images, a `.npz` file (`images` or `x`, optionally `labels` or `y`; or
-            `x_train`, `y_train`, `x_test`, `y_test`), a folder of image files, whose sub-folders, if any, are the classes or the
-            splits `train`, `test` and `validation` with the classes in them, a `.parquet` file or a folder of them, see
-            `zoo.data.parquet`, or "sprites", see `zoo.data.sprites`: its labels are the shapes, its ids the indices among all
-            its images.
+        source: a TFDS name ("mnist"), the name of a folder of images in the data folder, a `.npy` file of images, a `.npz` file
+            (`images` or `x`, optionally `labels` or `y`; or `x_train`, `y_train`, `x_test`, `y_test`), a folder of image files,
+            whose sub-folders, if any, are the classes or the splits `train`, `test` and `validation` with the classes in them, a
+            `.parquet` file or a folder of them, see `zoo.data.parquet`, or "sprites", see `zoo.data.sprites`: its labels are the
+            shapes, its ids the indices among all its images.
         split: "train", "test", or a TFDS slice such as "train[:90%]"; Parquet, single arrays and most folders have one split.
-        data_dir: folder of the TFDS data; by default TFDS_DATA_DIR, then the default of TFDS.
+        data_dir: the data folder, with the data sets of TFDS and folders of images; by default TFDS_DATA_DIR, then the
+            default of TFDS.
         image_shape: (height, width, channels) that image files must have; None uses the shape of the first.
         resize: resize image files to `image_shape` instead of raising ZooError for other sizes.
         skip_unreadable: skip image files that cannot be read instead of raising ZooError.
@@ -74,6 +75,7 @@ def load(source, split="train", data_dir=None, image_shape=None, resize=False, s
         ZooError: if there is no such source, it cannot be read, or it contains something other than uint8 images, images of
             floats 0..1, or finite vectors.
     """
+    source = located(source, data_dir)
     kind = kind_of(source)
     if kind == "sprites":
         return _load_sprites(split)
@@ -93,6 +95,20 @@ def _checked(images, source):
         return check_images(images, images.shape[1:])
     except ZooError as error:
         raise ZooError(f"{source}: {error}") from None
+
+
+def located(source, data_dir=None):
+    """The path of a folder of images that is called `source` in the data folder; otherwise `source` unchanged.
+
+    An existing path has precedence. The data folder is `data_dir`, by default TFDS_DATA_DIR.
+    """
+    parent = data_dir or os.environ.get("TFDS_DATA_DIR")
+    if parent and not Path(source).exists() and not Path(source).is_absolute():
+        folder = Path(parent) / source
+        # A folder of TFDS has no images.
+        if folder.is_dir() and scan(folder).files:
+            return str(folder)
+    return source
 
 
 def kind_of(source):
@@ -328,6 +344,7 @@ def load_splits(source, data_dir=None, image_shape=None):
 
     Arguments and errors are those of `load`.
     """
+    source = located(source, data_dir)
     train = load(source, "train", data_dir, image_shape)
     kind = kind_of(source)
     if kind == "folder" and len(folder_splits(source)) > 1:
@@ -353,6 +370,7 @@ def stream(source, batch_size, image_shape, split="test", data_dir=None, resize=
     is the number of images, `.skipped` lists the files that were skipped, and `.notes` are messages about how images were read;
     both are complete after the last batch.
     """
+    source = located(source, data_dir)
     kind = kind_of(source)
     if kind == "sprites":
         return SpritesStream(split, batch_size)

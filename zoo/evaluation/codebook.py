@@ -25,14 +25,14 @@ def code_indices(model, images, batch_size=256):
 
 
 def codebook_counts(model, images):
-    """Number of occurrences of each code in the codes of `images`: integers (books, code_count)."""
-    indices, books = code_indices(model, images), model.bottleneck.books
-    indices = indices.reshape(-1, books)
-    return np.stack([np.bincount(indices[:, book], minlength=model.bottleneck.code_count) for book in range(books)])
+    """Number of occurrences of each code in the codes of `images`: integers (codebooks, code_count)."""
+    indices, count = code_indices(model, images), model.bottleneck.codebook_count
+    indices = indices.reshape(-1, count)
+    return np.stack([np.bincount(indices[:, i], minlength=model.bottleneck.code_count) for i in range(count)])
 
 
 def codebook_usage(counts):
-    """Fraction of the codes that occur at least once, mean over the codebooks, from counts (books, codes)."""
+    """Fraction of the codes that occur at least once, mean over the codebooks, from counts (codebooks, codes)."""
     return float((counts > 0).mean())
 
 

@@ -32,10 +32,10 @@ def boxed(images, side):
     return np.where(inside[..., None], np.uint8(0), _as_bytes(unit_array(images))), inside
 
 
-def shrunk(images, scale):
-    """Images (N, H, W, C) reduced to (N, H / scale, W / scale, C), bicubic and antialiased, uint8."""
+def shrunk(images, scale, edges="cut"):
+    """Images (N, H, W, C) reduced to (N, H / scale, W / scale, C), bicubic and antialiased, uint8; `edges`: see `Shrink`."""
     height, width, channels = images.shape[1:]
-    layer = Shrink(scale, (height // scale, width // scale, channels))
+    layer = Shrink(scale, (height // scale, width // scale, channels), edges)
     return _as_bytes(apply_in_batches(layer, layer.call, unit_array(images), 256))
 
 

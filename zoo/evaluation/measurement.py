@@ -14,7 +14,8 @@ def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print, untr
     Args:
         model: an `Autoencoder`.
         metrics: names, or mappings such as `{"metric": "nll", "k": 5000, "n": 1000}` with the parameters of a metric; see
-            `names` and `zoo.evaluation.metrics`. With `layer="best"`, a probe selects the depth of the features.
+            `names` and `zoo.evaluation.metrics`. With `layer="best"`, a probe selects the depth of the features. A name with
+            a dot, such as "denoised_psnr_unclipped.set12", is measured on the data after it instead of `dataset`.
         dataset: a TFDS name, a .npy or .npz file, or a folder of images; or a mapping of "train" and "test" to
             `zoo.data.sources.Data`.
         data_dir: folder of the TFDS data.
@@ -33,16 +34,19 @@ def measure(model, metrics, dataset, data_dir=None, seed=0, progress=print, untr
         ZooError: if a metric or parameter is unknown, or a metric does not apply to the model or the data.
     """
     wanted = check(metrics)
-    subject = Subject(model, dataset, data_dir, seed, progress or (lambda line: None), untrained)
-    results = {}
+    progress, results = progress or (lambda line: None), {}
+    subjects = {}
     for name, given in wanted:
-        measured = METRICS[name](subject, **given)
+        metric, data = parts(name)
+        if data not in subjects:
+            subjects[data] = Subject(model, data or dataset, data_dir, seed, progress, untrained)
+        measured = METRICS[metric](subjects[data], **given)
         value = rounded(measured["value"])
         measured["parameters"] = {**defaults(name), **given, **measured.get("parameters", {})}
         measured["tolerance"] = rounded(measured["tolerance"])
         results[name] = {"split": "test", **measured, "value": value, "seed": seed}
         baselines = ", ".join(f"{baseline} {found:.6g}" for baseline, found in results[name].get("baselines", {}).items())
-        subject.progress(f"{name} {value:.6g}{f' ({baselines})' if baselines else ''}")
+        progress(f"{name} {value:.6g}{f' ({baselines})' if baselines else ''}")
     return results
 
 
@@ -57,8 +61,9 @@ def check(metrics, dataset=None):
             raise ZooError(
                 f"got the metric {name!r} twice, expected each metric at most once, because a card has one value for each name."
             )
-        if name in CHECKS:
-            CHECKS[name](given, dataset)
+        metric, data = parts(name)
+        if metric in CHECKS:
+            CHECKS[metric](given, data or dataset)
     return wanted
 
 
@@ -73,10 +78,13 @@ def unmeasurable(metrics, splits):
     """
     subject, reasons = Subject(None, splits, None, 0, lambda line: None), {}
     for name, given in check(metrics):
+        metric, data = parts(name)
         try:
-            if name in CHECKS:
-                CHECKS[name](given, subject.dataset)
-            NEEDS[name].check(name, subject, {**defaults(name), **given})
+            if metric in CHECKS:
+                CHECKS[metric](given, data or subject.dataset)
+            # Data of its own has not been read yet.
+            if not data:
+                NEEDS[metric].check(name, subject, {**defaults(name), **given})
         except ZooError as reason:
             reasons[name] = reason
     return reasons
@@ -103,7 +111,7 @@ def _resolve(metric):
     """The name and the given parameters of a metric, which is given as a name or a mapping; raises ZooError if one is unknown."""
     given = {"metric": metric} if isinstance(metric, str) else dict(metric)
     name = given.pop("metric", None)
-    if name not in METRICS:
+    if name is None or parts(name)[0] not in METRICS:
         raise ZooError(f"there is no metric {name!r}.{suggest(name, METRICS)} The metrics are {', '.join(METRICS)}.")
     known = defaults(name)
     for parameter in given:
@@ -113,7 +121,13 @@ def _resolve(metric):
     return name, given
 
 
+def parts(name):
+    """The metric, and the data after the dot or None, of a name such as "denoised_psnr_unclipped.set12"."""
+    metric, _, data = name.partition(".")
+    return metric, data or None
+
+
 def defaults(name):
     """Mapping of the parameters of a metric to their default values."""
-    parameters = inspect.signature(METRICS[name]).parameters.values()
+    parameters = inspect.signature(METRICS[parts(name)[0]]).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}

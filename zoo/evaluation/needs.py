@@ -43,6 +43,8 @@ class Needs:
 
 _PROBE = Needs(train=True, labels=("train", "test"), image="flips", decoder=False)
 _FACTORS = Needs(decoder=False)
+_PHOTOGRAPHS = Needs(image=True, test_images=True)
+_DEFECTS = Needs(train=True, image=True, test_images=True, decoder=False)
 
 NEEDS = {
     "mse": Needs(),
@@ -52,7 +54,17 @@ NEEDS = {
     "ssim": Needs(image=True),
     "pca_mse": Needs(train=True),
     "denoised_psnr": Needs(test_images=True),
-    "denoised_psnr_unclipped": Needs(image=True, test_images=True),
+    "denoised_psnr_unclipped": _PHOTOGRAPHS,
+    "denoised_psnr_unclipped_15": _PHOTOGRAPHS,
+    "denoised_psnr_unclipped_50": _PHOTOGRAPHS,
+    "enlarged_psnr_luma": _PHOTOGRAPHS,
+    "enlarged_ssim_luma": _PHOTOGRAPHS,
+    "jpeg_psnr_luma_10": _PHOTOGRAPHS,
+    "jpeg_psnr_luma_20": _PHOTOGRAPHS,
+    "jpeg_psnr_luma_30": _PHOTOGRAPHS,
+    "jpeg_psnr_luma_40": _PHOTOGRAPHS,
+    "inpainted_psnr_scratches": _PHOTOGRAPHS,
+    "inpainted_psnr_boxes": _PHOTOGRAPHS,
     "inpainted_mse": Needs(image=True, test_images=True, inside="box"),
     "enlarged_psnr": Needs(image=True, test_images=True),
     "linear_accuracy": _PROBE,
@@ -73,4 +85,6 @@ NEEDS = {
     "factor_vae_score": _FACTORS,
     "sap": _FACTORS,
     "dci_disentanglement": _FACTORS,
+    "pixel_auroc": _DEFECTS,
+    "image_auroc": _DEFECTS,
 }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.evaluation.softmax_regression import SoftmaxRegression, predict
+from zoo.evaluation.softmax_regression import SoftmaxRegression, curvature_bound, predict
 from zoo.modalities.image import unit_array
 from zoo.utils.batching import apply_in_batches
 
@@ -92,8 +92,8 @@ class _Search:
         self.y = np.repeat(y[order], len(versions))
         count = len(versions) * (len(x) - max(1, int(_HELD_OUT * len(x))))
         held_x, held_y = self.x[count :: len(versions)], self.y[count :: len(versions)]
-        regression = SoftmaxRegression(self.x[:count], self.y[:count], len(self.labels))
-        self.bound = regression.bound
+        self.bound = curvature_bound(self.x)
+        regression = SoftmaxRegression(self.x[:count], self.y[:count], len(self.labels), bound=self.bound)
         self.accuracy, w, worse = -1.0, None, 0
         for weight_decay in WEIGHT_DECAYS:
             w = regression.fit(weight_decay, start=w, tolerance=1e-3)

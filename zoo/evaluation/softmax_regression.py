@@ -2,14 +2,13 @@
 
 The curvature of the softmax is bounded by ½ XᵀX / N for every class (Böhning 1992, "Multinomial logistic regression
 algorithm"), for any weights. L-BFGS (Nocedal & Wright 2006, algorithm 7.4) uses the inverse of this bound as its initial estimate
-of the inverse Hessian, so that correlated features need a few dozen passes over the data instead of thousands.
+of the inverse Hessian, so that correlated features need a few dozen passes over the data instead of thousands. The estimate is
+scaled to the curvature of the last step (their equation 7.20), which is far below the bound where most classes are certain.
 """
 
 import numpy as np
 
 _MEMORY = 10
-# Number of rows for the bound on the curvature, which affects the number of steps, but not the solution.
-_BOUND_ROWS = 10_000
 
 
 class SoftmaxRegression:
@@ -19,16 +18,13 @@ class SoftmaxRegression:
         x: features (N, D), float32, standardized (each column of mean zero).
         y: classes (N,), integers 0..classes - 1.
         classes: number of classes.
-        bound: ½ XᵀX / N of these or similar rows; by default of about 10,000 rows of `x`.
+        bound: `curvature_bound` of these rows or of a larger set that contains them; by default of `x`.
     """
 
     def __init__(self, x, y, classes, bound=None):
         self.x, self.classes = x, classes
         self.targets = np.eye(classes, dtype=np.float32)[y]
-        if bound is None:
-            rows = x[:: max(1, len(x) // _BOUND_ROWS)]
-            bound = (rows.T @ rows) / np.float32(2 * len(rows))
-        self.bound = bound
+        self.bound = curvature_bound(x) if bound is None else bound
 
     def fit(self, weight_decay, start=None, tolerance=1e-4, iterations=200):
         """The minimum of the mean cross-entropy in nats + ½ `weight_decay` ||W||²: (D + 1, classes), the last row the bias.
@@ -44,7 +40,8 @@ class SoftmaxRegression:
         inverse = np.linalg.inv(curvature)
 
         def precondition(gradient):
-            return np.concatenate([inverse @ gradient[:-1], 2 * gradient[-1:]]).astype(np.float64)
+            # In float32, because the product of mixed precisions would convert the inverse each time.
+            return np.concatenate([inverse @ gradient[:-1].astype(np.float32), 2 * gradient[-1:]])
 
         def objective(w):
             return self._objective(w, weight_decay)
@@ -94,6 +91,14 @@ class SoftmaxRegression:
         return value, gradient
 
 
+def curvature_bound(x):
+    """½ XᵀX / N (D, D) of rows x (N, D).
+
+    All rows count: without the few rows in which a rare feature is not constant, steps along it would be far too long.
+    """
+    return (x.T @ x) / np.float32(2 * len(x))
+
+
 def predict(x, w):
     """Classes (N,) of rows x (N, D) under the weights (D + 1, classes) of `SoftmaxRegression.fit`."""
     return np.argmax(x @ w[:-1].astype(np.float32) + w[-1].astype(np.float32), axis=1)
@@ -129,7 +134,15 @@ def _inverse_curvature(gradient, pairs, precondition):
     for s, y in reversed(pairs):
         weights.append(np.vdot(s, q) / np.vdot(s, y))
         q -= weights[-1] * y
-    q = precondition(q)
+    q = _scale(pairs, precondition) * precondition(q)
     for (s, y), a in zip(pairs, reversed(weights)):
         q += (a - np.vdot(y, q) / np.vdot(s, y)) * s
     return q
+
+
+def _scale(pairs, precondition):
+    """The factor by which the preconditioner is adapted to the curvature along the last step."""
+    if not pairs:
+        return 1.0
+    s, y = pairs[-1]
+    return np.vdot(s, y) / np.vdot(y, precondition(y))

@@ -1,6 +1,7 @@
 """AdamW with a separate learning rate for every depth (Howard & Ruder 2018, arXiv:1801.06146; Bao et al. 2022, BEiT)."""
 
 from zoo.optimizers.adam import AdamW
+from zoo.utils.keras_internals import variable_index
 
 
 class DepthwiseAdamW(AdamW):
@@ -21,7 +22,7 @@ class DepthwiseAdamW(AdamW):
         self._factor_at = [self._factors.get(id(variable), 1.0) for variable in variables]
 
     def update_step(self, gradient, variable, learning_rate):
-        factor = self._factor_at[self._get_variable_index(variable)]
+        factor = self._factor_at[variable_index(self, variable)]
         super().update_step(gradient, variable, learning_rate * factor)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.modalities.image import check_images
 from zoo.utils.batching import apply_in_batches
+from zoo.utils.tiles import along
 
 
 def encode(model, x, overlap=0.25, batch_size=1):
@@ -74,7 +75,7 @@ def _blended(count, shape, tile, overlap, batch_size, run, factor, channels):
     """The weighted mean of all tiles. Positions are those in the code; results are `factor` times larger."""
     if not 0 <= overlap < 1:
         raise ZooError(f"got overlap={overlap}, expected a fraction of at least 0 and below 1.")
-    axes = [_along(size, side, overlap, factor) for size, side in zip(shape, tile)]
+    axes = [along(size, side, overlap, factor) for size, side in zip(shape, tile)]
     result = np.zeros((count, shape[0] * factor, shape[1] * factor, channels), np.float32)
     total = np.zeros((*result.shape[1:3], 1), np.float32)
     places = [(i, a, b) for i in range(count) for a in axes[0] for b in axes[1]]
@@ -90,23 +91,3 @@ def _blended(count, shape, tile, overlap, batch_size, run, factor, channels):
             if i == 0:
                 total[window] += weight
     return result / total
-
-
-def _along(size, side, overlap, factor):
-    """Mapping of the start of each tile of `side` along an axis of `size` to the weights of its values, (side * factor,).
-
-    Starts are evenly spaced, at most a tile minus the overlap apart, and the last tile ends with the axis. Next to a neighbor,
-    the weight is zero over the outer quarter of the overlap, where the model lacks context, and increases linearly from there.
-    """
-    common = round(side * overlap)
-    count = 1 + -(-(size - side) // max(1, side - common))
-    starts = [round(i * (size - side) / max(1, count - 1)) for i in range(count)]
-    ramp = common * factor
-    distance = np.arange(side * factor) + 0.5
-    rising = np.clip((distance - ramp / 4) / (ramp / 2), 0.0, 1.0) if ramp else np.ones_like(distance)
-    weights = {}
-    for start in starts:
-        before = 1.0 if start == 0 else rising
-        after = 1.0 if start == size - side else rising[::-1]
-        weights[start] = (np.ones_like(rising) * before * after).astype(np.float32)
-    return weights

@@ -9,6 +9,8 @@ from zoo.errors import ZooError
 
 # Tolerance for rounding errors of float images; larger deviations mean another range of values.
 SLACK = 1e-3
+# Names of the axes of an image, for those of any length.
+_AXES = ("height", "width", "channels")
 # Bytes read at a time to find the range of values.
 _BLOCK = 1 << 19
 # Message for both arrays and tensors.
@@ -32,18 +34,10 @@ def check_images(x, input_shape):
     """
     x = np.asarray(x)
     shape = tuple(input_shape)
-    wanted = f"(N, {', '.join(map(str, shape))})"
-    if x.ndim != len(shape) + 1 or x.shape[1:] != shape:
-        hint = " Add the batch axis: x[None]." if x.shape == shape else ""
-        if x.ndim == len(shape) and is_image_shape(shape) and shape[-1] == 1 and x.shape[1:] == shape[:2]:
-            hint = " Add the channel axis: x[..., None]."
-        elif x.ndim == 4 and (x.shape[2], x.shape[3], x.shape[1]) == shape:
-            hint = " The channels are first; move them to the end: x.transpose(0, 2, 3, 1)."
-        elif x.ndim == 4 and is_image_shape(shape) and x.shape[3] in (1, 3) and shape[2] in (1, 3):
-            hint = " To convert images to this size and these channels: zoo.load_encoder(name, resize=True)."
-        raise ZooError(f"got an array of shape {x.shape}, expected {wanted}.{hint}")
+    if x.shape[1:] != shape or not x.ndim:
+        raise ZooError(wrong_shape("an array", x.shape, shape))
     if len(x) == 0:
-        raise ZooError(f"got no images (shape {x.shape}), expected {wanted} with N >= 1.")
+        raise ZooError(f"got no images (shape {x.shape}), expected {_batch(shape)} with N >= 1.")
     if is_image_shape(shape) and x.dtype == np.uint8:
         return x
     if not _is_float(x.dtype):
@@ -56,6 +50,24 @@ def check_images(x, input_shape):
     if is_image_shape(shape) and (low < -SLACK or high > 1 + SLACK):
         raise ZooError(f"got floats from {low:.4g} to {high:.4g}, expected 0..1 (or uint8 0..255); {_rescaling(low, high)}.")
     return x.astype(np.float32, copy=False)
+
+
+def wrong_shape(what, came, input_shape):
+    """Message, with advice, for `what`, of shape `came`, instead of inputs (N, *input_shape); None is an axis of any length."""
+    came, shape = tuple(came), tuple(input_shape)
+    one = len(came) == len(shape) and all(n in (None, m) for n, m in zip(shape, came))
+    hint = " Add the batch axis: x[None]." if one else ""
+    if len(came) == len(shape) and is_image_shape(shape) and shape[-1] == 1 and came[1:] == shape[:2]:
+        hint = " Add the channel axis: x[..., None]."
+    elif len(came) == 4 and (came[2], came[3], came[1]) == shape:
+        hint = " The channels are first; move them to the end: x.transpose(0, 2, 3, 1)."
+    elif len(came) == 4 and is_image_shape(shape) and None not in shape and came[3] in (1, 3) and shape[2] in (1, 3):
+        hint = " To convert images to this size and these channels: zoo.load_encoder(name, resize=True)."
+    return f"got {what} of shape {came}, expected {_batch(shape)}.{hint}"
+
+
+def _batch(shape):
+    return f"(N, {', '.join(str(n or axis) for n, axis in zip(shape, _AXES))})"
 
 
 def check_probabilities(x):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.modalities.image import check_images, check_probabilities, is_image_shape
+from zoo.modalities.image import check_images, check_probabilities, is_image_shape, wrong_shape
 
 
 class ImageRule:
@@ -45,9 +45,13 @@ class ImageRule:
 
     def check_input(self, x):
         """Raise ZooError unless the model accepts the array (N, ...)."""
-        came = np.shape(x)[1:]
+        came = np.shape(x)
         shape = next((shape for shape in self.shapes if _fits(came, shape)), self.shapes[-1])
-        check_images(x, tuple(n or m for n, m in zip(shape, came)) if len(came) == len(shape) else shape)
+        check_images(x, tuple(n or m for n, m in zip(shape, came[1:])) if len(came) == len(shape) + 1 else shape)
+
+    def check_shape(self, x):
+        """Raise ZooError if a tensor, or an input of a functional model, has another shape; its values are not known yet."""
+        check_shape(x, self.shapes)
 
     def checked_part(self, batch, compared):
         """The part (x,) or (x, y) of a batch that `check` takes."""
@@ -59,5 +63,20 @@ class ImageRule:
         return all(kind == "uint8" for kind in kinds)
 
 
-def _fits(came, shape):
-    return len(came) == len(shape) and all(n in (None, m) for n, m in zip(shape, came))
+def check_shape(x, shapes):
+    """Raise ZooError unless the shape of `x` is that of a batch of inputs of one of `shapes`.
+
+    Axes of unknown length are accepted in a graph, but not in an input of a functional model, which declares its shape.
+    """
+    came = getattr(x, "shape", None)
+    if came is None or getattr(came, "rank", 0) is None:
+        return
+    came, declared = tuple(came), isinstance(x, keras.KerasTensor)
+    if not any(_fits(came, shape, declared) for shape in shapes):
+        raise ZooError(wrong_shape("inputs", came, shapes[-1]))
+
+
+def _fits(came, shape, declared=True):
+    """Whether `came` is (N, *shape); `declared`: an axis of unknown length is not accepted where a length is expected."""
+    unknown = () if declared else (None,)
+    return len(came) == len(shape) + 1 and all(n in (None, m) or m in unknown for n, m in zip(shape, came[1:]))

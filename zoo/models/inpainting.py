@@ -3,13 +3,33 @@
 min E loss(x, m ⊙ g(x̃) + (1 - m) ⊙ x̃), x̃ = (1 - m) ⊙ x, m ~ q(m)
 """
 
+import numpy as np
 from keras import ops
 
-from zoo.layers.corruptions.holes import holes, holes_of
+from zoo.layers.corruptions.holes import HOLE, complementary_holes, holes, holes_of
+from zoo.modalities.tensors import to_unit
 from zoo.models.base.assemble import configuration
-from zoo.models.base.restoring import restoring
+from zoo.models.base.restoring import RestoringAutoencoder, restoring
 
 BACKBONES = ("unet", "conv", "resnet")
+# Less than half a level of 8 bits: replaces black in images whose black pixels are not holes.
+_NEARLY_BLACK = 1 / 1024
+
+
+class Inpainting(RestoringAutoencoder):
+    """`anomaly_map` makes holes in a few sets of squares, each pixel being in exactly one of them, and takes the error in the
+    holes (Zavrtanik, Kristan & Skočaj 2021, "Reconstruction by inpainting for visual anomaly detection"). There, black pixels
+    are pixels like others.
+    """
+
+    def _error_map(self, x):
+        x = to_unit(x, "float32")
+        known, total = ops.maximum(x, _NEARLY_BLACK), 0.0
+        for mask in complementary_holes(self.data_shape[:2]):
+            seen = ops.cast(ops.where(mask[..., None], HOLE, known), self.compute_dtype)
+            outputs = ops.cast(self.decoder.outputs(self.code(seen), seen), "float32")
+            total = total + mask.astype(np.float32) * self.reconstruction_loss.error_map(x, outputs)
+        return total
 
 
 def build(
@@ -36,7 +56,17 @@ def build(
     """
     config = configuration(build, locals())
     corrupting = holes(kind, size)
-    return restoring(backbone, input_shape, loss, backbone_options, config, fill, corruption=corrupting, features=features)
+    return restoring(
+        backbone,
+        input_shape,
+        loss,
+        backbone_options,
+        config,
+        fill,
+        corruption=corrupting,
+        features=features,
+        model=Inpainting,
+    )
 
 
 def fill(outputs, image):

@@ -6,7 +6,7 @@ max(0, ±d·p̃ - α) for all atoms d; the decoder is the ridge regression of th
 
 from zoo.errors import ZooError
 from zoo.layers.blocks.backbone import Backbone, Pair
-from zoo.layers.blocks.normalized_dictionary import NormalizedPatchDictionary, PatchesToImage
+from zoo.layers.blocks.dictionary import PatchDictionary, PatchesToImage
 from zoo.layers.bottlenecks.patch_code import PatchCode
 from zoo.models.base.assemble import assemble, configuration
 
@@ -30,7 +30,7 @@ def build(backbone="conv", input_shape=(32, 32, 3), atoms=1200, size=6, threshol
     config = configuration(build, locals())
     if len(input_shape) != 3 or min(input_shape[:2]) < size or size < 1:
         raise ZooError(f"got images of shape {tuple(input_shape)} and size={size}, expected images of at least one patch.")
-    pair = Pair(Backbone([NormalizedPatchDictionary(atoms, size, threshold)]), lambda code, outputs: _decoder(size, outputs))
+    pair = Pair(Backbone([PatchDictionary(atoms, size, threshold)]), lambda code, outputs: _decoder(size, outputs))
     return assemble(backbone, input_shape, PatchCode(regions), "mse", {}, config, pair=pair)
 
 

@@ -230,9 +230,10 @@ def _checked_options(module, variant, backbone, options):
             default = usual[name].default
             # An empty or a long tuple explains nothing.
             example = f", such as {default!r}" if default and len(repr(default)) < 40 else ""
+            documented = f"zoo.models.{variant}.build" + (f" and zoo.backbones.{backbone}" if backbone else "")
             raise ZooError(
-                f"{variant}_{backbone} cannot be built with {name}={value!r}: expected {expected}{example}."
-                f" The options are documented in zoo.models.{variant}.build and zoo.backbones.{backbone}."
+                f"{called} cannot be built with {name}={value!r}: expected {expected}{example}."
+                f" The options are documented in {documented}."
             )
     if "input_shape" in options:
         backbones.check_shape(backbone, options["input_shape"])

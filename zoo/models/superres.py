@@ -10,6 +10,7 @@ from zoo.layers.blocks.backbone import Backbone
 from zoo.layers.corruptions.resample import Shrink, Shuffle, enlarge
 from zoo.models.base.assemble import configuration
 from zoo.models.base.restoring import RestoringAutoencoder, restoring
+from zoo.utils.bicubic import check_edges
 
 BACKBONES = ("resnet", "conv", "unet")
 _SCALES = (2, 3, 4)
@@ -18,6 +19,8 @@ _UPSAMPLERS = ("subpixel", "resize")
 
 class SuperResolution(RestoringAutoencoder):
     """`reconstruct` takes images (N, H / scale, W / scale, C); other methods also take (N, H, W, C) and reduce them."""
+
+    restores_luma = True
 
     @property
     def degraded_shape(self):
@@ -34,6 +37,7 @@ def build(
     input_shape=(32, 32, 3),
     scale=2,
     upsampler="subpixel",
+    edges="cut",
     features=None,
     loss="mae",
     **backbone_options,
@@ -46,6 +50,8 @@ def build(
         scale: 2, 3 or 4; divides height and width.
         upsampler: "subpixel", a pixel shuffle (Shi et al. 2016, arXiv:1609.05158), or "resize", nearest-neighbor enlargement
             and a convolution, which avoids checkerboard artifacts (Odena, Dumoulin & Olah 2016).
+        edges: how bicubic resizing continues images beyond their edges: "mirror", as MATLAB's `imresize`, with which published
+            benchmarks are made, or "cut", see `zoo.utils.bicubic`.
         features: the depth of the backbone that the features are taken from; None means the code.
         loss: "mse", "mae", "huber" or "ms_ssim".
         **backbone_options: see `zoo.backbones`.
@@ -56,6 +62,7 @@ def build(
             f"got scale={scale} for images of {tuple(input_shape[:2])}, expected one of {', '.join(map(str, _SCALES))} that "
             "divides height and width."
         )
+    check_edges(edges)
     if upsampler not in _UPSAMPLERS:
         raise ZooError(f"got upsampler={upsampler!r}, expected one of {', '.join(_UPSAMPLERS)}.")
     small = small_shape(input_shape, scale)
@@ -77,9 +84,9 @@ def build(
         loss,
         {**_keeping_resolution(backbone, backbone_options), **backbone_options},
         config,
-        lambda outputs, image: outputs + enlarge(image, scale),
+        lambda outputs, image: outputs + enlarge(image, scale, edges),
         image_shape=small,
-        before=Shrink(scale, small),
+        before=Shrink(scale, small, edges),
         decoder=decoder,
         features=features,
         model=SuperResolution,

@@ -7,7 +7,7 @@ from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
 
 # Variants whose figure has a row of degraded, or of corrupted images.
-RESTORING = ("denoising", "inpainting", "superres")
+RESTORING = ("denoising", "inpainting", "superres", "artifact_removal")
 CORRUPTING = ("dae", "mae")
 # The baselines that metrics measure, and what a card says of them.
 _PROBED = (
@@ -15,11 +15,19 @@ _PROBED = (
     "input; PCA, with as many components as the model has features (or all, if there are fewer); and untrained, the features of "
     "the model before its first training step (same seed, after a data-dependent initialization)."
 )
+_MAPPED = (
+    "Baselines of anomaly maps are: the squared difference from the mean training image, smoothed as the map; the squared error "
+    "of the reconstruction by PCA, smoothed; and the map of the model before its first training step (same seed)."
+)
 _EXPLAINED = {
     ("raw input", "PCA", "untrained"): _PROBED,
     ("degraded image",): "The baseline is the same measurement of the degraded images.",
     ("bicubic interpolation",): "The baseline is the same measurement of the reduced images, enlarged by bicubic interpolation.",
-    ("mean color",): "The baseline is the same measurement of a box that is filled with the mean color of the other pixels.",
+    ("mean color",): "The baseline is the same measurement of holes that are filled with the mean color of the other pixels.",
+    ("Navier-Stokes",): "Navier-Stokes is the same measurement of holes that are filled by OpenCV's method of this name.",
+    ("BM3D",): "BM3D is the same measurement of images that are restored by BM3D (Dabov et al. 2007), given the noise level.",
+    ("JPEG file",): "The baseline is the same measurement of the decoded JPEG files.",
+    ("mean image", "PCA map", "untrained map"): _MAPPED,
 }
 BASELINES = tuple(name for names in _EXPLAINED for name in names)
 # Initializations that are part of the weights although gradients did not train them; see `zoo.training.Recipe`.

@@ -27,10 +27,11 @@ _DATA_LICENCES = {
     "mnist": "CC BY-SA 3.0",
     "cifar10": "none stated by its authors; published for research use",
     "sprites": "Apache-2.0: rendered by the zoo",
+    "photos": "none stated by its authors; published for research use",
 }
 
 
-def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None, history=None, untrained=None):
+def publish(recipe, model, seconds, epochs, splits, drawn=False, data_dir=None, output_dir=None, history=None, untrained=None):
     """Write the weight file and measure it, then write the manifest entry, the card and its figures.
 
     Args:
@@ -40,6 +41,7 @@ def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None
         epochs: number of epochs trained; with early stopping this may be fewer than the recipe states.
         splits: mapping of "train" and "test" to the `Data` for training and measurement.
         drawn: whether the test split was drawn from a source with a single split.
+        data_dir: folder of the data of metrics that name theirs.
         output_dir: a weights folder; by default the zoo's own.
         history: path of the CSV file with the losses of the training, which is copied to the folder of the card.
         untrained: function from the training images to the model before its first training step, a baseline of probes; or None.
@@ -59,7 +61,7 @@ def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None
     loaded = registry.build(model.config)
     try:
         arrays.load_arrays(loaded, folder / written["file"])
-        metrics = measured(recipe, loaded, splits, untrained)
+        metrics = measured(recipe, loaded, splits, data_dir, untrained)
     except BaseException:
         # A file that the manifest does not list would never be removed.
         if not earlier or earlier["file"] != written["file"]:
@@ -67,6 +69,8 @@ def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None
         raise
     data = splits["train"]
     trained_on = {"name": data.name, "version": data.version, "split": "train", "n": len(data.images)}
+    if recipe.patches:
+        trained_on |= {"patches": recipe.patches, "test": recipe.test}
     if drawn:
         trained_on |= {"split": "all but a drawn tenth", "drawn": True}
         for result in metrics.values():
@@ -99,28 +103,32 @@ def publish(recipe, model, seconds, epochs, splits, drawn=False, output_dir=None
     entry = manifest.read(folder)[recipe.name]
     cards = folder / "cards"
     cards.mkdir(exist_ok=True)
-    draw(loaded, recipe.name, cards, splits["test"])
+    draw(loaded, recipe, cards, splits["test"])
     keep_history(history, cards / f"{recipe.name}.history.csv")
     write_card(recipe.name, entry, cards)
     return entry
 
 
-def measured(recipe, model, splits, untrained=None):
+def measured(recipe, model, splits, data_dir=None, untrained=None):
     """The metrics of a recipe for a model as users load it, in the form of a manifest entry."""
-    metrics = measure(model, recipe.metrics, splits, untrained=untrained)
+    metrics = measure(model, recipe.metrics, splits, data_dir, untrained=untrained)
     for result in metrics.values():
         result["command"] = f"zoo evaluate {recipe.name} --check"
     return metrics
 
 
-def draw(model, name, folder, test):
-    """Write the figures of a card: reconstructions, samples from the prior, and the latent plane; none for models of vectors."""
+def draw(model, recipe, folder, test):
+    """Write the figures of a card: reconstructions, the samples if the recipe shows them, and the latent plane.
+
+    There are none for models of vectors.
+    """
+    name = recipe.name
     for kind in ("", ".samples", ".plane"):
         (folder / f"{name}{kind}.png").unlink(missing_ok=True)
     if image_file_shape(model.data_shape) is None:
         return
     side_by_side(model, test.images[:16], folder / f"{name}.png")
-    if draws_images(model):
+    if recipe.samples and draws_images(model):
         samples_grid(model, folder / f"{name}.samples.png", 64, seed=0)
     # The set is published even if matplotlib, which only this figure requires, is not installed.
     if tuple(model.bottleneck.code_shape) == (2,) and test.labels is not None and find_spec("matplotlib"):

@@ -10,16 +10,15 @@ import dataclasses
 import json
 from pathlib import Path
 
-from zoo.data import sources
 from zoo.errors import ZooError
 from zoo.evaluation.measurement import check, defaults
-from zoo.modalities.image import image_file_shape
 from zoo.models import registry
 from zoo.pretrained import arrays, manifest
 from zoo.publishing.card import write_card
 from zoo.publishing.publish import measured, reference_features
 from zoo.training.initialization.start import untrained
 from zoo.training.recipe import load_recipe, recorded
+from zoo.training.splits import load_splits
 
 
 def remeasure(name, data_dir=None, output_dir=None, only=None):
@@ -59,8 +58,8 @@ def remeasure(name, data_dir=None, output_dir=None, only=None):
     kept = {each: entry["metrics"][each] for each, given in check(recipe.metrics) if _has_metric(entry, each, given)}
     found = kept
     if asked:
-        splits, _ = sources.load_splits(recipe.dataset, data_dir, image_file_shape(model.data_shape))
-        found |= measured(dataclasses.replace(recipe, metrics=asked), model, splits, untrained(recipe))
+        splits, _ = load_splits(recipe, data_dir)
+        found |= measured(dataclasses.replace(recipe, metrics=asked), model, splits, data_dir, untrained(recipe))
     entry["metrics"] = {each: found[each] for each in names if each in found}
     manifest.write_entry(name, entry, folder)
     write_card(name, entry, folder / "cards")

@@ -3,9 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from zoo.data import sources
 from zoo.evaluation.measurement import check, unmeasurable
-from zoo.modalities.image import image_file_shape
 from zoo.models import registry
 from zoo.pretrained import manifest
 from zoo.pretrained.arrays import load_arrays
@@ -13,6 +11,7 @@ from zoo.pretrained.loading import save
 from zoo.publishing.publish import publish
 from zoo.training.fit import discard_run, fit
 from zoo.training.initialization.start import untrained
+from zoo.training.splits import load_splits
 from zoo.utils.streams import say
 
 
@@ -31,7 +30,7 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
             other than that of the recipe.
 
     If the data has a single split, as a folder has, a tenth of the images is held out as the test split, see
-    `sources.load_splits`.
+    `zoo.data.sources.load_splits`.
     """
     # Errors that would occur after the training are raised before it.
     check(recipe.metrics, None if measurable else recipe.dataset)
@@ -42,12 +41,13 @@ def train(recipe, data_dir=None, output_dir=None, run_dir=None, restart=False, t
     manifest.read(output_dir)
     if restart:
         discard_run(folder)
-    splits, drawn = sources.load_splits(recipe.dataset, data_dir, image_file_shape(recipe.model.get("input_shape", ())))
+    splits, drawn = load_splits(recipe, data_dir)
     recipe = dataclasses.replace(recipe, metrics=_measurable(recipe.metrics, splits, measurable))
     data = splits["train"]
     model, checkpoint = fit(recipe, data.images, folder, tensorboard, data.labels)
     done = dict(seconds=checkpoint.seconds, epochs=checkpoint.epoch, history=folder / "history.csv")
-    entry = publish(recipe, model, splits=splits, drawn=drawn, output_dir=output_dir, untrained=untrained(recipe), **done)
+    given = dict(splits=splits, drawn=drawn, data_dir=data_dir, output_dir=output_dir, untrained=untrained(recipe))
+    entry = publish(recipe, model, **given, **done)
     # Saved with the weights that were measured: those of the file, which may be in half precision.
     published = registry.build(entry["config"])
     load_arrays(published, output_dir / entry["file"])

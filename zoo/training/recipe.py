@@ -15,7 +15,7 @@ from zoo.utils.precision import PRECISIONS
 
 _STARTS = ("random", "pca", "patches", "layerwise")
 # Fields that are newer than the first weight sets: with these values they have no effect, and are not part of the hash.
-_YOUNGER = {"labelled": 0, "labelled_share": 0.0}
+_YOUNGER = {"labelled": 0, "labelled_share": 0.0, "patches": 0}
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class Recipe:
         clip_norm: maximum global norm of the gradient, or None.
         ema: decay of a moving average of the weights, which replaces them at the end, or None.
         transforms: random transforms of the training images, see `zoo.data.pipeline`.
+        patches: number of patches of the model's input size that are cut from each photograph of `dataset`; 0 for images that
+            all have the input size.
+        test: for a data set without a test split, another with the test images, from which as many patches are cut.
         labelled: number of training images whose labels are used, equally many of each class, chosen with the seed; or "all".
             0 for a training without labels.
         labelled_share: fraction of each batch that is sampled from the labelled images, the rest from all images; 0 samples from
@@ -52,6 +55,7 @@ class Recipe:
         seed: random seed.
         half: store the weights in half precision.
         embedded: whether the main package contains the weights, instead of the data package; for a few small sets.
+        samples: whether the card shows samples from the prior, if there is one; False if they do not look like the data.
     """
 
     name: str
@@ -68,6 +72,8 @@ class Recipe:
     clip_norm: float | None = None
     ema: float | None = None
     transforms: tuple = ()
+    patches: int = 0
+    test: str = ""
     labelled: int | str = 0
     labelled_share: float = 0.0
     start: str = "random"
@@ -78,6 +84,7 @@ class Recipe:
     seed: int = 0
     half: bool = True
     embedded: bool = False
+    samples: bool = True
     baseline: tuple = ()
 
     def __post_init__(self):
@@ -91,6 +98,7 @@ class Recipe:
         expect("ema", self.ema is None or 0 < self.ema < 1, "a decay between 0 and 1, or None")
         expect("patience", self.patience is None or self.patience >= 1, "at least 1, or None")
         expect("patience", self.patience is None or self.ema is None, "None with ema, because the two select different weights")
+        expect("patches", self.patches >= 0, "a number of patches per photograph, or 0")
         number = isinstance(self.labelled, int) and self.labelled >= 0
         expect("labelled", number or self.labelled == "all", "a number of images, at least 0, or 'all'")
         expect("labelled_share", 0 <= self.labelled_share < 1, "a fraction, at least 0 and below 1")
@@ -106,7 +114,7 @@ class Recipe:
 
     def decides(self):
         """JSON-able mapping of the fields that the trained weights depend on."""
-        idle = {"metrics", "baseline", "embedded", "half"}
+        idle = {"metrics", "baseline", "embedded", "half", "samples", "test"}
         return {k: v for k, v in self.as_json().items() if k not in idle and (k not in _YOUNGER or v != _YOUNGER[k])}
 
     def stated(self):

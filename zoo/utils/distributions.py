@@ -12,6 +12,7 @@ _EXTRAS = {
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "openvino": "openvino",
+    "pandas": "tables",
     "pyarrow": "parquet",
     "ray": "ray",
     "sklearn": "sklearn",

@@ -39,9 +39,14 @@ def has_compiled_metrics(model):
     return model._compile_metrics is not None
 
 
+def variable_index(optimizer, variable):
+    """The place of a variable among those that the optimizer was built for."""
+    return optimizer._get_variable_index(variable)
+
+
 def adam_slots(optimizer, variable):
     """Adam's moving averages for a variable: of its gradient, and of the squared gradient."""
-    index = optimizer._get_variable_index(variable)
+    index = variable_index(optimizer, variable)
     return optimizer._momentums[index], optimizer._velocities[index]
 
 

@@ -29,9 +29,9 @@ _FEWEST = 8
 class SeriesOutlierDetector(OutlierMixin, BaseEstimator):
     """A score at every step of a series, from an autoencoder that predicts the step from those before it.
 
-    The model is trained to fill in the last step of a window, which is hidden, see `zoo.detection.series.scorer.SeriesScorer`. The score is the surprise of
-    the recent prediction errors, see `zoo.detection.series.surprise.Surprise`, and larger by 20 where a value is out of the bounds of all
-    values before. It depends on nothing of the future, unless `causal` is False.
+    The model is trained to fill in the last step of a window, which is hidden, see `zoo.detection.series.SeriesScorer`. The score
+    is the surprise of the recent prediction errors, see `zoo.detection.series.Surprise`, and larger by 20 where a value is out of
+    the bounds of all values before. It depends on nothing of the future, unless `causal` is False.
 
     A series is an array (T,) or (T, channels), or a data frame, possibly with times, see `zoo.modalities.series.fit`; scores are
     those of its rows. A row without values has the score NaN, and is no outlier.
@@ -51,8 +51,8 @@ class SeriesOutlierDetector(OutlierMixin, BaseEstimator):
         margin: fraction of the range of all values before, by which a value must lie outside it to be out of bounds; None for no
             bounds.
         false_alarms: rate of false alarms, per normal step, that the threshold is calibrated for.
-        calibration: fraction of the series, at its end, that scores are calibrated on; the model is trained on what is before, and
-            then, for later series, on all.
+        calibration: fraction of the series, at its end, that scores are calibrated on; the model is trained on what is before,
+            and then, for later series, on all.
         steps, batch_size, learning_rate: settings of the training with Adam.
         random_state: seed of initial weights, order and noise.
 
@@ -148,8 +148,8 @@ class SeriesOutlierDetector(OutlierMixin, BaseEstimator):
         if cut - self.length + 1 < _FEWEST or steps - cut < _FEWEST:
             least = int(np.ceil(max((self.length + _FEWEST) / (1 - self.calibration), _FEWEST / self.calibration))) + 1
             raise ZooError(
-                f"got a series of {steps} steps, expected at least {least} to train on windows of {self.length} steps and to calibrate "
-                "on others; give a longer series or a smaller length."
+                f"got a series of {steps} steps, expected at least {least} to train on windows of {self.length} steps and to "
+                "calibrate on others; give a longer series or a smaller length."
             )
 
     def _build(self, series):
@@ -177,8 +177,8 @@ class SeriesOutlierDetector(OutlierMixin, BaseEstimator):
         self.model_.config["modality"] = self.model_.modality.spec()
 
     def _train(self, values, steps):
-        """Train on windows of raw values (S, channels): to fill in the hidden targets of the last step, as a masked autoencoder (He
-        et al. 2022), if scores are causal, and otherwise to reconstruct the window."""
+        """Train on windows of raw values (S, channels): to fill in the hidden targets of the last step, as a masked autoencoder
+        (He et al. 2022), if scores are causal, and otherwise to reconstruct the window."""
         series = self.model_.modality
         found = windows(series.with_seasons(values), series.length)
         target = [series.channels.index(name) for name in self.target or series.channels]
@@ -194,7 +194,8 @@ class SeriesOutlierDetector(OutlierMixin, BaseEstimator):
         self.loss_curve_ += [float(np.mean(part)) for part in np.array_split(losses, min(10, len(losses)))] if losses else []
 
     def _calibrate(self, values, cut):
-        """Set the normal errors, the bounds and the threshold, from raw values (S, channels), those from `cut` on unseen by the model."""
+        """Set the normal errors, the bounds and the threshold from raw values (S, channels); the model has not seen those from
+        `cut` on."""
         errors = self._errors(values)
         self._surprise = Surprise(self.short, self.half_life).learn(errors[cut:])
         self._bounds = Bounds(len(self.scorer_.target), self.margin or 0.0)
@@ -233,8 +234,8 @@ class SeriesOutlierDetector(OutlierMixin, BaseEstimator):
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def expected(self, X):
-        """What the model expects of the rows of a series, (T, channels): of each the prediction from the rows before it, or, if not
-        causal, its reconstruction."""
+        """What the model expects of the rows of a series, (T, channels): of each target its prediction from the rows before, NaN
+        for other channels; if not causal, the reconstruction of all."""
         check_is_fitted(self)
         series = self.model_.modality
         steps = series.steps(X)

@@ -45,7 +45,7 @@ class SeriesScorer:
         self._before = np.full((self.modality.reach, len(self.modality.channels)), np.nan, np.float32)
 
     def errors(self, values):
-        """Errors (S,), float64, of the next steps, raw values (S, channels), see `Series.raw`; NaN where all targets are missing."""
+        """Errors (S,), float64, of the next steps, raw values (S, channels), see `Series.raw`; NaN where targets are missing."""
         if not len(values):
             return np.zeros(0)
         both = np.concatenate([self._before, values])
@@ -56,8 +56,8 @@ class SeriesScorer:
         return np.concatenate(blocks)
 
     def expected(self, values, causal=True):
-        """What the model fills in for each step of a series, raw values (S, channels): of its target channels from the steps before,
-        or, if not `causal`, of all channels from before and after."""
+        """What the model fills in for each step of a series, raw values (S, channels): of its target channels from the steps
+        before, NaN for the others; or, if not `causal`, of all channels from before and after."""
         series = self.modality
         if not causal:
             found = np.ascontiguousarray(windows(series.with_seasons(values), series.length, series.stride))

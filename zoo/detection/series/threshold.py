@@ -22,8 +22,8 @@ class Threshold:
         steps: n, the number of normal scores that it was calibrated on.
         method: "rank": `value` is one of the normal scores, and if normal steps are exchangeable, a new one exceeds it with
             probability at most `rate`, for any distribution and any n (conformal prediction: Vovk et al. 2005). "tail": n is too
-            small for that; `value` extrapolates a generalized Pareto distribution of the highest scores (Siffer et al. 2017, KDD),
-            and the rate is an estimate without a guarantee.
+            small for that; `value` extrapolates a generalized Pareto distribution of the highest scores (Siffer et al. 2017,
+            KDD), and the rate is an estimate without a guarantee.
         bound: with a confidence of 95 percent over the normal scores, the rate of false alarms is at most this; for "tail", that
             of the highest normal score.
     """
@@ -37,8 +37,8 @@ class Threshold:
     def __str__(self):
         kind = "guaranteed on average" if self.method == "rank" else "extrapolated"
         return (
-            f"threshold {self.value:.4g}: {self.rate:g} false alarms per normal step ({kind}), from {self.steps} normal steps; at most "
-            f"{self.bound:.2g} with 95 % confidence if they are independent"
+            f"threshold {self.value:.4g}: {self.rate:g} false alarms per normal step ({kind}), from {self.steps} normal steps; "
+            f"at most {self.bound:.2g} with 95 % confidence if they are independent"
         )
 
 

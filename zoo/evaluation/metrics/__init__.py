@@ -7,18 +7,34 @@ It is called before a training, so that the training is not lost.
 """
 
 from zoo.evaluation.metrics import (
+    anomaly,
     classes,
     codebook,
     density,
     factors,
     finetuned,
+    holes,
+    luma,
     photographs,
     reconstruction,
     restoration,
     samples,
 )
 
-_KINDS = (reconstruction, restoration, photographs, classes, finetuned, density, samples, codebook, factors)
+_KINDS = (
+    reconstruction,
+    restoration,
+    photographs,
+    luma,
+    holes,
+    classes,
+    finetuned,
+    density,
+    samples,
+    codebook,
+    factors,
+    anomaly,
+)
 
 METRICS = {name: metric for kind in _KINDS for name, metric in kind.METRICS.items()}
-CHECKS = {**samples.CHECKS, **factors.CHECKS}
+CHECKS = {**samples.CHECKS, **factors.CHECKS, **anomaly.CHECKS}

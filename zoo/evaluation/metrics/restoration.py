@@ -45,14 +45,15 @@ def _enlarged_psnr(subject, *, n=None):
         raise ZooError(
             f"{subject.model.name} is not a super-resolution model; measure psnr, or use a model of the variant superres."
         )
-    small = shrunk(images, scale)
+    edges = subject.model.config["edges"]
+    small = shrunk(images, scale, edges)
     words = f"downsampling by a factor of {scale} (bicubic, antialiased)"
-    return _ratio(subject, small, words, n, bicubic_interpolation=_bicubic(small, scale))
+    return _ratio(subject, small, words, n, bicubic_interpolation=_bicubic(small, scale, edges))
 
 
-def _bicubic(images, scale):
+def _bicubic(images, scale, edges):
     # In parts, because float32 images of the full size take four times the memory of the test images.
-    parts = (enlarge(ops.convert_to_tensor(unit_array(images[i : i + 256])), scale) for i in range(0, len(images), 256))
+    parts = (enlarge(ops.convert_to_tensor(unit_array(images[i : i + 256])), scale, edges) for i in range(0, len(images), 256))
     return np.concatenate([np.clip(ops.convert_to_numpy(part), 0, 1) for part in parts])
 
 

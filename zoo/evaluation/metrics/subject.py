@@ -57,8 +57,11 @@ class Subject:
             raise ZooError(f"got n={n}, expected between 1 and the {len(images)} images of the test split of {self.dataset}.")
         return images[:n]
 
-    def photographs(self, n=None):
-        """List of the test images (H, W, C), which may differ in size if they are those of a folder."""
+    def photographs(self, n=None, channels="model"):
+        """List of the test images (H, W, C), which may differ in size if they are those of a folder.
+
+        Images of a folder have the channels of the model, or as many as in their files if `channels` is None.
+        """
         shape = self.model.data_shape
         if len(shape) != 3:
             raise ZooError(f"got a model for inputs of shape {shape}, expected one for images (height, width, channels).")
@@ -66,9 +69,9 @@ class Subject:
         def read():
             if self._given:
                 return list(self._given["test"].images)
-            return photographs(self.dataset, shape[-1], "test", self.data_dir)
+            return photographs(self.dataset, shape[-1] if channels else None, "test", self.data_dir)
 
-        images = self.once("photographs", read)
+        images = self.once(("photographs", channels), read)
         if n is not None and not 1 <= n <= len(images):
             raise ZooError(f"got n={n}, expected between 1 and the {len(images)} images of {self.dataset}.")
         return images[:n]
@@ -98,6 +101,10 @@ class Subject:
         """Names of the baselines of the model's features, see `baseline_features`."""
         return ["raw input", "PCA", *(["untrained"] if self._untrained else [])]
 
+    def untrained_model(self):
+        """The model before its first training step."""
+        return self.once("untrained", lambda: self._untrained(self.train().images))
+
     def baseline_features(self, baseline, layer, pool, mirrored=False):
         """Training and test features (N, D) of a baseline, and those of the mirrored training images or None.
 
@@ -106,7 +113,7 @@ class Subject:
         """
         train, test = self.train().images, self.data("test").images
         if baseline == "untrained":
-            model = self.once("untrained", lambda: self._untrained(train))
+            model = self.untrained_model()
 
             def features(images):
                 return probes.probe_features(model, images, layer, pool)

@@ -54,10 +54,12 @@ class GroupNorm(layers.Layer):
         middle = ops.mean(mean, axis=2, keepdims=True)
         between = ops.mean(ops.square(mean - middle), axis=2, keepdims=True)
         variance = ops.mean(ops.reshape(variance, (-1, self.groups, size)), axis=2, keepdims=True) + between
-        scale = ops.reshape(ops.repeat(ops.rsqrt(variance + self.epsilon), size, axis=2), (-1, maps))
-        scale = scale * ops.cast(ops.convert_to_tensor(self.gamma), "float32")
-        middle = ops.reshape(ops.repeat(middle, size, axis=2), (-1, maps))
-        return scale, ops.cast(ops.convert_to_tensor(self.beta), "float32") - scale * middle
+        gamma, beta = (
+            ops.reshape(ops.cast(ops.convert_to_tensor(numbers), "float32"), (self.groups, size))
+            for numbers in (self.gamma, self.beta)
+        )
+        scale = ops.rsqrt(variance + self.epsilon) * gamma
+        return tuple(ops.reshape(numbers, (-1, maps)) for numbers in (scale, beta - scale * middle))
 
 
 def _has_kernels(x):

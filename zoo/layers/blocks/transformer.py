@@ -64,9 +64,13 @@ class Attention(layers.Layer):
         qkv = ops.reshape(self.qkv(as_rows(x)), (-1, tokens, 3, self.heads, size))
         q, k, v = ops.unstack(ops.transpose(qkv, (2, 0, 3, 1, 4)), 3)
         scores = ops.matmul(q * size**-0.5, ops.transpose(k, (0, 1, 3, 2)))
-        mixed = ops.matmul(ops.softmax(scores, axis=-1), v)
+        mixed = ops.matmul(self.weigh(scores), v)
         rows = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, self.width))
         return ops.reshape(self.out(rows), (-1, tokens, self.width))
+
+    def weigh(self, scores):
+        """The weights of the values, from the scores (N, heads, T, T) of queries and keys."""
+        return ops.softmax(scores, axis=-1)
 
 
 class DropPath(layers.Layer):
@@ -86,7 +90,7 @@ class DropPath(layers.Layer):
 
 
 class TransformerBlock(layers.Layer):
-    """(N, T, width) -> the same shape: x + attention(norm(x)), then x + mlp(norm(x)).
+    """(N, ..., width) -> the same shape: x + attention(norm(x)), then x + mlp(norm(x)).
 
     Args:
         width: size of a token.
@@ -96,12 +100,27 @@ class TransformerBlock(layers.Layer):
         drop_path: fraction of the inputs for which a branch is skipped in training.
         decay: regularizer of the kernels, or None.
         epsilon: added to the variance in the normalizations.
+        attention: the layer of attention, whose inputs the block then takes; None means `Attention`, for (N, T, width).
+        scaled: whether each branch is multiplied by one number per feature (Touvron et al. 2021, arXiv:2103.17239).
     """
 
-    def __init__(self, width, heads, mlp_ratio=4.0, dropout=0.0, drop_path=0.0, decay=None, epsilon=1e-6, **kwargs):
+    def __init__(
+        self,
+        width,
+        heads,
+        mlp_ratio=4.0,
+        dropout=0.0,
+        drop_path=0.0,
+        decay=None,
+        epsilon=1e-6,
+        attention=None,
+        scaled=False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        self.scaled = scaled
         self.norm1 = layers.LayerNormalization(epsilon=epsilon)
-        self.attention = Attention(width, heads, decay)
+        self.attention = Attention(width, heads, decay) if attention is None else attention
         self.norm2 = layers.LayerNormalization(epsilon=epsilon)
         self.hidden = layers.Dense(int(width * mlp_ratio), activation=gelu, kernel_regularizer=decay)
         self.out = layers.Dense(width, kernel_regularizer=decay)
@@ -114,13 +133,21 @@ class TransformerBlock(layers.Layer):
         self.norm2.build(input_shape)
         self.hidden.build(input_shape)
         self.out.build((*input_shape[:-1], self.hidden.units))
+        if self.scaled:
+            self.scale1, self.scale2 = (
+                self.add_weight(name=name, shape=(input_shape[-1],), initializer="ones") for name in ("scale1", "scale2")
+            )
         self.built = True
 
-    def call(self, x):
-        x = x + self._branch(self.attention(self.norm1(x)))
-        rows = self.out(self.hidden(as_rows(self.norm2(x))))
-        return x + self._branch(ops.reshape(rows, (-1, *x.shape[1:])))
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
-    def _branch(self, x):
+    def call(self, x):
+        x = x + self._branch(self.attention(self.norm1(x)), self.scale1 if self.scaled else None)
+        rows = self.out(self.hidden(as_rows(self.norm2(x))))
+        return x + self._branch(ops.reshape(rows, (-1, *x.shape[1:])), self.scale2 if self.scaled else None)
+
+    def _branch(self, x, scale):
+        x = x if scale is None else x * ops.cast(ops.convert_to_tensor(scale), x.dtype)
         x = x if self.dropout is None else self.dropout(x)
         return x if self.drop_path is None else self.drop_path(x)

@@ -14,8 +14,8 @@ class DiscreteCode(Bottleneck):
     If the encoder's output is feature maps (N, H, W, C), a 1 x 1 convolution gives one vector per position, code
     (N, H, W, width). If it is a vector, a dense layer gives `groups` vectors, code (N, groups * width).
 
-    Indices are integers (N, *index_shape). `books` is the number of alphabets along the last axis of the indices: 1 if an index
-    has the same meaning at every position.
+    Indices are integers (N, *index_shape). `codebook_count` is the number of codebooks along the last axis of the indices: 1 if
+    an index has the same meaning at every position.
 
     A subclass overrides `indices`, `embed`, and `call`.
 
@@ -25,7 +25,7 @@ class DiscreteCode(Bottleneck):
         groups: number of vectors per code, if the encoder's output is a vector.
     """
 
-    books = 1
+    codebook_count = 1
 
     def __init__(self, width, code_count, groups, **kwargs):
         super().__init__(**kwargs)

@@ -70,7 +70,7 @@ class GumbelCode(DiscreteCode):
         super().build(input_shape)
         if len(self.positions) == 1:
             # Each variable of a vector has its own classes; on a grid, the decoder applies the same weights to all positions.
-            self.books = self.groups
+            self.codebook_count = self.groups
 
     def log_probabilities(self, h):
         """log π (N, *positions, codes), float32."""

@@ -37,8 +37,8 @@ class ResidualVectorQuantizer(DiscreteCode):
             raise ZooError(f"got decay={decay}, expected a number in [0, 1).")
         self.depth = depth
         self.commitment = commitment
-        self.books = 1 if shared else depth
-        self.codebooks = [Codebook(codes, width, decay) for _ in range(self.books)]
+        self.codebook_count = 1 if shared else depth
+        self.codebooks = [Codebook(codes, width, decay) for _ in range(self.codebook_count)]
 
     def build(self, input_shape):
         for codebook in self.codebooks:
@@ -49,8 +49,8 @@ class ResidualVectorQuantizer(DiscreteCode):
     def index_shape(self):
         return (*self.positions, self.depth)
 
-    def _book(self, depth):
-        return self.codebooks[depth % self.books]
+    def _codebook(self, depth):
+        return self.codebooks[depth % self.codebook_count]
 
     def call(self, h, training=None):
         z = self.vectors(h)
@@ -58,24 +58,26 @@ class ResidualVectorQuantizer(DiscreteCode):
         residuals, indices = self._quantize(x, start=training)
         quantized, commitment = 0.0, 0.0
         for depth, index in enumerate(indices):
-            quantized += ops.reshape(self._book(depth).embed(index), ops.shape(z))
+            quantized += ops.reshape(self._codebook(depth).embed(index), ops.shape(z))
             commitment += ops.mean(flatten(ops.square(z - ops.stop_gradient(quantized))), axis=-1)
         self.add_term("commitment", self.commitment * commitment)
         if training:
             for i, codebook in enumerate(self.codebooks):
                 # A shared codebook is updated with the residuals of all depths.
-                codebook.update(ops.concatenate(residuals[i :: self.books]), ops.concatenate(indices[i :: self.books]))
+                codebook.update(
+                    ops.concatenate(residuals[i :: self.codebook_count]), ops.concatenate(indices[i :: self.codebook_count])
+                )
         return self.as_code(straight_through(z, quantized))
 
     def _quantize(self, x, start=False):
         """The residual that each depth quantizes, [(M, width)], and its indices, [(M,)]."""
         residuals, indices = [], []
         for depth in range(self.depth):
-            if start and depth < self.books:
-                self._book(depth).start(x)
+            if start and depth < self.codebook_count:
+                self._codebook(depth).start(x)
             residuals.append(x)
-            indices.append(self._book(depth).nearest(x))
-            x = x - self._book(depth).embed(indices[-1])
+            indices.append(self._codebook(depth).nearest(x))
+            x = x - self._codebook(depth).embed(indices[-1])
         return residuals, indices
 
     def indices(self, h):
@@ -84,7 +86,7 @@ class ResidualVectorQuantizer(DiscreteCode):
 
     def embed(self, indices):
         indices = ops.convert_to_tensor(indices)
-        return sum(self._book(depth).embed(indices[..., depth]) for depth in range(self.depth))
+        return sum(self._codebook(depth).embed(indices[..., depth]) for depth in range(self.depth))
 
 
 class VectorQuantizer(ResidualVectorQuantizer):
@@ -101,4 +103,4 @@ class VectorQuantizer(ResidualVectorQuantizer):
         return self.positions
 
     def embed(self, indices):
-        return self._book(0).embed(indices)
+        return self._codebook(0).embed(indices)

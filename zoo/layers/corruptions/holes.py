@@ -114,3 +114,15 @@ def holes(kind, level=None):
     if len(span) != 2 or not all(map(is_number, span)) or not 0 < span[0] <= span[1] <= 1:
         raise ZooError(f"got a hole size of {level}, expected a fraction of the image's side in (0, 1], or (least, most).")
     return layer(span)
+
+
+def complementary_holes(size, sets=3, side=1 / 8):
+    """Fixed masks of holes for images of `size` (H, W): `sets` arrays (H, W), bool; each pixel is in exactly one of them.
+
+    The holes are squares of a grid, whose side is the fraction `side` of the shorter side of the image, assigned at random.
+    """
+    cell = max(1, round(side * min(size)))
+    rows, columns = (-(-length // cell) for length in size)
+    order = np.random.default_rng(0).permutation(rows * columns).reshape(rows, columns)
+    which = (order % sets).repeat(cell, axis=0).repeat(cell, axis=1)[: size[0], : size[1]]
+    return [which == i for i in range(sets)]

@@ -90,11 +90,12 @@ class PatchDropout(keras.layers.Layer):
         return ops.concatenate([first, ops.matmul(chosen, patches)], axis=1)
 
 
-def masked_error(predicted, true, seen):
-    """Mean squared error over the masked patches of each input, (N,), float32.
+def masked_error(predicted, true, seen, of=ops.square):
+    """Mean error over the masked patches of each input, (N,), float32.
 
-    Predicted and true patches are (N, patches, numbers); `seen` (N, patches) is 1 for visible patches.
+    Predicted and true patches are (N, patches, numbers); `seen` (N, patches) is 1 for visible patches. `of` is a function of
+    their difference, by default the square.
     """
-    error = ops.mean(ops.square(ops.cast(predicted, "float32") - ops.cast(true, "float32")), axis=-1)
+    error = ops.mean(of(ops.cast(predicted, "float32") - ops.cast(true, "float32")), axis=-1)
     hidden = 1 - ops.cast(seen, "float32")
     return ops.sum(error * hidden, axis=1) / ops.sum(hidden, axis=1)

@@ -50,8 +50,8 @@ class StepReader:
         if (numbers - before > _LONGEST_GAP).any():
             row = int(np.argmax(numbers - before > _LONGEST_GAP))
             raise ZooError(
-                f"the time of row {row + 1} of {len(numbers)} is {numbers[row] - before[row]:,.0f} steps after that of the row before, "
-                f"expected at most {_LONGEST_GAP:,}; correct it, or split the file."
+                f"the time of row {row + 1} of {len(numbers)} is {numbers[row] - before[row]:,.0f} steps after that of the row "
+                f"before, expected at most {_LONGEST_GAP:,}; correct it, or split the file."
             )
         places = (numbers - self.last - 1).astype(int)
         count = int(numbers[-1] - self.last)

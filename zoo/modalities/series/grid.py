@@ -38,8 +38,8 @@ def seconds(column, name="time"):
     if unreadable.any():
         row = int(np.argmax(unreadable))
         raise ZooError(
-            f"the time in column {name!r} of row {row + 1} is {column.iloc[row]!r:.60}, expected a date such as 2024-05-31 12:00 or a "
-            "number of seconds."
+            f"the time in column {name!r} of row {row + 1} is {column.iloc[row]!r:.60}, expected a date such as 2024-05-31 12:00 "
+            "or a number of seconds."
         )
     return found
 
@@ -76,7 +76,8 @@ def regular(times, values, rate):
     places = np.round((times - times.min()) / rate)
     if places.max() >= max(_MOST_STEPS * len(times), 10_000):
         raise ZooError(
-            f"the times of {len(times)} rows span {places.max():,.0f} steps of {rate:g} seconds; correct the times, or give a larger rate."
+            f"the times of {len(times)} rows span {places.max():,.0f} steps of {rate:g} seconds; correct the times, or give a "
+            "larger rate."
         )
     places = places.astype(int)
     return means(places, values, int(places.max()) + 1), places

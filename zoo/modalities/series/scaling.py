@@ -1,4 +1,4 @@
-"""The part of a series' preprocessing that is inside the graph: scaled values, flags of missing ones, and the window's own scale."""
+"""The part of a series' preprocessing that is inside the graph: scaled values, flags of missing ones, the window's own scale."""
 
 import keras
 from keras import ops
@@ -75,7 +75,8 @@ class SeriesScaling(keras.layers.Layer):
 
 
 def _moments(values, known):
-    """Mean and deviation, (N, 1, C), of the known values (N, L, C) of each window before its last step; 0 and the least for none."""
+    """Mean and deviation, (N, 1, C), of the known values (N, L, C) of each window before its last step; for none, 0 and the
+    least."""
     values, known = values[:, :-1], known[:, :-1]
     count = ops.maximum(ops.sum(known, axis=1, keepdims=True), 1.0)
     level = ops.sum(values, axis=1, keepdims=True) / count

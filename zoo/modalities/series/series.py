@@ -24,7 +24,7 @@ _SPEC = ("name", "channels", "origins", "length", "stride", "normalization", "se
 
 @dataclass(frozen=True)
 class Steps:
-    """A series on a regular grid: `values` (S, C) float32, NaN where missing, and the step of each row handed in, `places` (T,)."""
+    """A series on a regular grid: `values` (S, C) float32, NaN where missing, and the step of each row, `places` (T,)."""
 
     values: np.ndarray
     places: np.ndarray
@@ -93,7 +93,8 @@ def fit(x, length=64, stride=None, normalization="window", seasons=(), time=None
 
 
 def center_and_scale(known):
-    """Median and robust deviation of numbers (T,). If half of them are equal, of those beyond 5 and 95 percent; 1 for a constant."""
+    """Median and robust deviation of numbers (T,), by their quartiles, or, if these are equal, by 5 and 95 percent; 1 for a
+    constant."""
     low, first, middle, third, high = np.percentile(known, [5, 25, 50, 75, 95])
     least = 1e-9 * max(abs(middle), 1e-30)
     for scale in ((third - first) / 1.349, (high - low) / 3.29, float(known.std())):
@@ -166,8 +167,8 @@ def _array(x):
 class Series(Modality):
     """Time series with known channels, in windows; made by `fit`.
 
-    The raw array (N, length, C) is float32 with NaN for missing values, relative to the origin of each channel. Its C channels are
-    those of the series, and then all of them again as they were one season before, for each of the seasons.
+    The raw array (N, length, C) is float32 with NaN for missing values, relative to the origin of each channel. Its C channels
+    are those of the series, and then all of them again as they were one season before, for each of the seasons.
 
     Args:
         channels: names of the channels.
@@ -344,7 +345,8 @@ class Series(Modality):
         return self.layer.reverse(raw, x)
 
     def returned(self, raw, like):
-        """Windows (N, length, channels), or, of a series, the mean over the windows that contain a step, as an array (T, C) or a frame."""
+        """Windows (N, length, channels), or, of a series, the mean over the windows that contain a step, as an array
+        (T, channels) or a frame."""
         raw = raw[..., : len(self.channels)] + np.asarray(self.origins)
         if frames.is_array(like) and np.ndim(like) == 3:
             return raw

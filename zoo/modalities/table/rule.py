@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.modalities.image_rule import check_shape
 from zoo.modalities.table import frames
 
 
@@ -33,6 +34,10 @@ class TableRule:
         shape = np.shape(x)
         if len(shape) != 2 or shape[1] != len(self.columns):
             raise ZooError(f"got rows of shape {shape}, expected a table (N, {len(self.columns)}).")
+
+    def check_shape(self, x):
+        """Raise ZooError if a tensor, or an input of a functional model, has another shape; its values are not known yet."""
+        check_shape(x, [(len(self.columns),)])
 
     def checked_part(self, batch, compared):
         """The part (x,) of a batch that `check` takes."""

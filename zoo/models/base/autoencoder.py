@@ -299,14 +299,40 @@ class Autoencoder(ChecksInputs, SampleWeights, Serializable, keras.Model):
         outputs = ops.cast(self.decoder.outputs(self.code(x), x), "float32")
         return self.reconstruction_loss.error(self.modality.to_input(x, "float32"), outputs)
 
+    def anomaly_map(self, x, batch_size=256, sigma=None):
+        """Where images (N, H, W, C) are anomalous: (N, H, W), float32 numpy; higher is more anomalous. Deterministic.
+
+        The squared error of the reconstruction of each pixel in 0..1, mean over channels, smoothed. Models trained with the loss
+        "contrast_mse" compare local contrast. Masked models reconstruct each patch from others, see `zoo.models.base.masked`;
+        models for inpainting, each region from its surroundings, see `zoo.models.inpainting`; and models for super-resolution,
+        the detail of the image from its reduced version. `zoo.anomaly.PatchDetector` compares features with those of normal
+        images instead.
+
+        Args:
+            x: images, uint8 0..255 or floats 0..1.
+            batch_size: number of images per batch.
+            sigma: standard deviation of the Gaussian that smoothes the errors, in pixels; by default 1/32 of the shorter side.
+
+        Raises:
+            ZooError: if the inputs of the model are not images, or `sigma` is negative.
+        """
+        from zoo.anomaly.maps import check_maps, smoothed
+
+        check_maps(self.data_shape, self.name)
+        return smoothed(apply_in_batches(self, self._error_map, self.modality.check(x, self.data_shape), batch_size), sigma)
+
+    def _error_map(self, x):
+        outputs = ops.cast(self.decoder.outputs(self.code(x), x), "float32")
+        return self.reconstruction_loss.error_map(self.modality.to_input(x, "float32"), outputs)
+
     def anomaly_score(self, x, batch_size=256, by="reconstruction", normal=None):
         """Anomaly scores (N,) of images (N, *input_shape); higher is more anomalous.
 
         Args:
             x: images.
             batch_size: number of images per batch.
-            by: `"reconstruction"`, `"likelihood"`, `"knn"` or `"combined"`, see `zoo.anomaly.AnomalyDetector`, which also
-                stores normal images for several calls.
+            by: `"reconstruction"`, `"map"` (a robust maximum of `anomaly_map`), `"likelihood"`, `"knn"` or `"combined"`, see
+                `zoo.anomaly.AnomalyDetector`, which also stores normal images for several calls.
             normal: normal images (M, *input_shape), which `"knn"` and `"combined"` require.
         """
         from zoo.anomaly import AnomalyDetector

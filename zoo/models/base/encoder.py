@@ -84,12 +84,39 @@ class Encoder(ChecksInputs, Serializable, keras.Model):
         """
         if layer is None or (layer == "code" and pool is None):
             return self
-        if layer not in self.feature_layers:
-            known = self.feature_layers
-            raise ZooError(f"there is no feature layer {layer!r}.{suggest(layer, known)} There are {', '.join(known)}.")
+        self._check_layer(layer)
         if pool not in (None, "flatten", "mean", "token") and not (is_whole(pool) and pool > 0):
             raise ZooError(f"got pool={pool!r}, expected 'flatten', 'mean', 'token' or a positive number of regions per side.")
         return FeatureExtractor(self, layer, pool)
+
+    def maps(self, x, layer="code"):
+        """Feature maps (N, h, w, C), a tensor, of images at a depth, one of `feature_layers`.
+
+        The tokens of a transformer are arranged as maps, without the first one, which is not a patch.
+
+        Raises:
+            ZooError: if there is no such depth, or its features are vectors.
+        """
+        self._check_layer(layer)
+        h = self.unpooled(self.modality.to_input(x, self.compute_dtype), layer)
+        if len(h.shape) == 3:
+            h = self.backbone.maps(h)
+        if len(h.shape) != 4:
+            raise ZooError(
+                f"the features of {layer!r} are vectors, expected the depth of a convolutional network or transformer."
+            )
+        return h
+
+    def unpooled(self, x, layer, training=None):
+        """The output of a depth, one of `feature_layers`, for images in 0..1: maps, tokens or vectors."""
+        if layer == "code":
+            return self.bottleneck.unpooled(self.backbone(x, training=training))
+        return self.backbone.until(x, layer)
+
+    def _check_layer(self, layer):
+        known = self.feature_layers
+        if layer not in known:
+            raise ZooError(f"there is no feature layer {layer!r}.{suggest(layer, known)} There are {', '.join(known)}.")
 
 
 @registered("FeatureExtractor")
@@ -136,10 +163,7 @@ class FeatureExtractor(ChecksInputs, EncoderWrapper, keras.Model):
     def call(self, x, training=None):
         self.modality.assert_valid(x)
         x = self.modality.to_input(x, self.compute_dtype)
-        if self.layer == "code":
-            h = self.encoder.bottleneck.unpooled(self.encoder.backbone(x, training=training))
-        else:
-            h = self.encoder.backbone.until(x, self.layer)
+        h = self.encoder.unpooled(x, self.layer, training)
         if len(h.shape) == 3 and is_whole(self.pool):
             h = self.encoder.backbone.maps(h)
         return pool_features(h, self.pool)

@@ -24,6 +24,12 @@ class ChecksInputs:
     within the graph, see `Modality.assert_valid`.
     """
 
+    def __call__(self, x, *args, **kwargs):
+        """As `keras.Model.__call__`."""
+        if self.built:
+            self.input_rule.check_shape(x)
+        return super().__call__(x, *args, **kwargs)
+
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`."""
         given = inspect.signature(super().fit).bind(x, y, *args, **kwargs)

@@ -63,6 +63,9 @@ class LabelledRule(ImageRule):
         if labels is not None:
             check_labels(labels, self.classes)
 
+    def check_shape(self, x):
+        super().check_shape(split(x)[0])
+
 
 def check_labels(labels, classes):
     """Raise ZooError unless labels (N,) are whole numbers from 0 to `classes` - 1, or -1 for unknown labels."""

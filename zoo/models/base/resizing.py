@@ -67,8 +67,6 @@ class ResizingEncoder(ChecksInputs, EncoderWrapper, keras.Model):
         return self if layer is None and pool is None else ResizingEncoder(self.encoder.at(layer, pool), self.data_shape)
 
     def call(self, x, training=None):
-        if len(x.shape) != 4 or x.shape[-1] != self.data_shape[-1]:
-            raise ZooError(f"got images of shape {tuple(x.shape)}, expected (N, height, width, {self.data_shape[-1]}).")
         if tuple(x.shape[1:]) != self.data_shape:
             # Before resizing, because averages can hide a value outside the range.
             assert_unit(x)

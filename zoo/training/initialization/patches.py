@@ -5,8 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.layers.blocks.dictionary import PatchDictionary
-from zoo.layers.blocks.normalized_dictionary import PatchesToImage, normalized
+from zoo.layers.blocks.dictionary import PatchDictionary, PatchesToImage, normalized
 from zoo.modalities.image import unit_array
 from zoo.models.base.autoencoder import Autoencoder
 from zoo.utils.keras_internals import flatten_layers
@@ -24,25 +23,23 @@ _DECODED, _RIDGE = 40_000, 1e-3
 def start_from_patches(model: Autoencoder, images, seed=0):
     """Set the atoms of the dictionary of `model` by k-means of patches of images (N, ...), uint8 or floats 0..1.
 
-    Patches are taken from the input of the dictionary, to which earlier layers may have been applied. They are centered,
-    whitened and scaled to length 1; an atom also represents its negative. The responses to each atom have mean 0 and deviation
-    1. A decoder of patches is fitted to their codes by ridge regression.
+    Patches are normalized, whitened and scaled to length 1; an atom also represents its negative. The responses to each atom have
+    mean 0 and deviation 1. The decoder of patches is fitted to their codes by ridge regression.
 
     Raises:
         ZooError: if the model has no dictionary, or more atoms than there are patches.
     """
     layer = dictionary(model)
     rng = np.random.default_rng(seed)
-    patches = _patches(model, images, layer.size, rng)
+    patches = _patches(images, layer.size, rng)
     if layer.atoms > len(patches):
         raise ZooError(
             f"got {layer.atoms} atoms, expected at most {len(patches)}, the number of patches in {len(images)} images."
         )
-    x = layer.patches_of(patches)
-    kernel, bias = _dictionary_of(x, layer.atoms, rng)
+    kernel, bias = _dictionary_of(normalized(patches)[0], layer.atoms, rng)
     layer.responses.kernel.assign(kernel.reshape(layer.responses.kernel.shape))
     layer.responses.bias.assign(bias)
-    for decoder in model.decoder._flatten_layers():
+    for decoder in flatten_layers(model.decoder):
         if isinstance(decoder, PatchesToImage):
             _fit_decoder(decoder, layer, patches[rng.permutation(len(patches))[:_DECODED]])
 
@@ -51,22 +48,17 @@ def dictionary(model):
     """The `PatchDictionary` of `model`."""
     found = [layer for layer in flatten_layers(model.encoder) if isinstance(layer, PatchDictionary)]
     if not found:
-        raise ZooError(f"{model.name} has no dictionary to initialize; use patch_dictionary, or a model on unet with atoms=256.")
+        raise ZooError(f"{model.name} has no dictionary to initialize; start='patches' is for patch_dictionary.")
     return found[0]
 
 
-def _patches(model, images, size, rng):
-    """Patches (P, size * size * C), float32, at random positions of the input of the dictionary, for images (N, H, W, C)."""
-    read = getattr(model.encoder.backbone, "image", ops.convert_to_tensor)
+def _patches(images, size, rng):
+    """Patches (P, size * size * C), float32, at random positions of images (N, H, W, C)."""
     height, width = images.shape[1] - size + 1, images.shape[2] - size + 1
-    if height < 1 or width < 1:
-        raise ZooError(
-            f"got images of {images.shape[1]} x {images.shape[2]}, expected at least {size} x {size}, the size of a patch."
-        )
     chosen = rng.permutation(len(images))[:_IMAGES]
     found = []
     for start in range(0, len(chosen), _BLOCK):
-        block = ops.convert_to_numpy(read(unit_array(images[np.sort(chosen[start : start + _BLOCK])])))
+        block = unit_array(images[np.sort(chosen[start : start + _BLOCK])])
         rows = np.repeat(np.arange(len(block)), _EACH)
         tops, lefts = rng.integers(0, height, len(rows)), rng.integers(0, width, len(rows))
         inside = np.arange(size)

@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from zoo.anomaly.maps import robust_maximum
 from zoo.errors import ZooError, suggest
 from zoo.evaluation.likelihood import has_likelihood, log_likelihood
 from zoo.evaluation.probes import probe_features
 from zoo.utils.models import check_autoencoder
 
 SCORES = ("reconstruction", "likelihood", "knn")
+MAP = "map"
 COMBINED = "combined"
 _METRICS = ("euclidean", "cosine")
 
@@ -21,13 +23,15 @@ class AnomalyDetector:
     """Anomaly scores by an autoencoder; higher is more anomalous. Some scores are computed relative to normal images.
 
     - `"reconstruction"`: the reconstruction loss of the image (Sakurada & Yairi 2014).
+    - `"map"`: the mean of the highest hundredth of the values of `Autoencoder.anomaly_map`, for anomalies that are small parts of
+      an image.
     - `"likelihood"`: -log p(x) in nats, estimated by importance sampling (Burda et al. 2016, arXiv:1509.00519); for a model of
       binary pixels, the mean over random binarizations of the image.
     - `"knn"`: mean distance from the features of the image to those of the nearest normal images (Ramaswamy et al. 2000). Each
       feature is divided by its standard deviation over the normal images; with `metric="cosine"`, each feature vector is
       divided by its length instead.
-    - `"combined"`: the mean of all scores that the model supports. Each score is first standardized over the normal images: its
-      median is subtracted, and the result is divided by 1.4826 times its median absolute deviation.
+    - `"combined"`: the mean of all scores but `"map"` that the model supports. Each score is first standardized over the normal
+      images: its median is subtracted, and the result is divided by 1.4826 times its median absolute deviation.
 
     Args:
         model: an `Autoencoder`.
@@ -45,7 +49,7 @@ class AnomalyDetector:
     """
 
     def __init__(self, model, by=COMBINED, layer=None, pool=None, neighbours=5, samples=100, seed=0, metric="euclidean"):
-        known = (*SCORES, COMBINED)
+        known = (SCORES[0], MAP, *SCORES[1:], COMBINED)
         if by not in known:
             raise ZooError(f"there is no anomaly score {by!r}.{suggest(by, known)} There are {', '.join(known)}.")
         if neighbours < 1 or samples < 1:
@@ -103,6 +107,7 @@ class AnomalyDetector:
         neighbour."""
         measures = {
             "reconstruction": lambda: self.model.reconstruction_error(x, batch_size),
+            "map": lambda: robust_maximum(self.model.anomaly_map(x, batch_size)),
             "likelihood": lambda: -log_likelihood(self.model, x, self.samples, self.seed, comparable=True),
             "knn": lambda: distance(self._scaled(self._features(x, batch_size)), self._bank, self.neighbours, itself),
         }

@@ -1,4 +1,4 @@
-"""Anomaly scores: what each is, how they are put on one scale, and that strange images get the higher ones."""
+"""Anomaly scores: what each is, how they are put on one scale, and that anomalous images get the higher ones."""
 
 import keras
 import numpy as np
@@ -24,10 +24,10 @@ def trained(digits):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("by", ["reconstruction", "likelihood", "knn", "combined"])
-def test_the_stranger_the_higher(trained, by):
-    model, normal, fresh, strange = trained
-    scores = [model.anomaly_score(x, by=by, normal=normal) for x in (fresh, strange)]
-    assert [s.shape for s in scores] == [(len(fresh),), (len(strange),)]
+def test_anomalous_images_score_higher(trained, by):
+    model, normal, fresh, anomalous = trained
+    scores = [model.anomaly_score(x, by=by, normal=normal) for x in (fresh, anomalous)]
+    assert [s.shape for s in scores] == [(len(fresh),), (len(anomalous),)]
     ranks = np.mean(scores[0][:, None] < scores[1])
     assert ranks > 0.95, f"{ranks:.3f} of the pairs are in order"
 
@@ -46,7 +46,7 @@ def test_neighbours_do_not_depend_on_the_units_of_features(trained, monkeypatch)
     model, normal, fresh, _ = trained
     plain = AnomalyDetector(model, "knn").fit(normal).score(fresh)
     units = np.linspace(1, 100, 8)
-    monkeypatch.setattr("zoo.anomaly.probe_features", lambda model, x, *a: model.encode(x) * units)
+    monkeypatch.setattr("zoo.anomaly.detector.probe_features", lambda model, x, *a: model.encode(x) * units)
     np.testing.assert_allclose(AnomalyDetector(model, "knn").fit(normal).score(fresh), plain, rtol=1e-4)
 
 
@@ -58,7 +58,7 @@ def test_directions_alone_do_not_depend_on_the_strength_of_features(trained, mon
         detector = AnomalyDetector(model, "knn", metric=metric).fit(normal)
         plain = detector.score(fresh)
         with monkeypatch.context() as patch:
-            patch.setattr("zoo.anomaly.probe_features", lambda model, x, *a: model.encode(x) * strength)
+            patch.setattr("zoo.anomaly.detector.probe_features", lambda model, x, *a: model.encode(x) * strength)
             return plain, detector.score(fresh)
 
     np.testing.assert_allclose(*both("cosine"), rtol=1e-4)
