@@ -155,3 +155,67 @@ def test_seasons_show_the_networks_what_was_one_season_before():
     assert np.isnan(raw[0, :, 1]).all()
     model = zoo.create("ae", "mlp", modality=series, hidden=(8,), latent_dim=2)
     assert model.reconstruct(x).shape == (40,)
+
+
+@pytest.mark.parametrize("batch_size, seasons", [(3, ()), (2, (7,)), (100, (30,))])
+@pytest.mark.parametrize("steps", [41, 6])
+def test_windows_of_a_file_are_those_in_memory(tmp_path, monkeypatch, batch_size, seasons, steps):
+    from zoo.modalities.series.files import WindowStream
+
+    x = waves(steps, 1)
+    series = fit(waves(60, 1), length=8, stride=3, seasons=seasons)
+    parts = [(None, x[start : start + 5]) for start in range(0, steps, 5)]
+    found = list(WindowStream(series, parts, batch_size))
+    raw = np.concatenate([series.check(batch) for _, batch in found])
+    np.testing.assert_allclose(raw, series.check(x), atol=1e-5)
+    numbers = [int(i) for ids, _ in found for i in ids]
+    assert numbers == sorted(numbers) and numbers[-1] == steps - 1
+
+
+def test_reconstructed_windows_are_written_as_steps(tmp_path):
+    from zoo.modalities.series.files import StepWriter
+
+    x = waves(41, 1)
+    series = fit(x, length=8, stride=3)
+    found = windows(x, 8, 3)
+    with StepWriter(tmp_path / "x.csv", series) as writer:
+        for start in range(0, len(found), 4):
+            ends = [min(3 * i + 7, 40) for i in range(start, min(start + 4, len(found)))]
+            writer.write(found[start : start + 4], [str(end) for end in ends])
+    read = pandas.read_csv(tmp_path / "x.csv")
+    assert list(read.id) == list(range(41))
+    np.testing.assert_allclose(read["0"], x[:, 0])
+
+
+def test_rows_in_parts_are_the_steps_of_the_whole():
+    from zoo.modalities.series.files import StepReader
+
+    data = frame([0, 10, 20, 21, 50, 61], a=[1.0, 2, 3, 5, 6, 7])
+    series = fit(data, length=4, rate=10)
+    reader = StepReader(series)
+    parts = [reader.steps_of(data.iloc[a:b]) for a, b in ((0, 2), (2, 4), (4, 6))]
+    np.testing.assert_array_equal(np.concatenate([values for values, _ in parts])[:, 0], [1, 2, 4, np.nan, np.nan, 6, 7])
+    np.testing.assert_array_equal(parts[1][1], [0, 0])
+    with pytest.raises(ZooError, match="earlier"):
+        reader.steps_of(frame([55], a=[1.0]).iloc[:1].assign(time=[40]))
+
+
+def test_appended_rows_are_read_as_they_come(tmp_path):
+    import threading
+    import time
+
+    from zoo.modalities.series.tail import appended_rows
+
+    path = tmp_path / "live.csv"
+    path.write_text("a;b\n1;2\n3;")
+
+    def append():
+        time.sleep(0.3)
+        with path.open("a") as file:
+            file.write("4\n5;6\n")
+
+    thread = threading.Thread(target=append)
+    thread.start()
+    found = [row for part in appended_rows(path, idle=1.0) for row in part.to_numpy().tolist()]
+    thread.join()
+    assert found == [["1", "2"], ["3", "4"], ["5", "6"]]

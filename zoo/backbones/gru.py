@@ -1,4 +1,4 @@
-"""Gated recurrent units (Cho et al. 2014) that read and write a sequence (Malhotra et al. 2016, arXiv:1607.00148)."""
+"""Gated recurrent units (Cho et al. 2014), reading and writing sequences (Malhotra et al. 2016)."""
 
 from keras import layers
 

@@ -1,4 +1,4 @@
-"""Long short-term memory (Hochreiter & Schmidhuber 1997) that read and write a sequence (Malhotra et al. 2016, arXiv:1607.00148)."""
+"""Long short-term memory (Hochreiter & Schmidhuber 1997), reading and writing sequences (Malhotra et al. 2016)."""
 
 from keras import layers
 

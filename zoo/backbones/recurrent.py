@@ -1,4 +1,4 @@
-"""Recurrent encoders and decoders, of any kind of recurrent layer."""
+"""Recurrent encoders and decoders, of any kind of recurrent layer (Malhotra et al. 2016, arXiv:1607.00148)."""
 
 from keras import layers
 
