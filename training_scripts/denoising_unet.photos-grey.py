@@ -33,6 +33,7 @@ RECIPE = Recipe(
         "denoised_psnr_unclipped_50.bsd68",
         "denoised_psnr_unclipped.set12",
     ),
+    baseline=("denoised_psnr_unclipped.bsd68", 28.57, "BM3D, which is given the noise level, Zhang et al. 2017, table II"),
 )
 
 if __name__ == "__main__":

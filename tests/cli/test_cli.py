@@ -580,7 +580,7 @@ def test_a_zoo_without_weights(fails, empty):
 
 @pytest.mark.parametrize("name", ("rows.npz", "images"))
 def test_ctrl_c_leaves_nothing(place, tmp_path, monkeypatch, capfd, name):
-    def interrupted(stream):
+    def interrupted(stream, unit):
         yield ["0"], np.load(place / "uint8.npy")[:1] if name == "images" else np.zeros((1, 4), np.float32)
         raise KeyboardInterrupt
 

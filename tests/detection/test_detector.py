@@ -123,7 +123,7 @@ def test_the_loss_is_that_of_its_formula():
     x = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
     surprise, error = (np.asarray(a) for a in network.surprise(x, np.ones_like(x)))
     predicted = np.asarray(network.prediction(network.code(x, np.ones_like(x))))
-    mean, log_sigma = predicted[..., :3], np.clip(predicted[..., 3:], -4, 3)
+    mean, log_sigma = predicted[..., :3], np.clip(predicted[..., 3:], np.log(0.1), 3)
     np.testing.assert_allclose(surprise, -norm.logpdf(x, mean, np.exp(log_sigma)) - 0.5 * np.log(2 * np.pi), rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(error, (mean - x) ** 2, rtol=1e-4, atol=1e-5)
     levels = np.asarray(network.noise(x, np.ones_like(x)))

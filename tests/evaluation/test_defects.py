@@ -59,6 +59,9 @@ def test_the_curves_of_the_mask_itself_are_one_and_those_of_chance_half():
     trial = Trial(crops(60))
     assert not trial.masks[:30].any() and trial.masks[30:].any(axis=(1, 2)).all()
     assert trial.curves(trial.masks.astype(np.float32)) == {"pixel": 1.0, "image": 1.0}
+    without = trial.masks & (trial.kinds != 2)[:, None, None]
+    found = trial.curves_by_kind(without.astype(np.float32))
+    assert found == {"scratch": 1.0, "blob": 1.0, "swap": 0.5, "blur": 1.0}
     chance = trial.curves(np.random.default_rng(0).random(trial.masks.shape, dtype=np.float32))
     assert abs(chance["pixel"] - 0.5) < 0.02 and abs(chance["image"] - 0.5) < 0.2
 

@@ -88,6 +88,15 @@ def test_softmax_regression_needs_few_passes_over_classes_that_it_separates(digi
     assert evaluations(train_x, train_y, 1e-3) < 50
 
 
+def test_softmax_regression_does_not_stop_where_the_search_starts_it(digits):
+    train_x, train_y, *_ = standardized(digits)
+    regression = SoftmaxRegression(train_x, train_y, 10)
+    # The minimum of a stronger penalty, as in the search: the objective there is twice the minimum of this one.
+    found = regression.fit(1e-5, start=regression.fit(1e-4), tolerance=1e-3)
+    best = regression.fit(1e-5, tolerance=1e-7)
+    assert regression._objective(found, 1e-5)[0] == pytest.approx(regression._objective(best, 1e-5)[0], rel=0.05)
+
+
 def test_features_of_a_single_row_do_not_slow_the_softmax_regression():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((20_000, 30))

@@ -307,18 +307,19 @@ def test_restart_begins_anew_and_removes_only_what_a_run_wrote(dataset, tmp_path
 
 
 PAGES = {
-    "README.md": "selection",
-    "docs/weights.md": "weights",
-    "docs/gallery.md": "gallery",
-    "docs/restoration.md": "restored",
-    "docs/variants/index.md": "variants",
+    "README.md": ("selection",),
+    "docs/weights.md": ("weights",),
+    "docs/gallery.md": ("gallery",),
+    "docs/restoration.md": ("photographs", "restored"),
+    "docs/variants/index.md": ("variants",),
 }
 
 
 def write_pages(root, text="# Title\n\n{}\nThe end.\n"):
     (root / "docs" / "variants").mkdir(parents=True)
-    for page, block in PAGES.items():
-        (root / page).write_text(text.format(f"<!-- {block}: begin -->\nold numbers\n<!-- {block}: end -->\n"))
+    for page, blocks in PAGES.items():
+        marked = "".join(f"<!-- {block}: begin -->\nold numbers\n<!-- {block}: end -->\n" for block in blocks)
+        (root / page).write_text(text.format(marked))
 
 
 def test_what_the_recipe_states_is_copied_before_the_tables_are_rendered(published, dataset, tmp_path, monkeypatch):
@@ -351,7 +352,7 @@ def test_the_tables_are_rendered_between_their_markers(published, tmp_path, monk
     render(tmp_path)
     texts = {page: (tmp_path / page).read_text() for page in PAGES}
     for page, text in texts.items():
-        assert text.startswith(f"# Title\n\n<!-- {PAGES[page]}: begin -->\n") and text.endswith(" end -->\n\nThe end.\n")
+        assert text.startswith(f"# Title\n\n<!-- {PAGES[page][0]}: begin -->\n") and text.endswith(" end -->\n\nThe end.\n")
         assert "old numbers" not in text
     value = card.number(entry["metrics"]["mse"]["value"])
     for page, cards in (("docs/weights.md", "../weights/cards"), ("docs/variants/index.md", "../../weights/cards")):

@@ -25,12 +25,12 @@ def run(arguments):
         _print_model(known)
         return
     from zoo.pretrained import manifest
-    from zoo.publishing.card import split_of
+    from zoo.publishing.card import trained_on
 
-    run, dataset = known["run"], known["dataset"]
+    run = known["run"]
     print(f"{arguments.name}\n{known['paper']}")
     print(f"config    {', '.join(f'{k}={v}' for k, v in known['config'].items())}")
-    print(f"data      {dataset['name']} {dataset['version']}, {split_of(dataset)}")
+    print(f"data      {trained_on(known['dataset'])}")
     print(f"licence   weights {known['licence']['weights']}; data {known['licence']['data']}")
     kept = "installed" if manifest.is_installed(known) else "not installed"
     print(f"file      {known['file']}, {known['bytes']:,} bytes, {kept}, sha256 {known['sha256']}")

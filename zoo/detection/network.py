@@ -4,12 +4,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-# Bounds of the logarithm of a column's predicted standard deviation: constant columns would have none.
-_LOG_SIGMA = (-4.0, 3.0)
 # Standard deviations of the noise whose level is estimated; the first level is none.
 LEVELS = np.array([0.0, *np.geomspace(0.05, 3.0, 10)], "float32")
 # Noise on the columns that are seen while the others are predicted, in standard deviations of a column.
 _NOISE = 0.1
+# Bounds of the logarithm of a column's predicted standard deviation: no prediction is more certain than what it is made from.
+_LOG_SIGMA = (float(np.log(_NOISE)), 3.0)
 # Fractions of the columns that are hidden.
 _LEAST_HIDDEN, _MOST_HIDDEN = 0.05, 0.6
 

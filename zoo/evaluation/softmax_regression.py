@@ -107,10 +107,11 @@ def predict(x, w):
 def _lbfgs(objective, w, precondition, tolerance, iterations):
     value, gradient = objective(w)
     pairs = []
-    for _ in range(iterations):
+    for i in range(iterations):
         step = -_inverse_curvature(gradient, pairs, precondition)
         slope = np.vdot(step, gradient)
-        if -slope < 2 * tolerance * value:
+        # The first step is not scaled yet, so that its predicted decrease would end a fit that starts near the minimum too early.
+        if i and -slope < 2 * tolerance * value:
             break
         length = 1.0
         while True:

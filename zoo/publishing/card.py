@@ -55,7 +55,7 @@ def card(name, entry, folder):
         "",
         "```python",
         f'model = zoo.load("{name}")',
-        *_use(entry["config"]),
+        *_use(entry["config"], dataset),
         "```",
         "",
     ]
@@ -79,7 +79,7 @@ def card(name, entry, folder):
         "",
         "| | |",
         "|---|---|",
-        f"| trained on | {dataset['name']} {dataset['version']}, {split_of(dataset)}, {dataset['n']} images |",
+        f"| trained on | {trained_on(dataset)} |",
         f"| model | {', '.join(f'{k}={v}' for k, v in entry['config'].items())} |",
         f"| parameters | {run['parameters']:,} |",
         f"| training | {run['epochs']} epochs, {run['seconds'] / 60:.1f} minutes, seed {run['seed']}, {run['precision']}, "
@@ -101,11 +101,22 @@ def card(name, entry, folder):
     return "\n".join(lines) + "\n"
 
 
-def _use(config):
-    """The lines of code that a card shows for a model with this config."""
+def trained_on(dataset):
+    """The data set of a manifest entry that the weights were trained on, as text."""
+    if "patches" in dataset:
+        text = f"photographs of the folder {dataset['name']}: {dataset['n']:,} patches, {dataset['patches']} of each"
+        return f"{text}; tested on the folder {dataset['test']}"
+    split = dataset["split"] if dataset.get("drawn") else f"{dataset['split']} split"
+    return f"{dataset['name']} {dataset['version']}, {split}, {dataset['n']} images"
+
+
+def _use(config, dataset):
+    """The lines of code that a card shows for a model with this config, trained on a data set."""
     accepted = "uint8 0..255 or floats 0..1"
     if config["variant"] not in RESTORING:
         return [f"features = model.encode(images)  # {accepted}, {shape(config['input_shape'])}"]
+    if "patches" in dataset:
+        return [f"restored = model.reconstruct(photographs)  # {accepted}: an array (N, H, W, C) or a list, of any size"]
     height, width, channels = config["input_shape"]
     scale = config.get("scale", 1)
     return [f"restored = model.reconstruct(images)  # {accepted}, {shape((height // scale, width // scale, channels))}"]
@@ -167,11 +178,6 @@ def _caption(variant):
     if variant in CORRUPTING:
         return "Test images, corrupted images and reconstructions"
     return "Test images and their reconstructions"
-
-
-def split_of(dataset):
-    """The images of a manifest entry's data set that the weights were trained on, as text."""
-    return dataset["split"] if dataset.get("drawn") else f"{dataset['split']} split"
 
 
 def seeds(entry):

@@ -12,6 +12,7 @@ from zoo.models import registry
 from zoo.pretrained import manifest
 from zoo.pretrained.public import public
 from zoo.publishing.card import BASELINES, RESTORING, baseline_text, baselines, figure, number, write_card
+from zoo.publishing.photographs import photographs_table
 from zoo.training.recipe import load_recipe, recipes
 from zoo.utils.directions import higher_is_better
 from zoo.utils.files import write_atomically
@@ -31,7 +32,11 @@ SELECTION = (
     ("Compression to discrete codes", "vq_vae_conv.cifar10", "mse"),
     ("Sampling and likelihood", "vae_mlp.mnist", "nll"),
     ("Disentangled factors", "beta_tc_vae_conv.sprites", "mig"),
-    ("Denoising", "denoising_unet.cifar10", "denoised_psnr"),
+    ("Denoising of gray photographs", "denoising_unet.photos-grey", "denoised_psnr_unclipped.bsd68"),
+    ("Denoising of color photographs", "denoising_unet.photos", "denoised_psnr_unclipped.kodak"),
+    ("Removal of JPEG artifacts from photographs", "artifact_removal_unet.photos", "jpeg_psnr_luma_10.kodak"),
+    ("Super-resolution of photographs by 2", "superres_resnet.photos-x2", "enlarged_psnr_luma.set5"),
+    ("Denoising of small color images", "denoising_unet.cifar10", "denoised_psnr"),
     ("Inpainting", "inpainting_unet.cifar10", "inpainted_mse"),
     ("Super-resolution by 2", "superres_resnet.cifar10-x2", "enlarged_psnr"),
     ("Codes for latent diffusion", "sd_vae_ft_mse", "COCO 2017 PSNR, dB"),
@@ -73,7 +78,10 @@ def rendered(root, entries):
         "README.md": {"selection": selection_table(entries, _Cards(cards, 0))},
         "docs/weights.md": {"weights": weights_table(entries, _Cards(cards, 1))},
         "docs/gallery.md": {"gallery": gallery(entries, _Cards(cards, 1))},
-        "docs/restoration.md": {"restored": restored(entries, _Cards(cards, 1))},
+        "docs/restoration.md": {
+            "photographs": photographs_table(entries, _Cards(cards, 1)),
+            "restored": restored(entries, _Cards(cards, 1)),
+        },
         "docs/variants/index.md": {"variants": variants_table(entries, _Cards(cards, 2))},
     }
     return {page: _replaced(root / page, of_page) for page, of_page in blocks.items()}
@@ -116,7 +124,7 @@ def selection_table(entries, cards):
             better = "↑" if higher_is_better(metric) else "↓"
             value = f"{metric} {figure(entry, metric)} {better}" if metric in entry["metrics"] else ""
             size = f"{entry['bytes'] / 1e6:.1f} MB"
-            cells = (cards.link(name), _shape(entry["config"]), size, value, _baseline(entry, metric))
+            cells = (cards.link(name), _shape(entry), size, value, _baseline(entry, metric))
         elif name in public():
             entry = public()[name]
             value = f"{metric}: {number(entry['reported'][metric])} (reported by its authors)"
@@ -173,7 +181,11 @@ def restored(entries, cards):
     return "\n\n".join(blocks) or "None yet."
 
 
-def _shape(stated):
+def _shape(entry):
+    """The shape of a set's inputs as text."""
+    stated = entry.get("config", entry)
+    if "patches" in entry.get("dataset", {}):
+        return "any size, gray" if stated["input_shape"][-1] == 1 else "any size"
     return " x ".join(map(str, stated["input_shape"]))
 
 

@@ -71,20 +71,28 @@ class Trial:
         half = len(images) // 2
         if not half:
             raise ZooError(f"got n={len(images)}, expected at least 2 images, half of which get a defect.")
-        planted, self.masks = plant(images[half:], seed=seed)
+        planted, masks = plant(images[half:], seed=seed)
         clean = np.round(unit_array(images[:half]) * 255).astype(np.uint8)
         self.images = np.concatenate([clean, planted])
-        self.masks = np.concatenate([np.zeros((half, *images.shape[1:3]), bool), self.masks])
+        self.masks = np.concatenate([np.zeros((half, *images.shape[1:3]), bool), masks])
+        # The kind of the defect of each image, by its number; -1 for none.
+        self.kinds = np.concatenate([np.full(half, -1), np.arange(len(planted)) % len(KINDS)])
 
     def curves(self, maps, scores=None):
         """Mapping of "pixel" and "image" to the area under the ROC curve; scores (N,) are by default those of the maps."""
         from sklearn.metrics import roc_auc_score
 
         scores = robust_maximum(maps) if scores is None else scores
-        return {
-            "pixel": float(roc_auc_score(self.masks.ravel(), maps.ravel())),
-            "image": float(roc_auc_score(self.masks.any(axis=(1, 2)), scores)),
-        }
+        return {"pixel": self._of_pixels(maps, slice(None)), "image": float(roc_auc_score(self.kinds >= 0, scores))}
+
+    def curves_by_kind(self, maps):
+        """Mapping of each kind of defect to the area under the curve, over the pixels of images without a defect or with this."""
+        return {kind: self._of_pixels(maps, (self.kinds < 0) | (self.kinds == i)) for i, kind in enumerate(KINDS)}
+
+    def _of_pixels(self, maps, some):
+        from sklearn.metrics import roc_auc_score
+
+        return float(roc_auc_score(self.masks[some].ravel(), maps[some].ravel()))
 
 
 def _results(subject, trial, by, normal, layers):

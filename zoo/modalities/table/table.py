@@ -214,7 +214,7 @@ class Table(Modality):
     def rule(self, shapes, target_shape=None, probabilities=False):
         from zoo.modalities.table.rule import TableRule
 
-        return TableRule(self)
+        return TableRule(Table(self.columns, self.ids))
 
     def to_input(self, x, dtype):
         from keras import ops
