@@ -1,0 +1,36 @@
+"""The rule by which Keras's own methods check series, see `zoo.models.base.inputs`."""
+
+import keras
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.modalities.table import frames
+
+
+class SeriesRule:
+    """Windows (N, length, channels); series as data frames or arrays (T, channels) become windows.
+
+    Args:
+        series: a `zoo.modalities.series.series.Series`.
+    """
+
+    def __init__(self, series):
+        self._checked, self.shape = series.check, series.data_shape(None)
+
+    def converted(self, x):
+        """The raw array of a series or of windows; data sets are unchanged."""
+        return self._checked(x) if isinstance(x, np.ndarray) or not frames.is_array(x) else x
+
+    def check(self, x, y=None, compared=False):
+        """Raise ZooError unless `x` is an array of windows."""
+        shape = np.shape(x)
+        if shape[1:] != self.shape:
+            raise ZooError(f"got windows of shape {shape}, expected (N, {', '.join(map(str, self.shape))}).")
+
+    def checked_part(self, batch, compared):
+        """The part (x,) of a batch that `check` takes."""
+        return (keras.utils.unpack_x_y_sample_weight(batch)[0],)
+
+    def is_always_valid(self, kinds):
+        """False: shapes are checked for every type."""
+        return False
