@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.modalities.image_rule import check_shape
 from zoo.modalities.table import frames
 
 
@@ -26,6 +27,10 @@ class SeriesRule:
         shape = np.shape(x)
         if shape[1:] != self.shape:
             raise ZooError(f"got windows of shape {shape}, expected (N, {', '.join(map(str, self.shape))}).")
+
+    def check_shape(self, x):
+        """Raise ZooError if a tensor, or an input of a functional model, has another shape; its values are not known yet."""
+        check_shape(x, [self.shape])
 
     def checked_part(self, batch, compared):
         """The part (x,) of a batch that `check` takes."""
