@@ -112,6 +112,13 @@ def test_standardized_windows_have_the_same_code_at_any_level_and_the_level_come
     np.testing.assert_allclose(model.reconstruct(x + 50), model.reconstruct(x) + 50, atol=1e-3)
 
 
+def test_a_call_with_windows_of_another_shape_is_refused():
+    model = zoo.create("ae", "mlp", modality=fit(waves(), 8), hidden=(8,), latent_dim=3)
+    for part in (model, model.encoder):
+        with pytest.raises(ZooError, match=r"got inputs of shape \(2, 9, 2\), expected \(N, 8, 2\)"):
+            part(np.zeros((2, 9, 2), np.float32))
+
+
 def test_a_frame_comes_back_as_a_frame_in_its_order_with_its_gaps_filled():
     data = frame(np.arange(40) * 60, a=waves(40, 1)[:, 0])
     data.loc[5, "a"] = np.nan
