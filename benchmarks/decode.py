@@ -1,6 +1,6 @@
 """Whether decoding limits the speed: images per second of decoding alone, of the model alone, and of both in parallel.
 
-    pip install -e '.[onnx]'
+    pip install -e .
     python benchmarks/decode.py --docs
 
 The folders contain noise, which cannot be compressed, so that decoding takes longer than for photographs: 5,000 PNG files of

@@ -1,6 +1,6 @@
 """Speed of feature extraction: the zoo's runtimes, and Keras, TensorFlow, PyTorch and the runtimes alone, on the same networks.
 
-    pip install -e '.[onnx,openvino]' torch==2.13.0
+    pip install -e '.[openvino]' torch==2.13.0
     python benchmarks/encode.py --docs
 
 All run in one process: after a warm-up call they alternate, and the median over the rounds is reported. All get the same uint8
@@ -38,8 +38,9 @@ def model_of(net):
     return zoo.create("ae", backbone=net, input_shape=NETS[net]["shape"], **options)
 
 
-def torch_of(net):
-    """The same network in PyTorch, channels last in memory. Its weights differ, on which the speed does not depend."""
+def torch_of(net, side=32):
+    """The same network in PyTorch, channels last in memory; conv and resnet for images of `side` x `side`. Its weights differ,
+    on which the speed does not depend."""
     import torch
     from torch import nn
 
@@ -59,7 +60,7 @@ def torch_of(net):
         for before, after in zip(counts, counts[1:]):
             stages.append(nn.Conv2d(before, after, 3, stride=2, padding=1))
             stages.append(nn.ReLU() if net == "conv" else Block(after))
-        made = nn.Sequential(*stages, nn.ReLU(), nn.Flatten(), nn.Linear(128 * 16, 128))
+        made = nn.Sequential(*stages, nn.ReLU(), nn.Flatten(), nn.Linear(128 * (side // 8) ** 2, 128))
     return made.eval().to(memory_format=torch.channels_last)
 
 

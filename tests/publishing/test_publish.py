@@ -13,6 +13,7 @@ from tiny_recipe import tiny_recipe
 import zoo
 from zoo.cli import maintenance
 from zoo.cli.main import main
+from zoo.data import sources
 from zoo.evaluation.measurement import repeat
 from zoo.pretrained import manifest
 from zoo.pretrained import verification as weights
@@ -168,7 +169,7 @@ def test_what_cannot_be_measured_leaves_what_was_published(published, dataset):
     before = {name: (folder / name).read_bytes() for name in files(folder)}
     chosen = recipe(dataset=dataset, metrics=("mse", "bits_per_dim"))
     model = zoo.create(**VAE)
-    splits, drawn = training.sources.load_splits(dataset)
+    splits, drawn = sources.load_splits(dataset)
     with pytest.raises(zoo.ZooError, match="bits_per_dim requires a likelihood of 256 levels"):
         publish.publish(chosen, model, 1.0, 1, splits, output_dir=folder)
     model.trainable_variables[0].assign(np.full(model.trainable_variables[0].shape, np.nan))
@@ -193,7 +194,7 @@ def test_what_would_fail_after_the_training_fails_before_it(dataset, tmp_path, m
 
 
 def test_a_recipe_decides_whether_samples_are_shown(dataset, tmp_path):
-    splits, _ = training.sources.load_splits(dataset)
+    splits, _ = sources.load_splits(dataset)
     for shown in (True, False):
         publish.draw(zoo.create(**VAE), recipe(samples=shown), tmp_path, splits["test"])
         assert files(tmp_path) == {f"{NAME}.png", *([f"{NAME}.samples.png"] if shown else [])}
@@ -409,7 +410,7 @@ def test_the_depth_of_the_features_may_move_without_training(dataset, tmp_path, 
     fields = dict(name="dae_conv.digits", dataset=dataset, metrics=("mse",), transforms=(), half=False)
     old = recipe(model=model, **fields)
     built = fresh_model(old)
-    splits, _ = training.sources.load_splits(dataset)
+    splits, _ = sources.load_splits(dataset)
     before = publish.publish(old, built, 1.0, 1, splits, output_dir=tmp_path)
     now = recipe(model={**model, "features": "stage1"}, **fields)
     monkeypatch.setattr(remeasure, "load_recipe", lambda name: now)

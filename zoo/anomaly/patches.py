@@ -22,8 +22,6 @@ from zoo.utils.numbers import check_at_least, check_whole, is_number
 _SUFFIX = ".safetensors"
 # Side of the neighborhood over which the features of a patch are averaged.
 _WINDOW = 3
-# The least standard deviation that a channel is divided by, as a fraction of the root mean square of its depth.
-_LEAST = 0.1
 # Maximum number of patches of the normal images to select the bank from; more than these are sampled at random.
 _CANDIDATES = 50_000
 # Number of images whose features are in memory at a time.
@@ -36,10 +34,10 @@ class PatchDetector:
     """Distances of the features of patches to those of normal images, from an encoder of any origin.
 
     The feature maps of some depths of the encoder are averaged over 3 x 3 positions, interpolated to the size of the first, and
-    concatenated. Each channel is divided by its standard deviation over the normal images, at least a tenth of that of the whole
-    depth, and each depth by the root of its number of channels, so that all have about the same weight. A bank of patches
-    represents the normal images; it is selected by `zoo.anomaly.coreset`. The distance of a patch to the nearest one of the bank
-    is its anomaly score. The map is interpolated to the size of the image and smoothed.
+    concatenated. Each depth is divided by its standard deviation over the normal images (the root of the sum of the variances of
+    its channels), so that all have the same weight. A bank of patches represents the normal images; it is selected by
+    `zoo.anomaly.coreset`. The distance of a patch to the nearest one of the bank is its anomaly score. The map is interpolated to
+    the size of the image and smoothed.
 
     The score of an image is that of its most anomalous patch m, of distance s to its nearest patch m* of the bank, weighted by
     1 - exp(s) / Σ exp(|m - n|), n among the `neighbours` patches of the bank nearest to m*, including m* (equation 7): a distance
@@ -90,7 +88,7 @@ class PatchDetector:
         """
         normal = check_images(normal, self.model.data_shape)
         patches = self._candidates(normal, batch_size)
-        self._scale = self._scales(patches.std(axis=0, dtype=np.float64))
+        self._scale = self._scales(patches.var(axis=0, dtype=np.float64))
         patches *= self._scale
         self._bank = patches[coreset(patches, max(1, round(self.coreset * len(patches))), self.seed)]
         return self
@@ -200,14 +198,11 @@ class PatchDetector:
             found.append(maps)
         return ops.concatenate(found, axis=-1)
 
-    def _scales(self, deviation):
-        """Factors (D,) of the channels, from their standard deviations over the normal images."""
-        factors = []
-        for part in np.split(deviation, np.cumsum(self._channels)[:-1]):
-            # A unit that is active nowhere in the normal images would otherwise decide every distance.
-            floor = _LEAST * np.sqrt(np.mean(np.square(part))) or 1.0
-            factors.append(1 / (np.maximum(part, floor) * np.sqrt(len(part))))
-        return np.concatenate(factors).astype(np.float32)
+    def _scales(self, variances):
+        """Factors (D,) of the channels, from their variances over the normal images."""
+        depths = np.split(variances, np.cumsum(self._channels)[:-1])
+        # Features that are constant over the normal images keep their scale.
+        return np.concatenate([np.full(len(depth), 1 / np.sqrt(depth.sum() or 1.0), np.float32) for depth in depths])
 
     def _weights(self, rows, nearest):
         """Weights (N,) of the distances of patches (N, D) to the patches of the bank with the indices `nearest` (N,)."""

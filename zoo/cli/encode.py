@@ -17,7 +17,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--ray", metavar="ADDRESS", help="compute on a Ray cluster: local (start one here), auto, or host:port")
     parser.add_argument("--runtime", default="auto", help=f"{', '.join(RUNTIMES)} (default: auto, the fastest one installed)")
-    parser.add_argument("--dtype", default="float32", help="precision of the computation: float32 (default) or bfloat16")
+    parser.add_argument("--dtype", default="float32", help="precision of the computation: float32 (default), bfloat16 or int8")
     add_depth(parser)
 
 

@@ -3,11 +3,19 @@
 import io
 import os
 import stat
+import warnings
 import zlib
 from typing import NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
+
+# A JPEG file is decoded at a reduced scale if it remains at least this many times as large as the image that is wanted, along
+# both axes. The images then differ from those of full decoding by half of what bilinear and bicubic resizing differ by.
+MARGIN = 2
+
+# Pillow refuses images of more than 2 * MAX_IMAGE_PIXELS, which is reported; it warns of those of half that size.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 SIGNATURES = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "GIF": b"GIF8", "BMP": b"BM", "WEBP": b"RIFF"}
 
@@ -46,13 +54,16 @@ def read(path):
         raise Unreadable(error.strerror or "it cannot be opened") from None
 
 
-def decode(data):
+def decode(data, size=None):
     """Decode the bytes of an image file to a `DecodedImage`: the first frame, upright, composited on white.
 
     Args:
         data: bytes of a JPEG, PNG, GIF, BMP or WebP file.
+        size: (height, width) that the image is resized to: bilinear, with antialiasing; None keeps its own size.
 
     Files with 16 bits per channel keep their precision; their scale is 0..65535, even if the values use only a part of it.
+    JPEG files much larger than `size` are decoded at 1/2, 1/4 or 1/8 of their scale: libjpeg then computes only the lowest
+    frequencies of each block, which takes less time.
 
     Raises:
         Unreadable: if the bytes cannot be decoded.
@@ -62,9 +73,14 @@ def decode(data):
         raise Unreadable(f"it is not a {', '.join(SIGNATURES)} file" if data else "the file is empty")
     try:
         if kind == "PNG" and _is_deep(data):
-            return _deep_picture(data)
+            picture = _deep_picture(data)
+            return picture if size is None else picture._replace(pixels=resized(picture.pixels, size))
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
-            return _picture(_upright(image), kind)
+            # The longer side for both axes, because the image may be rotated once it is decoded.
+            drafted = None if size is None else image.draft(None, (MARGIN * max(size), MARGIN * max(size)))
+            image.load()
+            # The part of the reduced image that contains the original: its last blocks may be incomplete.
+            return _picture(image, kind, size, drafted and drafted[1])
     except Image.DecompressionBombError:
         raise Unreadable(f"the {kind} file unpacks to more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels") from None
     # The decoders of Pillow raise many kinds of errors for broken files.
@@ -72,27 +88,42 @@ def decode(data):
         raise Unreadable(f"the {kind} file is damaged or incomplete") from None
 
 
-def _upright(image):
-    """The image rotated as its EXIF orientation says."""
-    image.load()
+# Orientations of EXIF in which the rows of the file are columns of the image.
+_SIDEWAYS = (5, 6, 7, 8)
+
+
+def _orientation(image):
+    """The EXIF orientation of a loaded image, 1..8; 1 is upright."""
     try:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # broken EXIF data do not make the image unreadable
-        return image
-    return ImageOps.exif_transpose(image) if turned in range(2, 9) else image
+        return 1
+    return turned if turned in range(2, 9) else 1
 
 
-def _picture(image, kind):
+def _upright(image):
+    """The loaded image rotated as its EXIF orientation says."""
+    return ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
+
+
+def _picture(image, kind, size, box):
     # Images with a palette are read as RGB, and so are all GIF files, whose gray images have palettes too.
     gray = image.mode in ("L", "1", "LA", "La") and kind != "GIF"
+    turned = _orientation(image)
     if not image.has_transparency_data:
-        pixels = np.asarray(image.convert("L" if gray else "RGB"))
+        image = image.convert("L" if gray else "RGB")
+        if size is not None:
+            # Before the rotation, which then is that of a small image.
+            image = image.resize(size if turned in _SIDEWAYS else size[::-1], Image.Resampling.BILINEAR, box)
+        pixels = np.asarray(ImageOps.exif_transpose(image) if turned > 1 else image)
         return DecodedImage(pixels[..., None] if gray else pixels, False)
-    pixels = np.asarray(image.convert("LA" if gray else "RGBA"))
+    image = _upright(image).convert("LA" if gray else "RGBA")
+    pixels = np.asarray(image)
     colors, alpha = pixels[..., :-1], pixels[..., -1:]
-    if alpha.min() == 255:
-        return DecodedImage(np.ascontiguousarray(colors), False)
-    return DecodedImage(np.round(_on_white(colors / np.float32(255), alpha / np.float32(255)) * 255).astype(np.uint8), True)
+    transparent = bool(alpha.min() < 255)
+    if transparent:
+        colors = np.round(_on_white(colors / np.float32(255), alpha / np.float32(255)) * 255).astype(np.uint8)
+    return DecodedImage(np.ascontiguousarray(colors) if size is None else resized(colors, size), transparent)
 
 
 def _on_white(colors, alpha):
@@ -154,6 +185,8 @@ def encode_png(image):
 
 def resized(image, size):
     """An image (H, W, C), uint8 or float32, resized to `size`, (height, width): bilinear, with antialiasing."""
+    if image.dtype == np.uint8 and image.shape[-1] == 3:
+        return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
     planes = [Image.fromarray(plane).resize(size[::-1], Image.Resampling.BILINEAR) for plane in np.moveaxis(image, -1, 0)]
     return np.stack([np.asarray(plane) for plane in planes], axis=-1)
 

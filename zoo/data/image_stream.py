@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from zoo.data.image_files import Unreadable, decode, resized, with_channels
+from zoo.data.image_files import Unreadable, decode, with_channels
 from zoo.errors import ZooError
 from zoo.modalities.image import unit_array
 from zoo.utils.devices import processors
@@ -100,16 +100,14 @@ class ImageStream:
     def _read(self, name, data):
         """The `DecodedImage`, of the stream's shape once that is known, or the `Unreadable` error."""
         try:
-            picture = decode(data())
+            picture = decode(data(), self.shape[:2] if self.resize else None)
         except Unreadable as reason:
             return reason
         if self.shape is None:
             return picture
         image = with_channels(picture.pixels, self.shape[-1]) if self.asked else picture.pixels
         if image.shape != self.shape:
-            if not self.resize:
-                raise self._shape_error(name, image.shape)
-            image = resized(image, self.shape[:2])
+            raise self._shape_error(name, image.shape)
         return picture._replace(pixels=image)
 
     def _shape_error(self, name, shape):

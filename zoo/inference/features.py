@@ -11,6 +11,7 @@ import numpy as np
 from zoo.data.notes import notes_of
 from zoo.errors import ZooError, ZooWarning
 from zoo.inference import runtimes
+from zoo.inference.calibration import calibration_images
 from zoo.inference.options import FeatureOptions, options_of
 from zoo.inference.runtimes.subject import Subject
 from zoo.utils.devices import processors
@@ -29,7 +30,9 @@ def extract_features(
         runtime: "openvino", "onnxruntime", "tensorflow", "jax", "torch", or "auto", the fastest that is installed: see
             `zoo.inference.runtimes`. Graphs are exported once, checked, and kept in the cache.
         batch_size: number of images per batch, or "auto".
-        dtype: precision of the computation, "float32" or "bfloat16", which OpenVINO and the backends of Keras support.
+        dtype: precision of the computation: "float32"; "bfloat16", which OpenVINO and the backends of Keras support; or "int8" on
+            ONNX Runtime, calibrated on up to 256 images of the source, see `zoo.inference.runtimes.int8`. With runtime="auto",
+            models that int8 does not make faster on this machine, or changes too much, are computed in float32.
         layer, pool: depth and pooling of the features, see `zoo.load_encoder`; by default the code.
         output: a .npz, .npy, .csv or .parquet file, written batch by batch, see `zoo.data.writers.open_writer`; memory
             does not grow with the number of images.
@@ -77,7 +80,7 @@ class FeatureStream:
         self.options = options_of(options, fields)
         self.subject = Subject(name_or_model, self.options.layer, self.options.pool)
         self._engines = {}
-        self.images = _stream(source, self.subject, self.options)
+        self.images = self._whole = _stream(source, self.subject, self.options)
 
     @property
     def total(self):
@@ -106,7 +109,7 @@ class FeatureStream:
         return next((engine.name for engine in self._engines.values()), None)
 
     def __iter__(self):
-        first, most = True, float("inf") if self.total is None else self.total
+        alone, most = True, float("inf") if self.total is None else self.total
         with ThreadPoolExecutor(max(2, processors())) as threads:
             waiting, ahead = deque(), 1
             for ids, images in self.images:
@@ -116,10 +119,10 @@ class FeatureStream:
                 size = min(size, most)
                 for start in range(0, len(images), size):
                     part = images[start : start + size]
-                    if first:
+                    if alone and engine.compiles:
                         # The first batch runs alone, so that two threads do not compile the same function.
-                        first = False
-                        yield ids[:size], _run(engine, part, size)
+                        alone = False
+                        yield ids[start : start + size], _run(engine, part, size)
                         continue
                     waiting.append((ids[start : start + size], threads.submit(_run, engine, part, size)))
                     # One batch more than there are threads, so that none of them waits for the reader.
@@ -133,14 +136,21 @@ class FeatureStream:
 
     def _engine(self, values):
         if values not in self._engines:
-            self._engines[values] = runtimes.open_engine(self.subject, self.options.runtime, self.options.dtype, values)
+            self._engines[values] = runtimes.open_engine(
+                self.subject,
+                self.options.runtime,
+                self.options.dtype,
+                values,
+                # Of all images, also if this is the stream of a part: all parts are computed by the same graph.
+                lambda: calibration_images(self._whole, self.subject.data_shape, values),
+            )
         return self._engines[values]
 
 
 def _run(engine, images, size):
-    """Features of at most `size` images, padded to that number, so that the engine sees one shape only."""
+    """Features of at most `size` images; if the engine compiles, padded to that number, so that it sees one shape only."""
     count = len(images)
-    if count < size:
+    if count < size and engine.compiles:
         images = np.concatenate([images, np.repeat(images[-1:], size - count, axis=0)])
     rows = engine.run(images)[:count]
     return rows.reshape(count, -1)
@@ -164,7 +174,7 @@ def _stream(source, subject, options):
     from zoo.data import sources
 
     # Read in batches large enough for every engine, which splits them.
-    batch_size = 1024 if options.batch_size == "auto" else options.batch_size
+    batch_size = 8 * subject.images_together if options.batch_size == "auto" else options.batch_size
     if isinstance(source, str) or hasattr(source, "__fspath__"):
         return subject.modality.stream(source, batch_size, subject.data_shape, **options.reading)
     if options.reading_given:

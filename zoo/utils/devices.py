@@ -1,5 +1,6 @@
 """Detection of accelerators and processors."""
 
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -54,6 +55,19 @@ def _has_distribution(name):
     except importlib.metadata.PackageNotFoundError:
         return False
     return True
+
+
+def processor():
+    """A text that identifies the kind of processor: its name, and a digest of its sets of instructions where they are known."""
+    name = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            lines = dict(line.strip().split(":", 1) for line in file if ":" in line)
+    except (OSError, ValueError):
+        return name
+    known = {key.strip(): value.strip() for key, value in lines.items()}
+    flags = known.get("flags", known.get("Features", ""))
+    return f"{known.get('model name', name)}, {hashlib.sha256(flags.encode()).hexdigest()[:8]}"
 
 
 def cores():

@@ -9,15 +9,12 @@ _EXTRAS = {
     "jax": "jax",
     "keras_tuner": "tune",
     "matplotlib": "plots",
-    "onnx": "onnx",
-    "onnxruntime": "onnx",
     "openvino": "openvino",
     "pandas": "tables",
     "pyarrow": "parquet",
     "ray": "ray",
     "sklearn": "sklearn",
     "tensorboard": "tensorboard",
-    "tf2onnx": "onnx",
 }
 # Import name -> name of the distribution, if different.
 _DISTRIBUTIONS = {

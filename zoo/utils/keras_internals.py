@@ -34,6 +34,12 @@ def unlocked(*layers):
             layer._tracker.lock()
 
 
+def record_input_shape(model, shape):
+    """Make exports of a subclassed model take inputs (N, *shape), also if it was built with inputs of another shape."""
+    with unlocked(model):
+        model._build_shapes_dict = {"input_shape": (None, *shape)}
+
+
 def has_compiled_metrics(model):
     """Whether `compile` was given metrics."""
     return model._compile_metrics is not None

@@ -3,8 +3,10 @@
 import contextlib
 import importlib.util
 import json
+import logging
 import os
 import sys
+import warnings
 
 from zoo.errors import ZooError, suggest
 
@@ -98,3 +100,16 @@ def closed_standard_error():
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+@contextlib.contextmanager
+def without_warnings():
+    """Suppress warnings, also those that are logged: for tools whose warnings concern their own code."""
+    kept = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(kept)

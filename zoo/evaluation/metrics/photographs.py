@@ -25,6 +25,9 @@ def _denoised_psnr_unclipped(subject, level, n, bm3d):
         noisy = clean + level * np.random.RandomState(subject.seed).standard_normal(clean.shape)
         for name, method in methods.items():
             found[name][i] = psnr(np.square(clean - method(noisy)).mean())
+        if bm3d:
+            # BM3D takes minutes for a large photograph.
+            subject.progress(f"image {i + 1} of {len(images)}: {', '.join(f'{name} {of[i]:.2f}' for name, of in found.items())}")
     protocol = (
         "PSNR in dB, peak 1, mean over images in their own sizes, restored and rounded to 8 bits; degradation: Gaussian noise "
         f"of standard deviation {255 * level:.3g}/255, neither clipped nor rounded"

@@ -1,9 +1,5 @@
 """A Keras model written in another format, loaded from the file, and compared with Keras."""
 
-import contextlib
-import logging
-import warnings
-
 import keras
 import numpy as np
 
@@ -11,7 +7,7 @@ from zoo.errors import ZooError
 from zoo.inference.export.exported import PARTS
 from zoo.inference.export.formats import FORMATS
 from zoo.utils.distributions import missing_package
-from zoo.utils.quiet import installed
+from zoo.utils.quiet import installed, without_warnings
 
 # Largest difference from Keras, relative to the largest output if that is above 1.
 TOLERANCE = 1e-4
@@ -48,7 +44,7 @@ def write(model, path, format, shape, values, names=PARTS["encoder"]):
     # Keras exports only models that have been called.
     expected = [np.asarray(keras.ops.convert_to_numpy(graph(x)), np.float32) for x in examples]
     try:
-        with _quiet():
+        with without_warnings():
             FORMATS[format].write(graph, str(path), names)
         run = FORMATS[format].runner(str(path))
         difference = max(_difference(np.asarray(run(x)), y) for x, y in zip(examples, expected))
@@ -76,16 +72,3 @@ def _difference(got, expected):
     if got.shape != expected.shape:
         raise ExportError(f"the export has outputs of shape {got.shape}, expected {expected.shape} as in Keras.")
     return float(np.abs(got - expected).max() / max(1.0, float(np.abs(expected).max())))
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Suppress the warnings of the exporters, which concern their own code."""
-    kept = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(kept)

@@ -40,19 +40,39 @@ def graph(subject, kind, values):
         GraphError: if a package is missing, the export fails or differs from Keras, or the cache cannot be written.
         ZooError: if the features differ from the reference features of the weight set; no graph is kept then.
     """
-    facts = _facts(subject, kind, values)
+    facts = graph_facts(subject, kind, values)
+    folder = cached(subject, facts, lambda temporary: _export(subject, kind, values, temporary))
+    return folder / f"graph{SUFFIXES[kind]}"
+
+
+def cached(subject, facts, make):
+    """Folder in the cache with the graph of a `Subject` that has these facts, made if it is not there.
+
+    Args:
+        subject: the encoder of the graph.
+        facts: JSON-serializable mapping of everything that determines the graph.
+        make: function that writes the graph to a folder; returns a mapping of results for its record, see `record_of`.
+
+    Raises:
+        GraphError: if the cache cannot be written.
+    """
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
     graphs = cache_dir() / "graphs"
     folder = graphs / _IN_MEMORY / key if subject.in_memory else graphs / f"{subject.name}-{key}"
     if not _is_valid(folder, facts):
         shutil.rmtree(folder, ignore_errors=True)
-        _make(subject, kind, values, folder, facts)
+        _fill(folder, facts, make)
     if subject.in_memory:
         _keep_recent(folder)
-    return folder / f"graph{SUFFIXES[kind]}"
+    return folder
 
 
-def _facts(subject, kind, values):
+def record_of(folder):
+    """The record of a folder of `cached`: its `facts`, the hashes of its `files`, and the results of `make`."""
+    return json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+
+
+def graph_facts(subject, kind, values):
     """JSON-serializable mapping of everything that determines a graph."""
     return {
         "schema": SCHEMA,
@@ -60,8 +80,13 @@ def _facts(subject, kind, values):
         "kind": kind,
         "values": values,
         "settings": keras_settings(),
-        "versions": {"zoo": zoo.__version__, **{name: _version(name) for name in ("keras", *_EXPORTERS[kind])}},
+        "versions": versions("keras", *_EXPORTERS[kind]),
     }
+
+
+def versions(*packages):
+    """Mapping of the zoo and packages to their versions."""
+    return {"zoo": zoo.__version__, **{name: _version(name) for name in packages}}
 
 
 def _version(package):
@@ -84,12 +109,8 @@ def _hashes(folder):
     return {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != _RECORD}
 
 
-def _make(subject, kind, values, folder, facts):
-    load_quietly()
-    from zoo.inference.export.writing import ExportError, write
-
-    model = subject.built()
-    checked = subject.check(model)
+def _fill(folder, facts, make):
+    """Make a graph beside `folder`, and move it there once it is complete."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         stack = contextlib.ExitStack()
@@ -99,13 +120,7 @@ def _make(subject, kind, values, folder, facts):
             f"no graph can be written to {folder.parent}: {error.strerror}; set ZOO_CACHE to another folder."
         ) from None
     with stack:
-        encoder = model.encoder.at(subject.layer, subject.pool)
-        try:
-            difference = write(encoder, temporary / f"graph{SUFFIXES[kind]}", kind, subject.data_shape, values)
-        except ExportError as error:
-            raise GraphError(str(error)) from None
-        compared = {"keras": difference, "reference features": checked}
-        record = {"facts": facts, "largest differences": compared, "files": _hashes(temporary)}
+        record = {"facts": facts, **make(temporary), "files": _hashes(temporary)}
         (temporary / _RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
         try:
             os.rename(temporary, folder)
@@ -113,6 +128,20 @@ def _make(subject, kind, values, folder, facts):
             # Another process was faster; its graph is used.
             if not folder.is_dir():
                 raise
+
+
+def _export(subject, kind, values, folder):
+    load_quietly()
+    from zoo.inference.export.writing import ExportError, write
+
+    model = subject.built()
+    checked = subject.check(model)
+    encoder = model.encoder.at(subject.layer, subject.pool)
+    try:
+        difference = write(encoder, folder / f"graph{SUFFIXES[kind]}", kind, subject.data_shape, values)
+    except ExportError as error:
+        raise GraphError(str(error)) from None
+    return {"largest differences": {"keras": difference, "reference features": checked}}
 
 
 def _keep_recent(folder):

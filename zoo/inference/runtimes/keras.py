@@ -9,6 +9,7 @@ class KerasEngine:
     """See `zoo.inference.runtimes`. The backend processes each batch with several threads of its own."""
 
     threads = 1
+    compiles = True
 
     def __init__(self, subject, dtype, values):
         encoder = subject.encoder(dtype)
@@ -18,7 +19,7 @@ class KerasEngine:
         from zoo.utils.batching import compiled
 
         self.name = keras.backend.backend()
-        self.batch_size = 1024 if has_gpu() else 256
+        self.batch_size = (8 if has_gpu() else 2) * subject.images_together
         self._run = compiled(encoder, encoder.call)
         self._to_numpy = keras.ops.convert_to_numpy
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from zoo.inference.graph_files import session
 from zoo.inference.runtimes.graphs import graph
+from zoo.inference.runtimes.int8 import int8_graph
 from zoo.utils.devices import processors
 
 
@@ -13,15 +14,19 @@ class OnnxEngine:
     """See `zoo.inference.runtimes`.
 
     Each batch is computed by one thread, and as many batches at once as there are processors: no thread waits for another
-    within a layer.
+    within a layer. In int8, `effect` is that of the quantization.
     """
 
     name = "onnxruntime"
-    batch_size = 128
+    compiles = False
 
-    def __init__(self, subject, dtype, values):
-        self._run = _session(str(graph(subject, "onnx", values)))
-        self.threads = processors()
+    def __init__(self, subject, dtype, values, calibration=None):
+        if dtype == "int8":
+            path, self.effect = int8_graph(subject, values, calibration())
+        else:
+            path = graph(subject, "onnx", values)
+        self._run = _session(str(path))
+        self.threads, self.batch_size = processors(), subject.images_together
 
     def run(self, x):
         return np.asarray(self._run(x), np.float32)

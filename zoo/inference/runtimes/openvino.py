@@ -14,10 +14,10 @@ class OpenVINOEngine:
     """See `zoo.inference.runtimes`. There are as many streams as processors, and one inference request per thread."""
 
     name = "openvino"
-    batch_size = 128
+    compiles = True
 
     def __init__(self, subject, dtype, values):
-        self.threads = processors()
+        self.threads, self.batch_size = processors(), subject.images_together
         self._model = _compiled(str(graph(subject, "openvino", values)), dtype, self.threads)
         self._of_thread = threading.local()
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 
 from zoo.errors import ZooError
 from zoo.modalities.modality import modality_of
@@ -9,6 +10,9 @@ from zoo.models.registry import innermost
 from zoo.pretrained.resolve import resolve
 from zoo.utils.precision import computing_in
 from zoo.utils.quiet import load_quietly
+
+# Values of an image of 64 x 64 in color, up to which 128 images are computed together.
+_VALUES, _IMAGES = 64 * 64 * 3, 128
 
 
 class Subject:
@@ -33,6 +37,12 @@ class Subject:
         self.name, self.config, self.data_shape = source.name, source.config, source.data_shape
         # Of the config, so that data is checked before a model is built.
         self.modality = modality_of(innermost(self.config))
+
+    @property
+    def images_together(self):
+        """Number of images that a thread computes at once: 128, and fewer large ones, to save memory; a power of 2."""
+        fit = _IMAGES * _VALUES / math.prod(self.data_shape)
+        return 2 ** int(min(math.log2(_IMAGES), max(0, math.log2(fit))))
 
     @property
     def in_memory(self):

@@ -1,5 +1,8 @@
 """ONNX, for ONNX Runtime and other tools. Inputs and outputs have fixed names."""
 
+import contextlib
+import gc
+
 SUFFIX = ".onnx"
 PACKAGES = ("tensorflow", "onnx", "tf2onnx", "onnxruntime")
 
@@ -8,8 +11,24 @@ def write(graph, path, names):
     from zoo.inference.export import erfc
 
     erfc.register()
-    graph.export(path, format="onnx", verbose=False)
+    with _copies_freed():
+        graph.export(path, format="onnx", verbose=False)
     _rename(path, names)
+
+
+@contextlib.contextmanager
+def _copies_freed():
+    """Free the copies that tf2onnx makes: each of its passes copies the graph with its weights, in cycles of references, which
+    Python does not collect before the number of its objects has grown by a quarter. Frozen objects are not counted."""
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.collect()
+    gc.set_threshold(thresholds[0], 5, 1)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def _rename(path, names):
