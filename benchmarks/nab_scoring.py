@@ -137,3 +137,17 @@ def figure(series, scores, profile):
     thresholds, totals = sweep(series, scores, profile)
     best = int(np.argmax(totals))
     return normalized(series, totals[best], profile), float(thresholds[best])
+
+
+def total(series, detections, profile):
+    """The score of detections: for each of `series` the rows (K,) that are detected, probationary ones left out."""
+    found = 0.0
+    for one, rows in zip(series, detections):
+        value, inside = worth(one, profile)
+        rows = rows[rows >= one.probation]
+        found += value[rows[inside[rows] < 0]].sum()
+        for window, (_, last) in enumerate(one.windows):
+            if last >= one.probation:
+                best = value[rows[inside[rows] == window]].max(initial=-np.inf)
+                found += max(best, -profile.false_negative)
+    return found
