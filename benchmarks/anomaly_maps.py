@@ -78,7 +78,8 @@ def write_picture(path, trial, maps):
 def as_markdown(table, count, arguments):
     lines = [
         f"{count} photographs, {arguments.normal} normal and {arguments.tested} test crops each, seed {arguments.seed}. AUROC in "
-        "percent, mean over photographs: over the pixels of images without a defect and of those with one of the kind, over all pixels, and over images.",
+        "percent, mean over photographs: over the pixels of images without a defect and of those with one of the kind, over all "
+        "pixels, and over images.",
         "",
         f"| | {' | '.join(KINDS)} | all pixels | images |",
         "|---" * (3 + len(KINDS)) + "|",
