@@ -120,7 +120,7 @@ def test_the_error_is_that_of_what_the_model_fills_in():
     hidden = raw.copy()
     hidden[:, -1] = np.nan
     scaled = model.modality.layer.scaled
-    expected = np.abs(np.array(scaled(model.reconstruct(hidden))[0]) - np.array(scaled(raw)[0]))[:, -1, 0]
+    expected = np.abs(np.array(scaled(model.reconstruct(hidden), raw)[0]) - np.array(scaled(raw, raw)[0]))[:, -1, 0]
     np.testing.assert_allclose(errors[7:], expected, atol=1e-5)
 
 

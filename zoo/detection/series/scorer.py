@@ -87,8 +87,8 @@ class SeriesScorer:
 
     def _differences(self, x):
         scaling = self.modality.layer
-        values, known = scaling.scaled(x)
-        return (scaling.scaled(self.model._reconstruct(x))[0] - values) * known
+        values, known = scaling.scaled(x, x)
+        return (scaling.scaled(self.model._reconstruct(x), x)[0] - values) * known
 
     def _errors(self, found):
         errors = apply_in_batches(self.model, self._compared, np.ascontiguousarray(found), self.batch_size)
@@ -100,9 +100,9 @@ class SeriesScorer:
     def _compared(self, x):
         """In a graph, the error (N, C) of the last step of windows (N, length, C), 0 where it is missing."""
         scaling = self.modality.layer
-        filled = scaling.scaled(self.model._reconstruct(self._hidden(x)))[0][:, -1]
-        values, known = scaling.scaled(x[:, -1])
-        return (filled - values) * known
+        filled = scaling.scaled(self.model._reconstruct(self._hidden(x)), x)[0]
+        values, known = scaling.scaled(x, x)
+        return ((filled - values) * known)[:, -1]
 
     def _hidden(self, x):
         hidden = np.zeros((self.modality.length, self.modality.width), bool)

@@ -12,15 +12,17 @@ class SeriesRule:
     """Windows (N, length, channels); series as data frames or arrays (T, channels) become windows.
 
     Args:
-        series: a `zoo.modalities.series.series.Series`.
+        series: a `zoo.modalities.series.series.Series`; a copy without a layer is kept, because worker processes of a
+            `PyDataset` get a copy of the rule.
     """
 
     def __init__(self, series):
-        self._checked, self.shape = series.check, series.data_shape(None)
+        self.series = type(series).from_spec(series.spec())
+        self.shape = series.data_shape(None)
 
     def converted(self, x):
         """The raw array of a series or of windows; data sets are unchanged."""
-        return self._checked(x) if isinstance(x, np.ndarray) or not frames.is_array(x) else x
+        return self.series.check(x) if isinstance(x, np.ndarray) or not frames.is_array(x) else x
 
     def check(self, x, y=None, compared=False):
         """Raise ZooError unless `x` is an array of windows."""

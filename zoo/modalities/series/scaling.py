@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-# In scales of a channel: up to here values are about linear, beyond logarithmic.
+# In scales: up to here values are about linear, beyond logarithmic.
 _KNEE = 3.0
 # The largest exponent of restored values: beyond it, float32 would overflow.
 _LARGEST = 80.0
@@ -14,11 +14,11 @@ _LEAST = 0.1
 class SeriesScaling(keras.layers.Layer):
     """Windows (N, L, C), NaN where missing, to the inputs (N, L, 2 C) of the networks: scaled values and flags of missing ones.
 
-    A value x becomes s(z), z = (x - center) / scale by the numbers of its channel, fitted on the whole series, with
-    s(z) = sign(z) k log(1 + |z| / k): linear in the middle and logarithmic for spikes. With `by_window`, its window is then
-    standardized as well, by the mean and deviation of all but its last step (reversible instance normalization: Kim et al. 2022,
-    ICLR), so that levels and scales that change over time are no part of the code. The last step is left out, because a detector
-    compares it with those before. A missing value is 0, and its flag is 1.
+    A value x becomes z = (x - center) / scale by the numbers of its channel, fitted on the whole series. With `by_window`, its
+    window is then standardized as well, by the mean and deviation of all but its last step (reversible instance normalization:
+    Kim et al. 2022, ICLR), so that levels and scales that change over time are no part of the code. The last step is left out,
+    because a detector compares it with those before. The input is s(z) = sign(z) k log(1 + |z| / k): linear in the middle and
+    logarithmic for spikes. A missing value is 0, and its flag is 1.
 
     Args:
         channels: C.
@@ -37,35 +37,38 @@ class SeriesScaling(keras.layers.Layer):
 
     def call(self, x):
         """(N, L, C), floats -> (N, L, 2 C), float32."""
-        values, known = self.scaled(x)
-        if self.by_window:
-            level, spread = _moments(values, known)
-            values = (values - level) / spread * known
+        values, known = self.scaled(x, x)
         return ops.concatenate([values, 1 - known], axis=-1)
 
     def restore(self, outputs):
         """The decoder's outputs (N, L, C or 2 C) as values; with `by_window` those of windows of level 0 and scale 1."""
         outputs = outputs[..., : self.channels]
-        return outputs if self.by_window else self._unscaled(outputs)
+        z = _KNEE * ops.sign(outputs) * ops.expm1(ops.minimum(ops.abs(outputs) / _KNEE, _LARGEST))
+        return z if self.by_window else z * self._scale() + self._center()
 
     def reverse(self, restored, x):
         """What `restore` gave (N, L, C), with the level and scale of the windows `x` (N, L, C)."""
         if not self.by_window:
             return restored
-        level, spread = _moments(*self.scaled(x))
-        return self._unscaled(restored * spread + level)
+        level, spread = _moments(*self._standardized(x))
+        return (restored * spread + level) * self._scale() + self._center()
 
-    def scaled(self, x):
-        """Values s(z) of windows or series (..., C), 0 where missing, and 1 where they are known."""
+    def scaled(self, x, like):
+        """Values s(z) of windows `x` (N, L, C), 0 where missing, and 1 where they are known; with `by_window` standardized as the
+        windows `like` (N, L, C) are."""
+        z, known = self._standardized(x)
+        if self.by_window:
+            level, spread = _moments(*self._standardized(like))
+            z = (z - level) / spread
+        return _KNEE * ops.sign(z) * ops.log1p(ops.abs(z) / _KNEE) * known, known
+
+    def _standardized(self, x):
+        """(x - center) / scale, 0 where missing, and 1 where values are known."""
         x = ops.cast(x, "float32")
         missing = ops.isnan(x)
         z = (ops.where(missing, ops.zeros_like(x), x) - self._center()) / self._scale()
         known = ops.cast(ops.logical_not(missing), "float32")
-        return _KNEE * ops.sign(z) * ops.log1p(ops.abs(z) / _KNEE) * known, known
-
-    def _unscaled(self, values):
-        z = _KNEE * ops.sign(values) * ops.expm1(ops.minimum(ops.abs(values) / _KNEE, _LARGEST))
-        return z * self._scale() + self._center()
+        return z * known, known
 
     def _center(self):
         return ops.convert_to_tensor(self.center)
