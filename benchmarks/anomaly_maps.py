@@ -10,9 +10,7 @@ encoder was chosen by the results for three of the photographs of Kodak.
 """
 
 import argparse
-import os
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -77,12 +75,11 @@ def write_picture(path, trial, maps):
     write_atomically(path, encode_png(np.round(255 * picture).astype(np.uint8)))
 
 
-def as_markdown(table, count, arguments, minutes):
-    cores = len(os.sched_getaffinity(0))
+def as_markdown(table, count, arguments):
     lines = [
-        f"{count} photographs, {arguments.normal} normal and {arguments.tested} test crops each, seed {arguments.seed}, "
-        f"{minutes:.0f} minutes on {cores} core{'s' * (cores > 1)} of a CPU. AUROC in percent, mean over photographs: over the "
-        "pixels of images without a defect and of those with one of the kind, over all pixels, and over images.",
+        f"{count} photographs, {arguments.normal} normal and {arguments.tested} test crops each, seed {arguments.seed}. AUROC in "
+        "percent, mean over photographs: over the pixels of images without a defect and of those with one of the kind, over all "
+        "pixels, and over images.",
         "",
         f"| | {' | '.join(KINDS)} | all pixels | images |",
         "|---" * (3 + len(KINDS)) + "|",
@@ -110,7 +107,7 @@ def main():
     ours = f"**zoo**, patches of `{arguments.encoder}`"
     encoders = {f"patches of `{arguments.encoder}` before training": registry.build(model.config), ours: model}
     autoencoders = {f"**zoo**, errors of `{name}`": load(name) for name in arguments.errors}
-    start, table, shown = time.perf_counter(), {}, None
+    table, shown = {}, None
     images = photographs(arguments.folder, model.data_shape[-1])[: arguments.photographs]
     for i, photograph in enumerate(images):
         trial, found = category(photograph, encoders, autoencoders, arguments)
@@ -119,7 +116,7 @@ def main():
         shown = shown or (trial, found[ours][0])
         row = {name: {of: round(100 * value, 1) for of, value in curves[-1].items()} for name, curves in table.items()}
         print(f"{i + 1}/{len(images)}", row, file=sys.stderr, flush=True)
-    text = as_markdown(table, len(images), arguments, (time.perf_counter() - start) / 60)
+    text = as_markdown(table, len(images), arguments)
     print(text)
     if arguments.docs:
         write_table("anomaly maps", text)

@@ -21,7 +21,7 @@ RECIPE = Recipe(
     ),
     dataset="cifar10",
     transforms=("crop", "flip"),
-    epochs=16,
+    epochs=10,
     batch_size=100,
     learning_rate=1e-3,
     optimizer="adamw",

@@ -10,7 +10,7 @@ RECIPE = Recipe(
     epochs=200,
     batch_size=128,
     learning_rate=1e-3,
-    metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse"),
+    metrics=({"metric": "nll", "k": 5000, "n": 2000}, "elbo", "mse", "pixel_auroc", "image_auroc"),
     baseline=("nll", 89.78, "VAE of pythae, static binarization"),
     embedded=True,
 )

@@ -1,11 +1,8 @@
 """Autoencoders as scikit-learn estimators: a transformer to features and an outlier detector. Requires the extra `sklearn`."""
 
-import contextlib
 import math
 import numbers
-import random
 
-import keras
 import numpy as np
 
 from zoo.utils.distributions import install_command
@@ -20,6 +17,7 @@ except ModuleNotFoundError as error:
 
 from zoo.anomaly import COMBINED, AnomalyDetector, spread
 from zoo.detection import files, training
+from zoo.detection.series.detector import SeriesOutlierDetector  # noqa: F401, part of the public face
 from zoo.errors import ZooError
 from zoo.evaluation.probes import probe_features
 from zoo.modalities.image import is_image_shape
@@ -28,7 +26,7 @@ from zoo.models.base.autoencoder import Autoencoder
 from zoo.optimizers.adam import Adam
 from zoo.pretrained.loading import load
 from zoo.pretrained.resolve import is_model
-from zoo.utils.seeding import SEED_LOCK
+from zoo.utils.seeding import seeded
 
 # Fixed batch size: the rounding of a row's features must not depend on the number of rows given with it.
 _BLOCK = 256
@@ -60,7 +58,7 @@ class _AutoencoderEstimator(BaseEstimator):
         if epochs < 0 or self.batch_size < 1:
             raise ZooError(f"got epochs={epochs} and batch_size={self.batch_size}, expected at least 0 and 1.")
         shape = tuple(self.image_shape or (self.n_features_in_,))
-        with _seeded(seed):
+        with seeded(seed):
             self.model_ = self._fresh(shape)
             if self.image_shape is None:
                 self.mean_ = X.mean(axis=0, dtype=np.float64)
@@ -253,7 +251,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _AutoencoderEstimator):
             raise ZooError(f"got epochs={self.epochs}, expected at least 0, or None.")
         self.origin_ = training.origins(X)
         rows = X - self.origin_
-        with _seeded(seed):
+        with seeded(seed):
             self.model_, self.loss_curve_ = training.fit(rows, seed, self.epochs)
         return rows
 
@@ -354,16 +352,3 @@ def _in_blocks(function, rows):
         part = rows[start : start + _BLOCK]
         found.append(function(np.concatenate([part, np.repeat(part[-1:], _BLOCK - len(part), axis=0)]))[: len(part)])
     return np.concatenate(found)
-
-
-@contextlib.contextmanager
-def _seeded(seed):
-    """Seed the random numbers of Keras with `seed`, exclusively among threads; restores the states of Python and NumPy."""
-    with SEED_LOCK:
-        before = random.getstate(), np.random.get_state()
-        try:
-            keras.utils.set_random_seed(seed)
-            yield
-        finally:
-            random.setstate(before[0])
-            np.random.set_state(before[1])

@@ -17,6 +17,9 @@ SMALL = {
     "resnet": {"filters": (4, 6), "blocks": 1},
     "unet": {"filters": (4, 6, 8), "blocks": 1},
     "vit": {"patch_size": 2, "width": 8, "depth": 2, "heads": 2, "decoder_width": 4, "decoder_depth": 1, "decoder_heads": 1},
+    "tcn": {"filters": (4, 6)},
+    "gru": {"units": (5, 6)},
+    "lstm": {"units": (6,)},
     "ldm": {"filters": (4, 6), "blocks": 1, "groups": 2, "attention": (1,)},
     "taesd": {"filters": 4, "blocks": (1, 1)},
     "dcae": {"filters": (4, 8), "blocks": (1, 1), "kinds": ("residual", "attention"), "scales": ((), (3,)), "head_dim": 4},
@@ -31,6 +34,9 @@ DEPTHS = {
     "resnet": {"stage1": (4, 4, 4), "stage2": (2, 2, 6)},
     "unet": {"down1": (8, 8, 8), "down2": (4, 4, 12), "down3": (2, 2, 16), "up2": (4, 4, 12), "up1": (8, 8, 8)},
     "vit": {"block1": (17, 8), "block2": (17, 8)},
+    "tcn": {"block1": (8, 1, 4), "block2": (8, 1, 6)},
+    "gru": {"layer1": (8, 1, 5), "layer2": (6,)},
+    "lstm": {"layer1": (6,)},
     "ldm": {"stage1": (4, 4, 4), "stage2": (4, 4, 6), "middle": (4, 4, 6)},
     "taesd": {"stage1": (8, 8, 4), "stage2": (4, 4, 4)},
     "dcae": {"stage1": (4, 4, 8), "stage2": (4, 4, 8)},
@@ -231,7 +237,9 @@ def test_dropout_acts_in_training_alone(name):
     x = np.random.default_rng(0).random((4, 8, 8, 1), dtype=np.float32)
     np.testing.assert_array_equal(model(x, training=False), model(x, training=False))
     for part in (model.encoder.backbone, *([] if name == "unet" else [model.decoder.backbone])):
-        assert any(isinstance(layer, (keras.layers.Dropout, keras.layers.SpatialDropout2D)) for layer in part._flatten_layers())
+        # Recurrent layers drop their own inputs.
+        kinds = (keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D)
+        assert any(isinstance(layer, kinds) or getattr(layer, "dropout", None) == 0.5 for layer in part._flatten_layers())
     assert np.abs(ops.convert_to_numpy(model(x, training=True) - model(x, training=True))).max() > 1e-3
 
 

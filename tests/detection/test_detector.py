@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 from zoo.detection.calibration import KNOTS, knots, rarity
 from zoo.detection.detector import PARTS, TableDetector, distance, groups
-from zoo.detection.network import LEVELS, ColumnNetwork, EnsembleDense
+from zoo.detection.network import ColumnNetwork, EnsembleDense
 from zoo.detection.training import fit, moments, origins
 
 
@@ -126,8 +126,6 @@ def test_the_loss_is_that_of_its_formula():
     mean, log_sigma = predicted[..., :3], np.clip(predicted[..., 3:], np.log(0.1), 3)
     np.testing.assert_allclose(surprise, -norm.logpdf(x, mean, np.exp(log_sigma)) - 0.5 * np.log(2 * np.pi), rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(error, (mean - x) ** 2, rtol=1e-4, atol=1e-5)
-    levels = np.asarray(network.noise(x, np.ones_like(x)))
-    assert levels.shape == (6,) and np.all((levels >= 0) & (levels <= len(LEVELS) - 1))
 
 
 def test_the_members_of_an_ensemble_are_independent():
@@ -138,16 +136,6 @@ def test_the_members_of_an_ensemble_are_independent():
     for member in range(3):
         np.testing.assert_allclose(out[member], x[member] @ np.asarray(layer.kernel)[member], rtol=1e-4, atol=1e-6)
     assert np.abs(np.diff(np.asarray(layer.kernel), axis=0)).max() > 0.1
-
-
-def test_noise_of_a_higher_level_is_estimated_higher(fitted):
-    detector, _ = fitted
-    x = table(200, seed=6)
-    noisy = x + np.random.default_rng(0).normal(size=x.shape) * x.std(axis=0)
-    place = PARTS.index("noise")
-    assert np.mean(detector.apply(detector.part_scores, noisy)[:, place]) > np.mean(
-        detector.apply(detector.part_scores, x)[:, place]
-    )
 
 
 def test_columns_constant_far_or_huge():
@@ -168,7 +156,7 @@ def test_many_columns():
 
 
 def test_the_config_rebuilds_the_detector():
-    made = TableDetector(3, 10, parts=("neighbours", "noise"))
+    made = TableDetector(3, 10, parts=("neighbours", "columns"))
     made.build()
     again = TableDetector.from_config(made.get_config())
     assert again.settings == made.settings and len(again.weights) == len(made.weights)

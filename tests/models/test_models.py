@@ -197,9 +197,10 @@ def test_the_name_builds_the_variant_and_no_other(fitted):
     model = fitted.model
     assert (model.name, model.config["variant"], model.config["backbone"]) == (fitted.name, variant, backbone)
     inside = list(model.encoder.backbone._flatten_layers())
-    kind = keras.layers.Dense if backbone in ("mlp", "vit") else keras.layers.Conv2D
+    kinds = {"mlp": "Dense", "vit": "Dense", "tcn": "Conv1D", "gru": "GRU", "lstm": "LSTM"}
+    kind = getattr(keras.layers, kinds.get(backbone, "Conv2D"))
     assert variant == "linear" or any(isinstance(layer, kind) for layer in inside)
-    assert any(hasattr(layer, "conv2") for layer in inside) == (backbone not in ("mlp", "conv", "vit"))
+    assert any(hasattr(layer, "conv2") for layer in inside) == (backbone not in ("conv", *kinds))
     assert any(hasattr(layer, "rise") for layer in inside) == (backbone == "unet")
     assert any(hasattr(layer, "attention") for layer in inside) == (backbone == "vit")
     if variant in IDEAS:

@@ -68,9 +68,9 @@ def test_the_config_is_plain_data_with_every_argument():
         (["vae"], {"latent_dims": 3}, "no option 'latent_dims'. Did you mean 'latent_dim'"),
         (["vae"], {"filters": (4,)}, "vae_mlp has no option 'filters'.*Its options are input_shape, latent_dim"),
         (
-            ["vae"],
+            ["vae", "conv"],
             {"input_shape": (8, 8)},
-            r"input_shape=\(8, 8\) for the backbone 'mlp', which takes images; use 'vit' for series",
+            r"input_shape=\(8, 8\) for the backbone 'conv', which takes images; for series, use vit, tcn, gru, lstm",
         ),
         (["vae"], {"input_shape": (8, 8, 1, 1)}, r"input_shape=\(8, 8, 1, 1\), expected \(height, width, channels\)"),
         (["vae"], {"input_shape": (8, 0, 1)}, "positive integers"),

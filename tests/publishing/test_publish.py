@@ -465,8 +465,11 @@ def test_a_figure_of_another_depth_than_encode_gives_says_so():
 
 def test_a_card_shows_what_a_model_is_for():
     config = {"variant": "superres", "input_shape": [32, 32, 3], "scale": 2}
-    assert card._use(config) == ["restored = model.reconstruct(images)  # uint8 0..255 or floats 0..1, (N, 16, 16, 3)"]
-    assert card._use({**config, "variant": "ae"})[0].startswith("features = model.encode(images)")
+    assert card._use(config, {}) == ["restored = model.reconstruct(images)  # uint8 0..255 or floats 0..1, (N, 16, 16, 3)"]
+    assert card._use({**config, "variant": "ae"}, {})[0].startswith("features = model.encode(images)")
+    assert card._use(config, {"patches": 5})[0].startswith("restored = model.reconstruct(photographs)")
+    data = {"name": "photos", "version": "", "split": "train", "n": 4000, "patches": 5, "test": "others"}
+    assert card.trained_on(data) == "photographs of the folder photos: 4,000 patches, 5 of each; tested on the folder others"
 
 
 def test_a_rounded_baseline_is_compared_to_its_stated_precision():

@@ -10,7 +10,25 @@ import inspect
 from zoo.errors import ZooError
 from zoo.utils.numbers import is_whole
 
-NAMES = ("mlp", "conv", "resnet", "unet", "vit", "ldm", "taesd", "dcae", "dncnn", "convnext", "hiera", "swin")
+NAMES = (
+    "mlp",
+    "conv",
+    "resnet",
+    "unet",
+    "vit",
+    "tcn",
+    "gru",
+    "lstm",
+    "ldm",
+    "taesd",
+    "dcae",
+    "dncnn",
+    "convnext",
+    "hiera",
+    "swin",
+)
+# Those that take series (length, channels), besides `mlp`.
+SERIES = ("vit", "tcn", "gru", "lstm")
 _FIXED = ("input_shape",)
 
 
@@ -29,8 +47,8 @@ def parameters(name):
 
 
 def build(name, input_shape, **options):
-    """The `Pair` of a backbone for inputs of `input_shape`: (height, width, channels); for `mlp` also (features,), for `vit`
-    also (length, channels)."""
+    """The `Pair` of a backbone for inputs of `input_shape`: (height, width, channels); for `mlp` also (features,), and
+    for `mlp` and those of `SERIES` also (length, channels)."""
     return _builder(name)(check_shape(name, input_shape), **options)
 
 
@@ -44,6 +62,8 @@ def check_shape(name, input_shape):
         )
     if len(shape) == 1 and name != "mlp":
         raise ZooError(f"got input_shape={shape} for the backbone {name!r}, which takes images; use 'mlp' for flat vectors.")
-    if len(shape) == 2 and name != "vit":
-        raise ZooError(f"got input_shape={shape} for the backbone {name!r}, which takes images; use 'vit' for series.")
+    if len(shape) == 2 and name not in ("mlp", *SERIES):
+        raise ZooError(
+            f"got input_shape={shape} for the backbone {name!r}, which takes images; for series, use {', '.join(SERIES)}."
+        )
     return shape

@@ -1,10 +1,10 @@
-"""`zoo score`: compute anomaly scores of images or the rows of a table, and draw where images are anomalous; higher is more
-anomalous."""
+"""`zoo score`: compute anomaly scores of images, or the rows of a table or a series, and draw where images are anomalous; higher
+is more anomalous."""
 
 import contextlib
 from pathlib import Path
 
-from zoo.cli import reading
+from zoo.cli import reading, steps
 from zoo.cli.arguments import add_data
 from zoo.errors import ZooError
 
@@ -21,7 +21,10 @@ _MAPPED = {
 
 def add_arguments(parser):
     add_data(parser)
-    parser.add_argument("--output", help="file to write the scores to: .npz, .npy, .csv or .parquet")
+    parser.add_argument(
+        "--output",
+        help="file to write the scores to: .npz, .npy, .csv or .parquet; with --follow a .csv file (default: the screen)",
+    )
     parser.add_argument("--maps", metavar="FOLDER", help="new folder to write heat maps over the images to, as PNG files")
     text = "kind of anomaly score (default: reconstruction; with --maps and --normal: patches)"
     parser.add_argument("--by", choices=_SCORES, help=text)
@@ -31,17 +34,25 @@ def add_arguments(parser):
         ".safetensors file of PatchDetector.save",
     )
     parser.add_argument("--normal-split", default="train", help="split of the data set of normal images (default: train)")
+    parser.add_argument("--follow", action="store_true", help="of a series, score rows as they are appended to a .csv file")
+    parser.add_argument(
+        "--idle", type=float, metavar="SECONDS", help="with --follow, end after so long without a row (default: never)"
+    )
 
 
 def run(arguments):
     from zoo.data.writers import check_apart, open_writer
 
     by = arguments.by or ("patches" if arguments.maps and arguments.normal else _SCORES[0])
-    if not (arguments.output or arguments.maps):
+    if not (arguments.output or arguments.maps or arguments.follow):
         raise ZooError("give a file for the scores with --output, a folder for heat maps with --maps, or both.")
     if arguments.maps and by not in _MAPPED:
         raise ZooError(f"the anomaly score {by!r} has no map; use --maps with --by {', '.join(_MAPPED)}.")
     checkpoint, modality = reading.checkpoint_of(arguments)
+    if modality.by_step:
+        return steps.run(arguments, checkpoint)
+    if arguments.follow or arguments.idle is not None:
+        raise ZooError(f"got --follow or --idle, but the model is one of {modality.unit}s, expected one of series.")
     if arguments.normal:
         if by not in _COMPARING:
             raise ZooError(f"--normal has no effect with --by {by}; use it with --by {', '.join(_COMPARING)}.")

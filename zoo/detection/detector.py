@@ -8,7 +8,7 @@ from zoo.detection.calibration import KNOTS, knots, rarity
 from zoo.detection.network import ColumnNetwork
 from zoo.utils.batching import apply_in_batches
 
-PARTS = ("neighbours", "code", "errors", "columns", "noise")
+PARTS = ("neighbours", "code", "errors", "columns")
 NEIGHBOURS = 3
 # Largest number of rows kept for the distances, of those given to `fit`: a random sample of more; fewer for those in the code,
 # which has more dimensions.
@@ -40,14 +40,13 @@ def groups(columns):
 class TableDetector(keras.Model):
     """Anomaly scores (N,) of rows (N, D), floats with NaN for missing values; higher is more anomalous.
 
-    The score is the mean of five parts, each as its rarity among normal rows, see `zoo.detection.calibration`:
+    The score is the mean of four parts, each as its rarity among normal rows, see `zoo.detection.calibration`:
 
     - `neighbours`: the mean distance to the nearest normal rows, of standardized columns (Ramaswamy et al. 2000). A row that
       equals a normal row is that row, and not its own neighbour.
     - `code`: the same distance in the last hidden layer of `ColumnNetwork`.
     - `errors`: the mean over the columns of the squared error of their prediction from all others.
     - `columns`: the mean over the columns of -log p(column | all others), which accounts for how certain a prediction is.
-    - `noise`: the level of noise that the row seems to contain, see `ColumnNetwork`.
 
     Everything that was fitted is a variable, so that the graph, its exports and its file give the same scores.
 
@@ -130,8 +129,6 @@ class TableDetector(keras.Model):
         if {"errors", "columns"} & set(self.parts):
             surprises, errors = self.predictions(z, present)
             found |= {"columns": _mean_of_present(surprises, present), "errors": _mean_of_present(errors, present)}
-        if "noise" in self.parts:
-            found["noise"] = self.network.noise(self.squashed(z), present)
         return ops.stack([found[name] for name in self.parts], axis=1)
 
     def rarities(self, x):

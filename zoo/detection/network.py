@@ -4,8 +4,6 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-# Standard deviations of the noise whose level is estimated; the first level is none.
-LEVELS = np.array([0.0, *np.geomspace(0.05, 3.0, 10)], "float32")
 # Noise on the columns that are seen while the others are predicted, in standard deviations of a column.
 _NOISE = 0.1
 # Bounds of the logarithm of a column's predicted standard deviation: no prediction is more certain than what it is made from.
@@ -38,15 +36,14 @@ class EnsembleDense(layers.Layer):
 
 
 class ColumnNetwork(keras.Model):
-    """Predicts hidden columns of a row from the others, each with its own uncertainty, and how much noise a row contains.
+    """Predicts hidden columns of a row from the others, each with its own uncertainty.
 
     Rows x are standardized, (N, D); `seen` is 1 for the columns that the network sees. Trained on normal rows to minimize
 
-        -log p(x_hidden | x_seen) + cross-entropy of the level of Gaussian noise that was added to a row,
+        -log p(x_hidden | x_seen + noise),
 
-    p Gaussian with the predicted means and deviations. The first is the objective of masked autoencoders on columns (Du, Melis &
-    Wang 2023, "ReMasker", arXiv:2309.13793; Yin et al. 2024, "MCM"), with a density instead of an error; the second is that of
-    Livernoche et al. 2024, "On diffusion modeling for anomaly detection", arXiv:2305.18593. Both share the hidden layers.
+    p Gaussian with the predicted means and deviations: the objective of masked autoencoders on columns (Du, Melis & Wang 2023,
+    "ReMasker", arXiv:2309.13793; Yin et al. 2024, "MCM"), with a density instead of an error, and of denoising autoencoders.
 
     Args:
         columns: D.
@@ -62,13 +59,12 @@ class ColumnNetwork(keras.Model):
         self.blocks = [(EnsembleDense(members, width, "gelu"), EnsembleDense(members, width)) for _ in range(depth)]
         self.normalize = layers.LayerNormalization(center=False, scale=False)
         self.prediction = EnsembleDense(members, 2 * columns)
-        self.level = EnsembleDense(members, len(LEVELS))
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape=None):
         width = self.first.units
         self.first.build((self.members, None, 2 * self.columns))
-        for layer in (*(layer for block in self.blocks for layer in block), self.prediction, self.level, self.normalize):
+        for layer in (*(layer for block in self.blocks for layer in block), self.prediction, self.normalize):
             layer.build((self.members, None, width))
         self.built = True
 
@@ -88,11 +84,6 @@ class ColumnNetwork(keras.Model):
         error = ops.square(mean - x)
         return 0.5 * error * ops.exp(-2 * log_sigma) + log_sigma, error
 
-    def noise(self, x, present):
-        """The expected number of the level of noise, (N,): the mean over the members."""
-        chances = ops.softmax(self.level(self.code(x, present)), axis=-1)
-        return ops.mean(ops.matmul(chances, ops.reshape(ops.arange(len(LEVELS), dtype="float32"), (-1, 1)))[..., 0], axis=0)
-
     def call(self, inputs, training=None):
         """The losses of each row (N,), with random masks and noise; `inputs` are the rows and which of their values are present,
         (N, 2 D)."""
@@ -104,18 +95,9 @@ class ColumnNetwork(keras.Model):
         # The column with the smallest number is hidden as well, so that each row has one.
         hidden = ops.cast(chance <= ops.maximum(rates, ops.min(chance, axis=-1, keepdims=True)), "float32")
         noisy = x + _NOISE * keras.random.normal(shape, seed=self.seed_generator)
-        hidden_loss = self._hidden_loss(x, noisy, hidden, present)
-        level = keras.random.randint((self.members, count), 0, len(LEVELS), seed=self.seed_generator)
-        spread = ops.expand_dims(ops.take(LEVELS, level), -1)
-        noisy = x + spread * keras.random.normal(shape, seed=self.seed_generator)
-        scores = self.level(self.code(noisy, ops.broadcast_to(present, shape)))
-        level_loss = ops.sparse_categorical_crossentropy(level, scores, from_logits=True)
-        return ops.mean(hidden_loss + level_loss, axis=0)
-
-    def _hidden_loss(self, x, noisy, hidden, present):
         seen = (1 - hidden) * present
         surprise = self.surprise(x, seen, self.code(noisy, seen))[0] * hidden * present
-        return ops.sum(surprise, axis=-1) / ops.maximum(ops.sum(hidden * present, axis=-1), 1.0)
+        return ops.mean(ops.sum(surprise, axis=-1) / ops.maximum(ops.sum(hidden * present, axis=-1), 1.0), axis=0)
 
     def _uniform(self, shape, least=0.0, most=1.0):
         return keras.random.uniform(shape, least, most, dtype="float32", seed=self.seed_generator)

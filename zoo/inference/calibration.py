@@ -5,22 +5,22 @@ import itertools
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.modalities.image import check_images, unit_array
+from zoo.modalities.image import unit_array
 
 # Number of images, and the number of places of the source that they are taken from: folders are often sorted by class.
 _COUNT, _PLACES = 256, 32
 
 
-def calibration_images(stream, data_shape, values):
+def calibration_images(stream, check, values):
     """Up to 256 images of a stream, always the same ones: spread evenly over it, or the first ones if it has no parts.
 
     Args:
         stream: what `zoo.data.sources.stream` returns, or batches (ids, images) that can be read repeatedly.
-        data_shape: shape of one image.
+        check: function that checks a batch as the model requires and returns it as an array.
         values: dtype of the images, "uint8" or "float32".
 
     Returns:
-        An array (N, *data_shape), uint8 0..255 or float32 0..1.
+        An array (N, ...), uint8 0..255 or float32 0..1.
 
     Raises:
         ZooError: if the stream can be read only once or contains no images.
@@ -32,7 +32,7 @@ def calibration_images(stream, data_shape, values):
         )
     found, count = [], 0
     for _, images in itertools.chain.from_iterable(_parts(stream)):
-        images = check_images(images, data_shape)[: _COUNT - count]
+        images = check(images)[: _COUNT - count]
         found.append(_converted(images, values))
         count += len(images)
         if count >= _COUNT:

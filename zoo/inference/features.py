@@ -113,7 +113,7 @@ class FeatureStream:
         with ThreadPoolExecutor(max(2, processors())) as threads:
             waiting, ahead = deque(), 1
             for ids, images in self.images:
-                images = self.subject.modality.check(images, self.subject.data_shape)
+                images = self._check(images)
                 engine = self._engine("uint8" if images.dtype == np.uint8 else "float32")
                 size = engine.batch_size if self.options.batch_size == "auto" else self.options.batch_size
                 size = min(size, most)
@@ -142,9 +142,12 @@ class FeatureStream:
                 self.options.dtype,
                 values,
                 # Of all images, also if this is the stream of a part: all parts are computed by the same graph.
-                lambda: calibration_images(self._whole, self.subject.data_shape, values),
+                lambda: calibration_images(self._whole, self._check, values),
             )
         return self._engines[values]
+
+    def _check(self, images):
+        return self.subject.modality.check(images, self.subject.data_shape)
 
 
 def _run(engine, images, size):

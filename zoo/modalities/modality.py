@@ -14,6 +14,7 @@ from zoo.errors import ZooError, suggest
 _HOMES = {
     "image": "zoo.modalities.images:Images",
     "table": "zoo.modalities.table.table:Table",
+    "series": "zoo.modalities.series.series:Series",
 }
 DEFAULT = "image"
 
@@ -32,6 +33,8 @@ class Modality:
     name = None
     # The word for one example, in messages and progress bars.
     unit = "row"
+    # Whether anomaly scores are those of the rows of a source, in order, and not of examples.
+    by_step = False
     # Whether sources may be folders with classes or splits, or data sets with labels, see `zoo.finetuning.data.read`.
     has_splits = False
     # A Keras layer with the fitted arrays, built by `connect`; None for a modality without.
@@ -76,6 +79,10 @@ class Modality:
     def to_raw(self, outputs):
         """In a graph, the raw array of the decoder's outputs, after `ReconstructionLoss.to_image`."""
         return outputs
+
+    def reversed(self, raw, x):
+        """In a graph, what `to_raw` gave, with the properties of the raw array `x`, a tensor, that are no part of the code."""
+        return raw
 
     def returned(self, raw, like):
         """The raw array (N, *data_shape), NumPy, of a reconstruction in the form that the user handed in as `like`; None means

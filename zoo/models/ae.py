@@ -6,15 +6,15 @@ min E |x - g(f(x))|², dim f(x) < dim x
 from zoo.layers.bottlenecks.code import DenseCode
 from zoo.models.base.assemble import assemble, configuration
 
-BACKBONES = ("mlp", "conv", "resnet", "vit")
+BACKBONES = ("mlp", "conv", "resnet", "vit", "tcn", "gru", "lstm")
 
 
 def build(backbone="mlp", input_shape=(28, 28, 1), latent_dim=32, loss="mse", **backbone_options):
     """A linear code of `latent_dim` numbers between an encoder and a decoder.
 
     Args:
-        backbone: "mlp", "conv", "resnet" or "vit".
-        input_shape: (height, width, channels), or (features,) for "mlp", or (length, channels) for "vit".
+        backbone: "mlp", "conv", "resnet", "vit", or, over time, "tcn", "gru" or "lstm".
+        input_shape: (height, width, channels), or (features,) for "mlp", or (length, channels) of a series.
         latent_dim: size of the code.
         loss: name of the reconstruction loss, see `zoo.losses`.
         **backbone_options: see `zoo.backbones`.

@@ -8,7 +8,7 @@ from zoo.layers.corruptions.corruption import corruption
 from zoo.models.base.assemble import assemble, configuration, shallow
 from zoo.models.base.contrast import ContrastAutoencoder, contrast_pair
 
-BACKBONES = ("mlp", "conv", "resnet", "unet")
+BACKBONES = ("mlp", "conv", "resnet", "unet", "tcn", "gru", "lstm")
 
 
 def build(
@@ -25,8 +25,9 @@ def build(
     """A code of `latent_dim` units, trained to remove noise.
 
     Args:
-        backbone: "mlp", "conv", "resnet", or "unet", whose code is its feature maps, regardless of `latent_dim`.
-        input_shape: (height, width, channels), or (features,) for "mlp".
+        backbone: "mlp", "conv", "resnet"; "unet", whose code is its feature maps, regardless of `latent_dim`; or, over time,
+            "tcn", "gru" or "lstm".
+        input_shape: (height, width, channels), or (features,) for "mlp", or (length, channels) of a series.
         latent_dim: units of the code; with None the code is the encoder's feature maps (fully convolutional).
         noise: "gaussian", "masking" or "salt_and_pepper".
         level: standard deviation of the Gaussian noise in 0..1 units, or fraction of the pixels for the others; or a range

@@ -111,7 +111,10 @@ def create(variant, backbone=None, modality=None, **options):
     if modality is None:
         return _create(variant, backbone, options)
     modality = get(modality)
-    model = _create(variant, backbone, modality.options(options))
+    decided = modality.options(options)
+    if "loss" not in options and "loss" not in inspect.signature(_module(variant).build).parameters:
+        decided.pop("loss", None)  # of a variant whose objective is no option
+    model = _create(variant, backbone, decided)
     modality.connect(model)
     return model
 
@@ -183,7 +186,7 @@ def check_plain(config):
     for key, value in config.items():
         if key == "model":
             check_plain(value)
-        elif key in ("loss", "modality") and isinstance(value, Mapping):
+        elif key.partition(".")[0] in ("loss", "modality") and isinstance(value, Mapping):
             check_plain({f"{key}.{setting}": v for setting, v in value.items()})
         elif not _is_plain(value):
             raise ZooError(f"got {key}={value!r:.80} in a config, expected a number, a string or a list of these.")

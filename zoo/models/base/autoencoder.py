@@ -266,7 +266,7 @@ class Autoencoder(ChecksInputs, SampleWeights, Serializable, keras.Model):
         return self.modality.returned(made, x)
 
     def _reconstruct(self, x):
-        return self.decoder(self.code(x))
+        return self.modality.reversed(self.decoder(self.code(x)), x)
 
     def predict(self, x, *args, **kwargs):
         """As `keras.Model.predict`, for any data that it accepts: the reconstructions (N, *input_shape), float32 0..1."""

@@ -4,7 +4,6 @@ from keras import ops
 
 from zoo.backbones.standardized import scales
 from zoo.layers.corruptions.masking import masked_error
-from zoo.modalities.tensors import to_unit
 from zoo.models.base.autoencoder import Autoencoder
 from zoo.models.base.reconstruction_term import AddsReconstructionTerm
 
@@ -23,7 +22,7 @@ class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
     error_of = staticmethod(ops.square)
 
     def call(self, x, training=None):
-        patches = self.encoder.backbone.patches(to_unit(x, self.compute_dtype))
+        patches = self.encoder.backbone.patches(self.modality.to_input(x, self.compute_dtype))
         chosen = ops.cast(self.corruption(patches), self.compute_dtype)
         # The training flag is passed to each block explicitly: on JAX, nested layers do not receive it otherwise.
         found = self.found(patches, chosen, training)
@@ -39,13 +38,14 @@ class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
         return self.decoder.backbone.found(tokens, chosen, training)
 
     def _reconstruct(self, x):
-        return self.decoder.reconstruction_loss.to_image(self._predict_masked(x))
+        raw = self.modality.to_raw(self.decoder.reconstruction_loss.to_image(self._predict_masked(x)))
+        return self.modality.reversed(raw, x)
 
     def _reconstruction_error(self, x):
-        return self.reconstruction_loss.error(to_unit(x, "float32"), self._predict_masked(x))
+        return self.reconstruction_loss.error(self.modality.to_input(x, "float32"), self._predict_masked(x))
 
     def _error_map(self, x):
-        return self.reconstruction_loss.error_map(to_unit(x, "float32"), self._predict_masked(x))
+        return self.reconstruction_loss.error_map(self.modality.to_input(x, "float32"), self._predict_masked(x))
 
     def example(self, x):
         patches = self.encoder.backbone.patches(x)
@@ -57,7 +57,7 @@ class MaskedAutoencoder(AddsReconstructionTerm, Autoencoder):
         return tuple(ops.clip(self.decoder.backbone.image(picture), 0.0, 1.0) for picture in pictures)
 
     def _predict_masked(self, x):
-        patches = self.encoder.backbone.patches(to_unit(x, self.compute_dtype))
+        patches = self.encoder.backbone.patches(self.modality.to_input(x, self.compute_dtype))
         total, times = 0.0, 0.0
         for choice in self.corruption.complementary():
             chosen = ops.repeat(ops.cast(choice[None], self.compute_dtype), ops.shape(patches)[0], axis=0)
