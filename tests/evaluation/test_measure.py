@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 from tiny import tiny
 
 import zoo
+from zoo.evaluation import probes
 from zoo.evaluation.measurement import check, measure, names, repeat
 from zoo.evaluation.pca import pca_mse
 from zoo.evaluation.probes import knn_probe, linear_probe
@@ -226,7 +227,7 @@ def test_every_metric_has_a_name_that_is_refused_or_measured():
     assert [name for name, _ in check(names())] == names()
 
 
-def test_probes_are_measured_beside_their_baselines(dataset, arrays, eagerly):
+def test_probes_are_measured_beside_their_baselines(dataset, arrays, eagerly, monkeypatch):
     train, train_y, test, test_y = arrays
     model, fresh = tiny("ae_mlp"), tiny("ae_mlp")
     asked = []
@@ -235,8 +236,11 @@ def test_probes_are_measured_beside_their_baselines(dataset, arrays, eagerly):
         asked.append(len(images))
         return fresh
 
+    computed, plain = [], probes.probe_features
+    monkeypatch.setattr(probes, "probe_features", lambda of, images, *how: computed.append(of) or plain(of, images, *how))
     results = measure(model, ["linear_error", "knn_error"], dataset, progress=None, untrained=untrained)
     assert asked == [len(train)]  # made once for both
+    assert computed.count(fresh) == computed.count(model) == 2  # the features of either split, too
     flat = [unit_array(images).reshape(len(images), -1) for images in (train, test)]
     pca = PCA(4).fit(flat[0])
     wanted = {

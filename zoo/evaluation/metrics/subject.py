@@ -132,7 +132,11 @@ class Subject:
                 return unit_array(images).reshape(len(images), -1)
 
         flipped = features(np.ascontiguousarray(train[:, :, ::-1])) if mirrored else None
-        return features(train), features(test), flipped
+        if baseline != "untrained":
+            return features(train), features(test), flipped
+        # Kept for the next metric, because a network takes minutes for what the other baselines take seconds.
+        kept = self.once(("untrained features", layer, pool), lambda: (features(train), features(test)))
+        return *kept, flipped
 
 
 def rounded(value):
