@@ -36,4 +36,5 @@ def names(block):
     known = {"keras": keras, "images": images, "digits": digits, "labels": np.arange(20) % 10}
     known |= {"normal_digits": digits, "table": rng.normal(size=(20, 6))}
     known |= {"photographs": rng.integers(0, 256, (4, 96, 64, 3), dtype=np.uint8)}
+    known |= {"normal": np.sin(np.arange(300) / 5), "new": np.sin(np.arange(200) / 5)}
     return {**known, "photos": photos, "photos_with_black_holes": holes}

@@ -197,12 +197,12 @@ def test_the_name_builds_the_variant_and_no_other(fitted):
     model = fitted.model
     assert (model.name, model.config["variant"], model.config["backbone"]) == (fitted.name, variant, backbone)
     inside = list(model.encoder.backbone._flatten_layers())
-    kinds = {"mlp": "Dense", "vit": "Dense", "tcn": "Conv1D", "gru": "GRU", "lstm": "LSTM"}
+    kinds = {"mlp": "Dense", "vit": "Dense", "swin": "Dense", "tcn": "Conv1D", "gru": "GRU", "lstm": "LSTM"}
     kind = getattr(keras.layers, kinds.get(backbone, "Conv2D"))
     assert variant == "linear" or any(isinstance(layer, kind) for layer in inside)
     assert any(hasattr(layer, "conv2") for layer in inside) == (backbone not in ("conv", *kinds))
     assert any(hasattr(layer, "rise") for layer in inside) == (backbone == "unet")
-    assert any(hasattr(layer, "attention") for layer in inside) == (backbone == "vit")
+    assert any(hasattr(layer, "attention") for layer in inside) == (backbone in ("vit", "swin"))
     if variant in IDEAS:
         assert IDEAS[variant](model)
     else:
