@@ -226,3 +226,12 @@ def test_appended_rows_are_read_as_they_come(tmp_path):
     found = [row for part in appended_rows(path, idle=1.0) for row in part.to_numpy().tolist()]
     thread.join()
     assert found == [["1", "2"], ["3", "4"], ["5", "6"]]
+
+
+def test_the_scaling_is_inside_the_exported_graph(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model = zoo.create("ae", "tcn", modality=fit(waves(), 16), filters=(4,), latent_dim=3)
+    zoo.export(model, tmp_path / "series.onnx", "onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "series.onnx"))
+    codes = session.run(None, {session.get_inputs()[0].name: model.modality.check(waves())})[0]
+    np.testing.assert_allclose(codes, model.encode(waves()), rtol=1e-4, atol=1e-5)

@@ -116,6 +116,11 @@ def create(variant, backbone=None, modality=None, **options):
         decided.pop("loss", None)  # of a variant whose objective is no option
     model = _create(variant, backbone, decided)
     modality.connect(model)
+    from zoo.utils.keras_internals import record_input_shape
+
+    for part in (model, model.encoder):
+        # They were built with the inputs of the networks, but take raw data.
+        record_input_shape(part, model.encoder.data_shape)
     return model
 
 

@@ -43,7 +43,7 @@ class SeriesScaling(keras.layers.Layer):
     def restore(self, outputs):
         """The decoder's outputs (N, L, C or 2 C) as values; with `by_window` those of windows of level 0 and scale 1."""
         outputs = outputs[..., : self.channels]
-        z = _KNEE * ops.sign(outputs) * ops.expm1(ops.minimum(ops.abs(outputs) / _KNEE, _LARGEST))
+        z = _KNEE * ops.sign(outputs) * (ops.exp(ops.minimum(ops.abs(outputs) / _KNEE, _LARGEST)) - 1)
         return z if self.by_window else z * self._scale() + self._center()
 
     def reverse(self, restored, x):
@@ -60,7 +60,8 @@ class SeriesScaling(keras.layers.Layer):
         if self.by_window:
             level, spread = _moments(*self._standardized(like))
             z = (z - level) / spread
-        return _KNEE * ops.sign(z) * ops.log1p(ops.abs(z) / _KNEE) * known, known
+        # Not `log1p`, which ONNX does not have.
+        return _KNEE * ops.sign(z) * ops.log(1 + ops.abs(z) / _KNEE) * known, known
 
     def _standardized(self, x):
         """(x - center) / scale, 0 where missing, and 1 where values are known."""

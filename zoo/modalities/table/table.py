@@ -153,7 +153,7 @@ class Table(Modality):
     def connect(self, model):
         from zoo.modalities.table.corruption import of_columns
         from zoo.modalities.table.scaling import TableScaling
-        from zoo.utils.keras_internals import record_input_shape, unlocked
+        from zoo.utils.keras_internals import unlocked
 
         # Of its own for each model: two models of one table may be trained further on other tables.
         own = Table(self.columns, self.ids)
@@ -167,9 +167,6 @@ class Table(Modality):
             for part in (model.encoder, model.decoder):
                 part.modality, part.scaling = own, own.layer
         model.encoder.data_shape = own.data_shape(None)
-        for part in (model, model.encoder):
-            # They were built with the inputs of the networks, but take rows.
-            record_input_shape(part, model.encoder.data_shape)
         model.config["modality"] = own.spec()
 
     # -- rows
